@@ -2,7 +2,8 @@
 
     python .ci/check_phrases.py [FILE ...]
 
-Code blocks of pages are not read. It prints `file:line: phrase -> better` for each, and exits with 1 if there is any.
+Code blocks of pages are not read. It prints `file:line: phrase -> better` for each, and exits with
+1 if there is any.
 """
 
 import json
@@ -31,7 +32,9 @@ def main(names: list[str]) -> int:
     """Print the phrases that were found, and return the exit code."""
     phrases = _phrases()
     patterns = (*PAGES, SOURCES)
-    paths = [Path(name).resolve() for name in names] or [path for each in patterns for path in sorted(ROOT.glob(each))]
+    paths = [Path(name).resolve() for name in names] or [
+        path for each in patterns for path in sorted(ROOT.glob(each))
+    ]
     found = 0
     for path in paths:
         name = path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else path.name
@@ -46,7 +49,9 @@ def main(names: list[str]) -> int:
 def _phrases() -> list[tuple[re.Pattern[str], str]]:
     lines = (ROOT / ".ci/phrases.txt").read_text(encoding="utf-8").splitlines()
     pairs = [line.split(" -> ", 1) for line in lines if line and not line.startswith("#")]
-    return [(re.compile(phrase.replace(" ", r"\s+"), re.IGNORECASE), better) for phrase, better in pairs]
+    return [
+        (re.compile(phrase.replace(" ", r"\s+"), re.IGNORECASE), better) for phrase, better in pairs
+    ]
 
 
 def _prose(path: Path) -> str:
@@ -55,14 +60,20 @@ def _prose(path: Path) -> str:
         return _strings_and_comments(path)
     text = path.read_text(encoding="utf-8")
     if path.suffix == ".ipynb":
-        cells = [cell["source"] for cell in json.loads(text)["cells"] if cell["cell_type"] == "markdown"]
+        cells = [
+            cell["source"] for cell in json.loads(text)["cells"] if cell["cell_type"] == "markdown"
+        ]
         text = "\n".join("".join(cell) for cell in cells)
     return _CODE.sub(lambda code: "\n" * code[0].count("\n") or "`code`", text)
 
 
 def _strings_and_comments(path: Path) -> str:
     """Return the strings and comments of a Python file, each at its line."""
-    kinds = {tokenize.COMMENT, tokenize.STRING, getattr(tokenize, "FSTRING_MIDDLE", tokenize.STRING)}  # as of 3.12
+    kinds = {
+        tokenize.COMMENT,
+        tokenize.STRING,
+        getattr(tokenize, "FSTRING_MIDDLE", tokenize.STRING),
+    }  # as of 3.12
     with tokenize.open(path) as file:
         tokens = [token for token in tokenize.generate_tokens(file.readline) if token.type in kinds]
     lines = [""] * max((token.end[0] for token in tokens), default=0)

@@ -2,8 +2,9 @@
 
     python .ci/check_skips.py JUNIT_XML ALLOWED_SKIPS
 
-A skip that goes unnoticed is a test that never runs. A line of the list is the beginning of a test's name as pytest's report
-gives it, and the reason after a `#`. Expected failures (xfail) state their reason in the code and are not looked at.
+A skip that goes unnoticed is a test that never runs. A line of the list is the beginning of a
+test's name as pytest's report gives it, and the reason after a `#`. Expected failures (xfail) state
+their reason in the code and are not looked at.
 """
 
 import sys
@@ -13,16 +14,22 @@ from pathlib import Path
 
 def main(report: str, allowed: str) -> None:
     """Compares the report with the list."""
-    names = [line.split("#")[0].strip() for line in Path(allowed).read_text(encoding="utf-8").splitlines()]
+    names = [
+        line.split("#")[0].strip()
+        for line in Path(allowed).read_text(encoding="utf-8").splitlines()
+    ]
     prefixes = tuple(name for name in names if name)
     unknown = [
         f"{name}: {skip.get('message')}"
         for case in ET.parse(report).iter("testcase")  # noqa: S314 - pytest wrote it a moment ago
         for skip in case.iter("skipped")
-        if skip.get("type") != "pytest.xfail" and not (name := f"{case.get('classname')}.{case.get('name')}").startswith(prefixes)
+        if skip.get("type") != "pytest.xfail"
+        and not (name := f"{case.get('classname')}.{case.get('name')}").startswith(prefixes)
     ]
     if unknown:
-        sys.exit("Skipped tests that .ci/allowed_skips.txt does not explain:\n" + "\n".join(unknown))
+        sys.exit(
+            "Skipped tests that .ci/allowed_skips.txt does not explain:\n" + "\n".join(unknown)
+        )
 
 
 if __name__ == "__main__":

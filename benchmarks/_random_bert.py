@@ -1,4 +1,7 @@
-"""An embedding model of the kind bert with random weights, for benchmarks; its vocabulary is that of the tiny one."""
+"""An embedding model of the kind bert with random weights, for benchmarks.
+
+Its vocabulary is that of the tiny one.
+"""
 
 from pathlib import Path
 from typing import Final
@@ -36,7 +39,9 @@ def _write(path: Path) -> None:
     random = np.random.default_rng(1)
     _add_matrix(writer, random, _Q8_0, "token_embd.weight", (count, WIDTH))
     writer.add_tensor("token_types.weight", np.zeros((2, WIDTH), np.float32))
-    writer.add_tensor("position_embd.weight", random.normal(0, 0.02, (CONTEXT, WIDTH)).astype(np.float32))
+    writer.add_tensor(
+        "position_embd.weight", random.normal(0, 0.02, (CONTEXT, WIDTH)).astype(np.float32)
+    )
     _add_norm(writer, "token_embd_norm")
     for layer in range(LAYERS):
         name = f"blk.{layer}."
@@ -52,7 +57,9 @@ def _write(path: Path) -> None:
     writer.close()
 
 
-def _add_linear(writer: gguf.GGUFWriter, random: np.random.Generator, name: str, rows: int, columns: int) -> None:
+def _add_linear(
+    writer: gguf.GGUFWriter, random: np.random.Generator, name: str, rows: int, columns: int
+) -> None:
     _add_matrix(writer, random, _Q8_0, f"{name}.weight", (rows, columns))
     writer.add_tensor(f"{name}.bias", np.zeros(rows, np.float32))
 

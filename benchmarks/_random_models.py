@@ -57,9 +57,17 @@ def text(count: int, first: int = 0) -> str:
     return "".join(f" {word((first * 101 + number * 7) % 3_000)}" for number in range(count))
 
 
-def random_model(size: Size, folder: Path, kind: GGMLQuantizationType = GGMLQuantizationType.Q8_0) -> Path:
-    """The path of a model of this size and type of weights in the folder; written there unless it is there already."""
-    path = folder / f"random-{size.name}{'' if kind == GGMLQuantizationType.Q8_0 else f'-{kind.name}'}.gguf"
+def random_model(
+    size: Size, folder: Path, kind: GGMLQuantizationType = GGMLQuantizationType.Q8_0
+) -> Path:
+    """The path of a model of this size and type of weights in the folder.
+
+    Written there unless it is there already.
+    """
+    path = (
+        folder
+        / f"random-{size.name}{'' if kind == GGMLQuantizationType.Q8_0 else f'-{kind.name}'}.gguf"
+    )
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_suffix(".part")
@@ -102,7 +110,11 @@ def _write(size: Size, path: Path, kind: GGMLQuantizationType) -> None:
 
 
 def _add_vocabulary(writer: gguf.GGUFWriter, words: int) -> None:
-    tokens = [*_SPECIAL, *_byte_names(), *(f"\u0120{word(number)}" for number in range(words))]  # U+0120 is a space
+    tokens = [
+        *_SPECIAL,
+        *_byte_names(),
+        *(f"\u0120{word(number)}" for number in range(words)),
+    ]  # U+0120 is a space
     kinds = [gguf.TokenType.CONTROL] * len(_SPECIAL) + [gguf.TokenType.NORMAL] * (256 + words)
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre("llama-bpe")  # takes a word that is in the vocabulary as it is
@@ -118,22 +130,33 @@ def _byte_names() -> list[str]:
     """GPT-2's names of the 256 bytes: themselves where they can be printed, else letters from U+0100 on."""
     printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
     others = (byte for byte in range(256) if byte not in printable)
-    names = {byte: chr(byte) for byte in printable} | {byte: chr(256 + number) for number, byte in enumerate(others)}
+    names = {byte: chr(byte) for byte in printable} | {
+        byte: chr(256 + number) for number, byte in enumerate(others)
+    }
     return [names[byte] for byte in range(256)]
 
 
 def _add_matrix(
-    writer: gguf.GGUFWriter, random: np.random.Generator, kind: GGMLQuantizationType, name: str, shape: tuple[int, int]
+    writer: gguf.GGUFWriter,
+    random: np.random.Generator,
+    kind: GGMLQuantizationType,
+    name: str,
+    shape: tuple[int, int],
 ) -> None:
     rows, columns = shape
     if kind != GGMLQuantizationType.Q8_0:
         weights = random.standard_normal(shape, np.float32) / np.float32(columns**0.5)
         writer.add_tensor(name, quantize(weights, kind), raw_dtype=kind)
         return
-    # Q8_0 is written as blocks at once: that is much faster, and benchmarks use it for large models.
+    # Q8_0 is written as blocks at once: that is much faster, and benchmarks use it for large
+    # models.
     blocks = np.empty((rows, columns // _BLOCK, 2 + _BLOCK), np.uint8)
-    blocks[:, :, :2] = np.frombuffer(np.float16(1 / 73 / columns**0.5).tobytes(), np.uint8)  # variance 1 / columns
-    blocks[:, :, 2:] = random.integers(-127, 128, (rows, columns // _BLOCK, _BLOCK), np.int8).view(np.uint8)
+    blocks[:, :, :2] = np.frombuffer(
+        np.float16(1 / 73 / columns**0.5).tobytes(), np.uint8
+    )  # variance 1 / columns
+    blocks[:, :, 2:] = random.integers(-127, 128, (rows, columns // _BLOCK, _BLOCK), np.int8).view(
+        np.uint8
+    )
     writer.add_tensor(name, blocks.reshape(rows, -1), raw_dtype=kind)
 
 

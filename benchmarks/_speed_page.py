@@ -62,7 +62,9 @@ def ratios(model: Model) -> list[Ratio]:
     for ours, other in COMPARISONS:
         if ours in subjects and other in subjects:
             for metric, kind in METRICS.items():
-                pairs = zip(subjects[ours].get(metric, []), subjects[other].get(metric, []), strict=False)
+                pairs = zip(
+                    subjects[ours].get(metric, []), subjects[other].get(metric, []), strict=False
+                )
                 if rounds := tuple(kind.ratio(first, second) for first, second in pairs):
                     found.append(Ratio(ours, other, metric, rounds))
     return found
@@ -98,7 +100,10 @@ def _conditions(results: dict[str, Any]) -> list[str]:
 def _section(condition: str, run: dict[str, Any]) -> Iterator[str]:
     yield f"### {TITLES[condition]}"
     versions = ", ".join(f"{name} {version}" for name, version in run["versions"].items())
-    yield (f"Made by `{run['command']}` on {run['date']}: {run['machine']}; load before {run['load']}.\n{versions}.")
+    yield (
+        f"Made by `{run['command']}` on {run['date']}: {run['machine']}; load before "
+        f"{run['load']}.\n{versions}."
+    )
     if condition == "quiet" and run["load"] > _IDLE:
         yield "**Other programs were running, so these figures are provisional.**"
     yield f"![Ratios of speed with their spread](speed-{condition}.svg)"
@@ -108,7 +113,9 @@ def _section(condition: str, run: dict[str, Any]) -> Iterator[str]:
 
 
 def _model(model: Model) -> Iterator[str]:
-    rounds = max((len(v) for found in model["subjects"].values() for v in found.values()), default=0)
+    rounds = max(
+        (len(v) for found in model["subjects"].values() for v in found.values()), default=0
+    )
     yield f"#### {model['model']}, {model['megabytes']:.0f} MB"
     yield _values(model)
     notes = [f"Medians of {rounds} rounds." if rounds > 1 else "One round."]
@@ -126,9 +133,17 @@ def _model(model: Model) -> Iterator[str]:
 
 def _values(model: Model) -> str:
     metrics = _metrics(model)
-    lines = [_line("", *(METRICS[metric].title for metric in metrics)), _line("---", *["---:"] * len(metrics))]
+    lines = [
+        _line("", *(METRICS[metric].title for metric in metrics)),
+        _line("---", *["---:"] * len(metrics)),
+    ]
     for name, found in model["subjects"].items():
-        cells = (f"{statistics.median(found[metric]):,.{METRICS[metric].digits}f}" if metric in found else "" for metric in metrics)
+        cells = (
+            f"{statistics.median(found[metric]):,.{METRICS[metric].digits}f}"
+            if metric in found
+            else ""
+            for metric in metrics
+        )
         lines.append(_line(name, *cells))
     return "\n".join(lines)
 
@@ -140,7 +155,9 @@ def _ratio_table(model: Model) -> str:
         _line("---", *["---"] * len(metrics)),
     ]
     for ours, other in dict.fromkeys((each.ours, each.other) for each in found):
-        cells = {each.metric: str(each) for each in found if (each.ours, each.other) == (ours, other)}
+        cells = {
+            each.metric: str(each) for each in found if (each.ours, each.other) == (ours, other)
+        }
         lines.append(_line(f"{ours} / {other}", *(cells.get(metric, "") for metric in metrics)))
     return "\n".join(lines)
 
@@ -152,7 +169,9 @@ def _losses(run: dict[str, Any]) -> Iterator[str]:
             why = explanation(each.ours, each.other, each.metric) or "not explained yet."
             title = METRICS[each.metric].title.partition(",")[0]
             lines.append(f"- {model['model']}, {each.ours} / {each.other}, {title}: {each}: {why}")
-    yield "**Where this package loses:**" + ("\n\n" + "\n".join(lines) if lines else " nowhere in this run.")
+    yield "**Where this package loses:**" + (
+        "\n\n" + "\n".join(lines) if lines else " nowhere in this run."
+    )
 
 
 def _panels(run: dict[str, Any]) -> list[Panel]:
@@ -168,7 +187,9 @@ def _panels(run: dict[str, Any]) -> list[Panel]:
 
 
 def _metrics(model: Model) -> list[str]:
-    return [metric for metric in METRICS if any(metric in found for found in model["subjects"].values())]
+    return [
+        metric for metric in METRICS if any(metric in found for found in model["subjects"].values())
+    ]
 
 
 def _line(*cells: str) -> str:

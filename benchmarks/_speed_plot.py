@@ -14,8 +14,13 @@ _STYLE: Final = """<style>
 .paper { fill: #16181c } text { fill: #e6e6e6 } .grid { stroke: #3a3d44 } .one { stroke: #ff7755 }
 }
 </style>"""
-_OPEN: Final = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif" font-size="12">'
-_CAPTION: Final = "times as fast as the other, right is better; dot: median, line: lowest to highest round"
+_OPEN: Final = (
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
+    'font-family="sans-serif" font-size="12">'
+)
+_CAPTION: Final = (
+    "times as fast as the other, right is better; dot: median, line: lowest to highest round"
+)
 _LEFT, _WIDTH, _RIGHT, _TOP, _ROW = 500, 380, 40, 74, 26
 _TICKS: Final = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)
 
@@ -60,14 +65,18 @@ def draw(title: str, panels: Sequence[Panel]) -> str:
     for tick in (tick for tick in _TICKS if low <= tick <= high):
         kind = "one" if tick == 1 else "grid"
         place = f"{x_of(tick):.1f}"
-        lines.append(f'<line class="{kind}" x1="{place}" x2="{place}" y1="{_TOP}" y2="{height - 28}"/>')
+        lines.append(
+            f'<line class="{kind}" x1="{place}" x2="{place}" y1="{_TOP}" y2="{height - 28}"/>'
+        )
         lines.append(f'<text x="{place}" y="{height - 12}" text-anchor="middle">{tick:g} x</text>')
     top = _TOP
     for panel in panels:
         lines.append(f'<text x="12" y="{top + 16}" font-weight="bold">{escape(panel.title)}</text>')
         for label, row in panel.rows.items():
             top += _ROW
-            lines.append(f'<text x="{_LEFT - 10}" y="{top + 16}" text-anchor="end">{escape(label)}</text>')
+            lines.append(
+                f'<text x="{_LEFT - 10}" y="{top + 16}" text-anchor="end">{escape(label)}</text>'
+            )
             for number, (metric, each) in enumerate(row.items()):
                 y = top + 7 + 10 * number + (5 if len(row) == 1 else 0)
                 marks = (x_of(each.low), x_of(each.median), x_of(each.high))
@@ -89,5 +98,8 @@ def _legend(metrics: Sequence[str]) -> Iterator[str]:
 
 
 def _mark(color: str, y: int, low: float, median: float, high: float) -> Iterator[str]:
-    yield (f'<line x1="{low:.1f}" x2="{high:.1f}" y1="{y}" y2="{y}" stroke="{color}" stroke-width="2"/>')
+    yield (
+        f'<line x1="{low:.1f}" x2="{high:.1f}" y1="{y}" y2="{y}" stroke="{color}" '
+        'stroke-width="2"/>'
+    )
     yield f'<circle cx="{median:.1f}" cy="{y}" r="4" fill="{color}"/>'

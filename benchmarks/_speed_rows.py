@@ -118,7 +118,9 @@ METRICS: Final[dict[str, Metric]] = {
     "memory": Metric("peak memory, MB", lower_is_better=True),
 }
 
-_ROOM: Final = "it keeps room for 8 answers at once, 160 MB of cache on SmolLM2; `n_parallel=1` gives it back."
+_ROOM: Final = (
+    "it keeps room for 8 answers at once, 160 MB of cache on SmolLM2; `n_parallel=1` gives it back."
+)
 _LANGCHAIN: Final = "it imports LangChain, some 70 MB, as any class of LangChain does."
 WHY: Final[dict[tuple[str, str, str], str]] = {
     (OUR_XLLAMACPP, LLAMA_CPP_PYTHON, "memory"): f"{_ROOM} Also, {_LANGCHAIN}",

@@ -104,7 +104,9 @@ def _chat_ml(prompt: str) -> str:
     return f"<|im_start|>user\n{prompt}<|im_end|>\n<|im_start|>assistant\n"
 
 
-def _langchain(model: Any, limit: str = "max_tokens", wrap: Callable[[str], str] = str, **more: Any) -> Subject:
+def _langchain(
+    model: Any, limit: str = "max_tokens", wrap: Callable[[str], str] = str, **more: Any
+) -> Subject:
     """Return a text or chat class as a subject; `limit` is its name for the length of an answer."""
 
     def options(tokens: int) -> dict[str, Any]:
@@ -136,7 +138,11 @@ def bare_llama_cpp_python(setup: Setup) -> Subject:
     """llama-cpp-python's own loop: one answer at a time, with the faster number of threads."""
     from llama_cpp import Llama
 
-    options: dict[str, Any] = {"n_threads": setup.threads, "n_threads_batch": setup.threads, "verbose": False}
+    options: dict[str, Any] = {
+        "n_threads": setup.threads,
+        "n_threads_batch": setup.threads,
+        "verbose": False,
+    }
     llama = Llama(str(setup.path), n_ctx=CONTEXT, **options)
 
     def pieces(prompt: str, tokens: int) -> Iterator[str]:
@@ -191,7 +197,9 @@ def our_llamacpp(setup: Setup, backend: Any) -> Subject:
     """`LlamaCpp` with one of its backends."""
     from langchain_localllm import LlamaCpp
 
-    return _langchain(LlamaCpp(model_path=setup.path, n_ctx=CONTEXT, backend=backend, temperature=0))
+    return _langchain(
+        LlamaCpp(model_path=setup.path, n_ctx=CONTEXT, backend=backend, temperature=0)
+    )
 
 
 def community_llamacpp(setup: Setup) -> Subject:
@@ -227,14 +235,18 @@ def llama_cpp_peer(setup: Setup) -> Subject:
     sys.path.append(str(PEER_FOLDER))
     from langchain_llama_cpp import ChatLlama
 
-    return _langchain(ChatLlama(base_url=_need(setup.server, setup.no_server), model="m", temperature=0))
+    return _langchain(
+        ChatLlama(base_url=_need(setup.server, setup.no_server), model="m", temperature=0)
+    )
 
 
 def community_llamafile(setup: Setup) -> Subject:
     """`langchain_community.llms.Llamafile` on the server; a text class."""
     from langchain_community.llms import Llamafile
 
-    llm = Llamafile(base_url=_need(setup.server, setup.no_server), temperature=0, repeat_penalty=1.0)
+    llm = Llamafile(
+        base_url=_need(setup.server, setup.no_server), temperature=0, repeat_penalty=1.0
+    )
     llm.streaming = True
     return _langchain(llm, "n_predict", _chat_ml)
 
@@ -315,7 +327,11 @@ def bare_embedding(setup: Setup) -> Vectors:
     """llama-cpp-python's `embed`, which batches."""
     from llama_cpp import Llama
 
-    options: dict[str, Any] = {"n_threads": setup.threads, "n_threads_batch": setup.threads, "verbose": False}
+    options: dict[str, Any] = {
+        "n_threads": setup.threads,
+        "n_threads_batch": setup.threads,
+        "verbose": False,
+    }
     llama = Llama(str(setup.path), embedding=True, **options)
     return Vectors(lambda texts: llama.embed(texts, normalize=True))
 
@@ -339,7 +355,9 @@ def our_llamafile_embedding(setup: Setup) -> Vectors:
     """`LlamafileEmbeddings` on the server."""
     from langchain_localllm import LlamafileEmbeddings
 
-    return Vectors(LlamafileEmbeddings(base_url=_need(setup.server, setup.no_server)).embed_documents)
+    return Vectors(
+        LlamafileEmbeddings(base_url=_need(setup.server, setup.no_server)).embed_documents
+    )
 
 
 def openai_embedding(setup: Setup) -> Vectors:
@@ -349,7 +367,9 @@ def openai_embedding(setup: Setup) -> Vectors:
 
     url = f"{_need(setup.server, setup.no_server)}/v1"
     more: dict[str, Any] = {"model": "m", "check_embedding_ctx_length": False}
-    return Vectors(OpenAIEmbeddings(base_url=url, api_key=SecretStr("none"), **more).embed_documents)
+    return Vectors(
+        OpenAIEmbeddings(base_url=url, api_key=SecretStr("none"), **more).embed_documents
+    )
 
 
 def our_ollama_embedding(setup: Setup) -> Vectors:

@@ -1,13 +1,15 @@
 """Agents that use tools: are their steps well formed, do they end, and what do they cost?
 
-`python -m benchmarks.agents` runs 60 tasks of 1 to 4 steps with `langchain.agents.create_agent` on tiny-chat and, where it is
-there, `real_models/SmolLM2-135M-Instruct.Q4_1.gguf`, on each runtime, and prints a table. `--model FILE` runs another model,
-`--tasks N` fewer tasks. Beside our classes, on the same servers: `langchain_ollama.ChatOllama`, and `langchain_openai.ChatOpenAI`
-where `langchain-openai` is installed.
+`python -m benchmarks.agents` runs 60 tasks of 1 to 4 steps with `langchain.agents.create_agent` on
+tiny-chat and, where it is there, `real_models/SmolLM2-135M-Instruct.Q4_1.gguf`, on each runtime,
+and prints a table. `--model FILE` runs another model, `--tasks N` fewer tasks. Beside our classes,
+on the same servers: `langchain_ollama.ChatOllama`, and `langchain_openai.ChatOpenAI` where
+`langchain-openai` is installed.
 
-The tools are deterministic: arithmetic, files, a calendar, a small database. A step is well formed if it is calls of these tools
-whose arguments fit their schemas, or an object that fits the schema of the answer. A task ends well if `invoke` returns; a limit of
-8 steps ends the tasks of models that call tools without end. Whether answers are right is not measured: these models are too small.
+The tools are deterministic: arithmetic, files, a calendar, a small database. A step is well formed
+if it is calls of these tools whose arguments fit their schemas, or an object that fits the schema
+of the answer. A task ends well if `invoke` returns; a limit of 8 steps ends the tasks of models
+that call tools without end. Whether answers are right is not measured: these models are too small.
 """
 
 import argparse
@@ -24,7 +26,12 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from langchain.agents import create_agent
-from langchain.agents.middleware import AgentMiddleware, ModelCallLimitMiddleware, ModelRequest, ModelResponse
+from langchain.agents.middleware import (
+    AgentMiddleware,
+    ModelCallLimitMiddleware,
+    ModelRequest,
+    ModelResponse,
+)
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage
 from pydantic import BaseModel, ValidationError
@@ -41,9 +48,21 @@ _SMOLLM2: Final = Path("real_models/SmolLM2-135M-Instruct.Q4_1.gguf")
 
 # --- the tools ---
 
-_FILES: Final = {"notes.txt": "Call Ada on Monday.", "prices.csv": "pear,3\nplum,2", "todo.txt": "Paint the house."}
-_EVENTS: Final = {"monday": ["09:00 dentist"], "tuesday": [], "friday": ["12:00 lunch with Ada", "18:00 choir"]}
-_PEOPLE: Final = {"Ada": {"city": "Lisbon", "age": 36}, "Bo": {"city": "Oslo", "age": 41}, "Cy": {"city": "Rome", "age": 29}}
+_FILES: Final = {
+    "notes.txt": "Call Ada on Monday.",
+    "prices.csv": "pear,3\nplum,2",
+    "todo.txt": "Paint the house.",
+}
+_EVENTS: Final = {
+    "monday": ["09:00 dentist"],
+    "tuesday": [],
+    "friday": ["12:00 lunch with Ada", "18:00 choir"],
+}
+_PEOPLE: Final = {
+    "Ada": {"city": "Lisbon", "age": 36},
+    "Bo": {"city": "Oslo", "age": 41},
+    "Cy": {"city": "Rome", "age": 29},
+}
 Day = Literal["monday", "tuesday", "friday"]
 
 
@@ -88,7 +107,10 @@ class Result(BaseModel):
     result: Literal["yes", "no", "unknown"]
 
 
-_PARAMETERS: Final = {tool["function"]["name"]: tool["function"]["parameters"] for tool in openai_tools([*TOOLS, Result])}
+_PARAMETERS: Final = {
+    tool["function"]["name"]: tool["function"]["parameters"]
+    for tool in openai_tools([*TOOLS, Result])
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +124,11 @@ class Task:
 def tasks() -> list[Task]:
     """Return the 60 tasks, 15 of each length."""
     numbers = [(3, 4), (12, 7), (25, 5), (8, 9), (100, 1)]
-    names, files, days = [*_PEOPLE, "Di", "Ed"], [*_FILES, "plan.txt", "log.txt"], ["monday", "tuesday", "friday"] * 2
+    names, files, days = (
+        [*_PEOPLE, "Di", "Ed"],
+        [*_FILES, "plan.txt", "log.txt"],
+        ["monday", "tuesday", "friday"] * 2,
+    )
     found: list[Task] = []
     for at, ((a, b), name, file) in enumerate(zip(numbers, names, files, strict=True)):
         day = days[at]
@@ -116,8 +142,16 @@ def tasks() -> list[Task]:
             Task(3, f"List the files, read {file}, and add an event on {day} with its text."),
             Task(3, f"How old is {name}? Multiply that by {a}, then add {b}."),
             Task(3, f"Find the city of {name}, look at {day}, and add a trip there at {9 + at}."),
-            Task(4, f"List the files, read {file}, find {name}, and add a meeting with {name} on {day}."),
-            Task(4, f"Add {a} and {b}, multiply the sum by {a}, subtract {b}, and add an event at that hour on {day}."),
+            Task(
+                4,
+                f"List the files, read {file}, find {name}, and add a meeting with {name} on "
+                f"{day}.",
+            ),
+            Task(
+                4,
+                f"Add {a} and {b}, multiply the sum by {a}, subtract {b}, and add an event at "
+                f"that hour on {day}.",
+            ),
             Task(4, f"Compare the ages of {name} and Ada, subtract them, and read {file}."),
         ]
     return sorted(found, key=lambda task: task.steps)
@@ -142,7 +176,11 @@ class Counts:
     def row(self) -> str:
         """Return the numbers as a row of the table."""
         again = f"{statistics.mean(self.read_again):.0f}" if self.read_again else "not reported"
-        shares = (self.well_formed / max(self.steps, 1), self.ended / self.tasks, self.with_object / self.tasks)
+        shares = (
+            self.well_formed / max(self.steps, 1),
+            self.ended / self.tasks,
+            self.with_object / self.tasks,
+        )
         percent = " | ".join(f"{share:.0%}" for share in shares)
         return f"{self.steps} | {percent} | {again} | {statistics.mean(self.seconds):.2f}"
 
@@ -155,7 +193,9 @@ class Watch(AgentMiddleware):
         self._counts = counts
         self._before = 0  # tokens of the step before, all of which can be in the engine's cache
 
-    def wrap_model_call(self, request: ModelRequest, handler: Callable[[ModelRequest], ModelResponse]) -> ModelResponse:
+    def wrap_model_call(
+        self, request: ModelRequest, handler: Callable[[ModelRequest], ModelResponse]
+    ) -> ModelResponse:
         """Count a step, also one that raises."""
         self._counts.steps += 1
         response = handler(request)
@@ -175,7 +215,9 @@ def is_well_formed(message: AIMessage) -> bool:
         return False
     if message.tool_calls:
         return all(
-            call["name"] in _PARAMETERS and fits(json.dumps(call["args"]), _PARAMETERS[call["name"]]) for call in message.tool_calls
+            call["name"] in _PARAMETERS
+            and fits(json.dumps(call["args"]), _PARAMETERS[call["name"]])
+            for call in message.tool_calls
         )
     try:
         return Result.model_validate_json(message.text) is not None
@@ -188,7 +230,9 @@ def measure(chat: BaseChatModel, asked: Sequence[Task]) -> Counts:
     counts = Counts()
     for task in asked:
         limit: Any = ModelCallLimitMiddleware(run_limit=_STEPS, exit_behavior="end")
-        agent: Any = create_agent(chat, list(TOOLS), response_format=Result, middleware=[Watch(counts), limit])
+        agent: Any = create_agent(
+            chat, list(TOOLS), response_format=Result, middleware=[Watch(counts), limit]
+        )
         start = time.perf_counter()
         counts.tasks += 1
         try:
@@ -216,29 +260,50 @@ def chats(model: Path, template: str | None) -> Iterator[tuple[str, BaseChatMode
     backends: tuple[Any, ...] = ("llama-cpp-python", "xllamacpp")
     for backend in backends:
         if importlib.util.find_spec(backend.replace("-python", "").replace("-", "_")):
-            with ChatLlamaCpp(model_path=model, backend=backend, n_ctx=_CONTEXT, **form, **options) as chat:
+            with ChatLlamaCpp(
+                model_path=model, backend=backend, n_ctx=_CONTEXT, **form, **options
+            ) as chat:
                 yield f"`ChatLlamaCpp`, {backend}", chat
     with LocalServer(model, n_ctx=_CONTEXT, n_parallel=1) as server:
-        yield "`ChatLlamafile`, llama.cpp's server", ChatLlamafile(base_url=server.base_url, **options)
+        yield (
+            "`ChatLlamafile`, llama.cpp's server",
+            ChatLlamafile(base_url=server.base_url, **options),
+        )
         if importlib.util.find_spec("langchain_openai"):
             openai: Any = importlib.import_module("langchain_openai").ChatOpenAI
             yield (
                 "`ChatOpenAI`, the same server",
-                openai(model="any", base_url=f"{server.base_url}/v1", api_key="none", max_retries=0, **options),
+                openai(
+                    model="any",
+                    base_url=f"{server.base_url}/v1",
+                    api_key="none",
+                    max_retries=0,
+                    **options,
+                ),
             )
     with contextlib.ExitStack() as stack:
         yield from _on_ollama(model, stack, options)
 
 
-def _on_ollama(model: Path, stack: contextlib.ExitStack, options: dict[str, Any]) -> Iterator[tuple[str, BaseChatModel]]:
+def _on_ollama(
+    model: Path, stack: contextlib.ExitStack, options: dict[str, Any]
+) -> Iterator[tuple[str, BaseChatModel]]:
     from tools.engines import ollama
     from tools.engines.models import go_template
 
     if not (ollama.FOLDER / "done").exists():
         print("Ollama is left out: `python -m tools.engines.ollama` installs it.")
         return
-    url = stack.enter_context(ollama.serve(Path(stack.enter_context(tempfile.TemporaryDirectory()))))
-    ollama.create(url, "agent", model, template=go_template(), parameters={"num_ctx": _CONTEXT, "num_thread": 1})
+    url = stack.enter_context(
+        ollama.serve(Path(stack.enter_context(tempfile.TemporaryDirectory())))
+    )
+    ollama.create(
+        url,
+        "agent",
+        model,
+        template=go_template(),
+        parameters={"num_ctx": _CONTEXT, "num_thread": 1},
+    )
     yield "`ChatOllama`", ChatOllama(base_url=url, model="agent", **options)
     if importlib.util.find_spec("langchain_ollama"):
         other: Any = importlib.import_module("langchain_ollama").ChatOllama
@@ -250,16 +315,28 @@ def _on_ollama(model: Path, stack: contextlib.ExitStack, options: dict[str, Any]
 
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", type=Path, action="append", help="a GGUF file; default: tiny-chat and SmolLM2")
-    parser.add_argument("--tasks", type=int, default=60, help="how many tasks, evenly taken from the 60")
-    parser.add_argument("--format", help="the `chat_format` of ChatLlamaCpp for a file whose template takes no tools")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--model", type=Path, action="append", help="a GGUF file; default: tiny-chat and SmolLM2"
+    )
+    parser.add_argument(
+        "--tasks", type=int, default=60, help="how many tasks, evenly taken from the 60"
+    )
+    parser.add_argument(
+        "--format",
+        help="the `chat_format` of ChatLlamaCpp for a file whose template takes no tools",
+    )
     parser.add_argument("--only", default="", help="a part of the names of the classes to run")
     given = parser.parse_args()
     warnings.simplefilter("ignore")
     asked = tasks()
     asked = asked[:: max(1, len(asked) // given.tasks)][: given.tasks]
-    print("| model | class | steps | well formed | ended | with the object | tokens read again per step | seconds per task |")
+    print(
+        "| model | class | steps | well formed | ended | with the object | tokens read again per "
+        "step | seconds per task |"
+    )
     print("|---|---|---|---|---|---|---|---|")
     for model in given.model or [tiny_chat_model(), *([_SMOLLM2] if _SMOLLM2.exists() else [])]:
         template = given.format or ("chatml" if model.name == _SMOLLM2.name else None)

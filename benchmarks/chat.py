@@ -1,8 +1,9 @@
 """What chat costs beside the engine: streaming against langchain_ollama, rendering a template, reading an answer.
 
-`python -m benchmarks.chat` prints three tables. Streaming reads ready chunks from a loopback server, as `benchmarks.http` does; its
-budget is half of langchain_ollama's time per token. A template of 20 messages with a tool is to be rendered within a millisecond.
-The time is the processor's.
+`python -m benchmarks.chat` prints three tables. Streaming reads ready chunks from a loopback
+server, as `benchmarks.http` does; its budget is half of langchain_ollama's time per token. A
+template of 20 messages with a tool is to be rendered within a millisecond. The time is the
+processor's.
 """
 
 import asyncio
@@ -46,7 +47,9 @@ def _streaming() -> dict[str, tuple[float, float]]:
     url = f"http://127.0.0.1:{server.server_port}"
     models: dict[str, Any] = {"ChatOllama": ChatOllama(base_url=url, model="tiny")}
     try:
-        models["langchain_ollama ChatOllama"] = importlib.import_module("langchain_ollama").ChatOllama(base_url=url, model="tiny")
+        models["langchain_ollama ChatOllama"] = importlib.import_module(
+            "langchain_ollama"
+        ).ChatOllama(base_url=url, model="tiny")
     except ImportError:
         print("langchain_ollama is not installed, so there is nothing to compare with.")
     times: dict[str, tuple[list[float], list[float]]] = {name: ([], []) for name in models}
@@ -56,7 +59,10 @@ def _streaming() -> dict[str, tuple[float, float]]:
                 times[name][0].append(_sync(lambda model=model: model.stream("x")))  # type: ignore[misc]  # the default binds it
                 times[name][1].append(_async(runner, lambda model=model: model.astream("x")))  # type: ignore[misc]  # as above
     server.shutdown()
-    return {name: (statistics.median(both[0]), statistics.median(both[1])) for name, both in times.items()}
+    return {
+        name: (statistics.median(both[0]), statistics.median(both[1]))
+        for name, both in times.items()
+    }
 
 
 def _median(run: Callable[[], object], times: int) -> float:
@@ -71,7 +77,10 @@ def _median(run: Callable[[], object], times: int) -> float:
 def _rendering() -> dict[str, float]:
     """Microseconds for a conversation of 20 messages."""
     template = ChatTemplate(check_gguf(tiny_chat_model()).metadata["tokenizer.chat_template"])
-    messages = [{"role": role, "content": "Some words that a message may hold."} for role in ("user", "assistant") * 10]
+    messages = [
+        {"role": role, "content": "Some words that a message may hold."}
+        for role in ("user", "assistant") * 10
+    ]
 
     def first() -> None:
         _compiled.cache_clear()
@@ -87,13 +96,19 @@ def _reading() -> dict[str, float]:
     """Microseconds a token."""
 
     def read(reader: AnswerReader) -> int:
-        pieces = [*(StreamEvent(f" w{n}") for n in range(TOKENS)), StreamEvent("", CompletionInfo("stop"))]
+        pieces = [
+            *(StreamEvent(f" w{n}") for n in range(TOKENS)),
+            StreamEvent("", CompletionInfo("stop")),
+        ]
         return sum(1 for piece in pieces for _ in reader.read(piece))
 
     return {
         "nothing to look for": _median(lambda: read(AnswerReader()), 20) / TOKENS,
         "thoughts": _median(lambda: read(AnswerReader(ThinkSplitter())), 20) / TOKENS,
-        "thoughts and calls": _median(lambda: read(AnswerReader(ThinkSplitter(), ToolCallParser(HERMES, ["add"]))), 20) / TOKENS,
+        "thoughts and calls": _median(
+            lambda: read(AnswerReader(ThinkSplitter(), ToolCallParser(HERMES, ["add"]))), 20
+        )
+        / TOKENS,
     }
 
 
@@ -103,8 +118,14 @@ def main() -> None:
     least = streaming["ChatOllama"]
     print(f"{'streaming, µs a token':<40}{'sync':>10}{'async':>10}{'':>4}ours is")
     for name, (sync, by_async) in streaming.items():
-        print(f"{name:<40}{sync:>10.1f}{by_async:>10.1f}{'':>4}{least[0] / sync:.2f} and {least[1] / by_async:.2f} of it")
-    for title, times in (("rendering 20 messages, µs", _rendering()), ("reading an answer, µs a token", _reading())):
+        print(
+            f"{name:<40}{sync:>10.1f}{by_async:>10.1f}{'':>4}{least[0] / sync:.2f} and "
+            f"{least[1] / by_async:.2f} of it"
+        )
+    for title, times in (
+        ("rendering 20 messages, µs", _rendering()),
+        ("reading an answer, µs a token", _reading()),
+    ):
         print(f"\n{title}")
         for name, value in times.items():
             print(f"{name:<40}{value:>10.2f}")

@@ -1,10 +1,11 @@
 """Texts embedded in a second, by the four classes, by those of `langchain_community` and `langchain_ollama`, and by the bindings.
 
-`python -m benchmarks.embeddings` embeds 2,000 short texts with the tiny model and with one of 104 MB with random weights, which it
-makes in a cache folder, and prints a table; `--write` puts it into docs/embeddings.md. Ours and the others run in turn on the same
-engine with the same threads; a figure is the median of several rounds, and a ratio that of the rounds' ratios. The time is the
-processor's, of this process and of the engines', so that other programs count little; `--wall` is for a quiet machine.
-`--texts`, `--large-texts` and `--rounds` make it shorter.
+`python -m benchmarks.embeddings` embeds 2,000 short texts with the tiny model and with one of 104
+MB with random weights, which it makes in a cache folder, and prints a table; `--write` puts it into
+docs/embeddings.md. Ours and the others run in turn on the same engine with the same threads; a
+figure is the median of several rounds, and a ratio that of the rounds' ratios. The time is the
+processor's, of this process and of the engines', so that other programs count little; `--wall` is
+for a quiet machine. `--texts`, `--large-texts` and `--rounds` make it shorter.
 """
 
 import argparse
@@ -27,7 +28,13 @@ from llama_cpp import Llama
 
 from benchmarks._random_bert import random_bert
 from benchmarks.llamacpp import FOLDER
-from langchain_localllm import GPT4AllEmbeddings, LlamaCppEmbeddings, LlamafileEmbeddings, LocalServer, OllamaEmbeddings
+from langchain_localllm import (
+    GPT4AllEmbeddings,
+    LlamaCppEmbeddings,
+    LlamafileEmbeddings,
+    LocalServer,
+    OllamaEmbeddings,
+)
 from langchain_localllm.gguf.threads import default_threads
 from langchain_localllm.models import tiny_embedding_model
 from langchain_localllm.runtimes.gpt4all.binding import captured_stderr
@@ -69,7 +76,8 @@ class Case:
 def texts(count: int) -> list[str]:
     """Short texts, no two the same."""
     return [
-        f"The {_PLACES[number % 8]} number {number} opens at {number % 12 + 1}, and the boat leaves an hour later."
+        f"The {_PLACES[number % 8]} number {number} opens at {number % 12 + 1}, and the boat "
+        "leaves an hour later."
         for number in range(count)
     ]
 
@@ -87,21 +95,35 @@ def old(module: str, name: str, **settings: Any) -> Any:
 @contextlib.contextmanager
 def llamacpp(model: Path, threads: int) -> Iterator[Case]:
     """llama.cpp in this process."""
-    own: Any = Llama(str(model), embedding=True, n_threads=threads, n_threads_batch=threads, verbose=False)
+    own: Any = Llama(
+        str(model), embedding=True, n_threads=threads, n_threads_batch=threads, verbose=False
+    )
     settings = {"model_path": str(model), "n_threads": threads, "verbose": False}
     community = old("langchain_community.embeddings", "LlamaCppEmbeddings", **settings)
     with LlamaCppEmbeddings(model_path=model, n_threads=threads) as ours:
-        # In the thread where ours compute: OpenMP's helpers for another one would slow all of them down.
+        # In the thread where ours compute: OpenMP's helpers for another one would slow all of them
+        # down.
         others = [
-            Other("llama-cpp-python's `embed`", lambda texts: computing.run_parallel(lambda: own.embed(texts)), 1.0),
-            Other("langchain_community", lambda texts: computing.run_parallel(lambda: community.embed_documents(texts)), None),
+            Other(
+                "llama-cpp-python's `embed`",
+                lambda texts: computing.run_parallel(lambda: own.embed(texts)),
+                1.0,
+            ),
+            Other(
+                "langchain_community",
+                lambda texts: computing.run_parallel(lambda: community.embed_documents(texts)),
+                None,
+            ),
         ]
         yield Case("LlamaCppEmbeddings", ours.embed_documents, others)
 
 
 @contextlib.contextmanager
 def gpt4all(model: Path, threads: int) -> Iterator[Case]:
-    """GPT4All in this process. `langchain_community`'s own call raises for a model of another name; `prefix` is what it wants."""
+    """GPT4All in this process. `langchain_community`'s own call raises for a model of another name.
+
+    `prefix` is what it wants.
+    """
     kwargs = {"model_path": str(model.parent), "allow_download": False}
     settings = {"model_name": model.name, "n_threads": threads, "gpt4all_kwargs": kwargs}
     client = old("langchain_community.embeddings", "GPT4AllEmbeddings", **settings).client
@@ -111,35 +133,57 @@ def gpt4all(model: Path, threads: int) -> Iterator[Case]:
             return [list(map(float, client.embed(text, prefix=""))) for text in texts]
 
     with GPT4AllEmbeddings(model=model, n_threads=threads) as ours:
-        yield Case("GPT4AllEmbeddings", ours.embed_documents, [Other("langchain_community", one_by_one, 1.0)])
+        yield Case(
+            "GPT4AllEmbeddings",
+            ours.embed_documents,
+            [Other("langchain_community", one_by_one, 1.0)],
+        )
 
 
 @contextlib.contextmanager
 def llamafile(model: Path, threads: int) -> Iterator[Case]:
-    """llama.cpp's server. `langchain_community`'s class cannot read its answers, so this is its loop with that mended."""
+    """llama.cpp's server.
+
+    `langchain_community`'s class cannot read its answers, so this is its loop with that mended.
+    """
     with LocalServer(model, embedding=True, threads=threads) as server:
 
         def one_by_one(texts: list[str]) -> list[list[float]]:
-            return [_posted(f"{server.base_url}/embedding", {"content": text})[0]["embedding"][0] for text in texts]
+            return [
+                _posted(f"{server.base_url}/embedding", {"content": text})[0]["embedding"][0]
+                for text in texts
+            ]
 
         ours = LlamafileEmbeddings(base_url=server.base_url)
-        yield Case("LlamafileEmbeddings", ours.embed_documents, [Other("langchain_community (mended)", one_by_one, 3.0)])
+        yield Case(
+            "LlamafileEmbeddings",
+            ours.embed_documents,
+            [Other("langchain_community (mended)", one_by_one, 3.0)],
+        )
 
 
 def _posted(url: str, body: dict[str, Any]) -> Any:
-    return requests.post(url, headers={"Content-Type": "application/json"}, json=body, timeout=600).json()
+    return requests.post(
+        url, headers={"Content-Type": "application/json"}, json=body, timeout=600
+    ).json()
 
 
 @contextlib.contextmanager
 def on_ollama(model: Path, threads: int) -> Iterator[Case]:
     """The real Ollama."""
     with tempfile.TemporaryDirectory() as folder, ollama.serve(Path(folder)) as url:
-        ollama.create(url, model.stem, model, parameters={"num_thread": threads, "num_ctx": 512})  # else each class loads it again
+        ollama.create(
+            url, model.stem, model, parameters={"num_thread": threads, "num_ctx": 512}
+        )  # else each class loads it again
         settings: dict[str, Any] = {"base_url": url, "model": model.stem}
         community = old("langchain_community.embeddings", "OllamaEmbeddings", **settings)
         others = [
             Other("langchain_community", community.embed_documents, 2.0),
-            Other("langchain_ollama", old("langchain_ollama", "OllamaEmbeddings", **settings).embed_documents, 1.0),
+            Other(
+                "langchain_ollama",
+                old("langchain_ollama", "OllamaEmbeddings", **settings).embed_documents,
+                1.0,
+            ),
         ]
         yield Case("OllamaEmbeddings", OllamaEmbeddings(**settings).embed_documents, others)
 
@@ -175,19 +219,31 @@ def measured(case: Case, texts: list[str], rounds: int, clock: Clock) -> list[st
     case.embed(texts[:_WARM])
     for other in case.others:
         other.embed(texts[:_WARM])
-        pairs = [(speed(case.embed, texts, clock), speed(other.embed, texts, clock)) for _ in range(rounds)]
+        pairs = [
+            (speed(case.embed, texts, clock), speed(other.embed, texts, clock))
+            for _ in range(rounds)
+        ]
         ours, theirs = (statistics.median(values) for values in zip(*pairs, strict=True))
         ratio = statistics.median(one / two for one, two in pairs)
         wanted = "" if other.wanted is None else f"{other.wanted:g}"
-        rows.append(f"| `{case.name}` | {other.name} | {ours:,.0f} | {theirs:,.0f} | {ratio:.2f} | {wanted} |")
+        rows.append(
+            f"| `{case.name}` | {other.name} | {ours:,.0f} | {theirs:,.0f} | {ratio:.2f} | "
+            f"{wanted} |"
+        )
         print(rows[-1], flush=True)
     return rows
 
 
 def table(model: Path, count: int, rounds: int, clock: Clock, threads: int) -> str:
     """The comparisons on one model."""
-    size = f"{model.stem}, {model.stat().st_size / 1e6:.0f} MB, {threads} thread{'s' * (threads > 1)}, {count:,} texts"
-    head = f"| {size} | alongside | texts/s | its texts/s | ratio | wanted |\n|---|---|---|---|---|---|"
+    size = (
+        f"{model.stem}, {model.stat().st_size / 1e6:.0f} MB, {threads} "
+        f"thread{'s' * (threads > 1)}, {count:,} texts"
+    )
+    head = (
+        f"| {size} | alongside | texts/s | its texts/s | ratio | wanted |\n"
+        "|---|---|---|---|---|---|"
+    )
     print(head, flush=True)
     rows = []
     for engine in ENGINES:
@@ -202,25 +258,37 @@ def main() -> None:
     parser.add_argument("--texts", type=int, default=2000)
     parser.add_argument("--large-texts", type=int, default=2000)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--threads", type=int, help="default: as the classes choose; fewer for a busy machine")
+    parser.add_argument(
+        "--threads", type=int, help="default: as the classes choose; fewer for a busy machine"
+    )
     parser.add_argument("--wall", action="store_true", help="measure by the clock")
-    parser.add_argument("--write", action="store_true", help="put the table into docs/embeddings.md")
+    parser.add_argument(
+        "--write", action="store_true", help="put the table into docs/embeddings.md"
+    )
     chosen = parser.parse_args()
     os.environ["NO_PROXY"] = "127.0.0.1"  # a proxy before the engines would be measured too
     clock = time.perf_counter if chosen.wall else processor
     before = os.getloadavg()[0]
     sizes = [(tiny_embedding_model(), chosen.texts), (random_bert(FOLDER), chosen.large_texts)]
     tables = [
-        table(model, count, chosen.rounds, clock, chosen.threads or default_threads(model)) for model, count in sizes if count
+        table(model, count, chosen.rounds, clock, chosen.threads or default_threads(model))
+        for model, count in sizes
+        if count
     ]
     kind = "Texts a second by the clock" if chosen.wall else "Texts a second of processor time"
     load = (
-        f"{kind}, median of {chosen.rounds}. Load of {os.cpu_count()} cores: {before:.1f} before, {os.getloadavg()[0]:.1f} after."
+        f"{kind}, median of {chosen.rounds}. Load of {os.cpu_count()} cores: {before:.1f} before, "
+        f"{os.getloadavg()[0]:.1f} after."
     )
     print(load)
     if chosen.write:
         figures = "\n\n".join([*tables, load])
-        PAGE.write_text(_TABLE.sub(lambda found: f"{found[1]}\n{figures}\n\n{found[2]}", PAGE.read_text("utf-8")), "utf-8")
+        PAGE.write_text(
+            _TABLE.sub(
+                lambda found: f"{found[1]}\n{figures}\n\n{found[2]}", PAGE.read_text("utf-8")
+            ),
+            "utf-8",
+        )
 
 
 if __name__ == "__main__":

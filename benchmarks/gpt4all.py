@@ -1,7 +1,8 @@
 """GPT4All beside the gpt4all package's own loops, on the tiny models: what our side adds, and what batches of texts save.
 
-`python -m benchmarks.gpt4all` prints two tables of processor time. All in one run, in turn, the median of several rounds; one
-thread, since the models are tiny. A model file as argument takes the place of the tiny chat model.
+`python -m benchmarks.gpt4all` prints two tables of processor time. All in one run, in turn, the
+median of several rounds; one thread, since the models are tiny. A model file as argument takes the
+place of the tiny chat model.
 """
 
 import asyncio
@@ -25,7 +26,15 @@ ROUNDS = 7
 def text_loops(file: Path) -> dict[str, Callable[[], int]]:
     """Each way to answer the prompt, as a function that gives the number of tokens."""
     alone = gpt4all.GPT4All(file.name, model_path=file.parent, allow_download=False, n_threads=1)
-    ours = GPT4All(model=file, temperature=0, top_p=1, repeat_penalty=1, n_threads=1, max_tokens=TOKENS, n_ctx=2048)
+    ours = GPT4All(
+        model=file,
+        temperature=0,
+        top_p=1,
+        repeat_penalty=1,
+        n_threads=1,
+        max_tokens=TOKENS,
+        n_ctx=2048,
+    )
 
     def package() -> int:
         options = {"temp": 0, "top_p": 1, "repeat_penalty": 1, "n_batch": 128, "max_tokens": TOKENS}
@@ -38,7 +47,9 @@ def text_loops(file: Path) -> dict[str, Callable[[], int]]:
         "package": package,
         "GPT4All.stream": lambda: sum(1 for _ in ours.stream(PROMPT)),
         "GPT4All.astream": lambda: asyncio.run(astream()),
-        "GPT4All.invoke": lambda: ours.generate([PROMPT]).generations[0][0].generation_info["usage"]["completion_tokens"],  # type: ignore[index]  # it is there
+        "GPT4All.invoke": lambda: (
+            ours.generate([PROMPT]).generations[0][0].generation_info["usage"]["completion_tokens"]  # type: ignore[index]  # it is there
+        ),
     }
 
 
@@ -47,7 +58,9 @@ def embedding_loops(file: Path) -> dict[str, Callable[[], int]]:
     alone = gpt4all.Embed4All(file.name, model_path=file.parent, allow_download=False, n_threads=1)
     ours = GPT4AllEmbeddings(model=file, n_threads=1)
     return {
-        "package, one by one": lambda: len([alone.embed(text, prefix="") for text in TEXTS]),  # as langchain_community does
+        "package, one by one": lambda: len(
+            [alone.embed(text, prefix="") for text in TEXTS]
+        ),  # as langchain_community does
         "package, one list": lambda: len(alone.embed(TEXTS, prefix="")),
         "GPT4AllEmbeddings": lambda: len(ours.embed_documents(TEXTS)),
     }

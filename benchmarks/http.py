@@ -1,9 +1,11 @@
 """Time per streamed token over HTTP, without a model: a loopback server sends ready chunks as fast as it can.
 
-`python -m benchmarks.http` prints a table for each server's language. "bare" is the client library's own loop with `json.loads`
-(`requests`, `aiohttp`); "core" is langchain-core's `stream` fed by that loop, which is the least that any LangChain class costs;
-then our classes, and those of langchain_community and langchain_ollama where they are installed. All in one run, in turn, the
-median of several rounds. The time is the processor's, of all threads, so that other programs on the machine count little.
+`python -m benchmarks.http` prints a table for each server's language. "bare" is the client
+library's own loop with `json.loads` (`requests`, `aiohttp`); "core" is langchain-core's `stream`
+fed by that loop, which is the least that any LangChain class costs; then our classes, and those of
+langchain_community and langchain_ollama where they are installed. All in one run, in turn, the
+median of several rounds. The time is the processor's, of all threads, so that other programs on the
+machine count little.
 """
 
 import asyncio
@@ -54,7 +56,12 @@ def _chat(n: int) -> dict[str, Any]:
 
 
 def _ollama(**content: Any) -> dict[str, Any]:
-    return {"model": "tiny", "created_at": "2026-11-21T06:30:43.177489884Z", **content, "done": False}
+    return {
+        "model": "tiny",
+        "created_at": "2026-11-21T06:30:43.177489884Z",
+        **content,
+        "done": False,
+    }
 
 
 _OLLAMA_END: Final = {
@@ -77,14 +84,32 @@ _COMPLETION_END: Final = {
 }
 _CHAT_END: Final = (
     {"choices": [{"index": 0, "finish_reason": "stop", "delta": {}}]},
-    {"choices": [], "usage": {"prompt_tokens": 8, "completion_tokens": TOKENS, "total_tokens": TOKENS + 8}},
+    {
+        "choices": [],
+        "usage": {"prompt_tokens": 8, "completion_tokens": TOKENS, "total_tokens": TOKENS + 8},
+    },
 )
 ANSWERS: Final = {
-    "/completion": _chunked([*(_sse(_completion(n)) for n in range(TOKENS)), _sse(_COMPLETION_END)]),
-    "/v1/chat/completions": _chunked(
-        [*(_sse(_chat(n)) for n in range(TOKENS)), *(_sse(event) for event in _CHAT_END), b"data: [DONE]\n\n"]
+    "/completion": _chunked(
+        [*(_sse(_completion(n)) for n in range(TOKENS)), _sse(_COMPLETION_END)]
     ),
-    "/api/show": _chunked([_ndjson({"model_info": {"llama.context_length": 8192}, "capabilities": ["completion", "tools"]})]),
+    "/v1/chat/completions": _chunked(
+        [
+            *(_sse(_chat(n)) for n in range(TOKENS)),
+            *(_sse(event) for event in _CHAT_END),
+            b"data: [DONE]\n\n",
+        ]
+    ),
+    "/api/show": _chunked(
+        [
+            _ndjson(
+                {
+                    "model_info": {"llama.context_length": 8192},
+                    "capabilities": ["completion", "tools"],
+                }
+            )
+        ]
+    ),
     "/api/generate": _chunked(
         [
             *(_ndjson(_ollama(response=f" w{n}")) for n in range(TOKENS)),
@@ -93,7 +118,10 @@ ANSWERS: Final = {
     ),
     "/api/chat": _chunked(
         [
-            *(_ndjson(_ollama(message={"role": "assistant", "content": f" w{n}"})) for n in range(TOKENS)),
+            *(
+                _ndjson(_ollama(message={"role": "assistant", "content": f" w{n}"}))
+                for n in range(TOKENS)
+            ),
             _ndjson({**_ollama(message={"role": "assistant", "content": ""}), **_OLLAMA_END}),
         ]
     ),
@@ -111,7 +139,10 @@ class _Ready(BaseHTTPRequestHandler):
             self.send_header("Content-Length", "0")
             self.end_headers()
             return
-        self.send_header("Content-Type", "text/event-stream" if "api" not in self.path else "application/x-ndjson")
+        self.send_header(
+            "Content-Type",
+            "text/event-stream" if "api" not in self.path else "application/x-ndjson",
+        )
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
         self.wfile.write(answer)
@@ -151,7 +182,10 @@ class Language:
     async def by_async(self, url: str) -> AsyncIterator[str]:
         """The same for async code."""
         skipped = len(self.prefix)
-        async with aiohttp.ClientSession() as session, session.post(url + self.path, json={}) as response:
+        async with (
+            aiohttp.ClientSession() as session,
+            session.post(url + self.path, json={}) as response,
+        ):
             async for line in response.content:
                 if line.startswith(self.prefix):
                     yield json.loads(line[skipped:])[self.field]
@@ -170,11 +204,15 @@ class Core(BaseLLM):
     def _generate(self, prompts: list[str], *_: Any, **__: Any) -> LLMResult:
         raise NotImplementedError
 
-    def _stream(self, prompt: str, stop: Any = None, run_manager: Any = None, **_: Any) -> Iterator[GenerationChunk]:
+    def _stream(
+        self, prompt: str, stop: Any = None, run_manager: Any = None, **_: Any
+    ) -> Iterator[GenerationChunk]:
         for text in self.language.sync(self.url):
             yield GenerationChunk(text=text)
 
-    async def _astream(self, prompt: str, stop: Any = None, run_manager: Any = None, **_: Any) -> AsyncIterator[GenerationChunk]:
+    async def _astream(
+        self, prompt: str, stop: Any = None, run_manager: Any = None, **_: Any
+    ) -> AsyncIterator[GenerationChunk]:
         async for text in self.language.by_async(self.url):
             yield GenerationChunk(text=text)
 
@@ -183,7 +221,10 @@ LANGUAGES: Final = {
     "llama.cpp's server": Language("/completion", b"data: ", "content"),
     "Ollama": Language("/api/generate", b"", "response"),
 }
-OURS: Final[dict[str, tuple[Any, ...]]] = {"llama.cpp's server": (Llamafile, ChatLlamafile), "Ollama": (Ollama, ChatOllama)}
+OURS: Final[dict[str, tuple[Any, ...]]] = {
+    "llama.cpp's server": (Llamafile, ChatLlamafile),
+    "Ollama": (Ollama, ChatOllama),
+}
 OTHERS: Final[dict[str, tuple[tuple[str, str, dict[str, Any]], ...]]] = {
     "llama.cpp's server": (("langchain_community.llms", "Llamafile", {"streaming": True}),),
     "Ollama": (
@@ -201,9 +242,9 @@ def _others(language: str, url: str) -> dict[str, Any]:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", DeprecationWarning)
-                found[f"{module.partition('.')[0]} {name}"] = getattr(importlib.import_module(module), name)(
-                    base_url=url, **settings
-                )
+                found[f"{module.partition('.')[0]} {name}"] = getattr(
+                    importlib.import_module(module), name
+                )(base_url=url, **settings)
         except ImportError:
             continue
     return found
@@ -212,8 +253,15 @@ def _others(language: str, url: str) -> dict[str, Any]:
 def _cases(language: str, url: str, runner: asyncio.Runner) -> dict[str, tuple[Run, Run]]:
     bare = LANGUAGES[language]
     models = {"langchain-core on it": Core(url=url, language=bare)}
-    models |= {model.__name__: model(base_url=url) for model in OURS[language]} | _others(language, url)
-    cases = {"bare client": (lambda: _sync(lambda: bare.sync(url)), lambda: _async(runner, lambda: bare.by_async(url)))}
+    models |= {model.__name__: model(base_url=url) for model in OURS[language]} | _others(
+        language, url
+    )
+    cases = {
+        "bare client": (
+            lambda: _sync(lambda: bare.sync(url)),
+            lambda: _async(runner, lambda: bare.by_async(url)),
+        )
+    }
     for name, model in models.items():
         cases[name] = (
             lambda model=model: _sync(lambda: model.stream("x")),  # type: ignore[misc]  # the default binds the loop's value
@@ -244,7 +292,9 @@ def main() -> None:
     """Print the tables."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Ready)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    with asyncio.Runner() as runner:  # one event loop for all: langchain_ollama's classes fail in a second one
+    with (
+        asyncio.Runner() as runner
+    ):  # one event loop for all: langchain_ollama's classes fail in a second one
         for language in LANGUAGES:
             cases = _cases(language, f"http://127.0.0.1:{server.server_port}", runner)
             times: dict[str, tuple[list[float], list[float]]] = {name: ([], []) for name in cases}
@@ -252,16 +302,25 @@ def main() -> None:
                 for name, runs in cases.items():
                     for run, spent in zip(runs, times[name], strict=True):
                         spent.append(run())
-            _print(language, {name: tuple(map(statistics.median, both)) for name, both in times.items()})
+            _print(
+                language,
+                {name: tuple(map(statistics.median, both)) for name, both in times.items()},
+            )
     server.shutdown()
 
 
 def _print(language: str, medians: dict[str, tuple[float, ...]]) -> None:
     print(f"\n{language}: µs a token, median of {ROUNDS}")
-    print(f"{'':<32}{'sync':>8}{'over core':>11}{'x core':>8}   {'async':>8}{'over core':>11}{'x core':>8}")
+    print(
+        f"{'':<32}{'sync':>8}{'over core':>11}{'x core':>8}   "
+        f"{'async':>8}{'over core':>11}{'x core':>8}"
+    )
     core = medians["langchain-core on it"]
     for name, both in medians.items():
-        cells = (f"{value:>8.1f}{value - base:>+11.1f}{value / base:>8.2f}" for value, base in zip(both, core, strict=True))
+        cells = (
+            f"{value:>8.1f}{value - base:>+11.1f}{value / base:>8.2f}"
+            for value, base in zip(both, core, strict=True)
+        )
         print(f"{name:<32}" + "   ".join(cells))
 
 

@@ -1,13 +1,15 @@
 """`LlamaCpp` against llama-cpp-python's own loop, the bare `xllamacpp` and `langchain_community`'s class.
 
-`python -m benchmarks.llamacpp --model MODEL.gguf ...` prints a table of ratios for each model and takes about three minutes for
-one. Each ratio is the median of pairs: both sides are measured one right after the other, in turns, so that a machine whose speed
-varies does not matter much. Every row has the same share of `--seconds` and gets at least one pair; the number of pairs and the
-lowest and highest ratio are printed too.
+`python -m benchmarks.llamacpp --model MODEL.gguf ...` prints a table of ratios for each model and
+takes about three minutes for one. Each ratio is the median of pairs: both sides are measured one
+right after the other, in turns, so that a machine whose speed varies does not matter much. Every
+row has the same share of `--seconds` and gets at least one pair; the number of pairs and the lowest
+and highest ratio are printed too.
 
-Without `--model` it makes two models with random weights (250 MB and 7 MB) in a cache folder. `--rows stream,batch` measures only
-rows whose name holds one of these texts, `--busy` keeps all cores busy with other processes meanwhile, and `--xquad` takes the
-passages for the row about drafts from XQuAD (https://github.com/google-deepmind/xquad). An embedding model gets a row of its own.
+Without `--model` it makes two models with random weights (250 MB and 7 MB) in a cache folder.
+`--rows stream,batch` measures only rows whose name holds one of these texts, `--busy` keeps all
+cores busy with other processes meanwhile, and `--xquad` takes the passages for the row about drafts
+from XQuAD (https://github.com/google-deepmind/xquad). An embedding model gets a row of its own.
 """
 
 import argparse
@@ -37,7 +39,9 @@ from langchain_localllm.gguf.threads import default_threads, physical_cores, sle
 from langchain_localllm.models import tiny_chat_model
 from langchain_localllm.runtimes.llamacpp.backend import Backend
 
-FOLDER: Final = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "langchain-localllm"
+FOLDER: Final = (
+    Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "langchain-localllm"
+)
 N_CTX: Final = 8192
 PERSONA: Final = 400
 TURN: Final = 8
@@ -87,11 +91,19 @@ class Own(Side):
     def __init__(self, path: Path, threads: int) -> None:
         from llama_cpp import Llama
 
-        self.llama = Llama(str(path), n_ctx=N_CTX, n_threads=threads, n_threads_batch=physical_cores(), verbose=False)
+        self.llama = Llama(
+            str(path),
+            n_ctx=N_CTX,
+            n_threads=threads,
+            n_threads_batch=physical_cores(),
+            verbose=False,
+        )
 
     def answer(self, prompt: str, tokens: int) -> str:
         """The answer, in one piece."""
-        parts: Any = self.llama.create_completion(prompt, max_tokens=tokens, temperature=0, stream=True)
+        parts: Any = self.llama.create_completion(
+            prompt, max_tokens=tokens, temperature=0, stream=True
+        )
         return "".join(part["choices"][0]["text"] for part in parts)
 
     def cold(self, prompts: list[str], tokens: int) -> None:
@@ -111,20 +123,32 @@ class Bare(Side):
         params = xllamacpp.CommonParams()
         params.model.path = str(path)
         params.n_ctx, params.n_parallel, params.warmup, params.verbosity = 4 * N_CTX, 8, False, -1
-        params.kv_unified, params.port, params.hostnames = True, 0, [str(Path(tempfile.mkdtemp()) / "llama.sock")]
+        params.kv_unified, params.port, params.hostnames = (
+            True,
+            0,
+            [str(Path(tempfile.mkdtemp()) / "llama.sock")],
+        )
         params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads
         self.server: Any = xllamacpp.Server(params)
 
     def answer(self, prompt: str, tokens: int) -> str:
         """The answer, in one piece."""
         parts: list[bytes] = []
-        request = {"prompt": prompt, "n_predict": tokens, "temperature": 0, "ignore_eos": True, "stream": True}
+        request = {
+            "prompt": prompt,
+            "n_predict": tokens,
+            "temperature": 0,
+            "ignore_eos": True,
+            "stream": True,
+        }
         self.server.handle_completions(json.dumps(request).encode(), parts.append)
         return "".join(json.loads(part).get("content", "") for part in parts)
 
     def together(self, prompts: list[str], tokens: int) -> None:
         """Answer them together."""
-        threads = [threading.Thread(target=self.answer, args=(prompt, tokens)) for prompt in prompts]
+        threads = [
+            threading.Thread(target=self.answer, args=(prompt, tokens)) for prompt in prompts
+        ]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -137,8 +161,19 @@ class Community(Side):
     def __init__(self, path: Path, threads: int) -> None:
         from langchain_community.llms import LlamaCpp as Old
 
-        settings: dict[str, Any] = {"n_ctx": N_CTX, "n_batch": 512, "verbose": False, "temperature": 0, "repeat_penalty": 1.0}
-        self.llm = Old(model_path=str(path), n_threads=threads, model_kwargs={"n_threads_batch": physical_cores()}, **settings)
+        settings: dict[str, Any] = {
+            "n_ctx": N_CTX,
+            "n_batch": 512,
+            "verbose": False,
+            "temperature": 0,
+            "repeat_penalty": 1.0,
+        }
+        self.llm = Old(
+            model_path=str(path),
+            n_threads=threads,
+            model_kwargs={"n_threads_batch": physical_cores()},
+            **settings,
+        )
 
     def answer(self, prompt: str, tokens: int) -> str:
         """The answer, in one piece."""
@@ -185,7 +220,9 @@ class OwnVectors:
     def __init__(self, path: Path, threads: int) -> None:
         from llama_cpp import Llama
 
-        self.llama = Llama(str(path), embedding=True, n_threads=threads, n_threads_batch=threads, verbose=False)
+        self.llama = Llama(
+            str(path), embedding=True, n_threads=threads, n_threads_batch=threads, verbose=False
+        )
 
     def embed(self, texts: list[str]) -> None:
         """Make vectors of them."""
@@ -345,7 +382,9 @@ class Bench:
         """Vectors of 16 texts of 60 words."""
         self.number += 16
         texts = [text(60, first=self.number + each) for each in range(16)]
-        return self.side("own vectors").seconds("embed", texts) / self.side("our vectors").seconds("embed", texts)
+        return self.side("own vectors").seconds("embed", texts) / self.side("our vectors").seconds(
+            "embed", texts
+        )
 
     def fresh(self) -> float:
         """Seconds from the start of Python to the first token of tiny-chat; no ratio."""
@@ -382,13 +421,18 @@ def best_threads(path: Path) -> int:
     for threads in sorted({1, physical_cores()}):
         side = Apart(functools.partial(Own, threads=threads), path)
         side.do("answer", text(8), 2)
-        spent[threads] = statistics.median(side.seconds("answer", text(8, first=first), 12) for first in range(1, 4))
+        spent[threads] = statistics.median(
+            side.seconds("answer", text(8, first=first), 12) for first in range(1, 4)
+        )
         side.end()
     return min(spent, key=lambda threads: spent[threads])
 
 
 def pairs(row: Ratio, budget: float) -> list[float]:
-    """The ratios of a row, for so many seconds; at least one, after one that is not counted where that leaves time for others."""
+    """The ratios of a row, for so many seconds.
+
+    At least one, after one that is not counted where that leaves time for others.
+    """
     started = time.perf_counter()
     ratios = [row()]
     if time.perf_counter() - started < budget / 3:
@@ -400,7 +444,11 @@ def pairs(row: Ratio, budget: float) -> list[float]:
 
 def measure(bench: Bench, wanted: list[str], budget: float) -> dict[str, list[float]]:
     """Row to its ratios."""
-    rows = {name: row for name, row in bench.rows().items() if not wanted or any(word in name for word in wanted)}
+    rows = {
+        name: row
+        for name, row in bench.rows().items()
+        if not wanted or any(word in name for word in wanted)
+    }
     started, results = time.perf_counter(), dict[str, list[float]]()
     for place, (name, row) in enumerate(rows.items()):
         left = max(0.0, budget - (time.perf_counter() - started))
@@ -424,16 +472,36 @@ def _passages(xquad: Path | None) -> list[str]:
 
 def main() -> None:
     """Print the tables."""
-    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("models", nargs="*", type=Path, help="GGUF files; without, models with random weights")
-    arguments.add_argument("--model", action="append", type=Path, default=[], help="the same; can be given several times")
-    arguments.add_argument("--backend", choices=get_args(Backend), action="append", help="default: xllamacpp")
-    arguments.add_argument("--rows", default="", help="texts in the names of the rows to measure, with commas between them")
-    arguments.add_argument("--seconds", type=float, default=170, help="for each model and backend, about")
+    arguments = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    arguments.add_argument(
+        "models", nargs="*", type=Path, help="GGUF files; without, models with random weights"
+    )
+    arguments.add_argument(
+        "--model",
+        action="append",
+        type=Path,
+        default=[],
+        help="the same; can be given several times",
+    )
+    arguments.add_argument(
+        "--backend", choices=get_args(Backend), action="append", help="default: xllamacpp"
+    )
+    arguments.add_argument(
+        "--rows",
+        default="",
+        help="texts in the names of the rows to measure, with commas between them",
+    )
+    arguments.add_argument(
+        "--seconds", type=float, default=170, help="for each model and backend, about"
+    )
     arguments.add_argument("--busy", action="store_true", help="keep all cores busy meanwhile")
     arguments.add_argument("--xquad", type=Path, help="xquad.en.json")
     chosen = arguments.parse_args()
-    models = [*chosen.models, *chosen.model] or [random_model(size, FOLDER) for size in (LARGE, SMALL)]
+    models = [*chosen.models, *chosen.model] or [
+        random_model(size, FOLDER) for size in (LARGE, SMALL)
+    ]
     wanted = [word.strip() for word in chosen.rows.split(",") if word.strip()]
     passages = _passages(chosen.xquad)
     print(f"load before: {os.getloadavg()[0]:.1f}")
@@ -446,7 +514,11 @@ def main() -> None:
                 bench = Bench(path, backend, threads, passages)
                 results = measure(bench, wanted, chosen.seconds)
                 bench.end()
-                lines += ["", f"{path.stem}, {backend}", *(describe(*row) for row in results.items())]
+                lines += [
+                    "",
+                    f"{path.stem}, {backend}",
+                    *(describe(*row) for row in results.items()),
+                ]
     print("\n".join(lines))
     print(f"load after: {os.getloadavg()[0]:.1f}")
 

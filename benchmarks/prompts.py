@@ -1,8 +1,8 @@
 """Time of choosing and writing a prompt for a model that is known already.
 
-`python -m benchmarks.prompts` prints a table. "core" is langchain-core's own `PromptTemplate.format` of the same texts, for
-comparison. The budget for `get_prompt` is 20 µs. The model is a class with a file, so that no server takes part; the time is the
-processor's.
+`python -m benchmarks.prompts` prints a table. "core" is langchain-core's own
+`PromptTemplate.format` of the same texts, for comparison. The budget for `get_prompt` is 20 µs. The
+model is a class with a file, so that no server takes part; the time is the processor's.
 """
 
 import statistics
@@ -14,7 +14,14 @@ from langchain_core.language_models import FakeListLLM
 from langchain_core.prompts import PromptTemplate
 
 from langchain_localllm.models import tiny_chat_model
-from langchain_localllm.prompts import ConditionalPromptSelector, context_at_least, for_model, is_chat_model, is_family, is_runtime
+from langchain_localllm.prompts import (
+    ConditionalPromptSelector,
+    context_at_least,
+    for_model,
+    is_chat_model,
+    is_family,
+    is_runtime,
+)
 from langchain_localllm.prompts.library import QUESTION_ANSWERING
 
 TIMES: Final = 5000
@@ -33,8 +40,14 @@ def main() -> None:
     llm = FromFile(model_path=str(tiny_chat_model()), responses=[])
     wrapped = llm.bind(stop=["x"]).with_retry().with_fallbacks([llm])
     one, two = map(PromptTemplate.from_template, ["one {question}", "two {question}"])
-    conditions = [is_chat_model, is_runtime("ollama") & is_family("llama2"), is_family("mistral") | ~context_at_least(1024)]
-    selector = ConditionalPromptSelector(default_prompt=one, conditionals=[(condition, two) for condition in conditions])
+    conditions = [
+        is_chat_model,
+        is_runtime("ollama") & is_family("llama2"),
+        is_family("mistral") | ~context_at_least(1024),
+    ]
+    selector = ConditionalPromptSelector(
+        default_prompt=one, conditionals=[(condition, two) for condition in conditions]
+    )
     values = {"context": "[1] Odalys Fenn is the warden.", "question": "Who is the warden?"}
     fitted, plain = QUESTION_ANSWERING.get_prompt(llm), QUESTION_ANSWERING.text
     print(f"µs, median of {ROUNDS}")

@@ -1,9 +1,11 @@
 """What an index costs beside the embedding model, and what a chain costs beside the bare model.
 
-`python -m benchmarks.rag` writes 2,000 pages of generated text and prints a table of ratios, each within one run, with their
-budgets: indexing at most 1.2 x the time of embedding alone, a second run at most 2 % of the first, retrieval over 20,000 passages
-under 50 ms, and the first token at most 1.3 x the bare model's. `--pages` makes it smaller, and `--write` puts it
-into docs/rag.md, with the figures of the tiny models on the handbook. The models are the tiny ones, on llama.cpp's server.
+`python -m benchmarks.rag` writes 2,000 pages of generated text and prints a table of ratios, each
+within one run, with their
+budgets: indexing at most 1.2 x the time of embedding alone, a second run at most 2 % of the first,
+retrieval over 20,000 passages under 50 ms, and the first token at most 1.3 x the bare model's.
+`--pages` makes it smaller, and `--write` puts it into docs/rag.md, with the figures of the tiny
+models on the handbook. The models are the tiny ones, on llama.cpp's server.
 """
 
 import argparse
@@ -37,8 +39,34 @@ _PARAGRAPHS: Final = 10
 _BATCH: Final = 64
 _QUESTIONS: Final = 60
 _ROUNDS: Final = 15
-_NOUNS: Final = ("boat", "key", "lamp", "ferry", "stove", "path", "gate", "bird", "book", "well", "roof", "rope", "sail", "tide")
-_PLACES: Final = ("jetty", "pantry", "loft", "smithy", "chapel", "library", "attic", "cellar", "yard", "garden")
+_NOUNS: Final = (
+    "boat",
+    "key",
+    "lamp",
+    "ferry",
+    "stove",
+    "path",
+    "gate",
+    "bird",
+    "book",
+    "well",
+    "roof",
+    "rope",
+    "sail",
+    "tide",
+)
+_PLACES: Final = (
+    "jetty",
+    "pantry",
+    "loft",
+    "smithy",
+    "chapel",
+    "library",
+    "attic",
+    "cellar",
+    "yard",
+    "garden",
+)
 
 
 def _write_pages(folder: Path, pages: int) -> None:
@@ -46,7 +74,10 @@ def _write_pages(folder: Path, pages: int) -> None:
 
     def sentence() -> str:
         noun, place = choice.choice(_NOUNS), choice.choice(_PLACES)
-        return f"The {noun} number {choice.randrange(100_000)} is kept in the {place} behind the {choice.choice(_NOUNS)}."
+        return (
+            f"The {noun} number {choice.randrange(100_000)} is kept in the {place} behind the "
+            f"{choice.choice(_NOUNS)}."
+        )
 
     for number in range(pages):
         paragraphs = [" ".join(sentence() for _ in range(4)) for _ in range(_PARAGRAPHS)]
@@ -70,7 +101,9 @@ def _embedding_alone(embeddings: LlamafileEmbeddings, folder: Path) -> float:
     return time.perf_counter() - started
 
 
-def _indexing(embeddings: LlamafileEmbeddings, folder: Path, kind: str) -> tuple[LocalRAG, dict[str, float]]:
+def _indexing(
+    embeddings: LlamafileEmbeddings, folder: Path, kind: str
+) -> tuple[LocalRAG, dict[str, float]]:
     rag = LocalRAG(None, embeddings, folder.parent / kind, vectors=kind)
     times: dict[str, float] = {}
     with _timed(times, "first"):
@@ -101,7 +134,9 @@ def _first_token(llm: ChatLlamafile, rag: LocalRAG) -> tuple[float, float]:
     asked = LocalRAG(model, rag.store.embeddings, rag.store.folder)
     question = "Where is the boat number 4711 kept?"
     passages = asked.retriever.invoke(question)
-    prompt = answer_prompt(model).invoke({"passages": format_passages(passages), "question": question})
+    prompt = answer_prompt(model).invoke(
+        {"passages": format_passages(passages), "question": question}
+    )
     chain, bare = [], []
     for _ in range(_ROUNDS):
         timings = asked.ask(question).timings
@@ -142,10 +177,26 @@ def _measure(pages: int) -> list[Row]:
                 rows.append((f"embedding {passages:,} passages alone", f"{alone:.1f} s", ""))
             chain, bare = _first_token(llm, rag)
             rows += [
-                (f"{kind}: indexing", f"{times['first']:.1f} s, {times['first'] / alone:.2f} x", "1.2 x"),
-                (f"{kind}: second run", f"{times['second']:.2f} s, {times['second'] / times['first']:.1%}", "2 %"),
-                (f"{kind}: retrieval over {passages:,} passages", f"{_retrieval(rag):.1f} ms", "50 ms"),
-                (f"{kind}: first token, against the bare model", f"{chain:.1f} ms, {chain / bare:.2f} x", "1.3 x"),
+                (
+                    f"{kind}: indexing",
+                    f"{times['first']:.1f} s, {times['first'] / alone:.2f} x",
+                    "1.2 x",
+                ),
+                (
+                    f"{kind}: second run",
+                    f"{times['second']:.2f} s, {times['second'] / times['first']:.1%}",
+                    "2 %",
+                ),
+                (
+                    f"{kind}: retrieval over {passages:,} passages",
+                    f"{_retrieval(rag):.1f} ms",
+                    "50 ms",
+                ),
+                (
+                    f"{kind}: first token, against the bare model",
+                    f"{chain:.1f} ms, {chain / bare:.2f} x",
+                    "1.3 x",
+                ),
             ]
             rag.close()
     return rows
@@ -153,14 +204,21 @@ def _measure(pages: int) -> list[Row]:
 
 def _evaluate() -> list[Row]:
     """The figures of the tiny models on the handbook, and their picture."""
-    with LocalServer(tiny_chat_model()) as chat, LocalServer(tiny_embedding_model(), embedding=True) as embedder:
+    with (
+        LocalServer(tiny_chat_model()) as chat,
+        LocalServer(tiny_embedding_model(), embedding=True) as embedder,
+    ):
         llm = ChatLlamafile(base_url=chat.base_url, temperature=0)
         rag = LocalRAG(llm, LlamafileEmbeddings(base_url=embedder.base_url))
         rag.index(_ROOT / "docs" / "handbook")
         questions = read_questions(_ROOT / "benchmarks" / "handbook_questions.jsonl")
         found = evaluate(rag, questions)
     bars = [Bar(name, {"share": share}, f"{share:.0%}") for name, share in found.shares().items()]
-    write_bars(_ROOT / "docs" / "rag-eval.svg", f"The tiny models on {len(questions)} questions about the handbook", bars)
+    write_bars(
+        _ROOT / "docs" / "rag-eval.svg",
+        f"The tiny models on {len(questions)} questions about the handbook",
+        bars,
+    )
     return [(name, f"{share:.0%}", "") for name, share in found.shares().items()]
 
 
@@ -171,14 +229,20 @@ def write_table(name: str, heads: tuple[str, ...], rows: Sequence[tuple[str, ...
     table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
     before, rest = page.read_text(encoding="utf-8").split(f"<!-- {name} -->\n")
     _, after = rest.split(f"<!-- end of {name} -->")
-    page.write_text(f"{before}<!-- {name} -->\n{table}\n<!-- end of {name} -->{after}", encoding="utf-8")
+    page.write_text(
+        f"{before}<!-- {name} -->\n{table}\n<!-- end of {name} -->{after}", encoding="utf-8"
+    )
 
 
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pages", type=int, default=_PAGES)
-    parser.add_argument("--write", action="store_true", help="write the table, and figures of the tiny models, into docs/rag.md")
+    parser.add_argument(
+        "--write",
+        action="store_true",
+        help="write the table, and figures of the tiny models, into docs/rag.md",
+    )
     asked = parser.parse_args()
     rows = _measure(asked.pages)
     for row in rows:

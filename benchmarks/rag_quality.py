@@ -1,17 +1,20 @@
 """Measure passages and answers on XQuAD: ours, LangChain's guide pipeline, and BM25 alone.
 
-`python -m benchmarks.rag_quality xquad.en.json` uses the English part of XQuAD (https://github.com/google-deepmind/xquad): 1,190
-questions by people about 240 paragraphs of Wikipedia. A question counts as found if a passage for the model has the answer
-and is from the right article, and as first if the first passage does. All pipelines have the byte budget of `LocalRAG`'s default.
+`python -m benchmarks.rag_quality xquad.en.json` uses the English part of XQuAD
+(https://github.com/google-deepmind/xquad): 1,190 questions by people about 240 paragraphs of
+Wikipedia. A question counts as found if a passage for the model has the answer and is from the
+right article, and as first if the first passage does. All pipelines have the byte budget of
+`LocalRAG`'s default.
 
-`--chat-model MODEL.gguf` (or `tiny-chat`) measures answers instead, with greedy decoding: how many contain a right answer, token F1
-and exact match as SQuAD computes them, how many are refusals, and how many of their sentences count as supported. The ceiling is
-the same model with the right paragraph as its only passage. An answer takes seconds: `--questions 100` asks a sample,
-`--seconds 600` stops in time, and `--answers FILE` keeps the answers, so that the same command resumes. The table has all answers
-of that file.
+`--chat-model MODEL.gguf` (or `tiny-chat`) measures answers instead, with greedy decoding: how many
+contain a right answer, token F1 and exact match as SQuAD computes them, how many are refusals, and
+how many of their sentences count as supported. The ceiling is the same model with the right
+paragraph as its only passage. An answer takes seconds: `--questions 100` asks a sample, `--seconds
+600` stops in time, and `--answers FILE` keeps the answers, so that the same command resumes. The
+table has all answers of that file.
 
-`--model MODEL.gguf` uses another embedding model than the tiny one. Both options for models can be given several times.
-`--write` puts the table, and for answers a plot, into docs/rag.md.
+`--model MODEL.gguf` uses another embedding model than the tiny one. Both options for models can be
+given several times. `--write` puts the table, and for answers a plot, into docs/rag.md.
 """
 
 import argparse
@@ -50,8 +53,9 @@ _GUIDE_SIZE: Final = 1000
 _GUIDE_OVERLAP: Final = 200
 """The sizes of LangChain's guides, in characters."""
 _GUIDE_PROMPT: Final = (
-    "You are an assistant for question-answering tasks. Use the following pieces of retrieved context to answer the question. "
-    "If you don't know the answer, just say that you don't know. Use three sentences maximum and keep the answer concise.\n"
+    "You are an assistant for question-answering tasks. Use the following pieces of retrieved "
+    "context to answer the question. If you don't know the answer, just say that you don't know. "
+    "Use three sentences maximum and keep the answer concise.\n"
     "Question: {question} \nContext: {context} \nAnswer:"
 )
 """The prompt of LangChain's guides, `rlm/rag-prompt`."""
@@ -70,7 +74,8 @@ _PLOT: Final = Path(__file__).parents[1] / "docs" / "rag-answers.svg"
 
 Search = Callable[[str], Sequence[Document]]
 Found = dict[str, Any]
-"""An answer, its passages as `context`, and the `statements` in it if its sentences were compared with the passages."""
+"""An answer, its passages as `context`, and the `statements` in it if its sentences were compared
+with the passages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +101,8 @@ class Answered:
         answer: What the pipeline answered.
         found: Whether one of its passages has a right answer and is from the right article.
         size: The bytes of its passages.
-        sentences: How many sentences of the answer were compared with the passages; `None` if none were compared.
+        sentences: How many sentences of the answer were compared with the passages; `None` if none
+            were compared.
         supported: How many of them are supported.
     """
 
@@ -145,23 +151,37 @@ def measure_retrieval(search: Search, asked: Sequence[Asked]) -> tuple[float, fl
         holds = [_holds(passage, each) for passage in passages]
         places.append(holds.index(True) + 1 if True in holds else 0)
         sizes.append(sum(len(passage.page_content.encode()) for passage in passages))
-    return statistics.fmean(map(bool, places)), statistics.fmean(place == 1 for place in places), statistics.fmean(sizes)
+    return (
+        statistics.fmean(map(bool, places)),
+        statistics.fmean(place == 1 for place in places),
+        statistics.fmean(sizes),
+    )
 
 
 def _holds(passage: Document, asked: Asked) -> bool:
-    return asked.source in passage.metadata["source"] and any(answer in passage.page_content for answer in asked.answers)
+    return asked.source in passage.metadata["source"] and any(
+        answer in passage.page_content for answer in asked.answers
+    )
 
 
 def _guide(folder: Path, embeddings: Embeddings, budget: int) -> Search:
     """Return the search of LangChain's guides, with as many passages as the budget holds."""
     from langchain_text_splitters import RecursiveCharacterTextSplitter
 
-    documents = [Document(path.read_text(encoding="utf-8"), metadata={"source": path.name}) for path in sorted(folder.iterdir())]
+    documents = [
+        Document(path.read_text(encoding="utf-8"), metadata={"source": path.name})
+        for path in sorted(folder.iterdir())
+    ]
     splitter = RecursiveCharacterTextSplitter(chunk_size=_GUIDE_SIZE, chunk_overlap=_GUIDE_OVERLAP)
     passages = splitter.split_documents(documents)
     store = InMemoryVectorStore(embeddings)
     store.add_documents(passages)
-    k = max(1, round(budget / statistics.fmean(len(passage.page_content.encode()) for passage in passages)))
+    k = max(
+        1,
+        round(
+            budget / statistics.fmean(len(passage.page_content.encode()) for passage in passages)
+        ),
+    )
     return lambda question: store.similarity_search(question, k=k)
 
 
@@ -184,18 +204,25 @@ def _words(rag: LocalRAG, budget: int) -> Search:
     return search
 
 
-def answer_pipelines(rag: LocalRAG, folder: Path, budget: int) -> dict[str, Callable[[Asked], Found]]:
+def answer_pipelines(
+    rag: LocalRAG, folder: Path, budget: int
+) -> dict[str, Callable[[Asked], Found]]:
     """Return what answers a question, by name. All use the model of `rag`."""
     llm, embeddings = cast("Any", rag.llm), rag.store.embeddings
     guide_chain = ChatPromptTemplate.from_template(_GUIDE_PROMPT) | llm | StrOutputParser()
 
     def with_guide_prompt(asked: Asked, passages: Sequence[Document]) -> Found:
         context = "\n\n".join(passage.page_content for passage in passages)
-        return {"answer": guide_chain.invoke({"question": asked.question, "context": context}), "context": passages}
+        return {
+            "answer": guide_chain.invoke({"question": asked.question, "context": context}),
+            "context": passages,
+        }
 
     def read_right_paragraph(asked: Asked) -> Found:
         passages = RunnableLambda[str, list[Document]](lambda _: [_right_paragraph(asked)])
-        return answer_chain(passages, llm, embed=embeddings.embed_documents).invoke({"question": asked.question})
+        return answer_chain(passages, llm, embed=embeddings.embed_documents).invoke(
+            {"question": asked.question}
+        )
 
     guide, words = _guide(folder, embeddings, budget), _words(rag, budget)
     return {
@@ -203,7 +230,9 @@ def answer_pipelines(rag: LocalRAG, folder: Path, budget: int) -> dict[str, Call
         "LangChain's guide": lambda asked: with_guide_prompt(asked, guide(asked.question)),
         "BM25, the guide's prompt": lambda asked: with_guide_prompt(asked, words(asked.question)),
         "ceiling: the right paragraph": read_right_paragraph,
-        "ceiling, the guide's prompt": lambda asked: with_guide_prompt(asked, [_right_paragraph(asked)]),
+        "ceiling, the guide's prompt": lambda asked: with_guide_prompt(
+            asked, [_right_paragraph(asked)]
+        ),
     }
 
 
@@ -212,7 +241,11 @@ def _right_paragraph(asked: Asked) -> Document:
 
 
 def measure_answers(
-    models: str, pipelines: dict[str, Callable[[Asked], Found]], budget: int, asked: Sequence[Asked], done: Sequence[Answered]
+    models: str,
+    pipelines: dict[str, Callable[[Asked], Found]],
+    budget: int,
+    asked: Sequence[Asked],
+    done: Sequence[Answered],
 ) -> Iterator[Answered]:
     """Yield the answers that are not among those that are done: of all pipelines to one question, then to the next one."""
     kept = {each.key for each in done}
@@ -232,7 +265,9 @@ def measure_answers(
                 found=any(_holds(passage, each) for passage in found["context"]),
                 size=sum(len(passage.page_content.encode()) for passage in found["context"]),
                 sentences=None if statements is None else len(statements),
-                supported=None if statements is None else sum(statement.supported for statement in statements),
+                supported=None
+                if statements is None
+                else sum(statement.supported for statement in statements),
             )
 
 
@@ -245,7 +280,11 @@ class _Recorded:
         self._answers = iter(answers)
 
     def ask(self, question: str) -> Answer:
-        return Answer(question, next(self._answers).answer, timings=dict.fromkeys(("retrieval", "first_token", "total"), 0.0))
+        return Answer(
+            question,
+            next(self._answers).answer,
+            timings=dict.fromkeys(("retrieval", "first_token", "total"), 0.0),
+        )
 
 
 _ANSWER_HEADS: Final = (
@@ -269,13 +308,22 @@ def answer_rows(answered: Sequence[Answered]) -> list[tuple[float, tuple[str, ..
     """
     groups: dict[tuple[str, int], dict[str, dict[Any, Answered]]] = {}
     for each in answered:
-        groups.setdefault((each.models, each.budget), {}).setdefault(each.pipeline, {})[each.question, each.answers] = each
+        groups.setdefault((each.models, each.budget), {}).setdefault(each.pipeline, {})[
+            each.question, each.answers
+        ] = each
     rows: list[tuple[float, tuple[str, ...]]] = []
     for (models, _), pipelines in groups.items():
-        common = [key for key in next(iter(pipelines.values())) if all(key in found for found in pipelines.values())]
+        common = [
+            key
+            for key in next(iter(pipelines.values()))
+            if all(key in found for found in pipelines.values())
+        ]
         for pipeline, found in pipelines.items() if common else ():
             answers = [found[key] for key in common]
-            shares = evaluate(cast("LocalRAG", _Recorded(answers)), [Question(each.question, each.answers) for each in answers])
+            shares = evaluate(
+                cast("LocalRAG", _Recorded(answers)),
+                [Question(each.question, each.answers) for each in answers],
+            )
             sentences = sum(each.sentences or 0 for each in answers)
             row = (
                 models,
@@ -286,7 +334,9 @@ def answer_rows(answered: Sequence[Answered]) -> list[tuple[float, tuple[str, ..
                 f"{shares.f1:.0%}",
                 f"{shares.exact:.0%}",
                 f"{statistics.fmean(each.refused for each in answers):.0%}",
-                f"{sum(each.supported or 0 for each in answers) / sentences:.0%}" if sentences else "",
+                f"{sum(each.supported or 0 for each in answers) / sentences:.0%}"
+                if sentences
+                else "",
                 f"{statistics.fmean(each.size for each in answers):,.0f}",
             )
             rows.append((shares.holds or 0.0, row))
@@ -303,17 +353,28 @@ def _answer_all(options: argparse.Namespace, answered: list[Answered]) -> None:
     """Add the answers of all models, and append them to the file of answers."""
     ends = time.monotonic() + (options.seconds or float("inf"))
     for model in options.model or [str(tiny_embedding_model())]:
-        with tempfile.TemporaryDirectory() as folder, LlamaCppEmbeddings(model_path=model) as embeddings:
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            LlamaCppEmbeddings(model_path=model) as embeddings,
+        ):
             docs = Path(folder, "docs")
             docs.mkdir()
             asked = _sample(write_articles(options.xquad, docs), options.questions)
             for chat_model in options.chat_model:
                 path = str(tiny_chat_model()) if chat_model == "tiny-chat" else chat_model
                 models = f"{Path(path).stem}, {Path(model).stem}"
-                tokens = options.bytes and options.bytes // 3  # as RagProfile.context_bytes counts them
+                tokens = (
+                    options.bytes and options.bytes // 3
+                )  # as RagProfile.context_bytes counts them
                 with (
                     ChatLlamaCpp(model_path=path, temperature=0, max_tokens=_MAX_TOKENS) as llm,
-                    LocalRAG(llm, embeddings, Path(folder, "index"), vectors="sqlite", context_tokens=tokens) as rag,
+                    LocalRAG(
+                        llm,
+                        embeddings,
+                        Path(folder, "index"),
+                        vectors="sqlite",
+                        context_tokens=tokens,
+                    ) as rag,
                 ):
                     rag.index(docs)
                     budget = rag.profile.context_bytes
@@ -323,8 +384,15 @@ def _answer_all(options: argparse.Namespace, answered: list[Answered]) -> None:
                         if options.answers:
                             with options.answers.open("a", encoding="utf-8") as file:
                                 file.write(json.dumps(asdict(each)) + "\n")
-                        number = sum(one.models == models and one.budget == budget for one in answered)
-                        print(f"{models}: {number} of {len(asked) * len(pipelines)} answers", end="\r", file=sys.stderr, flush=True)
+                        number = sum(
+                            one.models == models and one.budget == budget for one in answered
+                        )
+                        print(
+                            f"{models}: {number} of {len(asked) * len(pipelines)} answers",
+                            end="\r",
+                            file=sys.stderr,
+                            flush=True,
+                        )
                         if time.monotonic() > ends:
                             break
 
@@ -339,7 +407,10 @@ def _run_answers(options: argparse.Namespace) -> None:
     if options.write:
         write_table("answers", _ANSWER_HEADS, [row for _, row in rows])
         # a color for each chat model
-        bars = [Bar(pipeline, {models.split(",")[0]: share}, f"{share:.0%}") for share, (models, pipeline, *_) in rows]
+        bars = [
+            Bar(pipeline, {models.split(",")[0]: share}, f"{share:.0%}")
+            for share, (models, pipeline, *_) in rows
+        ]
         write_bars(_PLOT, "Answers that contain a right one, on questions of XQuAD", bars)
 
 
@@ -349,7 +420,10 @@ def _run_retrieval(options: argparse.Namespace) -> None:
     rows: list[tuple[str, ...]] = []
     print(" | ".join(heads))
     for model in options.model or [str(tiny_embedding_model())]:
-        with tempfile.TemporaryDirectory() as folder, LlamaCppEmbeddings(model_path=model) as embeddings:
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            LlamaCppEmbeddings(model_path=model) as embeddings,
+        ):
             docs = Path(folder, "docs")
             docs.mkdir()
             asked = _sample(write_articles(options.xquad, docs), options.questions)
@@ -363,7 +437,9 @@ def _run_retrieval(options: argparse.Namespace) -> None:
                 }
                 for name, search in pipelines.items():
                     found, first, size = measure_retrieval(search, asked)
-                    rows.append((Path(model).stem, name, f"{found:.1%}", f"{first:.1%}", f"{size:,.0f}"))
+                    rows.append(
+                        (Path(model).stem, name, f"{found:.1%}", f"{first:.1%}", f"{size:,.0f}")
+                    )
                     print(" | ".join(rows[-1]), flush=True)
     if options.write:
         write_table("retrieval", heads, rows)
@@ -377,14 +453,32 @@ def _sample(asked: Sequence[Asked], size: int | None) -> list[Asked]:
 
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("xquad", type=Path)
-    parser.add_argument("--model", action="append", help="a GGUF file that embeds; can be given several times")
-    parser.add_argument("--chat-model", action="append", help="tiny-chat or a GGUF file: measure its answers; several times")
-    parser.add_argument("--questions", type=int, help="a sample of so many questions, the same for each run")
+    parser.add_argument(
+        "--model", action="append", help="a GGUF file that embeds; can be given several times"
+    )
+    parser.add_argument(
+        "--chat-model",
+        action="append",
+        help="tiny-chat or a GGUF file: measure its answers; several times",
+    )
+    parser.add_argument(
+        "--questions", type=int, help="a sample of so many questions, the same for each run"
+    )
     parser.add_argument("--seconds", type=float, help="ask no more questions after so many seconds")
-    parser.add_argument("--bytes", type=int, help="the budget of all passages; default: that of LocalRAG for the chat model")
-    parser.add_argument("--answers", type=Path, help="a file of JSON lines that keeps the answers, to resume and to read them")
+    parser.add_argument(
+        "--bytes",
+        type=int,
+        help="the budget of all passages; default: that of LocalRAG for the chat model",
+    )
+    parser.add_argument(
+        "--answers",
+        type=Path,
+        help="a file of JSON lines that keeps the answers, to resume and to read them",
+    )
     parser.add_argument("--write", action="store_true", help="write the table into docs/rag.md")
     options = parser.parse_args()
     if options.chat_model:

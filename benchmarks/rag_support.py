@@ -1,8 +1,9 @@
 """How often a sentence of an answer is recognized as supported by its passages, and how often one that is not.
 
-`python -m benchmarks.rag_support XQUAD.json` takes the English part of XQuAD (https://github.com/google-deepmind/xquad).
-Sentences are made from its questions and answers. The constants of `rag.answer.support` were chosen on one half of the articles
-(`--tuning`), and the other half is reported. `--write` puts the table into docs/rag.md.
+`python -m benchmarks.rag_support XQUAD.json` takes the English part of XQuAD
+(https://github.com/google-deepmind/xquad). Sentences are made from its questions and answers. The
+constants of `rag.answer.support` were chosen on one half of the articles (`--tuning`), and the
+other half is reported. `--write` puts the table into docs/rag.md.
 """
 
 import argparse
@@ -45,13 +46,22 @@ def make_statement(question: str, answer: str) -> str:
         >>> make_statement("Who led the team in sacks?", "Kawann Short")
         'Kawann Short led the team in sacks.'
     """
-    text = _QUESTION_WORDS.sub(lambda _: answer, question, count=1) if _QUESTION_WORDS.search(question) else f"{question} {answer}"
+    text = (
+        _QUESTION_WORDS.sub(lambda _: answer, question, count=1)
+        if _QUESTION_WORDS.search(question)
+        else f"{question} {answer}"
+    )
     return f"{text[0].upper()}{text[1:]}".rstrip("? ") + "."
 
 
 def _cases(articles: Sequence[Any]) -> Iterator[tuple[str, Case]]:
     rng = random.Random(1)  # noqa: S311 - a choice of sentences, not a secret
-    answers = [each["answers"][0]["text"] for article in articles for part in article["paragraphs"] for each in part["qas"]]
+    answers = [
+        each["answers"][0]["text"]
+        for article in articles
+        for part in article["paragraphs"]
+        for each in part["qas"]
+    ]
     for article in articles:
         texts = [part["context"] for part in article["paragraphs"]]
         for place, part in enumerate(article["paragraphs"]):
@@ -74,15 +84,32 @@ def _cases(articles: Sequence[Any]) -> Iterator[tuple[str, Case]]:
                 yield "not: statement about another paragraph", Case(question, stated, without)
                 if number := re.search(r"\d+", right):
                     changed = str(int(number[0]) + rng.choice([1, 2, 3, 7, 10]))
-                    yield "not: changed number", Case(question, right[: number.start()] + changed + right[number.end() :], passages)
+                    yield (
+                        "not: changed number",
+                        Case(
+                            question,
+                            right[: number.start()] + changed + right[number.end() :],
+                            passages,
+                        ),
+                    )
                 other = make_statement(question, rng.choice(answers))
-                yield "not: statement with an answer of any article", Case(question, other, passages)
+                yield (
+                    "not: statement with an answer of any article",
+                    Case(question, other, passages),
+                )
                 alike = [
-                    each for each in here if _has_digit(each) == _has_digit(answer) and each not in answer and answer not in each
+                    each
+                    for each in here
+                    if _has_digit(each) == _has_digit(answer)
+                    and each not in answer
+                    and answer not in each
                 ]
                 if alike:
                     swapped = make_statement(question, rng.choice(alike))
-                    yield "not: statement with another answer of the same paragraph", Case(question, swapped, passages)
+                    yield (
+                        "not: statement with another answer of the same paragraph",
+                        Case(question, swapped, passages),
+                    )
 
 
 def _has_digit(text: str) -> bool:
@@ -104,7 +131,11 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("xquad", type=Path)
-    parser.add_argument("--tuning", action="store_true", help="use the half of the articles that the constants were chosen on")
+    parser.add_argument(
+        "--tuning",
+        action="store_true",
+        help="use the half of the articles that the constants were chosen on",
+    )
     parser.add_argument("--write", action="store_true", help="write the table into docs/rag.md")
     asked = parser.parse_args()
     articles = list(json.loads(asked.xquad.read_text(encoding="utf-8"))["data"])
@@ -116,7 +147,14 @@ def main() -> None:
     rows = []
     for name, found in measured.items():
         supported, right = (statistics.fmean(column) for column in zip(*found, strict=True))
-        rows.append((name, str(len(found)), f"{supported:.1%}", f"{right:.1%}" if name.startswith("supported") else ""))
+        rows.append(
+            (
+                name,
+                str(len(found)),
+                f"{supported:.1%}",
+                f"{right:.1%}" if name.startswith("supported") else "",
+            )
+        )
     for row in sorted(rows, key=lambda row: row[0].startswith("not")):
         print(" | ".join(row))
     if asked.write:

@@ -1,13 +1,16 @@
 """How many questions an index refuses that it cannot answer, and how many that it can.
 
-`python -m benchmarks.refusal XQUAD.json` takes the English part of XQuAD (https://github.com/google-deepmind/xquad), 1,190
-questions by people about 48 articles of Wikipedia. The constants of `rag.index.threshold` were chosen on one half of the articles
-(`--tuning`), and the other half is what this reports. Within a half, some articles are indexed, and all questions are asked: those
-about the other articles should be refused, and those about the indexed ones should not. The indexed ones make at most about 230
-passages; a larger index is filled up with the documentation and code of the Python packages that are installed, or with the files
-of `--filler`. Each line is the mean of several draws of articles.
+`python -m benchmarks.refusal XQUAD.json` takes the English part of XQuAD
+(https://github.com/google-deepmind/xquad), 1,190 questions by people about 48 articles of
+Wikipedia. The constants of `rag.index.threshold` were chosen on one half of the articles
+(`--tuning`), and the other half is what this reports. Within a half, some articles are indexed, and
+all questions are asked: those about the other articles should be refused, and those about the
+indexed ones should not. The indexed ones make at most about 230 passages; a larger index is filled
+up with the documentation and code of the Python packages that are installed, or with the files of
+`--filler`. Each line is the mean of several draws of articles.
 
-`--model MODEL.gguf` uses another embedding model than the tiny one, and `--write` puts the table into docs/rag.md.
+`--model MODEL.gguf` uses another embedding model than the tiny one, and `--write` puts the table
+into docs/rag.md.
 """
 
 import argparse
@@ -63,13 +66,18 @@ class _Cached(Embeddings):
 def _filler(folders: Sequence[Path]) -> Iterator[str]:
     """Yield passages of the files in some folders, in an order that mixes them."""
     files = [
-        file for folder in folders for file in sorted(folder.rglob("*")) if file.suffix in _SUFFIXES or file.name == "METADATA"
+        file
+        for folder in folders
+        for file in sorted(folder.rglob("*"))
+        if file.suffix in _SUFFIXES or file.name == "METADATA"
     ]
     random.Random(3).shuffle(files)  # noqa: S311 - an order, not a secret
     seen: set[str] = set()
     for file in files:
         try:
-            texts = [chunk.page_content for chunk in iterate_passages(iterate_file(file), _CHUNK, 0)]
+            texts = [
+                chunk.page_content for chunk in iterate_passages(iterate_file(file), _CHUNK, 0)
+            ]
         except DocumentError:
             continue
         for text in texts:
@@ -85,8 +93,12 @@ def _write_files(folder: Path, articles: Sequence[Any], size: int, filler: Itera
     taken = 0
     for taken, article in enumerate(articles, 1):
         text = "\n\n".join(paragraph["context"] for paragraph in article["paragraphs"])
-        (folder / f"{taken}.md").write_text(f"# {article['title'].replace('_', ' ')}\n\n{text}\n", encoding="utf-8")
-        passages += sum(1 for _ in iterate_passages(iterate_file(folder / f"{taken}.md"), _CHUNK, 0))
+        (folder / f"{taken}.md").write_text(
+            f"# {article['title'].replace('_', ' ')}\n\n{text}\n", encoding="utf-8"
+        )
+        passages += sum(
+            1 for _ in iterate_passages(iterate_file(folder / f"{taken}.md"), _CHUNK, 0)
+        )
         if passages >= size:
             break
     number = 0
@@ -107,7 +119,12 @@ def _half(data: Sequence[Any], *, tuning: bool) -> list[Any]:
 
 
 def _questions(articles: Sequence[Any]) -> list[str]:
-    return [each["question"] for article in articles for paragraph in article["paragraphs"] for each in paragraph["qas"]]
+    return [
+        each["question"]
+        for article in articles
+        for paragraph in article["paragraphs"]
+        for each in paragraph["qas"]
+    ]
 
 
 def _refused(rag: LocalRAG, questions: Sequence[str]) -> list[float]:
@@ -115,13 +132,20 @@ def _refused(rag: LocalRAG, questions: Sequence[str]) -> list[float]:
     store = rag.store
     refused = []
     for question in questions:
-        near, words = nearest(store, question, _CANDIDATES), store.catalog.search(question, _CANDIDATES)
-        evidence = find_evidence(store, question, near, words, store.catalog.documents([*near, *words]))
+        near, words = (
+            nearest(store, question, _CANDIDATES),
+            store.catalog.search(question, _CANDIDATES),
+        )
+        evidence = find_evidence(
+            store, question, near, words, store.catalog.documents([*near, *words])
+        )
         refused.append([not is_answerable(store, evidence, quantile) for quantile in _QUANTILES])
     return [statistics.fmean(column) for column in zip(*refused, strict=True)]
 
 
-def _measure(data: Sequence[Any], embeddings: Embeddings, size: int, folders: Sequence[Path], draws: int) -> tuple[int, list[str]]:
+def _measure(
+    data: Sequence[Any], embeddings: Embeddings, size: int, folders: Sequence[Path], draws: int
+) -> tuple[int, list[str]]:
     """Return how many passages there were, and the shares of answerable and of other questions that each quantile refused."""
     lost, refused = [], []
     passages = 0
@@ -129,14 +153,22 @@ def _measure(data: Sequence[Any], embeddings: Embeddings, size: int, folders: Se
         articles = list(data)
         random.Random(draw).shuffle(articles)  # noqa: S311 - an order, not a secret
         with tempfile.TemporaryDirectory() as folder:
-            taken = _write_files(Path(folder, "docs"), articles[: len(articles) // 2], size, _filler(folders))
+            taken = _write_files(
+                Path(folder, "docs"), articles[: len(articles) // 2], size, _filler(folders)
+            )
             with LocalRAG(None, embeddings, Path(folder, "index"), vectors="sqlite") as rag:
                 rag.index(Path(folder, "docs"))
                 passages = rag.store.catalog.counts().passages
                 lost.append(_refused(rag, _questions(articles[:taken])))
                 refused.append(_refused(rag, _questions(articles[taken:])))
-    means = zip(map(statistics.fmean, zip(*lost, strict=True)), map(statistics.fmean, zip(*refused, strict=True)), strict=True)
-    return passages, [f"{of_answerable:.1%} / {of_others:.0%}" for of_answerable, of_others in means]
+    means = zip(
+        map(statistics.fmean, zip(*lost, strict=True)),
+        map(statistics.fmean, zip(*refused, strict=True)),
+        strict=True,
+    )
+    return passages, [
+        f"{of_answerable:.1%} / {of_others:.0%}" for of_answerable, of_others in means
+    ]
 
 
 def main() -> None:
@@ -144,15 +176,28 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("xquad", type=Path)
     parser.add_argument("--model", action="append", help="a GGUF file; can be given several times")
-    parser.add_argument("--size", type=int, action="append", help="passages of the index; can be given several times")
+    parser.add_argument(
+        "--size",
+        type=int,
+        action="append",
+        help="passages of the index; can be given several times",
+    )
     parser.add_argument("--draws", type=int, default=_DRAWS)
-    parser.add_argument("--tuning", action="store_true", help="take the half of the articles that the constants were chosen on")
+    parser.add_argument(
+        "--tuning",
+        action="store_true",
+        help="take the half of the articles that the constants were chosen on",
+    )
     parser.add_argument("--filler", type=Path, action="append")
     parser.add_argument("--write", action="store_true", help="write the table into docs/rag.md")
     asked = parser.parse_args()
     data = _half(json.loads(asked.xquad.read_text(encoding="utf-8"))["data"], tuning=asked.tuning)
     folders = asked.filler or [Path(sysconfig.get_path("purelib"))]
-    heads = ("embedding model", "passages", *(f"{quantile or 'default'}: lost / refused" for quantile in _QUANTILES))
+    heads = (
+        "embedding model",
+        "passages",
+        *(f"{quantile or 'default'}: lost / refused" for quantile in _QUANTILES),
+    )
     rows: list[tuple[str, ...]] = []
     print(" | ".join(heads))
     for model in asked.model or [str(tiny_embedding_model())]:

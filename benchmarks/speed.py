@@ -2,8 +2,8 @@
 
 `python -m benchmarks.speed` (`make speed`) measures on idle cores, `--busy` while other processes
 keep all cores busy; each takes at most ten minutes and replaces its part of the page. The results
-are kept in docs/speed.json; `--page` writes the page from them without measuring. `--minutes`, `--rounds` and
-`--models` make a run shorter.
+are kept in docs/speed.json; `--page` writes the page from them without measuring. `--minutes`,
+`--rounds` and `--models` make a run shorter.
 
 Every subject runs in a process of its own. A round measures all of them, one right after the other,
 in an order that changes from round to round; a ratio is of one round, and the page gives the median
@@ -53,7 +53,17 @@ PACKAGES: Final = (
     "langchain-ollama",
     "langchain-openai",
 )
-_NOUNS: Final = ("ferry", "lamp", "garden", "baker", "letter", "clock", "captain", "castle", "doctor")
+_NOUNS: Final = (
+    "ferry",
+    "lamp",
+    "garden",
+    "baker",
+    "letter",
+    "clock",
+    "captain",
+    "castle",
+    "doctor",
+)
 _PLACES: Final = ("harbor", "bridge", "museum", "river", "market", "village", "forest", "kitchen")
 
 
@@ -137,7 +147,15 @@ class Bench:
         embeds: Whether the model is an embedding model.
     """
 
-    def __init__(self, title: str, makes: dict[str, rows.Make], setup: Setup, prompts: Prompts, *, embeds: bool) -> None:
+    def __init__(
+        self,
+        title: str,
+        makes: dict[str, rows.Make],
+        setup: Setup,
+        prompts: Prompts,
+        *,
+        embeds: bool,
+    ) -> None:
         self.title, self.setup, self._embeds = title, setup, embeds
         self._tokens = None if embeds else Tokens(setup.path)
         self._prompts = prompts
@@ -197,7 +215,10 @@ class Bench:
             "megabytes": self.setup.path.stat().st_size / 1e6,
             "threads": self.setup.threads,
             "subjects": {
-                name: {metric: [round(each, 3) for each in numbers] for metric, numbers in found.items()}
+                name: {
+                    metric: [round(each, 3) for each in numbers]
+                    for metric, numbers in found.items()
+                }
                 for name, found in self.values.items()
                 if found
             },
@@ -243,7 +264,9 @@ def llama_server(path: Path, *, embedding: bool) -> Iterator[tuple[str, int, str
     from langchain_localllm.errors import LocalLLMError
 
     try:
-        server = LocalServer(path, n_ctx=CONTEXT, n_parallel=SLOTS, embedding=embedding, launcher="xllamacpp")
+        server = LocalServer(
+            path, n_ctx=CONTEXT, n_parallel=SLOTS, embedding=embedding, launcher="xllamacpp"
+        )
     except LocalLLMError as error:
         yield "", 0, str(error)
         return
@@ -278,7 +301,13 @@ def ollama_server(path: Path, *, embedding: bool) -> Iterator[tuple[str, str]]:
 def install_peer() -> None:
     """Install langchain-llama-cpp in a folder of its own; where that fails, its row says so."""
     if not PEER_FOLDER.exists():
-        options = ["--quiet", "--no-deps", "--disable-pip-version-check", "--target", str(PEER_FOLDER)]
+        options = [
+            "--quiet",
+            "--no-deps",
+            "--disable-pip-version-check",
+            "--target",
+            str(PEER_FOLDER),
+        ]
         subprocess.run([sys.executable, "-m", "pip", "install", *options, PEER], check=False)  # noqa: S603 - pip
 
 
@@ -358,7 +387,10 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     names = arguments.models.split(",")
     total = sum(SHARES[name] for name in names)
     with busy_cores() if arguments.busy else contextlib.nullcontext():
-        measured = [run_model(name, 60 * arguments.minutes * SHARES[name] / total, arguments.rounds) for name in names]
+        measured = [
+            run_model(name, 60 * arguments.minutes * SHARES[name] / total, arguments.rounds)
+            for name in names
+        ]
     options = " ".join(sys.argv[1:])
     return {
         "command": f'make speed SPEED_ARGS="{options}"' if options else "make speed",
@@ -372,7 +404,9 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def main() -> None:
     """Measure, keep the results, and write the page."""
-    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    arguments = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     arguments.add_argument("--busy", action="store_true", help="keep all cores busy meanwhile")
     arguments.add_argument("--minutes", type=float, default=8.5, help="for all models together")
     arguments.add_argument("--rounds", type=int, default=3, help="at least, whatever the time")

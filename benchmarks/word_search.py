@@ -1,8 +1,9 @@
 """How often the keyword index finds a section by its heading, in any language.
 
-`python -m benchmarks.word_search FOLDER...` reads the Markdown files of each folder, one language each, such as the translations
-of a project's documentation. The sections are indexed without their headings, and each heading is asked. The name of a folder
-is the language that its index has (`de`, `zh`). No embedding model takes part.
+`python -m benchmarks.word_search FOLDER...` reads the Markdown files of each folder, one language
+each, such as the translations of a project's documentation. The sections are indexed without their
+headings, and each heading is asked. The name of a folder is the language that its index has (`de`,
+`zh`). No embedding model takes part.
 
 `--write` puts the table into docs/rag.md.
 """
@@ -48,7 +49,10 @@ def _index(sections: list[tuple[str, str]], language: str) -> Catalog:
     for number, (_, text) in enumerate(sections):
         path = str(number)
         chunks = iterate_passages([Document(text, metadata={"source": path})], _CHUNK, 0)
-        staged = [StagedChunk(f"{path}-{place}", path, place, chunk.page_content, {}) for place, chunk in enumerate(chunks)]
+        staged = [
+            StagedChunk(f"{path}-{place}", path, place, chunk.page_content, {})
+            for place, chunk in enumerate(chunks)
+        ]
         catalog.stage(staged)
         catalog.finish([each.id for each in staged], [FileEntry(path, "")])
     return catalog

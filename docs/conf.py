@@ -25,13 +25,17 @@ suppress_warnings = ["myst.xref_missing"]
 _CODE = re.compile(r"(?<![`:])`([^`]+)`(?![`_])")
 
 
-def _keep_colons(_app: object, what: str, _name: str, _obj: object, _options: object, lines: list[str]) -> None:
+def _keep_colons(
+    _app: object, what: str, _name: str, _obj: object, _options: object, lines: list[str]
+) -> None:
     """Napoleon takes the text before a colon in an attribute's first line for its type, unless that line is an empty comment."""
     if what == "attribute" and lines and lines[0] != "..":
         lines[0:0] = ["..", ""]
 
 
-def _markdown_to_rst(_app: object, _what: str, _name: str, _obj: object, _options: object, lines: list[str]) -> None:
+def _markdown_to_rst(
+    _app: object, _what: str, _name: str, _obj: object, _options: object, lines: list[str]
+) -> None:
     """Docstrings are Markdown in their blocks and `code`; autodoc reads reStructuredText."""
     inside = False
     for index, line in enumerate(lines):
@@ -50,7 +54,9 @@ def _fill_api_page(_app: object, name: str, source: list[str]) -> None:
         source[0] = api_reference.page()
 
 
-def _short_signature(_app: object, what: str, _name: str, obj: object, *_rest: object) -> tuple[str, None] | None:
+def _short_signature(
+    _app: object, what: str, _name: str, obj: object, *_rest: object
+) -> tuple[str, None] | None:
     """The options of a model class follow one by one, so its signature need not list their types."""
     return ("(**options)", None) if what == "class" and hasattr(obj, "model_fields") else None
 

@@ -15,19 +15,33 @@ if TYPE_CHECKING:
     from langchain_localllm.factory import init_embeddings as init_embeddings
     from langchain_localllm.factory import init_reranker as init_reranker
     from langchain_localllm.runtimes.gpt4all.chat import ChatGPT4All as ChatGPT4All
-    from langchain_localllm.runtimes.gpt4all.embeddings import GPT4AllEmbeddings as GPT4AllEmbeddings
+    from langchain_localllm.runtimes.gpt4all.embeddings import (
+        GPT4AllEmbeddings as GPT4AllEmbeddings,
+    )
     from langchain_localllm.runtimes.gpt4all.llm import GPT4All as GPT4All
     from langchain_localllm.runtimes.llamacpp.chat import ChatLlamaCpp as ChatLlamaCpp
-    from langchain_localllm.runtimes.llamacpp.decision import LlamaCppDecisionModel as LlamaCppDecisionModel
-    from langchain_localllm.runtimes.llamacpp.embeddings import LlamaCppEmbeddings as LlamaCppEmbeddings
+    from langchain_localllm.runtimes.llamacpp.decision import (
+        LlamaCppDecisionModel as LlamaCppDecisionModel,
+    )
+    from langchain_localllm.runtimes.llamacpp.embeddings import (
+        LlamaCppEmbeddings as LlamaCppEmbeddings,
+    )
     from langchain_localllm.runtimes.llamacpp.llm import LlamaCpp as LlamaCpp
     from langchain_localllm.runtimes.llamacpp.reranker import LlamaCppReranker as LlamaCppReranker
     from langchain_localllm.runtimes.llamafile.chat import ChatLlamafile as ChatLlamafile
-    from langchain_localllm.runtimes.llamafile.decision import LlamafileDecisionModel as LlamafileDecisionModel
-    from langchain_localllm.runtimes.llamafile.embeddings import LlamafileEmbeddings as LlamafileEmbeddings
+    from langchain_localllm.runtimes.llamafile.decision import (
+        LlamafileDecisionModel as LlamafileDecisionModel,
+    )
+    from langchain_localllm.runtimes.llamafile.embeddings import (
+        LlamafileEmbeddings as LlamafileEmbeddings,
+    )
     from langchain_localllm.runtimes.llamafile.llm import Llamafile as Llamafile
-    from langchain_localllm.runtimes.llamafile.management import LlamaServerClient as LlamaServerClient
-    from langchain_localllm.runtimes.llamafile.reranker import LlamafileReranker as LlamafileReranker
+    from langchain_localllm.runtimes.llamafile.management import (
+        LlamaServerClient as LlamaServerClient,
+    )
+    from langchain_localllm.runtimes.llamafile.reranker import (
+        LlamafileReranker as LlamafileReranker,
+    )
     from langchain_localllm.runtimes.llamafile.server import LocalServer as LocalServer
     from langchain_localllm.runtimes.ollama.chat import ChatOllama as ChatOllama
     from langchain_localllm.runtimes.ollama.client import OllamaClient as OllamaClient
@@ -46,7 +60,8 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "OllamaClient": "langchain_localllm.runtimes.ollama.client",
         "LocalServer": "langchain_localllm.runtimes.llamafile.server",
         **dict.fromkeys(
-            ("init_chat_model", "init_decision_model", "init_embeddings", "init_reranker"), "langchain_localllm.factory"
+            ("init_chat_model", "init_decision_model", "init_embeddings", "init_reranker"),
+            "langchain_localllm.factory",
         ),
     },
     ("chat_models", "embeddings", "llms", "prompts"),

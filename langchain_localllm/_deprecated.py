@@ -1,6 +1,7 @@
 """Old names, which keep working with a `DeprecationWarning` until version 0.3.
 
-A module that moved is found under its old name, and a public name that was renamed under its old one.
+A module that moved is found under its old name, and a public name that was renamed under its old
+one.
 """
 
 import importlib
@@ -122,12 +123,20 @@ MODULES: Final[dict[str, str]] = {
 }
 """Old module to new module, both below the package."""
 NAMES: Final[dict[str, dict[str, str]]] = {
-    "base.token_stream": {"Finish": "CompletionInfo", "Handle": "TokenStream", "Piece": "StreamEvent"},
+    "base.token_stream": {
+        "Finish": "CompletionInfo",
+        "Handle": "TokenStream",
+        "Piece": "StreamEvent",
+    },
     "cli.stderr": {"note": "print_stderr"},
     "manage.inventory": {"find": "manage.resolve:find"},
     "manage.model_ref": {"quantisation_in": "quantization_in"},
     "model_info.info": {"About": "ModelInfo", "about_file": "model_info_from_file"},
-    "model_info.introspect": {"alook": "adescribe_model", "look": "describe_model", "look_or_raise": "describe_model_or_raise"},
+    "model_info.introspect": {
+        "alook": "adescribe_model",
+        "look": "describe_model",
+        "look_or_raise": "describe_model_or_raise",
+    },
     "prompts.adapt": {"fit": "adapt_prompt"},
     "prompts.library": {
         "SUMMARISE": "SUMMARIZE",
@@ -151,7 +160,8 @@ NAMES: Final[dict[str, dict[str, str]]] = {
         "open_reply": "transport.retry:open_reply",
     },
 }
-"""Module, below the package, to old name to new name, with a module and a colon before it where that is another one."""
+"""Module, below the package, to old name to new name, with a module and a colon before it where
+that is another one."""
 
 
 def renamed(module: str, name: str) -> Any:
@@ -178,7 +188,10 @@ def renamed_attribute(old: str, new: str) -> Any:
 
 
 def find_moved_modules() -> None:
-    """Let imports find modules under their old names. It comes first, since a moved package's folder has its modules too."""
+    """Let imports find modules under their old names.
+
+    It comes first, since a moved package's folder has its modules too.
+    """
     if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
         sys.meta_path.insert(0, _Finder())
 
@@ -189,14 +202,20 @@ def _warn(old: str, new: str, stacklevel: int) -> None:
 
 
 class _Finder:
-    def find_spec(self, fullname: str, _path: Sequence[str] | None, _target: ModuleType | None = None) -> ModuleSpec | None:
+    def find_spec(
+        self, fullname: str, _path: Sequence[str] | None, _target: ModuleType | None = None
+    ) -> ModuleSpec | None:
         if not fullname.startswith(_PACKAGE):
             return None
         old, rest = fullname.removeprefix(_PACKAGE), ""
         while old and old not in MODULES:
             old, dot, name = old.rpartition(".")
             rest = f"{dot}{name}{rest}"
-        return ModuleSpec(fullname, _Loader(_PACKAGE + MODULES[old] + rest), is_package=True) if old else None
+        return (
+            ModuleSpec(fullname, _Loader(_PACKAGE + MODULES[old] + rest), is_package=True)
+            if old
+            else None
+        )
 
 
 class _Loader(Loader):

@@ -15,7 +15,8 @@ def lazy_exports(
     Args:
         package: The package's `__name__`.
         module_of: Public name to the module that holds it.
-        submodules: Names of the package's modules that are attributes without being imported, as older code expects.
+        submodules: Names of the package's modules that are attributes without being imported, as
+            older code expects.
     """
 
     def load(name: str) -> Any:

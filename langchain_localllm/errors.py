@@ -26,8 +26,8 @@ LocalLLMError
     └── CallTimeoutError      TimeoutError      core ModelTimeoutError
 ```
 
-A message says what went wrong and what to do. The same fault has the same type on `invoke`, `ainvoke`, `stream`, `astream` and
-`batch`. Messages never hold keys or passwords.
+A message says what went wrong and what to do. The same fault has the same type on `invoke`,
+`ainvoke`, `stream`, `astream` and `batch`. Messages never hold keys or passwords.
 """
 
 from collections.abc import Mapping
@@ -84,7 +84,9 @@ class StructuredOutputError(LocalLLMError, OutputParserException):
     """
 
     def __init__(self, message: str, *, llm_output: str | None = None) -> None:
-        super(OutputParserException, self).__init__(message)  # its own would add a link to LangChain's pages
+        super(OutputParserException, self).__init__(
+            message
+        )  # its own would add a link to LangChain's pages
         self.observation = message
         self.llm_output = llm_output
         self.send_to_llm = False
@@ -98,9 +100,11 @@ class ModelCallError(LocalLLMError, ModelError):
     """A call to a model failed.
 
     Attributes:
-        failed_text: Of texts to embed, the index of the one that failed; `None` where it is not about one of them.
+        failed_text: Of texts to embed, the index of the one that failed; `None` where it is not
+            about one of them.
         done: The vectors of the texts that were embedded before, by index.
-        blames_server: Whether the server refused a plain text as well, so that none of the texts is the reason.
+        blames_server: Whether the server refused a plain text as well, so that none of the texts is
+            the reason.
         other_servers: How many other servers could give the answer that one of a pool broke off.
     """
 
@@ -126,7 +130,9 @@ class ContextLengthError(ModelCallError, ContextOverflowError, ValueError):
         context_tokens: Length of the context in tokens, or `None` if the engine does not say.
     """
 
-    def __init__(self, message: str, *, prompt_tokens: int | None = None, context_tokens: int | None = None) -> None:
+    def __init__(
+        self, message: str, *, prompt_tokens: int | None = None, context_tokens: int | None = None
+    ) -> None:
         super().__init__(message)
         self.prompt_tokens = prompt_tokens
         self.context_tokens = context_tokens

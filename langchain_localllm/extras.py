@@ -7,7 +7,9 @@ from typing import Final
 from langchain_localllm.errors import InvalidOptionError, MissingDependencyError
 
 _PACKAGE: Final = "langchain-localllm"
-_REQUIREMENT: Final = re.compile(r"(?P<name>[\w.-]+)(?:\[(?P<extras>[\w,.-]+)\])?.*extra == [\"'](?P<extra>[\w-]+)[\"']")
+_REQUIREMENT: Final = re.compile(
+    r"(?P<name>[\w.-]+)(?:\[(?P<extras>[\w,.-]+)\])?.*extra == [\"'](?P<extra>[\w-]+)[\"']"
+)
 
 
 def pip_install(*extras: str) -> str:
@@ -35,18 +37,32 @@ def require(*extras: str) -> None:
         >>> require("server")
     """
     packages = {extra: _packages(extra) for extra in extras}
-    if missing := sorted({name for names in packages.values() for name in names if not _installed(name)}):
+    if missing := sorted(
+        {name for names in packages.values() for name in names if not _installed(name)}
+    ):
         raise MissingDependencyError(
-            f"This needs packages that are not installed: {', '.join(missing)}. To get them: {pip_install(*extras)}"
+            f"This needs packages that are not installed: {', '.join(missing)}. To get them: "
+            f"{pip_install(*extras)}"
         )
 
 
 def _packages(extra: str) -> list[str]:
-    found = [match for text in requires(_PACKAGE) or [] if (match := _REQUIREMENT.match(text)) and match["extra"] == extra]
+    found = [
+        match
+        for text in requires(_PACKAGE) or []
+        if (match := _REQUIREMENT.match(text)) and match["extra"] == extra
+    ]
     if not found:
         raise InvalidOptionError(f"{_PACKAGE} has no extra {extra!r}.")
-    inner = [other for match in found if match["name"] == _PACKAGE for other in match["extras"].split(",")]
-    return [match["name"] for match in found if match["name"] != _PACKAGE] + [name for other in inner for name in _packages(other)]
+    inner = [
+        other
+        for match in found
+        if match["name"] == _PACKAGE
+        for other in match["extras"].split(",")
+    ]
+    return [match["name"] for match in found if match["name"] != _PACKAGE] + [
+        name for other in inner for name in _packages(other)
+    ]
 
 
 def _installed(name: str) -> bool:

@@ -20,8 +20,8 @@ def init_chat_model(model: str, **options: Any) -> "LocalChatModel":
     LangChain's function of this name makes only the classes that it knows, which are not ours.
 
     Args:
-        model: `ollama:qwen3`, `llamacpp:model.gguf`, `gpt4all:model.gguf`, `llamafile` for the model that a server runs, or
-            `llamafile:http://localhost:9931` for a server's address.
+        model: `ollama:qwen3`, `llamacpp:model.gguf`, `gpt4all:model.gguf`, `llamafile` for the
+            model that a server runs, or `llamafile:http://localhost:9931` for a server's address.
         **options: Options of the class.
 
     Raises:
@@ -44,7 +44,8 @@ def init_embeddings(model: str, **options: Any) -> "Embeddings":
         **options: Options of the class.
 
     Raises:
-        InvalidOptionError: The runtime is unknown or has no embeddings, or the class does not take an option.
+        InvalidOptionError: The runtime is unknown or has no embeddings, or the class does not take
+            an option.
 
     Example:
         >>> from langchain_localllm import init_embeddings
@@ -63,7 +64,8 @@ def init_reranker(model: str, **options: Any) -> "BaseDocumentCompressor":
         **options: Options of the class.
 
     Raises:
-        InvalidOptionError: The runtime is unknown or has no rerankers, or the class does not take an option.
+        InvalidOptionError: The runtime is unknown or has no rerankers, or the class does not take
+            an option.
     """
     reranker: BaseDocumentCompressor = _make("reranker", model, options)
     return reranker
@@ -77,7 +79,8 @@ def init_decision_model(model: str, **options: Any) -> "LocalDecisionModel":
         **options: Options of the class.
 
     Raises:
-        InvalidOptionError: The runtime is unknown or has no decision models, or the class does not take an option.
+        InvalidOptionError: The runtime is unknown or has no decision models, or the class does not
+            take an option.
         MissingDependencyError: langchain-core is older than 1.8.
     """
     decision_model: LocalDecisionModel = _make("decision", model, options)
@@ -89,6 +92,11 @@ def _make(kind: str, model: str, options: dict[str, Any]) -> Any:
     classes = {runtime: kinds[kind] for runtime, kinds in RUNTIMES.items() if kind in kinds}
     if runtime not in classes:
         problem = f"has no {kind} model" if runtime in RUNTIMES else "does not name a runtime"
-        raise InvalidOptionError(f"{model!r} {problem}. Put one before the model: {', '.join(f'{each}:' for each in classes)}.")
-    named = {"base_url" if name.startswith(("http://", "https://")) else "model": name} if name else {}
+        raise InvalidOptionError(
+            f"{model!r} {problem}. Put one before the model: "
+            f"{', '.join(f'{each}:' for each in classes)}."
+        )
+    named = (
+        {"base_url" if name.startswith(("http://", "https://")) else "model": name} if name else {}
+    )
     return getattr(langchain_localllm, classes[runtime])(**named, **options)

@@ -1,4 +1,7 @@
-"""The runtimes and their classes. A fifth runtime is one more package in `runtimes` and one more line here."""
+"""The runtimes and their classes.
+
+A fifth runtime is one more package in `runtimes` and one more line here.
+"""
 
 from typing import Final
 
@@ -20,12 +23,19 @@ RUNTIMES: Final = {
     },
     "ollama": {"text": "Ollama", "chat": "ChatOllama", "embeddings": "OllamaEmbeddings"},
 }
-"""Runtime to its classes by kind. The package's lazy imports and the contract tests read this table."""
+"""Runtime to its classes by kind. The package's lazy imports and the contract tests read this
+table."""
 
 ALIASES: Final = {"OllamaLLM": "Ollama"}
 """Other package's name of a class to ours."""
 
-MODULES: Final = {"text": "llm", "chat": "chat", "embeddings": "embeddings", "reranker": "reranker", "decision": "decision"}
+MODULES: Final = {
+    "text": "llm",
+    "chat": "chat",
+    "embeddings": "embeddings",
+    "reranker": "reranker",
+    "decision": "decision",
+}
 """Kind to the module in a runtime's folder that holds its class."""
 
 

@@ -8,7 +8,9 @@ from hypothesis import HealthCheck, settings
 from langchain_localllm.base.options import warn_once
 
 # A busy machine may take seconds for an example, and a run on the same commit has the same result.
-settings.register_profile("suite", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "suite", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("suite")
 
 

@@ -1,7 +1,7 @@
 """Write docs/api.md from the package: every public name of every public module, with autodoc directives.
 
-Sphinx calls `page` when it builds the docs (see docs/conf.py), so the page cannot become outdated. `python -m tools.api_reference`
-prints it.
+Sphinx calls `page` when it builds the docs (see docs/conf.py), so the page cannot become outdated.
+`python -m tools.api_reference` prints it.
 """
 
 import dataclasses
@@ -32,14 +32,46 @@ PUBLIC_MODULES: Final = {
 """Public module to what is in it. docs/stability.md promises these and nothing else."""
 
 METHODS: Final = (
-    *("close", "aclose", "with_options", "bind_tools", "with_structured_output", "get_num_tokens_from_messages"),
+    *(
+        "close",
+        "aclose",
+        "with_options",
+        "bind_tools",
+        "with_structured_output",
+        "get_num_tokens_from_messages",
+    ),
     *("embed_documents", "aembed_documents", "embed_query", "aembed_query", "cache_namespace"),
     *("rerank", "arerank", "compress_documents", "acompress_documents"),
-    *("load", "aload", "slots", "aslots", "save_slot", "asave_slot", "restore_slot", "arestore_slot", "erase_slot", "aerase_slot"),
+    *(
+        "load",
+        "aload",
+        "slots",
+        "aslots",
+        "save_slot",
+        "asave_slot",
+        "restore_slot",
+        "arestore_slot",
+        "erase_slot",
+        "aerase_slot",
+    ),
     *("lora_adapters", "alora_adapters", "set_lora_scales", "aset_lora_scales"),
-    *("pull", "apull", "list", "alist", "show", "ashow", "ps", "aps", "unload", "aunload", "delete", "adelete"),
+    *(
+        "pull",
+        "apull",
+        "list",
+        "alist",
+        "show",
+        "ashow",
+        "ps",
+        "aps",
+        "unload",
+        "aunload",
+        "delete",
+        "adelete",
+    ),
 )
-"""Methods of model classes to show besides their options. What LangChain's base classes offer is in LangChain's reference."""
+"""Methods of model classes to show besides their options. What LangChain's base classes offer is in
+LangChain's reference."""
 
 _HEAD: Final = """\
 # API reference
@@ -60,11 +92,17 @@ def public_names(module: ModuleType) -> list[str]:
     listed = getattr(module, "__all__", None)
     if listed is not None:
         return list(listed)
-    return [name for name, value in vars(module).items() if not name.startswith("_") and _is_defined_in(module, value)]
+    return [
+        name
+        for name, value in vars(module).items()
+        if not name.startswith("_") and _is_defined_in(module, value)
+    ]
 
 
 def _is_defined_in(module: ModuleType, value: object) -> bool:
-    return (inspect.isclass(value) or inspect.isfunction(value)) and value.__module__ == module.__name__
+    return (
+        inspect.isclass(value) or inspect.isfunction(value)
+    ) and value.__module__ == module.__name__
 
 
 def _section(module_name: str, shown: dict[int, str]) -> str:
@@ -100,10 +138,16 @@ def _members(kind: type) -> list[str]:
     """The options of a model class and its methods; the public members of any other class."""
     ours = [base for base in kind.__mro__ if base.__module__.startswith("langchain_localllm.")]
     if issubclass(kind, BaseModel):
-        options = [name for name in kind.model_fields if any(name in inspect.get_annotations(base) for base in ours)]
+        options = [
+            name
+            for name in kind.model_fields
+            if any(name in inspect.get_annotations(base) for base in ours)
+        ]
         return [*options, *(name for name in METHODS if any(name in vars(base) for base in ours))]
     if dataclasses.is_dataclass(kind) or not issubclass(kind, BaseException):
-        defined = dict.fromkeys(name for base in ours for name in (*inspect.get_annotations(base), *vars(base)))
+        defined = dict.fromkeys(
+            name for base in ours for name in (*inspect.get_annotations(base), *vars(base))
+        )
         return [name for name in defined if not name.startswith("_")]
     return []
 

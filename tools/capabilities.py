@@ -1,6 +1,7 @@
 """Write the tables of what each runtime and class can do, from the code: into the README and the runtimes' pages.
 
-`python -m tools.capabilities` writes them between the marks in these files; a test says when they are not up to date.
+`python -m tools.capabilities` writes them between the marks in these files; a test says when they
+are not up to date.
 """
 
 import re
@@ -14,7 +15,12 @@ from langchain_localllm.registry import RUNTIMES
 from tools.comparison import fields
 
 ROOT: Final = Path(__file__).parent.parent
-TITLES: Final = {"ollama": "Ollama", "llamacpp": "llama.cpp", "gpt4all": "GPT4All", "llamafile": "llamafile"}
+TITLES: Final = {
+    "ollama": "Ollama",
+    "llamacpp": "llama.cpp",
+    "gpt4all": "GPT4All",
+    "llamafile": "llamafile",
+}
 MODELS: Final = {
     "ollama": "Ollama's library, or any GGUF file",
     "llamacpp": "any GGUF file",
@@ -51,7 +57,9 @@ def field(runtime: str, name: str, *fields: str) -> str:
 
 def capabilities() -> str:
     """Runtimes side by side."""
-    project: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    project: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))[
+        "project"
+    ]
     extras = project["optional-dependencies"]
     rows: dict[str, list[str]] = {}
     for runtime in TITLES:
@@ -63,15 +71,21 @@ def capabilities() -> str:
             "chat, with tools": f"`{kinds['chat']}`",
             "embeddings": f"`{kinds['embeddings']}`" if "embeddings" in kinds else "no",
             "the model runs": "in a server you run" if served else "in your Python process",
-            "extra to install": f"`{runtime}`" if runtime in extras else EXTRAS.get(runtime, "none"),
+            "extra to install": f"`{runtime}`"
+            if runtime in extras
+            else EXTRAS.get(runtime, "none"),
             "models": MODELS[runtime],
             "concurrent answers": CONCURRENCY[runtime],
             "streaming, stop, seed, cancellation, token counts, timings": "yes",
             "images": IMAGES[runtime],
-            "JSON schema enforced while decoding": field(runtime, kinds["text"], "json_schema", "format"),
+            "JSON schema enforced while decoding": field(
+                runtime, kinds["text"], "json_schema", "format"
+            ),
             "grammar": field(runtime, kinds["text"], "grammar"),
             "log probabilities": field(runtime, kinds["text"], "logprobs", "n_probs"),
-            "counts tokens before a call": "yes, by a call for one token" if runtime in NO_TOKENIZER else "yes",
+            "counts tokens before a call": "yes, by a call for one token"
+            if runtime in NO_TOKENIZER
+            else "yes",
             "pulls and lists models": "yes" if hasattr(text, "pull") else "no",
         }
         for row, cell in cells.items():
@@ -90,10 +104,20 @@ def overview(runtime: str) -> str:
         "token streaming, sync and async": {"text": "yes", "chat": "yes"},
         "token counts and timings in results": {"text": "yes", "chat": "yes"},
         "tools": {"text": "no", "chat": "`bind_tools`"},
-        "structured output": {"text": field(runtime, text, "json_schema", "format"), "chat": "`with_structured_output`"},
-        "grammar": {"text": field(runtime, text, "grammar"), "chat": field(runtime, chat, "grammar")},
+        "structured output": {
+            "text": field(runtime, text, "json_schema", "format"),
+            "chat": "`with_structured_output`",
+        },
+        "grammar": {
+            "text": field(runtime, text, "grammar"),
+            "chat": field(runtime, chat, "grammar"),
+        },
         "log probabilities": logprobs | {"embeddings": ""},
-        "shorter vectors": {"embeddings": field("", kinds["embeddings"], "dimensions") if "embeddings" in kinds else ""},
+        "shorter vectors": {
+            "embeddings": field("", kinds["embeddings"], "dimensions")
+            if "embeddings" in kinds
+            else ""
+        },
     }
     body = [[row, *(cells.get(kind, "") for kind in kinds)] for row, cells in rows.items()]
     return table_of(["", *(f"`{name}`" for name in kinds.values())], body)
@@ -117,7 +141,9 @@ def files() -> dict[Path, str]:
 def table_of(head: list[str], rows: list[list[str]]) -> str:
     """Return a table of Markdown."""
     lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("|" + "|".join(f" {cell} " if cell else " " for cell in cells) + "|" for cells in lines)
+    return "\n".join(
+        "|" + "|".join(f" {cell} " if cell else " " for cell in cells) + "|" for cells in lines
+    )
 
 
 if __name__ == "__main__":

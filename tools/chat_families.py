@@ -33,7 +33,14 @@ _ENFORCED: Final = {
     (False, False): "no",
 }
 """Who enforces calls, by whether llama-cpp-python and llama.cpp's server do."""
-_COLUMNS: Final = ("templates of", "calls begin with", "thoughts begin with", "switch", "enforced", "parsed by")
+_COLUMNS: Final = (
+    "templates of",
+    "calls begin with",
+    "thoughts begin with",
+    "switch",
+    "enforced",
+    "parsed by",
+)
 
 
 def table(templates: Path) -> str:
@@ -41,13 +48,25 @@ def table(templates: Path) -> str:
     rows: dict[tuple[str, ...], list[str]] = defaultdict(list)
     for name, (calls, _) in TEMPLATES.items():
         template = (templates / f"{name}.jinja").read_text(encoding="utf-8")
-        thoughts = harmony_thoughts(template) if is_harmony(template) else thinking_markers(template)
+        thoughts = (
+            harmony_thoughts(template) if is_harmony(template) else thinking_markers(template)
+        )
         tools = _code(tool_format(template).opening) or "JSON" if calls else "no"
-        switch = ", ".join(map(_code, switch_variables(template, reasoning=False))) if thoughts else ""
+        switch = (
+            ", ".join(map(_code, switch_variables(template, reasoning=False))) if thoughts else ""
+        )
         misparsed = is_misparsed_by_server(template)
-        enforced = _ENFORCED[bool(call_frame(template)), not misparsed and name not in NOT_ENFORCED_BY_SERVER] if calls else ""
+        enforced = (
+            _ENFORCED[
+                bool(call_frame(template)), not misparsed and name not in NOT_ENFORCED_BY_SERVER
+            ]
+            if calls
+            else ""
+        )
         parser = "this package" if misparsed else "the server"
-        rows[tools, _code(thoughts.opening) if thoughts else "no", switch, enforced, parser].append(_OWNER.sub("", name))
+        rows[tools, _code(thoughts.opening) if thoughts else "no", switch, enforced, parser].append(
+            _OWNER.sub("", name)
+        )
     lines = [f"| {', '.join(names)} | {' | '.join(cells)} |" for cells, names in rows.items()]
     return "\n".join([f"| {' | '.join(_COLUMNS)} |", "|---" * len(_COLUMNS) + "|", *lines]) + "\n"
 
@@ -63,7 +82,9 @@ def page(templates: Path) -> str:
 
 
 def _code(text: str) -> str:
-    return f"`{' '.join(text.replace('`', '').split()).replace('|', chr(92) + '|')}`" if text else ""
+    return (
+        f"`{' '.join(text.replace('`', '').split()).replace('|', chr(92) + '|')}`" if text else ""
+    )
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Ask the tiny models about the handbook in `docs/handbook`, with the command that a user has: `make demo` runs this.
 
-The models never saw the handbook in training. The exit code is 1 when an answer is wrong, so this is a check too.
+The models never saw the handbook in training. The exit code is 1 when an answer is wrong, so this
+is a check too.
 """
 
 import shlex
@@ -21,7 +22,10 @@ QUESTIONS = {
 
 
 def main() -> int:
-    """Index the handbook and ask every question; the number of wrong answers decides the exit code."""
+    """Index the handbook and ask every question.
+
+    The number of wrong answers decides the exit code.
+    """
     wrong = 0
     _, code = _shown("rag", "index", HANDBOOK)
     if code:
@@ -42,7 +46,9 @@ def _shown(*arguments: str) -> tuple[str, int]:
     print(f"$ localllm {shlex.join(arguments)}", flush=True)
     command = [sys.executable, "-m", "langchain_localllm.cli", *arguments]
     shown: list[str] = []
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, encoding="utf-8") as asked:  # noqa: S603 - our own
+    with subprocess.Popen(  # noqa: S603 - our own
+        command, cwd=ROOT, stdout=subprocess.PIPE, text=True, encoding="utf-8"
+    ) as asked:
         while asked.stdout and (letter := asked.stdout.read(1)):
             print(letter, end="", flush=True)
             shown.append(letter)

@@ -39,7 +39,12 @@ def text_commands(text: str) -> bytes:
 def main() -> None:
     """Write the file."""
     writer = PdfWriter()
-    names = {"/Type": "/Font", "/Subtype": "/Type1", "/BaseFont": "/Helvetica", "/Encoding": "/WinAnsiEncoding"}
+    names = {
+        "/Type": "/Font",
+        "/Subtype": "/Type1",
+        "/BaseFont": "/Helvetica",
+        "/Encoding": "/WinAnsiEncoding",
+    }
     font = DictionaryObject({NameObject(key): NameObject(value) for key, value in names.items()})
     for text in PAGES:
         page = writer.add_blank_page(WIDTH, HEIGHT)

@@ -60,7 +60,10 @@ def page() -> str:
     for form in FAMILIES.values():
         bos = f"`{form.bos}`" if form.bos else "none, or the engine's own"
         url, _, rest = form.source.partition(" ")
-        parts.append(f"| `{form.name}` | {bos.replace('|', chr(92) + '|')} | <{url}> {rest}".rstrip() + " |\n")
+        parts.append(
+            f"| `{form.name}` | {bos.replace('|', chr(92) + '|')} | <{url}> {rest}".rstrip()
+            + " |\n"
+        )
     return "".join(parts)
 
 

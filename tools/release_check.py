@@ -1,7 +1,7 @@
 """Build the package, install the wheel with each extra alone in a clean environment, and try what the extra is for.
 
-`python -m tools.release_check` does all; names of extras after it do only these. It prints a line for each and ends with
-exit code 1 if any fails. Nothing is published.
+`python -m tools.release_check` does all; names of extras after it do only these. It prints a line
+for each and ends with exit code 1 if any fails. Nothing is published.
 """
 
 import subprocess
@@ -18,34 +18,81 @@ ROOT: Final = Path(__file__).parent.parent
 PLAIN: Final = "(none)"
 _LEFT_OUT: Final = {"all"}
 """All of them together."""
-_SHIPPED: Final = ("py.typed", "models/tiny-chat.gguf", "models/tiny-embed.gguf", "models/tiny-chat.md", "models/tiny-embed.md")
+_SHIPPED: Final = (
+    "py.typed",
+    "models/tiny-chat.gguf",
+    "models/tiny-embed.gguf",
+    "models/tiny-chat.md",
+    "models/tiny-embed.md",
+)
 _CHAT: Final = "assert chat.invoke('Repeat: red lamp').text.strip(), 'no answer'"
 _MODEL: Final = "from langchain_localllm.models import tiny_chat_model, tiny_embedding_model; "
-# What is tried, by extra. Each runs in an environment that holds the wheel, that extra and nothing else.
+# What is tried, by extra. Each runs in an environment that holds the wheel, that extra and nothing
+# else.
 TRIED: Final = {
-    PLAIN: "import langchain_localllm as l; l.Ollama(model='llama3.2'); l.ChatLlamafile(base_url='http://localhost:8080')",
-    "agents": "from langchain.agents import create_agent; from langchain_localllm import ChatOllama; "
-    "create_agent(ChatOllama(model='llama3.2'), [])",
+    PLAIN: (
+        "import langchain_localllm as l; l.Ollama(model='llama3.2'); "
+        "l.ChatLlamafile(base_url='http://localhost:8080')"
+    ),
+    "agents": (
+        "from langchain.agents import create_agent; from langchain_localllm import ChatOllama; "
+        "create_agent(ChatOllama(model='llama3.2'), [])"
+    ),
     "chroma": "from langchain_chroma import Chroma; import langchain_localllm.rag",
-    "classic": "from langchain_classic.chains import LLMChain; from langchain_core.prompts import PromptTemplate; "
-    "from langchain_localllm import Ollama; LLMChain(llm=Ollama(model='llama3.2'), prompt=PromptTemplate.from_template('{x}'))",
-    "cli": "import subprocess, sys; subprocess.run([sys.executable, '-m', 'langchain_localllm.cli', '--help'], check=True)",
-    "gguf": "from langchain_localllm.gguf.header import check_gguf; " + _MODEL + "assert check_gguf(tiny_chat_model())",
-    "gpt4all": _MODEL + "from langchain_localllm import ChatGPT4All; chat = ChatGPT4All(model=tiny_chat_model()); " + _CHAT,
-    "llama-cpp-python": _MODEL
-    + "from langchain_localllm import ChatLlamaCpp; chat = ChatLlamaCpp(model_path=tiny_chat_model(), backend='llama-cpp-python'); "
+    "classic": (
+        "from langchain_classic.chains import LLMChain; from langchain_core.prompts import "
+        "PromptTemplate; from langchain_localllm import Ollama; "
+        "LLMChain(llm=Ollama(model='llama3.2'), prompt=PromptTemplate.from_template('{x}'))"
+    ),
+    "cli": (
+        "import subprocess, sys; subprocess.run([sys.executable, '-m', 'langchain_localllm.cli', "
+        "'--help'], check=True)"
+    ),
+    "gguf": "from langchain_localllm.gguf.header import check_gguf; "
+    + _MODEL
+    + "assert check_gguf(tiny_chat_model())",
+    "gpt4all": _MODEL
+    + "from langchain_localllm import ChatGPT4All; chat = ChatGPT4All(model=tiny_chat_model()); "
     + _CHAT,
-    "llamacpp": _MODEL + "from langchain_localllm import ChatLlamaCpp; chat = ChatLlamaCpp(model_path=tiny_chat_model()); " + _CHAT,
-    "mcp": "import langchain_localllm.web.mcp_server, langchain_localllm.web.openai_api.app, langchain_localllm.web.serving",
+    "llama-cpp-python": _MODEL
+    + (
+        "from langchain_localllm import ChatLlamaCpp; chat = "
+        "ChatLlamaCpp(model_path=tiny_chat_model(), backend='llama-cpp-python'); "
+    )
+    + _CHAT,
+    "llamacpp": _MODEL
+    + (
+        "from langchain_localllm import ChatLlamaCpp; chat = "
+        "ChatLlamaCpp(model_path=tiny_chat_model()); "
+    )
+    + _CHAT,
+    "mcp": (
+        "import langchain_localllm.web.mcp_server, langchain_localllm.web.openai_api.app, "
+        "langchain_localllm.web.serving"
+    ),
     "migrate": "from langchain_localllm.migrate import migrate_code; "
     "assert 'localllm' in migrate_code('from langchain.llms import Ollama').code",
-    "notebooks": "import ipykernel, matplotlib.pyplot; from langchain_localllm.extras import require; require('notebooks')",
+    "notebooks": (
+        "import ipykernel, matplotlib.pyplot; from langchain_localllm.extras import require; "
+        "require('notebooks')"
+    ),
     "qdrant": "import langchain_qdrant, langchain_localllm.rag",
-    "rag": "from langchain_localllm.rag import load_documents, split_documents; assert split_documents(load_documents(['{docs}']))",
+    "rag": (
+        "from langchain_localllm.rag import load_documents, split_documents; assert "
+        "split_documents(load_documents(['{docs}']))"
+    ),
     "ray": "import ray.data, langchain_localllm",
-    "server": _MODEL + "from langchain_localllm import ChatLlamafile, LocalServer; server = LocalServer(tiny_chat_model()); "
-    "chat = ChatLlamafile(base_url=server.base_url); " + _CHAT + "; server.close()",
-    "ui": "import langchain_localllm.rag, langchain_localllm.web.security, langchain_localllm.web.serving",
+    "server": _MODEL
+    + (
+        "from langchain_localllm import ChatLlamafile, LocalServer; server = "
+        "LocalServer(tiny_chat_model()); chat = ChatLlamafile(base_url=server.base_url); "
+    )
+    + _CHAT
+    + "; server.close()",
+    "ui": (
+        "import langchain_localllm.rag, langchain_localllm.web.security, "
+        "langchain_localllm.web.serving"
+    ),
 }
 
 
@@ -72,13 +119,25 @@ def build(folder: Path) -> Path:
 
 
 def attempt(wheel: Path, extra: str) -> str:
-    """Install the wheel with an extra in a clean environment and try it; returns what went wrong, or an empty text."""
+    """Install the wheel with an extra in a clean environment and try it.
+
+    Returns what went wrong, or an empty text.
+    """
     with tempfile.TemporaryDirectory() as name:
         venv.create(name, with_pip=True)
         python = Path(name, "bin", "python")
         wanted = wheel if extra == PLAIN else f"{wheel}[{extra}]"
         try:
-            run(python, "-m", "pip", "install", "--quiet", "--no-compile", "--disable-pip-version-check", wanted)
+            run(
+                python,
+                "-m",
+                "pip",
+                "install",
+                "--quiet",
+                "--no-compile",
+                "--disable-pip-version-check",
+                wanted,
+            )
             run(python, "-c", TRIED[extra].replace("{docs}", str(ROOT / "docs/handbook")), cwd=name)
             run(python, "-m", "pip", "check", cwd=name)
         except RuntimeError as error:
@@ -88,7 +147,9 @@ def attempt(wheel: Path, extra: str) -> str:
 
 def run(*command: str | Path, cwd: str | Path = ROOT) -> None:
     """Run a command; its output is in the error when it fails."""
-    ran = subprocess.run([str(part) for part in command], cwd=cwd, capture_output=True, text=True, check=False)  # noqa: S603 - ours
+    ran = subprocess.run(  # noqa: S603 - ours
+        [str(part) for part in command], cwd=cwd, capture_output=True, text=True, check=False
+    )
     if ran.returncode:
         raise RuntimeError((ran.stdout + ran.stderr)[-3000:])
 

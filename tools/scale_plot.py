@@ -11,7 +11,10 @@ from langchain_localllm.scale import ActorThroughput, CapacityPlan, plan_capacit
 
 PLOT: Final = Path(__file__).parents[1] / "docs" / "scale-simulation.svg"
 EXAMPLE: Final = ActorThroughput(
-    prompt_tokens_per_second=122, answer_tokens_per_second=23, cores_per_actor=1, memory_per_actor=0.34e9
+    prompt_tokens_per_second=122,
+    answer_tokens_per_second=23,
+    cores_per_actor=1,
+    memory_per_actor=0.34e9,
 )
 PROMPT_TOKENS, ANSWER_TOKENS, CORES, MEMORY = 400, 60, 32, 128e9
 DOCUMENTS: Final = 1_000_000
@@ -22,7 +25,15 @@ _LEFT, _TOP, _WIDTH, _HEIGHT = 70, 60, 560, 300
 
 def one_machine() -> CapacityPlan:
     """What a single machine does."""
-    return plan_capacity(1, EXAMPLE, prompt_tokens=PROMPT_TOKENS, answer_tokens=ANSWER_TOKENS, hours=1, cores=CORES, memory=MEMORY)
+    return plan_capacity(
+        1,
+        EXAMPLE,
+        prompt_tokens=PROMPT_TOKENS,
+        answer_tokens=ANSWER_TOKENS,
+        hours=1,
+        cores=CORES,
+        memory=MEMORY,
+    )
 
 
 def calculated(count: int) -> float:
@@ -50,23 +61,48 @@ def draw(lines: list[tuple[int, float]], dots: list[tuple[int, float]]) -> str:
         return _TOP + _HEIGHT * (high - math.log10(hours)) / (high - low)
 
     path = " ".join(f"{x_of(count):.1f},{y_of(hours):.1f}" for count, hours in lines)
-    ticks = [tick for tick in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000) if low <= math.log10(tick) <= high]
+    ticks = [
+        tick
+        for tick in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000)
+        if low <= math.log10(tick) <= high
+    ]
     bottom = _TOP + _HEIGHT
     return "\n".join(
         [
-            '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 680 420" font-family="sans-serif" font-size="12">',
+            (
+                '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 680 420" '
+                'font-family="sans-serif" font-size="12">'
+            ),
             '<rect width="680" height="420" fill="#ffffff"/>',
-            '<text x="12" y="24" font-size="15" font-weight="bold">A million documents: hours by machines of 32 cores</text>',
-            '<text x="12" y="42">line: the calculation; dots: simulated runs with chance, starts and failures</text>',
+            (
+                '<text x="12" y="24" font-size="15" font-weight="bold">A million documents: hours '
+                "by "
+                "machines of 32 cores</text>"
+            ),
+            (
+                '<text x="12" y="42">line: the calculation; dots: simulated runs with chance, '
+                "starts "
+                "and failures</text>"
+            ),
             *(
-                f'<line x1="{_LEFT}" x2="{_LEFT + _WIDTH}" y1="{y_of(tick):.1f}" y2="{y_of(tick):.1f}" stroke="#dddddd"/>'
-                f'<text x="{_LEFT - 8}" y="{y_of(tick) + 4:.1f}" text-anchor="end">{tick} h</text>'
+                f'<line x1="{_LEFT}" x2="{_LEFT + _WIDTH}" y1="{y_of(tick):.1f}" '
+                f'y2="{y_of(tick):.1f}" stroke="#dddddd"/><text x="{_LEFT - 8}" '
+                f'y="{y_of(tick) + 4:.1f}" text-anchor="end">{tick} h</text>'
                 for tick in ticks
             ),
-            *(f'<text x="{x_of(count):.1f}" y="{bottom + 20}" text-anchor="middle">{count}</text>' for count in MACHINES),
-            f'<text x="{_LEFT + _WIDTH / 2}" y="{bottom + 42}" text-anchor="middle">machines</text>',
+            *(
+                f'<text x="{x_of(count):.1f}" y="{bottom + 20}" text-anchor="middle">{count}</text>'
+                for count in MACHINES
+            ),
+            (
+                f'<text x="{_LEFT + _WIDTH / 2}" y="{bottom + 42}" '
+                'text-anchor="middle">machines</text>'
+            ),
             f'<polyline points="{path}" fill="none" stroke="#4477aa" stroke-width="2"/>',
-            *(f'<circle cx="{x_of(count):.1f}" cy="{y_of(hours):.1f}" r="3" fill="#ee9944"/>' for count, hours in dots),
+            *(
+                f'<circle cx="{x_of(count):.1f}" cy="{y_of(hours):.1f}" r="3" fill="#ee9944"/>'
+                for count, hours in dots
+            ),
             "</svg>\n",
         ]
     )
@@ -78,7 +114,10 @@ def main() -> None:
     dots = [(count, played(count, seed)) for count in MACHINES for seed in range(SEEDS)]
     for count, hours in lines:
         runs = [played_hours for other, played_hours in dots if other == count]
-        print(f"{count:>4} machines: {hours:7.1f} h calculated, {min(runs):7.1f} to {max(runs):7.1f} h simulated")
+        print(
+            f"{count:>4} machines: {hours:7.1f} h calculated, {min(runs):7.1f} to "
+            f"{max(runs):7.1f} h simulated"
+        )
     PLOT.write_text(draw(lines, dots), encoding="utf-8")
 
 

@@ -7,7 +7,8 @@
 | clients of `localllm rag serve` leave in the middle | the others get the right answer |
 | the disk is full while an index is made | the command says so, and the next run completes the index |
 
-It prints a table, and fails if an answer was wrong, an error was not of this package, or a call took longer than two minutes.
+It prints a table, and fails if an answer was wrong, an error was not of this package, or a call
+took longer than two minutes.
 """
 
 import argparse
@@ -82,8 +83,20 @@ class Soak:
 
     def run(self) -> None:
         """Run all work, each in a thread of its own."""
-        works = [self._kill, self._ask, self._ask, self._ask_slowly, self._leave, self._ask_in_process, self._index, self._serve]
-        threads = [threading.Thread(target=self._guarded, args=(work,), name=work.__name__) for work in works]
+        works = [
+            self._kill,
+            self._ask,
+            self._ask,
+            self._ask_slowly,
+            self._leave,
+            self._ask_in_process,
+            self._index,
+            self._serve,
+        ]
+        threads = [
+            threading.Thread(target=self._guarded, args=(work,), name=work.__name__)
+            for work in works
+        ]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -104,7 +117,11 @@ class Soak:
         start = time.monotonic()
         try:
             text = answer()
-            outcome = "right" if text == self._right[question] else f"wrong answer: {text!r} to {question!r}"
+            outcome = (
+                "right"
+                if text == self._right[question]
+                else f"wrong answer: {text!r} to {question!r}"
+            )
         except LocalLLMError as error:
             outcome = type(error).__name__
         self.counts.add(name, outcome, time.monotonic() - start)
@@ -148,52 +165,88 @@ class Soak:
                     self.counts.add("client that leaves", type(error).__name__)
 
     def _ask_in_process(self) -> None:
-        with ChatLlamaCpp(model_path=tiny_chat_model(), n_ctx=512, backend="xllamacpp", **self._options) as chat:
+        with ChatLlamaCpp(
+            model_path=tiny_chat_model(), n_ctx=512, backend="xllamacpp", **self._options
+        ) as chat:
             right = {question: chat.invoke(question).text for question in QUESTIONS}
             for question in self._running():
                 start = time.monotonic()
                 found = chat.invoke(question).text
-                self.counts.add("in process", "right" if found == right[question] else "wrong answer", time.monotonic() - start)
+                self.counts.add(
+                    "in process",
+                    "right" if found == right[question] else "wrong answer",
+                    time.monotonic() - start,
+                )
 
     def _index(self) -> None:
         documents = self._folder / "documents"
         documents.mkdir()
         for number in range(40):
-            lines = [f"The boat number {number * 100 + line} is kept in the shed {line}." for line in range(60)]
+            lines = [
+                f"The boat number {number * 100 + line} is kept in the shed {line}."
+                for line in range(60)
+            ]
             (documents / f"{number}.md").write_text("\n\n".join(lines), encoding="utf-8")
         for number, _ in enumerate(self._running()):
             store = self._folder / f"index{number}"
-            index = [*_COMMAND, "rag", "index", str(documents), "--store", str(store), "--vectors", "sqlite"]
+            index = [
+                *_COMMAND,
+                "rag",
+                "index",
+                str(documents),
+                "--store",
+                str(store),
+                "--vectors",
+                "sqlite",
+            ]
             full = subprocess.run(index, capture_output=True, check=False, preexec_fn=_fill_disk)  # noqa: S603 - it only sets a limit
             reported = full.returncode == 1 and b"Traceback" not in full.stderr
-            self.counts.add("index on a full disk", "said so" if reported else f"wrong: {full.stderr.decode()[-300:]}")
+            self.counts.add(
+                "index on a full disk",
+                "said so" if reported else f"wrong: {full.stderr.decode()[-300:]}",
+            )
             done = subprocess.run(index, capture_output=True, check=False)  # noqa: S603 - our own command
             complete = done.returncode == 0 and b"of 40 files" in done.stdout
             self.counts.add(
-                "index after that", "complete" if complete else f"wrong: {done.stdout.decode()}{done.stderr.decode()[-300:]}"
+                "index after that",
+                "complete"
+                if complete
+                else f"wrong: {done.stdout.decode()}{done.stderr.decode()[-300:]}",
             )
             shutil.rmtree(store)
 
     def _serve(self) -> None:
         notes = Path(shutil.copytree(_HANDBOOK, self._folder / "notes"))
         store = ["--store", str(self._folder / "served")]
-        subprocess.run([*_COMMAND, "rag", "index", str(notes), *store], check=True, capture_output=True)  # noqa: S603 - our own command
+        subprocess.run(  # noqa: S603 - our own command
+            [*_COMMAND, "rag", "index", str(notes), *store], check=True, capture_output=True
+        )
         environment = {**os.environ, "LOCALLLM_API_KEY": "soak"}
         command = [*_COMMAND, "rag", "serve", *store, "--port", "0"]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, encoding="utf-8") as server:  # noqa: S603 - our own command
+        with subprocess.Popen(  # noqa: S603 - our own command
+            command, stdout=subprocess.PIPE, env=environment, encoding="utf-8"
+        ) as server:
             assert server.stdout  # noqa: S101 - it is a pipe
             address = f"{server.stdout.readline().strip()}/chat/completions"
-            body: dict[str, Any] = {"messages": [{"role": "user", "content": "How high is the hill?"}]}
+            body: dict[str, Any] = {
+                "messages": [{"role": "user", "content": "How high is the hill?"}]
+            }
             with requests.Session() as session:
                 session.headers["Authorization"] = "Bearer soak"
                 for _ in self._running():
-                    with session.post(address, json={**body, "stream": True}, stream=True, timeout=LONGEST) as left:
+                    with session.post(
+                        address, json={**body, "stream": True}, stream=True, timeout=LONGEST
+                    ) as left:
                         next(left.iter_content(1))
                     start = time.monotonic()
                     found = session.post(address, json=body, timeout=LONGEST).json()
-                    text = found.get("choices", [{"message": {"content": str(found)}}])[0]["message"]["content"]
+                    text = found.get("choices", [{"message": {"content": str(found)}}])[0][
+                        "message"
+                    ]["content"]
                     outcome = "right" if "143" in text else f"wrong answer: {text!r}"
-                    self.counts.add("rag serve, clients that leave", outcome, time.monotonic() - start)
+                    self.counts.add(
+                        "rag serve, clients that leave", outcome, time.monotonic() - start
+                    )
             server.terminate()
 
 

@@ -41,13 +41,23 @@ def main(report: str) -> None:
             rows[name][case.get("classname", "").removeprefix(f"{_SUITE}Test")].add(outcome(case))
     classes = sorted({name for row in rows.values() for name in row})
     notes: list[str] = []
-    lines = ["| test | " + " | ".join(f"`{name}`" for name in classes) + " |", "|---" * (len(classes) + 1) + "|"]
+    lines = [
+        "| test | " + " | ".join(f"`{name}`" for name in classes) + " |",
+        "|---" * (len(classes) + 1) + "|",
+    ]
     lines += [
-        f"| `{test}` | " + " | ".join(_cell(row[name], notes) for name in classes) + " |" for test, row in sorted(rows.items())
+        f"| `{test}` | " + " | ".join(_cell(row[name], notes) for name in classes) + " |"
+        for test, row in sorted(rows.items())
     ]
     explained = [f"{number}. {note}." for number, note in enumerate(notes, 1)]
     text = "\n".join(
-        [*lines, "", "Not run: the reason is in `.ci/allowed_skips.txt`. The numbers explain what failed:", "", *explained]
+        [
+            *lines,
+            "",
+            "Not run: the reason is in `.ci/allowed_skips.txt`. The numbers explain what failed:",
+            "",
+            *explained,
+        ]
     )
     _PAGE.write_text(_HEAD + text + "\n", encoding="utf-8")
 

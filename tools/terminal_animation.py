@@ -1,7 +1,8 @@
 """Write docs/ask.svg, the moving picture of the README: questions about documents, typed and answered in a terminal.
 
-`python -m tools.terminal_animation` runs the commands below on this machine and draws what they print. The picture has no
-script and loads nothing; it does not move on systems that are set to reduced motion.
+`python -m tools.terminal_animation` runs the commands below on this machine and draws what they
+print. The picture has no script and loads nothing; it does not move on systems that are set to
+reduced motion.
 """
 
 from html import escape
@@ -59,7 +60,9 @@ def picture(lines: list[Line]) -> str:
     duration = lines[-1].end + _LAST_PAUSE
     width = round(COLUMNS * _LETTER + 2 * _MARGIN)
     height = _BAR + len(lines) * _LINE + _MARGIN
-    rules = "\n".join(_rule(number, line, duration) for number, line in enumerate(lines) if line.text)
+    rules = "\n".join(
+        _rule(number, line, duration) for number, line in enumerate(lines) if line.text
+    )
     texts = "\n".join(_text(number, line) for number, line in enumerate(lines) if line.text)
     buttons = "".join(
         f'<circle cx="{_MARGIN + 18 * place}" cy="18" r="6" fill="{color}"/>'
@@ -87,8 +90,10 @@ def _rule(number: int, line: Line, duration: float) -> str:
     """The line's letters appear one after the other, in each round of the animation."""
     start, end = (f"{100 * seconds / duration:.2f}%" for seconds in (line.start, line.end))
     return (
-        f"#l{number} {{ animation: k{number} {duration:.1f}s steps({len(line.text)}) infinite; }}\n"
-        f"@keyframes k{number} {{ 0%, {start} {{ clip-path: inset(0 100% 0 0); }} {end}, 100% {{ clip-path: inset(0); }} }}"
+        f"#l{number} {{ animation: k{number} {duration:.1f}s steps({len(line.text)}) infinite; "
+        f"}}\n"
+        f"@keyframes k{number} {{ 0%, {start} {{ clip-path: inset(0 100% 0 0); }} {end}, 100% {{ "
+        f"clip-path: inset(0); }} }}"
     )
 
 
@@ -98,7 +103,10 @@ def _text(number: int, line: Line) -> str:
     prompt = '<tspan class="prompt">$ </tspan>' if line.is_command else ""
     style = ' class="command"' if line.is_command else ""
     fit = f'textLength="{length * _LETTER:.1f}" lengthAdjust="spacingAndGlyphs"'
-    return f'<text id="l{number}" x="{_MARGIN}" y="{top}"{style} {fit}>{prompt}{escape(line.text, quote=False)}</text>'
+    return (
+        f'<text id="l{number}" x="{_MARGIN}" y="{top}"{style} '
+        f"{fit}>{prompt}{escape(line.text, quote=False)}</text>"
+    )
 
 
 if __name__ == "__main__":

@@ -32,7 +32,12 @@ _PLACES: Final = {
 
 def draw() -> None:
     """Run the commands and write the picture."""
-    console = Console(record=True, width=WIDTH, file=open(os.devnull, "w", encoding="utf-8"), force_terminal=True)  # noqa: SIM115, PTH123 - for as long as this runs
+    console = Console(
+        record=True,
+        width=WIDTH,
+        file=open(os.devnull, "w", encoding="utf-8"),  # noqa: SIM115, PTH123 - for as long as this runs
+        force_terminal=True,
+    )
     for words in COMMANDS:
         shown = " ".join(f'"{word}"' if " " in word or "!" in word else word for word in words)
         console.print(Text.assemble(("$ ", "green"), (f"localllm {shown}", "bold")))
@@ -46,7 +51,14 @@ def run(words: tuple[str, ...]) -> str:
     arguments = [_PLACES.get(word, word) for word in words]
     command = [sys.executable, "-m", "langchain_localllm.cli", *arguments]
     environment = {**os.environ, "OLLAMA_HOST": "127.0.0.1:9"}
-    done = subprocess.run(command, capture_output=True, check=True, encoding="utf-8", stdin=subprocess.DEVNULL, env=environment)  # noqa: S603 - our own command
+    done = subprocess.run(  # noqa: S603 - our own command
+        command,
+        capture_output=True,
+        check=True,
+        encoding="utf-8",
+        stdin=subprocess.DEVNULL,
+        env=environment,
+    )
     printed = done.stdout.rstrip()
     for name, place in _PLACES.items():
         printed = printed.replace(place, name.rstrip("/"))

@@ -1,1 +1,4 @@
-"""Implement LangChain's text, chat and embedding classes once; a runtime adds only how it differs."""
+"""Implement LangChain's text, chat and embedding classes once.
+
+A runtime adds only how it differs.
+"""

@@ -15,7 +15,10 @@ _SHOWN: Final = 80
 
 
 class AnswerDecoder(ABC):
-    """Decode lines of an answer to events. The answer is complete when an event with `finish` has come."""
+    """Decode lines of an answer to events.
+
+    The answer is complete when an event with `finish` has come.
+    """
 
     WHY_CUT: ClassVar[str] = "See the server's log for the reason."
     """What an error says about an answer that ends too early."""
@@ -29,10 +32,15 @@ class AnswerDecoder(ABC):
 
     def feed(self, data: bytes) -> list[StreamEvent]:
         """Return the events that are complete with these bytes."""
-        return [event for line in self._lines.feed(data) if line.strip() and (event := self._read(line))]
+        return [
+            event for line in self._lines.feed(data) if line.strip() and (event := self._read(line))
+        ]
 
     def end(self) -> list[StreamEvent]:
-        """Return what is left when the bytes have ended; raise `StreamBrokenError` when the answer is not whole."""
+        """Return what is left when the bytes have ended.
+
+        Raise `StreamBrokenError` when the answer is not whole.
+        """
         rest = self._lines.end().strip()
         try:
             last = self._read(rest) if rest else None
@@ -43,7 +51,9 @@ class AnswerDecoder(ABC):
         return [last] if last else []
 
     def _broken(self) -> StreamBrokenError:
-        return StreamBrokenError(f"The server ended its answer before it was complete. {self.WHY_CUT}")
+        return StreamBrokenError(
+            f"The server ended its answer before it was complete. {self.WHY_CUT}"
+        )
 
     def _read(self, line: bytes) -> StreamEvent | None:
         if self._finished:
@@ -61,12 +71,22 @@ class AnswerDecoder(ABC):
         return event
 
     def _keep(self, event: StreamEvent) -> None:
-        """Note what an event holds, with whole characters; the last one gets what is left of them."""
-        if event.finish is None and not (event.tool_calls or event.reasoning or self._halves.waiting) and event.text.isascii():
+        """Note what an event holds, with whole characters.
+
+        The last one gets what is left of them.
+        """
+        if (
+            event.finish is None
+            and not (event.tool_calls or event.reasoning or self._halves.waiting)
+            and event.text.isascii()
+        ):
             if event.text:
                 self._texts.append(event.text)
             return  # most tokens
-        event.text, event.reasoning = self._halves.feed(event.text), self._halves.feed(event.reasoning, "reasoning")
+        event.text, event.reasoning = (
+            self._halves.feed(event.text),
+            self._halves.feed(event.reasoning, "reasoning"),
+        )
         for call in event.tool_calls or ():
             if isinstance(call.get("args"), str):
                 call["args"] = self._halves.feed(call["args"], call.get("index"))
@@ -92,7 +112,10 @@ class AnswerDecoder(ABC):
 
 
 def text_in(part: Mapping[str, Any], name: str) -> str:
-    """Return the text under a name, or an empty one where it is missing or null; raises `StreamBrokenError` for anything else."""
+    """Return the text under a name, or an empty one where it is missing or null.
+
+    Raises `StreamBrokenError` for anything else.
+    """
     value = part.get(name)
     if isinstance(value, str):
         return value
@@ -102,7 +125,10 @@ def text_in(part: Mapping[str, Any], name: str) -> str:
 
 
 def flag_in(part: Mapping[str, Any], name: str) -> bool:
-    """Return whether a name has the value true; raises `StreamBrokenError` where it has one that is neither true nor false."""
+    """Return whether a name has the value true.
+
+    Raises `StreamBrokenError` where it has one that is neither true nor false.
+    """
     value = part.get(name)
     if value is not None and not isinstance(value, bool):
         raise wrong_kind(name, value)
@@ -118,16 +144,22 @@ def check_not_number(part: Mapping[str, Any], name: str) -> None:
 def wrong_kind(name: str, value: Any) -> StreamBrokenError:
     """Return the error for a field of an answer whose value is of a kind that it cannot have."""
     shown = repr(value)[:_SHOWN]
-    return StreamBrokenError(f"The server sent {shown} as `{name}`, which cannot be read. Is another program answering there?")
+    return StreamBrokenError(
+        f"The server sent {shown} as `{name}`, which cannot be read. Is another program answering "
+        "there?"
+    )
 
 
 def warn_left_out(kind: str, url: str) -> None:
     """Warn once that an answer held something that is not text."""
     warn_once(
-        f"The server at {url} sent {kind} in its answer, which this class cannot return: only text, thoughts and calls are kept."
+        f"The server at {url} sent {kind} in its answer, which this class cannot return: only "
+        "text, thoughts and calls are kept."
     )
 
 
 def _unreadable(line: bytes) -> StreamBrokenError:
     shown = line[:_SHOWN].decode("utf-8", "replace")
-    return StreamBrokenError(f"The server sent what cannot be read: {shown!r}. Is another program answering there?")
+    return StreamBrokenError(
+        f"The server sent what cannot be read: {shown!r}. Is another program answering there?"
+    )

@@ -11,7 +11,8 @@ from langchain_localllm.base.token_stream import StreamEvent
 class BlockNumbers:
     """Gives the chunks of one answer their content blocks, numbered in the order in which they begin.
 
-    LangChain's own numbers of blocks and those of calls meet at 0, so that it merges the first call into the thoughts.
+    LangChain's own numbers of blocks and those of calls meet at 0, so that it merges the first call
+    into the thoughts.
     """
 
     __slots__ = ("_calls", "_kind", "_last")
@@ -27,10 +28,19 @@ class BlockNumbers:
         calls = message.tool_call_chunks if isinstance(message, AIMessageChunk) else ()
         blocks: list[str | dict[str, Any]] = []
         if piece.reasoning:
-            blocks.append({"type": "reasoning", "reasoning": piece.reasoning, "index": self._number("reasoning")})
+            blocks.append(
+                {
+                    "type": "reasoning",
+                    "reasoning": piece.reasoning,
+                    "index": self._number("reasoning"),
+                }
+            )
         if piece.text:
             blocks.append({"type": "text", "text": piece.text, "index": self._number("text")})
-        blocks += [{**part, "type": "tool_call_chunk", "index": self._number_of_call(part["index"])} for part in calls]
+        blocks += [
+            {**part, "type": "tool_call_chunk", "index": self._number_of_call(part["index"])}
+            for part in calls
+        ]
         message.content = blocks
         message.response_metadata["output_version"] = "v1"
 

@@ -1,8 +1,9 @@
 """One step of an agent: calls whose arguments fit their tools, or else an answer of the form that was asked for.
 
-A grammar of calls and object together, from the first token on, was measured against this: a model that would have answered in
-words then calls a tool again, or fills the object before it calls one. So the model decides in its own words, and they are read
-while they come. What it decides for is enforced.
+A grammar of calls and object together, from the first token on, was measured against this: a model
+that would have answered in words then calls a tool again, or fills the object before it calls one.
+So the model decides in its own words, and they are read while they come. What it decides for is
+enforced.
 """
 
 import json
@@ -21,10 +22,13 @@ from langchain_localllm.templates.tool_calls import FORMATS
 
 _LOG: Final = logging.getLogger(__name__)
 _MOST_PREAMBLE: Final = 48
-"""Events with text, mostly tokens, that a model may write before it begins a call: "Let me look up the weather in Lisbon." """
+"""Events with text, mostly tokens, that a model may write before it begins a call: "Let me look up
+the weather in Lisbon." """
 _OBJECT: Final = re.compile(r"\s*(```|[{\[])")
 """How a model begins that writes the object by itself."""
-_CALL_MARKERS: Final = tuple({opening for form in FORMATS.values() for opening in form.openings if opening[:1] in {"<", "["}})
+_CALL_MARKERS: Final = tuple(
+    {opening for form in FORMATS.values() for opening in form.openings if opening[:1] in {"<", "["}}
+)
 """How a model begins a call that nothing can read."""
 
 Opening = Callable[[], TokenStream]
@@ -36,8 +40,8 @@ class Decision:
 
     Attributes:
         tools: The tools on offer, in OpenAI's form.
-        call: Opens a call of one of the tools that is enforced, after events that are passed on with it; `None` where what is read
-            is such a call.
+        call: Opens a call of one of the tools that is enforced, after events that are passed on
+            with it; `None` where what is read is such a call.
         answer: Opens the answer of the form that was asked for; `None` where text is allowed.
         follows: What comes in place of what was read, if anything.
         held: Events that are not passed on yet.
@@ -81,7 +85,11 @@ class Decision:
 
     def _call_again(self) -> Opening | None:
         """Return what opens a call after the text that the model wrote before it."""
-        texts = [StreamEvent(event.text, reasoning=event.reasoning) for event in self.held if event.text or event.reasoning]
+        texts = [
+            StreamEvent(event.text, reasoning=event.reasoning)
+            for event in self.held
+            if event.text or event.reasoning
+        ]
         return None if self.call is None else partial(self.call, texts)
 
     def _instead_of_text(self) -> Opening | None:
@@ -91,14 +99,21 @@ class Decision:
 
     def _instead_of_calls(self, *, cut: bool) -> Opening | None:
         """Return what opens another answer in place of calls of which one breaks a rule."""
-        parameters = {tool["function"]["name"]: tool["function"].get("parameters") or {} for tool in self.tools}
+        parameters = {
+            tool["function"]["name"]: tool["function"].get("parameters") or {}
+            for tool in self.tools
+        }
         calls = [("".join(name), "".join(args)) for name, args in self._calls.values()]
         if all(name in parameters and fits(args or "{}", parameters[name]) for name, args in calls):
             return None
         if not cut:
             return self._call_again()
         if self.answer is not None:
-            _LOG.warning("The call %r was cut at the limit of tokens: the final answer is next. Raise `max_tokens`.", calls[-1])
+            _LOG.warning(
+                "The call %r was cut at the limit of tokens: the final answer is next. Raise "
+                "`max_tokens`.",
+                calls[-1],
+            )
         return self.answer
 
 

@@ -1,12 +1,29 @@
 """Share between all chat models: messages, streaming, tool calls, per-call options, the cache key."""
 
 from abc import abstractmethod
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Callable,
+    Generator,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from contextlib import aclosing, closing, suppress
 from typing import Any, ClassVar, Final, Self
 
-from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun, Callbacks
-from langchain_core.language_models import BaseChatModel, LangSmithParams, LanguageModelInput, ModelProfile
+from langchain_core.callbacks import (
+    AsyncCallbackManagerForLLMRun,
+    CallbackManagerForLLMRun,
+    Callbacks,
+)
+from langchain_core.language_models import (
+    BaseChatModel,
+    LangSmithParams,
+    LanguageModelInput,
+    ModelProfile,
+)
 from langchain_core.language_models.chat_models import agenerate_from_stream, generate_from_stream
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, RemoveMessage
 from langchain_core.messages.tool import tool_call_chunk
@@ -27,7 +44,12 @@ from langchain_localllm.base.messages import to_openai
 from langchain_localllm.base.options import STREAM_SWITCHES, SamplingOptions, caching
 from langchain_localllm.base.prompt_progress import areport_progress, report_progress, run_of_stream
 from langchain_localllm.base.reasoning import ReasoningOptions
-from langchain_localllm.base.request import calls_allowed, canonical_request, instruction, response_schema
+from langchain_localllm.base.request import (
+    calls_allowed,
+    canonical_request,
+    instruction,
+    response_schema,
+)
 from langchain_localllm.base.response_format import canonical_format
 from langchain_localllm.base.results import describe, usage_metadata
 from langchain_localllm.base.structured import METHODS, Method, StructuredOutput, form_of
@@ -38,47 +60,67 @@ from langchain_localllm.base.trace_names import label_trace
 from langchain_localllm.errors import InvalidOptionError, InvalidRequestError, StructuredOutputError
 
 _MAX_CONCURRENCY: Final = 32
-"""Inputs of one `batch` that are with the engine at the same time; LangChain's own number depends on the processor's cores."""
-_REQUEST_ONLY: Final = frozenset({"tools", "tool_choice", "parallel_tool_calls", "strict", "response_format", "show_schema"})
+"""Inputs of one `batch` that are with the engine at the same time; LangChain's own number depends
+on the processor's cores."""
+_REQUEST_ONLY: Final = frozenset(
+    {"tools", "tool_choice", "parallel_tool_calls", "strict", "response_format", "show_schema"}
+)
 """Arguments of a call that are not options."""
 OTHER_ANSWERS: Final = "other_answers"
 """Where the `generation_info` of an answer's end has the events of further answers."""
 _FOR_LANGCHAIN: Final = frozenset(
-    {"tags", "metadata", "run_name", "run_id", "ls_structured_output_format", "structured_output_format"} | STREAM_SWITCHES
+    {
+        "tags",
+        "metadata",
+        "run_name",
+        "run_id",
+        "ls_structured_output_format",
+        "structured_output_format",
+    }
+    | STREAM_SWITCHES
 )
 """Arguments of LangChain's own methods that are not options."""
 
 
 class LocalChatModel(ReasoningOptions, SamplingOptions, BaseChatModel):
-    """A chat model on a local engine. A runtime adds its options and says how messages are opened."""
+    """A chat model on a local engine.
+
+    A runtime adds its options and says how messages are opened.
+    """
 
     NOT_PER_CALL: ClassVar[frozenset[str]] = frozenset(BaseChatModel.model_fields) | {"streaming"}
 
     LOGPROBS_AS_LIST: ClassVar[bool] = False
-    """Whether a result's `logprobs` are a list, as from `langchain_ollama`, and not OpenAI's `{"content": [...]}`."""
+    """Whether a result's `logprobs` are a list, as from `langchain_ollama`, and not OpenAI's
+    `{"content": [...]}`."""
 
     ATTEMPTS: ClassVar[int] = 1
     """How often structured output is asked for, where the engine cannot enforce its form."""
 
     streaming: bool = False
-    """Whether `invoke` reports tokens to handlers that ask for streaming, such as `astream_events`; `False` turns that off."""
+    """Whether `invoke` reports tokens to handlers that ask for streaming, such as `astream_events`;
+    `False` turns that off."""
 
     continue_final_message: bool | None = None
-    """Whether to continue the last message, an AI message, instead of answering after it; the result holds what comes new. Ollama
-    cannot do so."""
+    """Whether to continue the last message, an AI message, instead of answering after it; the
+    result holds what comes new. Ollama cannot do so."""
 
     @abstractmethod
-    def open_answer(self, messages: list[dict[str, Any]], stop: list[str], request: dict[str, Any]) -> TokenStream:
+    def open_answer(
+        self, messages: list[dict[str, Any]], stop: list[str], request: dict[str, Any]
+    ) -> TokenStream:
         """Begin an answer.
 
         Args:
             messages: The conversation, as role and content.
             stop: Stop sequences.
-            request: `tools`, `tool_choice` (auto, none or required), `parallel_tool_calls` and `response_format` (as OpenAI's),
-                where the call has them.
+            request: `tools`, `tool_choice` (auto, none or required), `parallel_tool_calls` and
+                `response_format` (as OpenAI's), where the call has them.
         """
 
-    _progress_run: Any = PrivateAttr(default=None)  # whose handlers learn how much of a prompt was read, in a stream
+    _progress_run: Any = PrivateAttr(
+        default=None
+    )  # whose handlers learn how much of a prompt was read, in a stream
 
     @property
     def reports_progress(self) -> bool:
@@ -103,7 +145,10 @@ class LocalChatModel(ReasoningOptions, SamplingOptions, BaseChatModel):
 
     @model_validator(mode="after")
     def _set_model_profile(self) -> Self:
-        """Set `profile` where it is known already. Else it is missing in the object, and `__getattr__` finds it when it is read."""
+        """Set `profile` where it is known already.
+
+        Else it is missing in the object, and `__getattr__` finds it when it is read.
+        """
         if self.__dict__.get("profile") is None:
             self.__dict__.pop("profile", None)
             with suppress(Exception):  # as LangChain does: a missing profile is not an error
@@ -123,10 +168,15 @@ class LocalChatModel(ReasoningOptions, SamplingOptions, BaseChatModel):
         return super().__getattr__(name)  # type: ignore[misc]  # pydantic hides it from type checkers
 
     def find_profile(self) -> ModelProfile | None:
-        """Return what the model can do, from a server that is asked once; `None` where it does not say, or does not answer."""
+        """Return what the model can do, from a server that is asked once.
+
+        `None` where it does not say, or does not answer.
+        """
         return None
 
-    def _handle(self, messages: list[BaseMessage], stop: list[str] | None, kwargs: dict[str, Any]) -> TokenStream:
+    def _handle(
+        self, messages: list[BaseMessage], stop: list[str] | None, kwargs: dict[str, Any]
+    ) -> TokenStream:
         model, rest = self._for_call(kwargs)
         request = {name: value for name, value in rest.items() if name in _REQUEST_ONLY}
         conversation = to_openai(messages, continue_final=model.continue_final_message or False)
@@ -136,15 +186,25 @@ class LocalChatModel(ReasoningOptions, SamplingOptions, BaseChatModel):
         if not tools:
             return model.open_answer(conversation, model.stops(stop), request)
         request["tools"], request["tool_choice"] = chosen_tools(tools, request.get("tool_choice"))
-        wanted = request.pop("response_format") if calls_allowed(request) and "response_format" in request else None
+        wanted = (
+            request.pop("response_format")
+            if calls_allowed(request) and "response_format" in request
+            else None
+        )
         if wanted is None or request["tool_choice"] == "required":
             return model.open_step(conversation, stop, request, tools)
         model.check_form_beside_tools()
         if not shown:
-            conversation = _instructed(conversation, instruction(response_schema({"response_format": wanted})))
+            conversation = _instructed(
+                conversation, instruction(response_schema({"response_format": wanted}))
+            )
         answer = {**request, "tool_choice": "none", "response_format": wanted}
         return model.open_step(
-            conversation, stop, request, tools, lambda: model.open_answer(conversation, model.stops(stop), answer)
+            conversation,
+            stop,
+            request,
+            tools,
+            lambda: model.open_answer(conversation, model.stops(stop), answer),
         )
 
     def open_step(
@@ -162,35 +222,51 @@ class LocalChatModel(ReasoningOptions, SamplingOptions, BaseChatModel):
             stop: Stop sequences of the call.
             request: The tools and the response format of the call.
             tools: The tools, also those that are not offered because of `tool_choice`.
-            answer: Opens the answer of a given form that is wanted where no tool is called; `None` where text is.
+            answer: Opens the answer of a given form that is wanted where no tool is called; `None`
+                where text is.
         """
 
         def calls(choice: str | None) -> TokenStream:
-            handle = self.open_answer(conversation, self.stops(stop), {**request, "tool_choice": choice})
-            return with_read_calls(handle, tools, only_one=request.get("parallel_tool_calls") is False)
+            handle = self.open_answer(
+                conversation, self.stops(stop), {**request, "tool_choice": choice}
+            )
+            return with_read_calls(
+                handle, tools, only_one=request.get("parallel_tool_calls") is False
+            )
 
         free = calls(request["tool_choice"])
-        if request["tool_choice"] in {"required", "none"} or (answer is None and not self._enforces_strict(request)):
+        if request["tool_choice"] in {"required", "none"} or (
+            answer is None and not self._enforces_strict(request)
+        ):
             return free
 
         def enforced(held: list[StreamEvent]) -> TokenStream:
-            return CallOrAnswer(calls("required"), Decision(request["tools"], None, answer, held=held))
+            return CallOrAnswer(
+                calls("required"), Decision(request["tools"], None, answer, held=held)
+            )
 
         return CallOrAnswer(free, Decision(request["tools"], enforced, answer))
 
     def _enforces_strict(self, request: Mapping[str, Any]) -> bool:
         """Whether calls that the model makes by itself are held to their schemas also where the engine does not do so."""
-        return self.ATTEMPTS == 1 and any(tool["function"].get("strict") for tool in request["tools"])
+        return self.ATTEMPTS == 1 and any(
+            tool["function"].get("strict") for tool in request["tools"]
+        )
 
     def check_form_beside_tools(self) -> None:
         """Raise if the engine cannot enforce a response format together with tools."""
 
     @override
-    def get_num_tokens_from_messages(self, messages: list[BaseMessage], tools: Sequence[Any] | None = None) -> int:
-        """Return how many tokens the prompt has that the engine makes of messages and tools; 0 without messages.
+    def get_num_tokens_from_messages(
+        self, messages: list[BaseMessage], tools: Sequence[Any] | None = None
+    ) -> int:
+        """Return how many tokens the prompt has that the engine makes of messages and tools.
 
-        A `RemoveMessage` is left out. `trim_messages` with `strategy="last"` asks for messages from the last to the first; they are
-        counted in the order of the conversation where a tool's result would come before its call otherwise.
+        0 without messages.
+
+        A `RemoveMessage` is left out. `trim_messages` with `strategy="last"` asks for messages from
+        the last to the first; they are counted in the order of the conversation where a tool's
+        result would come before its call otherwise.
 
         Args:
             messages: The conversation.
@@ -210,7 +286,10 @@ class LocalChatModel(ReasoningOptions, SamplingOptions, BaseChatModel):
             raise error from None
 
     def count_messages(self, messages: list[BaseMessage], tools: Sequence[Any] | None) -> int:
-        """Return how many tokens the prompt has; LangChain's own way counts the texts, without a template and tools."""
+        """Return how many tokens the prompt has.
+
+        LangChain's own way counts the texts, without a template and tools.
+        """
         return super().get_num_tokens_from_messages(messages, tools)
 
     @override
@@ -223,26 +302,45 @@ class LocalChatModel(ReasoningOptions, SamplingOptions, BaseChatModel):
         rest = {name: value for name, value in kwargs.items() if name in _FOR_LANGCHAIN}
         if not _REQUEST_ONLY.isdisjoint(kwargs):
             rest |= canonical_request(kwargs)
-        options = {name: value for name, value in kwargs.items() if name not in _FOR_LANGCHAIN | _REQUEST_ONLY}
+        options = {
+            name: value
+            for name, value in kwargs.items()
+            if name not in _FOR_LANGCHAIN | _REQUEST_ONLY
+        }
         return self.with_options(options), rest
 
     @override
     def invoke(
-        self, input: LanguageModelInput, config: RunnableConfig | None = None, *, stop: list[str] | None = None, **kwargs: Any
+        self,
+        input: LanguageModelInput,
+        config: RunnableConfig | None = None,
+        *,
+        stop: list[str] | None = None,
+        **kwargs: Any,
     ) -> AIMessage:
         config, kwargs = split_config(config, kwargs)
         return super().invoke(input, config, stop=stop, **kwargs)
 
     @override
     async def ainvoke(
-        self, input: LanguageModelInput, config: RunnableConfig | None = None, *, stop: list[str] | None = None, **kwargs: Any
+        self,
+        input: LanguageModelInput,
+        config: RunnableConfig | None = None,
+        *,
+        stop: list[str] | None = None,
+        **kwargs: Any,
     ) -> AIMessage:
         config, kwargs = split_config(config, kwargs)
         return await super().ainvoke(input, config, stop=stop, **kwargs)
 
     @override
     def stream(
-        self, input: LanguageModelInput, config: RunnableConfig | None = None, *, stop: list[str] | None = None, **kwargs: Any
+        self,
+        input: LanguageModelInput,
+        config: RunnableConfig | None = None,
+        *,
+        stop: list[str] | None = None,
+        **kwargs: Any,
     ) -> Iterator[AIMessageChunk]:
         config, kwargs = split_config(config, kwargs)
         model, rest = self._for_call(kwargs)
@@ -253,7 +351,12 @@ class LocalChatModel(ReasoningOptions, SamplingOptions, BaseChatModel):
 
     @override
     def astream(
-        self, input: LanguageModelInput, config: RunnableConfig | None = None, *, stop: list[str] | None = None, **kwargs: Any
+        self,
+        input: LanguageModelInput,
+        config: RunnableConfig | None = None,
+        *,
+        stop: list[str] | None = None,
+        **kwargs: Any,
     ) -> AsyncIterator[AIMessageChunk]:
         config, kwargs = split_config(config, kwargs)
         model, rest = self._for_call(kwargs)
@@ -284,7 +387,10 @@ class LocalChatModel(ReasoningOptions, SamplingOptions, BaseChatModel):
                 if run_manager and not event.finish:
                     run_manager.on_llm_new_token(event.text, chunk=chunk)
                 if all_answers and event.finish and event.finish.other_answers:
-                    chunk.generation_info = {**(chunk.generation_info or {}), OTHER_ANSWERS: event.finish.other_answers}
+                    chunk.generation_info = {
+                        **(chunk.generation_info or {}),
+                        OTHER_ANSWERS: event.finish.other_answers,
+                    }
                 yield chunk
 
     @override
@@ -309,7 +415,10 @@ class LocalChatModel(ReasoningOptions, SamplingOptions, BaseChatModel):
                 if run_manager and not event.finish:
                     await run_manager.on_llm_new_token(event.text, chunk=chunk)
                 if all_answers and event.finish and event.finish.other_answers:
-                    chunk.generation_info = {**(chunk.generation_info or {}), OTHER_ANSWERS: event.finish.other_answers}
+                    chunk.generation_info = {
+                        **(chunk.generation_info or {}),
+                        OTHER_ANSWERS: event.finish.other_answers,
+                    }
                 yield chunk
 
     @override
@@ -344,7 +453,11 @@ class LocalChatModel(ReasoningOptions, SamplingOptions, BaseChatModel):
     def _chunk(self, event: StreamEvent) -> ChatGenerationChunk:
         if event.finish is not None:
             self.answered(event.finish)
-            about = {**describe(event.finish), "model_provider": self._llm_type.removeprefix("chat-"), **self._logprobs(event)}
+            about = {
+                **describe(event.finish),
+                "model_provider": self._llm_type.removeprefix("chat-"),
+                **self._logprobs(event),
+            }
             message = AIMessageChunk(
                 content=event.text,
                 usage_metadata=usage_metadata(event.finish),
@@ -352,7 +465,9 @@ class LocalChatModel(ReasoningOptions, SamplingOptions, BaseChatModel):
                 chunk_position="last",
             )
             return ChatGenerationChunk(message=message, generation_info=dict(about))
-        if not (event.tool_calls or event.reasoning or event.logprobs is not None):  # most tokens; pydantic is slow per field given
+        if not (
+            event.tool_calls or event.reasoning or event.logprobs is not None
+        ):  # most tokens; pydantic is slow per field given
             return ChatGenerationChunk(message=AIMessageChunk(content=event.text))
         message = AIMessageChunk(
             content=event.text,
@@ -360,12 +475,16 @@ class LocalChatModel(ReasoningOptions, SamplingOptions, BaseChatModel):
             additional_kwargs={"reasoning_content": event.reasoning} if event.reasoning else {},
             response_metadata=self._logprobs(event),
         )
-        return ChatGenerationChunk(message=message, generation_info=dict(message.response_metadata) or None)
+        return ChatGenerationChunk(
+            message=message, generation_info=dict(message.response_metadata) or None
+        )
 
     def _logprobs(self, event: StreamEvent) -> dict[str, Any]:
         if event.logprobs is None:
             return {}
-        return {"logprobs": event.logprobs if self.LOGPROBS_AS_LIST else {"content": event.logprobs}}
+        return {
+            "logprobs": event.logprobs if self.LOGPROBS_AS_LIST else {"content": event.logprobs}
+        }
 
     @override
     def _generate(
@@ -377,7 +496,9 @@ class LocalChatModel(ReasoningOptions, SamplingOptions, BaseChatModel):
     ) -> ChatResult:
         for attempt in attempts(run_manager):
             with attempt:
-                result = generate_from_stream(self._stream(messages, stop, run_manager, all_answers=True, **kwargs))
+                result = generate_from_stream(
+                    self._stream(messages, stop, run_manager, all_answers=True, **kwargs)
+                )
         return without_numbers(result)
 
     @override
@@ -390,27 +511,41 @@ class LocalChatModel(ReasoningOptions, SamplingOptions, BaseChatModel):
     ) -> ChatResult:
         for attempt in attempts(run_manager):
             with attempt:
-                async with aclosing(self._astream(messages, stop, run_manager, all_answers=True, **kwargs)) as chunks:
+                async with aclosing(
+                    self._astream(messages, stop, run_manager, all_answers=True, **kwargs)
+                ) as chunks:
                     result = await agenerate_from_stream(chunks)
         return without_numbers(result)
 
     @override
     def generate(
-        self, messages: list[list[BaseMessage]], stop: list[str] | None = None, callbacks: Callbacks = None, **kwargs: Any
+        self,
+        messages: list[list[BaseMessage]],
+        stop: list[str] | None = None,
+        callbacks: Callbacks = None,
+        **kwargs: Any,
     ) -> LLMResult:
         model, rest = self._for_call(kwargs)
         if caching(model.cache):
             model = model.with_model_name()
-        return BaseChatModel.generate(model, _readable(messages), model.stops(stop) or None, callbacks, **rest)
+        return BaseChatModel.generate(
+            model, _readable(messages), model.stops(stop) or None, callbacks, **rest
+        )
 
     @override
     async def agenerate(
-        self, messages: list[list[BaseMessage]], stop: list[str] | None = None, callbacks: Callbacks = None, **kwargs: Any
+        self,
+        messages: list[list[BaseMessage]],
+        stop: list[str] | None = None,
+        callbacks: Callbacks = None,
+        **kwargs: Any,
     ) -> LLMResult:
         model, rest = self._for_call(kwargs)
         if caching(model.cache):
             model = await model.aidentified()
-        return await BaseChatModel.agenerate(model, _readable(messages), model.stops(stop) or None, callbacks, **rest)
+        return await BaseChatModel.agenerate(
+            model, _readable(messages), model.stops(stop) or None, callbacks, **rest
+        )
 
     @override
     def batch(
@@ -422,7 +557,8 @@ class LocalChatModel(ReasoningOptions, SamplingOptions, BaseChatModel):
         **kwargs: Any,
     ) -> list[AIMessage]:
         configs: list[RunnableConfig] = [
-            {"max_concurrency": _MAX_CONCURRENCY, **each} for each in get_config_list(config, len(inputs))
+            {"max_concurrency": _MAX_CONCURRENCY, **each}
+            for each in get_config_list(config, len(inputs))
         ]
         return super().batch(inputs, configs, return_exceptions=return_exceptions, **kwargs)
 
@@ -439,16 +575,21 @@ class LocalChatModel(ReasoningOptions, SamplingOptions, BaseChatModel):
 
         Args:
             tools: Functions, pydantic classes, LangChain tools or OpenAI-style dicts.
-            tool_choice: `auto` (the default), `none`, `any` or `required` (or `True`) for at least one call, or a tool's name.
-            strict: Handed to LangChain's conversion of tools. With `True`, a call that breaks its tool's schema is made once more,
-                and enforced, on engines that do not enforce calls that a model begins by itself, such as Ollama.
-            **kwargs: Options for the calls, such as `parallel_tool_calls=False` for at most one call in an answer, or
-                `response_format=Report` for an answer of that form where no tool is called.
+            tool_choice: `auto` (the default), `none`, `any` or `required` (or `True`) for at least
+                one call, or a tool's name.
+            strict: Handed to LangChain's conversion of tools. With `True`, a call that breaks its
+                tool's schema is made once more, and enforced, on engines that do not enforce calls
+                that a model begins by itself, such as Ollama.
+            **kwargs: Options for the calls, such as `parallel_tool_calls=False` for at most one
+                call in an answer, or `response_format=Report` for an answer of that form where no
+                tool is called.
 
-        All of them may also be given to a call: `chat.invoke("...", tools=[add], tool_choice="any")`.
+        All of them may also be given to a call: `chat.invoke("...", tools=[add],
+        tool_choice="any")`.
 
         Raises:
-            InvalidOptionError: Something is not a tool or has a name that models cannot write, or `tool_choice` does not match.
+            InvalidOptionError: Something is not a tool or has a name that models cannot write, or
+                `tool_choice` does not match.
         """
         offered = openai_tools(tools, strict=strict)
         return self.bind(tools=offered, tool_choice=choice_of(offered, tool_choice), **kwargs)
@@ -466,23 +607,27 @@ class LocalChatModel(ReasoningOptions, SamplingOptions, BaseChatModel):
     ) -> Runnable[LanguageModelInput, Any]:
         """Return this model, answering with objects of a given form.
 
-        What the engine's grammars can hold is enforced while the answer is decoded; the object is checked against all rules
-        at the end. With `stream`, dicts are returned as they grow, and instances of a class when they are complete.
+        What the engine's grammars can hold is enforced while the answer is decoded; the object is
+        checked against all rules at the end. With `stream`, dicts are returned as they grow, and
+        instances of a class when they are complete.
 
         Args:
-            schema: A pydantic class, a dataclass or another type such as `list[Lamp]` (answers are its instances), or a
-                `TypedDict`, a JSON schema or a function in any provider's form (answers are dicts). Optional for `json_mode`.
-            method: `json_schema` constrains the answer, `function_calling` forces the call of a tool, `json_mode` asks for any
-                JSON object.
-            include_raw: Answer with a dict of `raw` (the message), `parsed`, and `parsing_error` instead of raising it.
+            schema: A pydantic class, a dataclass or another type such as `list[Lamp]` (answers are
+                its instances), or a `TypedDict`, a JSON schema or a function in any provider's form
+                (answers are dicts). Optional for `json_mode`.
+            method: `json_schema` constrains the answer, `function_calling` forces the call of a
+                tool, `json_mode` asks for any JSON object.
+            include_raw: Answer with a dict of `raw` (the message), `parsed`, and `parsing_error`
+                instead of raising it.
             strict: Handed to LangChain's conversion of schemas.
-            show_schema: With `json_schema`, whether the system message shows the schema to the model. An engine that constrains
-                an answer does not show it to the model.
+            show_schema: With `json_schema`, whether the system message shows the schema to the
+                model. An engine that constrains an answer does not show it to the model.
             **kwargs: Options for the calls.
 
         Raises:
-            InvalidOptionError: The schema is not valid, or the method is unknown. The answers raise `StructuredOutputError` when
-                they break a rule, and `AnswerCutError` when they ended at `max_tokens`.
+            InvalidOptionError: The schema is not valid, or the method is unknown. The answers raise
+                `StructuredOutputError` when they break a rule, and `AnswerCutError` when they ended
+                at `max_tokens`.
 
         Example:
             >>> from langchain_localllm import ChatLlamafile, LocalServer
@@ -497,25 +642,48 @@ class LocalChatModel(ReasoningOptions, SamplingOptions, BaseChatModel):
             True
         """
         if method not in METHODS or (schema is None and method != "json_mode"):
-            raise InvalidOptionError(f"method={method!r} needs a schema." if method in METHODS else _unknown_method(method))
+            raise InvalidOptionError(
+                f"method={method!r} needs a schema."
+                if method in METHODS
+                else _unknown_method(method)
+            )
         form = form_of(schema, strict=strict)
         is_model = isinstance(schema, type) and issubclass(schema, BaseModel)
-        traced = schema if is_model else {"name": form.name, "parameters": form.schema or {}}  # LangChain cannot read every type
-        tracing = {"ls_structured_output_format": {"kwargs": {"method": method}, "schema": traced}, **kwargs}
+        traced = (
+            schema if is_model else {"name": form.name, "parameters": form.schema or {}}
+        )  # LangChain cannot read every type
+        tracing = {
+            "ls_structured_output_format": {"kwargs": {"method": method}, "schema": traced},
+            **kwargs,
+        }
         if method == "function_calling":
-            tool = {"type": "function", "function": {"name": form.name, "parameters": form.parameters}}
+            tool = {
+                "type": "function",
+                "function": {"name": form.name, "parameters": form.parameters},
+            }
             model = self.bind_tools([tool], tool_choice=form.name, **tracing)
         elif method == "json_schema":
-            asked = {"type": "json_schema", "json_schema": {"name": form.name, "schema": form.schema, "strict": strict}}
-            model = self.bind(response_format=canonical_format(asked), show_schema=form.schema if show_schema else None, **tracing)
+            asked = {
+                "type": "json_schema",
+                "json_schema": {"name": form.name, "schema": form.schema, "strict": strict},
+            }
+            model = self.bind(
+                response_format=canonical_format(asked),
+                show_schema=form.schema if show_schema else None,
+                **tracing,
+            )
         else:
             model = self.bind(response_format=canonical_format({"type": "json_object"}), **tracing)
         output = StructuredOutput(form, calls=method == "function_calling", include_raw=include_raw)
         chain: Runnable[LanguageModelInput, Any] = model | output
-        if include_raw or self.ATTEMPTS == 1 or self.temperature == 0:  # the same answer would come again
+        if (
+            include_raw or self.ATTEMPTS == 1 or self.temperature == 0
+        ):  # the same answer would come again
             return chain
         return chain.with_retry(
-            retry_if_exception_type=(StructuredOutputError,), wait_exponential_jitter=False, stop_after_attempt=self.ATTEMPTS
+            retry_if_exception_type=(StructuredOutputError,),
+            wait_exponential_jitter=False,
+            stop_after_attempt=self.ATTEMPTS,
         )
 
 

@@ -21,7 +21,12 @@ from langchain_localllm.base.request import enforced_schema
 from langchain_localllm.base.response_parser import AnswerReader
 from langchain_localllm.base.thoughts import Splitter, ThoughtTracker
 from langchain_localllm.base.tools import openai_tools
-from langchain_localllm.errors import ChatTemplateError, InvalidOptionError, InvalidRequestError, ModelFileError
+from langchain_localllm.errors import (
+    ChatTemplateError,
+    InvalidOptionError,
+    InvalidRequestError,
+    ModelFileError,
+)
 from langchain_localllm.model_info.info import TOOL_TEMPLATE, ModelInfo
 from langchain_localllm.templates.call_frames import CallFrame, call_frame
 from langchain_localllm.templates.chat_template import ChatTemplate
@@ -41,7 +46,8 @@ from langchain_localllm.templates.thinking_switch import switch_variables, with_
 from langchain_localllm.templates.tool_calls import ToolCallParser, ToolFormat, tool_format
 
 _THINKING: Final = ALL_MARKERS | {"<|think|>"}
-"""Special tokens that models and people write on purpose, in answers and instructions: what marks thoughts or switches them on."""
+"""Special tokens that models and people write on purpose, in answers and instructions: what marks
+thoughts or switches them on."""
 _PART: Final = re.compile(r"<\|[^|<>]+\|?>")
 
 
@@ -53,7 +59,8 @@ class Prepared:
         prompt: The conversation as text, with placeholders for what `images` and `literals` hold.
         stops: Texts at which the answer ends.
         reader: Separates thoughts and calls from the answer.
-        begun: The beginning of a marker with which the prompt ends; the rest of it is written by the model.
+        begun: The beginning of a marker with which the prompt ends; the rest of it is written by
+            the model.
         thoughts: Follows the thoughts in the answer, for the engine.
         closing: What ends the thoughts, where the engine ends them.
         bridge: What comes between the thoughts and an answer of a given form.
@@ -62,8 +69,10 @@ class Prepared:
         frame: How calls are written that the model begins by itself, where a grammar can hold them.
         several: Whether several calls may be forced.
         images: The images by the placeholders for them in the prompt.
-        markers: Markers that the reader looks for; the engine must return them even if they are control tokens.
-        literals: Texts of special tokens in the conversation, by the placeholders for them in the prompt.
+        markers: Markers that the reader looks for; the engine must return them even if they are
+            control tokens.
+        literals: Texts of special tokens in the conversation, by the placeholders for them in the
+            prompt.
     """
 
     prompt: str
@@ -89,7 +98,9 @@ class Prepared:
     @property
     def separated(self) -> str:
         """The prompt with a character of no width in its literals, for engines that read special tokens in any text."""
-        return "".join(separated(part) if isinstance(part, LiteralText) else str(part) for part in self.parts())
+        return "".join(
+            separated(part) if isinstance(part, LiteralText) else str(part) for part in self.parts()
+        )
 
     def parts(self) -> list[str | LiteralText | bytes]:
         """Return the prompt in parts: texts, texts in which special tokens are not read, and images."""
@@ -108,8 +119,10 @@ class RawAnswer:
         splitter: Makes what splits thoughts from the answer.
         form: How calls are written; `None` where there are no tools.
         parameters: The JSON schemas of the tools' parameters, by the tools' names.
-        begun: The beginning of a marker with which the prompt ends; the rest of it is written by the model.
-        markers: What is looked for, which the engine has to return also where it is a token that is not text.
+        begun: The beginning of a marker with which the prompt ends; the rest of it is written by
+            the model.
+        markers: What is looked for, which the engine has to return also where it is a token that is
+            not text.
         expected: Whether the model is known to think.
     """
 
@@ -121,7 +134,13 @@ class RawAnswer:
     expected: bool
 
     @classmethod
-    def of(cls, source: str, prompt: str, splitter: Callable[[], Splitter], tools: Sequence[Mapping[str, Any]]) -> Self:
+    def of(
+        cls,
+        source: str,
+        prompt: str,
+        splitter: Callable[[], Splitter],
+        tools: Sequence[Mapping[str, Any]],
+    ) -> Self:
         """Return how the model of a template answers a prompt.
 
         Args:
@@ -179,8 +198,9 @@ class TemplatedChatModel(LocalChatModel):
     """What accepts only text, in the error about images."""
 
     chat_format: str | None = None
-    """The name of a template: one of the file's, such as `tool_use`, or one of llama-cpp-python's formats, such as `chatml`.
-    Default: the file's own; `tool_use`, if the file has it, where there are tools."""
+    """The name of a template: one of the file's, such as `tool_use`, or one of llama-cpp-python's
+    formats, such as `chatml`. Default: the file's own; `tool_use`, if the file has it, where there
+    are tools."""
     chat_template: Annotated[str | Path | None, BeforeValidator(_template_text)] = None
     """A Jinja template, as text or as the path of a file, to use instead of the file's own."""
     chat_template_kwargs: dict[str, Any] | None = None
@@ -232,19 +252,27 @@ class TemplatedChatModel(LocalChatModel):
         about = self.about()
         if self.chat_template is not None:
             if self.chat_format is not None:
-                raise InvalidOptionError("`chat_format` and `chat_template` cannot be used together. Give one of them.")
+                raise InvalidOptionError(
+                    "`chat_format` and `chat_template` cannot be used together. Give one of them."
+                )
             return ChatTemplate(str(self.chat_template), about.bos_token, about.eos_token)
         name = self.chat_format or "default"
-        source = about.templates.get(name) or (about.template if name == "default" else name if is_template(name) else "")
+        source = about.templates.get(name) or (
+            about.template if name == "default" else name if is_template(name) else ""
+        )
         if source:
             return ChatTemplate(source, about.bos_token, about.eos_token)
         if self.chat_format:
             return named_template(self.chat_format, own=about.templates)
-        named = f"It has these by name, for `chat_format`: {', '.join(about.templates)}. " if about.templates else ""
+        named = (
+            f"It has these by name, for `chat_format`: {', '.join(about.templates)}. "
+            if about.templates
+            else ""
+        )
         raise ModelFileError(
-            f"{about.source} has no chat template, so its chat format is unknown. {named}If it was made for ChatML, pass "
-            "chat_format='chatml'; if you have its template, pass it as `chat_template`; if it was not made for chats, use the "
-            "text class."
+            f"{about.source} has no chat template, so its chat format is unknown. {named}If it "
+            "was made for ChatML, pass chat_format='chatml'; if you have its template, pass it "
+            "as `chat_template`; if it was not made for chats, use the text class."
         )
 
     def _template_for(self, tools: list[dict[str, Any]]) -> ChatTemplate:
@@ -264,20 +292,26 @@ class TemplatedChatModel(LocalChatModel):
         """Return whether the tokenizer reads a token in a text that controls the model, such as `<|im_end|>`."""
         return False
 
-    def prepare(self, messages: list[dict[str, Any]], stop: list[str], request: dict[str, Any]) -> Prepared:
+    def prepare(
+        self, messages: list[dict[str, Any]], stop: list[str], request: dict[str, Any]
+    ) -> Prepared:
         """Return the prompt and what belongs to it.
 
         Raises:
             ChatTemplateError: The template does not take the conversation.
-            InvalidRequestError: There are images or tools for a model that takes none, or an image is damaged.
+            InvalidRequestError: There are images or tools for a model that takes none, or an image
+                is damaged.
         """
         choice = request.get("tool_choice")
         callable_tools = [] if choice == "none" else request.get("tools", [])
-        tools = request.get("tools", []) if "response_format" in request else callable_tools  # of one step, with one prompt
+        tools = (
+            request.get("tools", []) if "response_format" in request else callable_tools
+        )  # of one step, with one prompt
         template = self._template_for(tools)
         if callable_tools and "tools" not in template.source:
             raise InvalidRequestError(
-                "The chat template of this model takes no tools. Use a model that was made for them, or try chat_format='chatml'."
+                "The chat template of this model takes no tools. Use a model that was made for "
+                "them, or try chat_format='chatml'."
             )
         form = tool_format(template.source)
         schema = enforced_schema(request, form.arguments, escapes=True)
@@ -286,11 +320,18 @@ class TemplatedChatModel(LocalChatModel):
             [placeholders.put(message, self.kept_tokens(message["role"])) for message in messages]
         )
         constrained = self.constrained or schema is not None
-        prompt, splitter = self._prompt(template, messages, placeholders.put(tools), constrained=constrained)
+        prompt, splitter = self._prompt(
+            template, messages, placeholders.put(tools), constrained=constrained
+        )
         thoughts = splitter()
         if not all(marker in prompt for marker in images):
-            raise ChatTemplateError("The chat template of this model leaves out an image. Put images into messages of the user.")
-        raw = RawAnswer.of(template.source, prompt if schema is None else "", splitter, callable_tools)
+            raise ChatTemplateError(
+                "The chat template of this model leaves out an image. Put images into messages of "
+                "the user."
+            )
+        raw = RawAnswer.of(
+            template.source, prompt if schema is None else "", splitter, callable_tools
+        )
         return Prepared(
             prompt=prompt,
             stops=[*stop, *template.stop],
@@ -308,28 +349,45 @@ class TemplatedChatModel(LocalChatModel):
             literals=placeholders.texts,
         )
 
-    def _with_markers(self, messages: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], dict[str, bytes]]:
+    def _with_markers(
+        self, messages: list[dict[str, Any]]
+    ) -> tuple[list[dict[str, Any]], dict[str, bytes]]:
         if not self.takes_images:
             check_parts(messages, ("text",), self.TEXT_ONLY)
         return with_markers(messages, "a model in this process")
 
     def _prompt(
-        self, template: ChatTemplate, messages: list[dict[str, Any]], tools: list[dict[str, Any]], *, constrained: bool
+        self,
+        template: ChatTemplate,
+        messages: list[dict[str, Any]],
+        tools: list[dict[str, Any]],
+        *,
+        constrained: bool,
     ) -> tuple[str, Callable[[], Splitter]]:
         conversation = with_parsed_arguments(map(_known_role, messages))
         conversation = with_switch_word(template.source, conversation, self.reasoning)
         render = render_to_continue if self.continue_final_message else render_with_instructions
-        prompt = render(template, conversation, tools=tools, **self.template_variables(template.source))
+        prompt = render(
+            template, conversation, tools=tools, **self.template_variables(template.source)
+        )
         if template.bos_token and self.about().adds_bos:
             prompt = prompt.removeprefix(template.bos_token)  # the engine puts it there
-        thinks_first = constrained and self.can_think_first and bool(self.reasoning) and self.budget != 0
+        thinks_first = (
+            constrained and self.can_think_first and bool(self.reasoning) and self.budget != 0
+        )
         if is_harmony(template.source):
             thoughts = harmony_thoughts(template.source)
             inside = thinks_first and not self.continue_final_message
-            return prompt + (thoughts.opening if inside else ""), partial(HarmonySplitter, thoughts, inside=inside)
+            return prompt + (thoughts.opening if inside else ""), partial(
+                HarmonySplitter, thoughts, inside=inside
+            )
         markers = answer_markers(template.source)
         inside = ends_in_thoughts(prompt, markers, continues=bool(self.continue_final_message))
-        if thinks_first and may_think(template.source) and not (inside or self.continue_final_message):
+        if (
+            thinks_first
+            and may_think(template.source)
+            and not (inside or self.continue_final_message)
+        ):
             prompt, inside = prompt + markers.opening, True
         if inside and (self.budget == 0 or (constrained and not thinks_first)):
             prompt, inside = without_thoughts(prompt, markers), False
@@ -337,7 +395,10 @@ class TemplatedChatModel(LocalChatModel):
 
     def template_variables(self, source: str) -> dict[str, Any]:
         """Return the variables of the template other than messages and tools."""
-        return {**switch_variables(source, self.reasoning, self.budget), **(self.chat_template_kwargs or {})}
+        return {
+            **switch_variables(source, self.reasoning, self.budget),
+            **(self.chat_template_kwargs or {}),
+        }
 
     @property
     def enforces_forms(self) -> bool:
@@ -347,8 +408,14 @@ class TemplatedChatModel(LocalChatModel):
     @override
     def count_messages(self, messages: list[BaseMessage], tools: Sequence[Any] | None) -> int:
         request = {"tools": openai_tools(tools)} if tools else {}
-        prepared = self.prepare(to_openai(messages, continue_final=bool(self.continue_final_message)), [], request)
-        return len(self.get_token_ids(prepared.text)) if self.custom_get_token_ids else self.count(prepared)
+        prepared = self.prepare(
+            to_openai(messages, continue_final=bool(self.continue_final_message)), [], request
+        )
+        return (
+            len(self.get_token_ids(prepared.text))
+            if self.custom_get_token_ids
+            else self.count(prepared)
+        )
 
     def count(self, prepared: Prepared) -> int:
         """Return the tokens of a prompt."""
@@ -382,7 +449,9 @@ def may_think(template: str) -> bool:
 
 def _with_parts(markers: tuple[str, ...]) -> tuple[str, ...]:
     """Markers, and the special tokens that they are made of, such as `<|open|>` in `<|open|>think<|sep|>`."""
-    return tuple(dict.fromkeys([*markers, *(part for marker in markers for part in _PART.findall(marker))]))
+    return tuple(
+        dict.fromkeys([*markers, *(part for marker in markers for part in _PART.findall(marker))])
+    )
 
 
 def _known_role(message: dict[str, Any]) -> dict[str, Any]:

@@ -23,14 +23,23 @@ PARTS: Final[Mapping[str, str]] = {
     "file": "a file",
 }
 """The types of parts, and what each is called in an error."""
-_PLURALS: Final = {"text": "text", "image_url": "images", "input_audio": "audio", "video_url": "videos"}
+_PLURALS: Final = {
+    "text": "text",
+    "image_url": "images",
+    "input_audio": "audio",
+    "video_url": "videos",
+}
 
 THOUGHTS: Final = frozenset({"reasoning", "reasoning_content", "thinking", "redacted_thinking"})
 """Types of blocks that hold a model's reasoning."""
-CALLS: Final = frozenset({"tool_call", "tool_call_chunk", "invalid_tool_call", "tool_use", "function_call"})
+CALLS: Final = frozenset(
+    {"tool_call", "tool_call_chunk", "invalid_tool_call", "tool_use", "function_call"}
+)
 """Types of blocks that hold a tool call."""
 
-_TEXT: Final = re.compile(r"^text/|^application/(x-)?(json|jsonl|ndjson|xml|yaml|toml|javascript|sql|sh)\b|\+(json|xml)\b")
+_TEXT: Final = re.compile(
+    r"^text/|^application/(x-)?(json|jsonl|ndjson|xml|yaml|toml|javascript|sql|sh)\b|\+(json|xml)\b"
+)
 """MIME types of files that are text."""
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/_\-\s]*=*\s*")
 _MAGIC: Final = (
@@ -46,16 +55,25 @@ _MAGIC: Final = (
 )
 """How files begin, and their MIME types, for blocks that do not name one."""
 _RIFF: Final = {b"WAVE": "audio/wav", b"WEBP": "image/webp", b"AVI ": "video/x-msvideo"}
-_AUDIO_FORMATS: Final = {"mpeg": "mp3", "x-wav": "wav", "wave": "wav", "vnd.wave": "wav", "x-mp3": "mp3", "x-flac": "flac"}
+_AUDIO_FORMATS: Final = {
+    "mpeg": "mp3",
+    "x-wav": "wav",
+    "wave": "wav",
+    "vnd.wave": "wav",
+    "x-mp3": "mp3",
+    "x-flac": "flac",
+}
 
 
 def to_parts(content: str | list[Any] | None) -> list[Part]:
     """Convert the content of a message to parts: texts, images, audio, video and files.
 
-    Accepts content blocks of LangChain (version 0 and 1), OpenAI, Anthropic, Bedrock Converse and Vertex AI.
+    Accepts content blocks of LangChain (version 0 and 1), OpenAI, Anthropic, Bedrock Converse and
+    Vertex AI.
 
     Raises:
-        InvalidRequestError: A block has an unknown type, lacks its data, or refers to data that is elsewhere.
+        InvalidRequestError: A block has an unknown type, lacks its data, or refers to data that is
+            elsewhere.
 
     Example:
         >>> to_parts(["What is it?", {"type": "image", "base64": "iVBORw0KGgo=", "mime_type": "image/png"}])[1]
@@ -65,7 +83,8 @@ def to_parts(content: str | list[Any] | None) -> list[Part]:
         return [_text(content)] if content else []
     if not isinstance(content, list | None):
         raise InvalidRequestError(
-            f"The content of a message is a {type(content).__name__}. It may be a text or a list of content blocks."
+            f"The content of a message is a {type(content).__name__}. It may be a text or a list "
+            "of content blocks."
         )
     return [part for block in content or () for part in _parts_of(block)]
 
@@ -86,13 +105,16 @@ def with_text_only(message: BaseMessage) -> BaseMessage:
     """Return a message whose content is text, for text models: LangChain leaves out all blocks but texts.
 
     Raises:
-        InvalidRequestError: It holds an image, audio, a video, a file that is not text, or an unknown block.
+        InvalidRequestError: It holds an image, audio, a video, a file that is not text, or an
+            unknown block.
     """
     blocks = message.content if isinstance(message.content, list) else ()
     kinds = [block.get("type") if isinstance(block, dict) else "text" for block in blocks]
     if {"text", *THOUGHTS, *CALLS}.issuperset(kinds):
         return message
-    texts = [block for block, kind in zip(blocks, kinds, strict=True) if kind not in THOUGHTS | CALLS]
+    texts = [
+        block for block, kind in zip(blocks, kinds, strict=True) if kind not in THOUGHTS | CALLS
+    ]
     parts = [part for block in texts for part in _parts_of(block)]
     check_parts([{"content": parts}], ("text",), "a text class")
     return message.model_copy(update={"content": "\n".join(part["text"] for part in parts)})
@@ -102,17 +124,33 @@ def _readable(block: Any) -> Any:
     if not isinstance(block, dict):
         return block
     if not isinstance(kind := block.get("type", ""), str):
-        raise InvalidRequestError(f"A message holds a content block whose type is a {type(kind).__name__}: {kind!r}.")
+        raise InvalidRequestError(
+            f"A message holds a content block whose type is a {type(kind).__name__}: {kind!r}."
+        )
     inner = block.get("file")
-    if kind == "file" and isinstance(inner, dict) and is_data_url(str(inner.get("file_data"))):  # LangChain takes each for a PDF
+    if (
+        kind == "file" and isinstance(inner, dict) and is_data_url(str(inner.get("file_data")))
+    ):  # LangChain takes each for a PDF
         data, mime = _data(inner, "file")
-        return {"type": "file", "base64": data, "mime_type": mime, "filename": inner.get("filename")}
+        return {
+            "type": "file",
+            "base64": data,
+            "mime_type": mime,
+            "filename": inner.get("filename"),
+        }
     old = "source_type" in block and kind in {"image", "audio", "file"}
-    return _BLOCKS[kind](block) if old or (kind == "image" and "base64" in block and not block.get("mime_type")) else block
+    return (
+        _BLOCKS[kind](block)
+        if old or (kind == "image" and "base64" in block and not block.get("mime_type"))
+        else block
+    )
 
 
 def joined(parts: list[Part]) -> str | list[Part]:
-    """Return a text where all parts are texts, joined by line breaks as LangChain joins them; else the parts."""
+    """Return a text where all parts are texts, joined by line breaks as LangChain joins them.
+
+    Else the parts.
+    """
     if all(part["type"] == "text" for part in parts):
         return "\n".join(part["text"] for part in parts)
     return parts
@@ -124,14 +162,24 @@ def is_data_url(url: str) -> bool:
 
 
 def unwrapped(block: Any) -> Any:
-    """Return the block inside a `non_standard` block, where it is one that is known; else the block."""
-    if isinstance(block, dict) and block.get("type") == "non_standard" and isinstance(value := block.get("value"), dict):
+    """Return the block inside a `non_standard` block, where it is one that is known.
+
+    Else the block.
+    """
+    if (
+        isinstance(block, dict)
+        and block.get("type") == "non_standard"
+        and isinstance(value := block.get("value"), dict)
+    ):
         return value if str(value.get("type")) in _BLOCKS else block
     return block
 
 
 def thought_of(block: Mapping[str, Any]) -> str:
-    """Return the text of a reasoning block; empty where a provider encrypted it, so that no other model can read it."""
+    """Return the text of a reasoning block.
+
+    Empty where a provider encrypted it, so that no other model can read it.
+    """
     text = block.get("reasoning") or block.get("thinking")
     if isinstance(inner := block.get("reasoning_content"), dict):  # Bedrock Converse
         text = inner.get("text")
@@ -140,7 +188,9 @@ def thought_of(block: Mapping[str, Any]) -> str:
     return text if isinstance(text, str) else ""
 
 
-def check_parts(messages: Iterable[Mapping[str, Any]], accepted: Collection[str], engine: str) -> None:
+def check_parts(
+    messages: Iterable[Mapping[str, Any]], accepted: Collection[str], engine: str
+) -> None:
     """Check that an engine accepts the parts of all messages.
 
     Args:
@@ -154,7 +204,8 @@ def check_parts(messages: Iterable[Mapping[str, Any]], accepted: Collection[str]
     for part in (part for message in messages for part in _listed(message)):
         if part["type"] not in accepted:
             raise InvalidRequestError(
-                f"A message holds {PARTS[part['type']]}, which {engine} does not accept. It accepts only "
+                f"A message holds {PARTS[part['type']]}, which {engine} does not accept. It "
+                "accepts only "
                 f"{_listing([plural for kind, plural in _PLURALS.items() if kind in accepted])}."
             )
 
@@ -175,15 +226,23 @@ def image_data(part: Part) -> str:
 
 
 def image_bytes(part: Part) -> bytes:
-    """Return the bytes of an image; raise `InvalidRequestError` where its base64 text is damaged."""
+    """Return the bytes of an image.
+
+    Raise `InvalidRequestError` where its base64 text is damaged.
+    """
     try:
         return base64.b64decode("".join(image_data(part).split()), validate=True)
     except ValueError:
-        raise InvalidRequestError("An image's base64 text is damaged. Give the image's bytes, encoded as base64.") from None
+        raise InvalidRequestError(
+            "An image's base64 text is damaged. Give the image's bytes, encoded as base64."
+        ) from None
 
 
 def join_with_markers(texts: list[str], markers: Container[str]) -> str:
-    """Join texts by line breaks; a marker of an image is joined directly, as llama.cpp's server does."""
+    """Join texts by line breaks.
+
+    A marker of an image is joined directly, as llama.cpp's server does.
+    """
     result = ""
     for before, text in zip(["", *texts], texts, strict=False):
         between = "\n" if result and before not in markers and text not in markers else ""
@@ -204,15 +263,24 @@ def _parts_of(block: Any) -> Iterator[Part]:
         yield _text(block)
         return
     if not isinstance(block, dict):
-        raise InvalidRequestError(f"A message's content holds a {type(block).__name__}. It may hold texts and content blocks.")
+        raise InvalidRequestError(
+            f"A message's content holds a {type(block).__name__}. It may hold texts and content "
+            "blocks."
+        )
     block = unwrapped(block)
     kind = block.get("type") or next((key for key in _UNTYPED if key in block), None)
     if kind in _CACHE_MARKS:
         return
     if kind is None:
-        raise InvalidRequestError(f"A message holds a content block without a type that is known: it has the keys {_keys(block)}.")
+        raise InvalidRequestError(
+            "A message holds a content block without a type that is known: it has the keys "
+            f"{_keys(block)}."
+        )
     if not isinstance(kind, str) or kind not in _BLOCKS:
-        raise InvalidRequestError(f"A message holds a content block of the type {kind!r}, which local models do not accept.")
+        raise InvalidRequestError(
+            f"A message holds a content block of the type {kind!r}, which local models do not "
+            "accept."
+        )
     yield _BLOCKS[kind](block)
 
 
@@ -227,7 +295,9 @@ def _text_block(block: Part) -> Part:
 def _guard_block(block: Part) -> Part:
     guarded = block.get("guard_content")
     inner = guarded.get("text") if isinstance(guarded, dict) else None
-    return _text_block({"type": "guard_content", **(inner if isinstance(inner, dict) else {"text": inner})})
+    return _text_block(
+        {"type": "guard_content", **(inner if isinstance(inner, dict) else {"text": inner})}
+    )
 
 
 def _json_block(block: Part) -> Part:
@@ -236,7 +306,9 @@ def _json_block(block: Part) -> Part:
 
 def _non_standard_block(block: Part) -> Part:
     value = block.get("value", "")
-    return _text(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str))
+    return _text(
+        value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    )
 
 
 def _thought_block(block: Part) -> Part:
@@ -245,23 +317,39 @@ def _thought_block(block: Part) -> Part:
 
 def _image_block(block: Part) -> Part:
     inner = block.get("image_url", block.get("image"))
-    given = {"url": inner} if isinstance(inner, str) else inner if isinstance(inner, dict) else block
+    given = (
+        {"url": inner} if isinstance(inner, str) else inner if isinstance(inner, dict) else block
+    )
     data, mime = _data(given, "image")
-    detail = {"detail": value} if isinstance(value := given.get("detail") or block.get("detail"), str) else {}
-    return {"type": "image_url", "image_url": {"url": f"data:{mime or 'image/jpeg'};base64,{data}", **detail}}
+    detail = (
+        {"detail": value}
+        if isinstance(value := given.get("detail") or block.get("detail"), str)
+        else {}
+    )
+    return {
+        "type": "image_url",
+        "image_url": {"url": f"data:{mime or 'image/jpeg'};base64,{data}", **detail},
+    }
 
 
 def _audio_block(block: Part) -> Part:
     inner = block.get("input_audio", block.get("audio_url"))
-    given = {"url": inner} if isinstance(inner, str) else inner if isinstance(inner, dict) else block
+    given = (
+        {"url": inner} if isinstance(inner, str) else inner if isinstance(inner, dict) else block
+    )
     data, mime = _data(given, "audio")
     subtype = given.get("format") or mime.partition(";")[0].partition("/")[2].lower()
-    return {"type": "input_audio", "input_audio": {"data": data, "format": _AUDIO_FORMATS.get(subtype, subtype or "wav")}}
+    return {
+        "type": "input_audio",
+        "input_audio": {"data": data, "format": _AUDIO_FORMATS.get(subtype, subtype or "wav")},
+    }
 
 
 def _video_block(block: Part) -> Part:
     inner = block.get("video_url", block.get("video"))
-    given = {"url": inner} if isinstance(inner, str) else inner if isinstance(inner, dict) else block
+    given = (
+        {"url": inner} if isinstance(inner, str) else inner if isinstance(inner, dict) else block
+    )
     data, mime = _data(given, "video")
     return {"type": "video_url", "video_url": {"url": f"data:{mime or 'video/mp4'};base64,{data}"}}
 
@@ -271,10 +359,18 @@ def _file_block(block: Part) -> Part:
     inner = block.get("file", block.get("document"))
     given = inner if isinstance(inner, dict) else block
     if isinstance(text := _text_of_file(given), str):
-        return _text("\n".join(str(value) for value in (given.get("title"), given.get("context"), text) if value))
+        return _text(
+            "\n".join(
+                str(value) for value in (given.get("title"), given.get("context"), text) if value
+            )
+        )
     data, mime = _data(given, "file")
     extras = given.get("extras") or given.get("metadata") or {}
-    name = given.get("filename") or given.get("name") or (extras.get("filename") if isinstance(extras, dict) else None)
+    name = (
+        given.get("filename")
+        or given.get("name")
+        or (extras.get("filename") if isinstance(extras, dict) else None)
+    )
     if _TEXT.search(mime or mimetypes.guess_type(str(name))[0] or ""):
         return _text(_decoded(data).decode("utf-8", "replace"))
     url = f"data:{mime or 'application/octet-stream'};base64,{data}"
@@ -294,13 +390,17 @@ def _text_of_file(given: Mapping[str, Any]) -> Any:
 def _search_result_block(block: Part) -> Part:
     """Convert Anthropic's block for a passage that was found: its title, where it is from, and its texts."""
     found = joined(to_parts(block.get("content")))
-    return _text("\n".join(str(value) for value in (block.get("title"), block.get("source"), found) if value))
+    return _text(
+        "\n".join(str(value) for value in (block.get("title"), block.get("source"), found) if value)
+    )
 
 
 def _media_block(block: Part) -> Part:
     """Convert Vertex AI's block for data of any kind."""
     mime = str(block.get("mime_type", ""))
-    return next((make for kind, make in _BY_MIME.items() if mime.startswith(kind)), _file_block)(block)
+    return next((make for kind, make in _BY_MIME.items() if mime.startswith(kind)), _file_block)(
+        block
+    )
 
 
 _BLOCKS: Final[dict[Any, Callable[[Part], Part]]] = {
@@ -334,9 +434,20 @@ def _data(block: Mapping[str, Any], kind: str) -> tuple[str, str]:
     """Return the base64 text of a block's data and its MIME type, or an empty text where that is unknown."""
     source = block.get("source")
     if isinstance(source, dict):  # Anthropic's and Bedrock's
-        mime = block.get("mime_type") or source.get("media_type") or _mime_of_format(block.get("format"), kind)
+        mime = (
+            block.get("mime_type")
+            or source.get("media_type")
+            or _mime_of_format(block.get("format"), kind)
+        )
         block = {**source, "mime_type": mime}
-    key = next((key for key in ("base64", "data", "bytes", "file_data", "url", "file_url") if block.get(key) is not None), None)
+    key = next(
+        (
+            key
+            for key in ("base64", "data", "bytes", "file_data", "url", "file_url")
+            if block.get(key) is not None
+        ),
+        None,
+    )
     value = block[key] if key else None
     mime = str(block.get("mime_type") or block.get("media_type") or "")
     if isinstance(value, bytes):
@@ -347,12 +458,17 @@ def _data(block: Mapping[str, Any], kind: str) -> tuple[str, str]:
         header, _, value = value.partition(",")
         mime = mime or header[len("data:") :].partition(";")[0]
         if not header.lower().endswith(";base64"):
-            raise InvalidRequestError(f"{_named(kind)} is given as a data URL that is not base64. Encode it as base64.")
+            raise InvalidRequestError(
+                f"{_named(kind)} is given as a data URL that is not base64. Encode it as base64."
+            )
     elif not _BASE64.fullmatch(value):
         if key in {"base64", "data"}:
-            raise InvalidRequestError(f"{_named(kind)}: the base64 text is damaged. Give the data, encoded as base64.")
+            raise InvalidRequestError(
+                f"{_named(kind)}: the base64 text is damaged. Give the data, encoded as base64."
+            )
         raise InvalidRequestError(
-            f"{_named(kind)} is given as an address or a path ({value[:60]!r}). Give its data as base64: nothing is downloaded."
+            f"{_named(kind)} is given as an address or a path ({value[:60]!r}). Give its data as "
+            "base64: nothing is downloaded."
         )
     if not value and kind != "file":  # an empty text file is a text
         raise InvalidRequestError(_missing(block, kind))
@@ -361,12 +477,23 @@ def _data(block: Mapping[str, Any], kind: str) -> tuple[str, str]:
 
 def _missing(block: Mapping[str, Any], kind: str) -> str:
     if "file_id" in block or block.get("source_type") == "id":
-        return f"{_named(kind)} is given by the id of a file on a provider's server. Give its data as base64."
-    return f"{_named(kind)} has no data: its block holds {_keys(block)}. Give `base64` and `mime_type`."
+        return (
+            f"{_named(kind)} is given by the id of a file on a provider's server. Give its data "
+            "as base64."
+        )
+    return (
+        f"{_named(kind)} has no data: its block holds {_keys(block)}. Give `base64` and "
+        "`mime_type`."
+    )
 
 
 def _keys(block: Mapping[str, Any]) -> str:
-    return ", ".join(f"an empty {name!r}" if value == "" else repr(name) for name, value in block.items()) or "nothing"
+    return (
+        ", ".join(
+            f"an empty {name!r}" if value == "" else repr(name) for name, value in block.items()
+        )
+        or "nothing"
+    )
 
 
 def _named(kind: str) -> str:
@@ -376,7 +503,11 @@ def _named(kind: str) -> str:
 def _mime_of_format(form: Any, kind: str) -> str:
     if not isinstance(form, str):
         return ""
-    return f"{kind}/{form}" if kind != "file" else {"txt": "text/plain", "md": "text/markdown"}.get(form, f"application/{form}")
+    return (
+        f"{kind}/{form}"
+        if kind != "file"
+        else {"txt": "text/plain", "md": "text/markdown"}.get(form, f"application/{form}")
+    )
 
 
 def _guessed(data: str) -> str:
@@ -394,10 +525,14 @@ def _decoded(data: str) -> bytes:
     try:
         return base64.b64decode(data)
     except ValueError:
-        raise InvalidRequestError("A file's base64 text is damaged. Give the file's bytes, encoded as base64.") from None
+        raise InvalidRequestError(
+            "A file's base64 text is damaged. Give the file's bytes, encoded as base64."
+        ) from None
 
 
 def _string(block: Mapping[str, Any], key: str) -> str:
     if not isinstance(value := block.get(key), str):
-        raise InvalidRequestError(f"A content block of the type {block.get('type')!r} has no text under {key!r}.")
+        raise InvalidRequestError(
+            f"A content block of the type {block.get('type')!r} has no text under {key!r}."
+        )
     return value

@@ -1,7 +1,8 @@
 """Texts that are being embedded: their batches, the vectors that came, the checks, and what an error says.
 
-It does no I/O. Its workers are plans (see `transport.operations`): generators that yield the steps of the engine's own plans,
-so that sync and async code, over HTTP and in this process, share all of it.
+It does no I/O. Its workers are plans (see `transport.operations`): generators that yield the steps
+of the engine's own plans, so that sync and async code, over HTTP and in this process, share all of
+it.
 """
 
 import itertools
@@ -28,7 +29,8 @@ Vectors = list[list[float]]
 _OF_A_TEXT: Final = (ContextLengthError, InvalidRequestError, ServerError)
 """Errors that one text of a batch may be the reason of."""
 _BYTES_PER_TOKEN: Final = 3
-"""UTF-8 bytes of a token, by a rough rule that does not count too few: English has four, Chinese three."""
+"""UTF-8 bytes of a token, by a rough rule that does not count too few: English has four, Chinese
+three."""
 _AS_LONG: Final = 1e-6
 """How far from 1 a length may be: engines compute with 32 bits."""
 
@@ -60,18 +62,26 @@ class VectorPostprocessor:
         """Return the vector as the caller wants it.
 
         Raises:
-            ServerError: It is empty, holds what is not a number, only zeros, or another count of numbers than before.
+            ServerError: It is empty, holds what is not a number, only zeros, or another count of
+                numbers than before.
             InvalidOptionError: It has less than `dimensions`.
         """
         if not vector:
-            raise ServerError("the engine returned an empty vector. Is the text empty, or does this model not make embeddings?")
+            raise ServerError(
+                "the engine returned an empty vector. Is the text empty, or does this model not "
+                "make embeddings?"
+            )
         known = self.known.setdefault(self.key, len(vector))
         if known != len(vector):
             raise ServerError(
-                f"its vector has {len(vector)} numbers, and those before had {known}. Was the model replaced? Make a new object."
+                f"its vector has {len(vector)} numbers, and those before had {known}. Was the "
+                "model replaced? Make a new object."
             )
         if self.dimensions is not None and self.dimensions > len(vector):
-            raise InvalidOptionError(f"`dimensions` is {self.dimensions}, but the model's vectors have {len(vector)} numbers.")
+            raise InvalidOptionError(
+                f"`dimensions` is {self.dimensions}, but the model's vectors have {len(vector)} "
+                "numbers."
+            )
         kept = vector if self.dimensions is None else vector[: self.dimensions]
         try:
             length = math.hypot(*kept)
@@ -79,7 +89,9 @@ class VectorPostprocessor:
             kept = [_as_number(value) for value in kept]
             length = math.hypot(*kept)
         if not (length > 0 and math.isfinite(length)):
-            raise ServerError("the engine returned a zero or non-finite vector. Does this model make embeddings?")
+            raise ServerError(
+                "the engine returned a zero or non-finite vector. Does this model make embeddings?"
+            )
         if self.normalize and abs(length - 1) > _AS_LONG:
             return [value / length for value in kept]
         return list(map(float, kept))
@@ -116,7 +128,13 @@ class EmbeddingJob:
         query: bool = False,
         together_with: str = "",
     ) -> None:
-        self._texts, self._embed, self._shape, self._bar, self._query = texts, embed, shape, bar, query
+        self._texts, self._embed, self._shape, self._bar, self._query = (
+            texts,
+            embed,
+            shape,
+            bar,
+            query,
+        )
         self._together_with = together_with
         self._done: dict[int, list[float]] = {}
         self._count = len(batches)
@@ -127,15 +145,28 @@ class EmbeddingJob:
         self._bar.__enter__()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self._bar.__exit__()
         if isinstance(error, ModelCallError):
             error.done = dict(self._done)
             if len(self._texts) > 1:
-                error.args = (f"{error} Done: {len(error.done):,} of {len(self._texts):,} texts, see `done` of this error.",)
+                error.args = (
+                    (
+                        f"{error} Done: {len(error.done):,} of {len(self._texts):,} texts, see "
+                        "`done` of this error."
+                    ),
+                )
 
     def workers(self, most: int) -> list[Plan[None]]:
-        """Return plans to run concurrently. Each embeds the next batch that no other plan has begun."""
+        """Return plans to run concurrently.
+
+        Each embeds the next batch that no other plan has begun.
+        """
         return [self._lane() for _ in range(min(most, self._count))]
 
     def _lane(self) -> Plan[None]:
@@ -163,13 +194,17 @@ class EmbeddingJob:
         else:
             self._keep(start, end, vectors)
             return
-        middle = (start + end) // 2  # by halves, the text that fails is found soon, and the others get their vectors
+        middle = (
+            start + end
+        ) // 2  # by halves, the text that fails is found soon, and the others get their vectors
         yield from self._part(start, middle)
         yield from self._part(middle, end)
 
     def _keep(self, start: int, end: int, vectors: Vectors) -> None:
         if len(vectors) != end - start:
-            raise ServerError(f"{end - start} texts were sent to the engine, {len(vectors)} vectors came back.")
+            raise ServerError(
+                f"{end - start} texts were sent to the engine, {len(vectors)} vectors came back."
+            )
         for number, vector in enumerate(vectors, start):
             try:
                 self._done[number] = self._shape.finish(vector)
@@ -182,7 +217,12 @@ class EmbeddingJob:
         name = "The query" if self._query else f"Text {number} of {len(self._texts)}"
         if isinstance(error, ContextLengthError):
             together_with = f" with {self._together_with}" if self._together_with else ""
-            error.args = (f"{name}{together_with} {_too_long(error)} Split it, or set `truncate=True` to cut its end.",)
+            error.args = (
+                (
+                    f"{name}{together_with} {_too_long(error)} Split it, or set `truncate=True` to "
+                    "cut its end."
+                ),
+            )
         else:
             error.args = (f"{name}: {error}",)
         error.failed_text = number
@@ -201,7 +241,10 @@ def _too_long(error: ContextLengthError) -> str:
 
 
 def split(texts: list[str], most_texts: int, most_tokens: int) -> Iterator[tuple[int, int]]:
-    """Yield where batches begin and end, each with at most so many texts and about so many tokens; a longer text is a batch."""
+    """Yield where batches begin and end, each with at most so many texts and about so many tokens.
+
+    A longer text is a batch.
+    """
     start, tokens = 0, 0
     for number, text in enumerate(texts):
         length = len(text.encode("utf-8", "replace")) // _BYTES_PER_TOKEN + 1
@@ -218,7 +261,8 @@ def shortened(tokens: list[int], empty_text_tokens: list[int], most: int) -> lis
 
     Args:
         tokens: The tokens of the text.
-        empty_text_tokens: The tokens of an empty text, which are those that the model wants around a text.
+        empty_text_tokens: The tokens of an empty text, which are those that the model wants around
+            a text.
         most: How many may stay.
     """
     pairs = zip(reversed(tokens), reversed(empty_text_tokens), strict=False)

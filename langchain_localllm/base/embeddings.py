@@ -9,17 +9,28 @@ from langchain_core.embeddings import Embeddings
 from pydantic import AfterValidator, PrivateAttr
 from typing_extensions import override
 
-from langchain_localllm.base.embedding_batches import EmbeddingJob, Plan, VectorPostprocessor, Vectors, split
+from langchain_localllm.base.embedding_batches import (
+    EmbeddingJob,
+    Plan,
+    VectorPostprocessor,
+    Vectors,
+    split,
+)
 from langchain_localllm.base.option_roles import NotSent
 from langchain_localllm.base.prefixes import prefixes_of
 from langchain_localllm.base.progress import ProgressBar
 from langchain_localllm.base.text_batches import TextBatches
 from langchain_localllm.errors import InvalidOptionError, InvalidRequestError
 
-NO_POOLING: Final = "was not made for embeddings: it names no pooling. The mean of its tokens' vectors is used."
+NO_POOLING: Final = (
+    "was not made for embeddings: it names no pooling. The mean of its tokens' vectors is used."
+)
 """What a warning says about a model."""
-_NAMED_OTHERWISE: Final = frozenset({"base_url", "document_prefix", "model", "model_path", "query_prefix"})
-"""Options for which the cache's namespace has the model's names, and the prefixes as they are used."""
+_NAMED_OTHERWISE: Final = frozenset(
+    {"base_url", "document_prefix", "model", "model_path", "query_prefix"}
+)
+"""Options for which the cache's namespace has the model's names, and the prefixes as they are
+used."""
 _NAME_LENGTH: Final = 64
 _DIGEST_LENGTH: Final = 12
 
@@ -33,7 +44,8 @@ def _positive(number: int | None) -> int | None:
 class LocalEmbeddings(TextBatches, Embeddings):
     """Embeddings by a local engine: one vector a text, of length 1 unless `normalize=False`.
 
-    A model that wants prefixes before queries and documents gets them by its name, unless others are given.
+    A model that wants prefixes before queries and documents gets them by its name, unless others
+    are given.
     """
 
     BATCH_TOKENS: ClassVar[int] = 8192
@@ -42,13 +54,17 @@ class LocalEmbeddings(TextBatches, Embeddings):
     normalize: Annotated[bool, NotSent] = True
     """Whether vectors are scaled to length 1, so that their dot product is the cosine."""
     query_prefix: Annotated[str | None, NotSent] = None
-    """Put before a query, such as `query: `. Default: what the model wants, if its name is known; `""` is nothing."""
+    """Put before a query, such as `query: `. Default: what the model wants, if its name is known;
+    `""` is nothing."""
     document_prefix: Annotated[str | None, NotSent] = None
     """Put before a document, in the same way."""
     dimensions: Annotated[int | None, AfterValidator(_positive), NotSent] = None
-    """Numbers of a vector that are kept, for models whose vectors may be cut (Matryoshka). They are scaled again. Default: all."""
+    """Numbers of a vector that are kept, for models whose vectors may be cut (Matryoshka). They are
+    scaled again. Default: all."""
 
-    _lengths: dict[Any, int] = PrivateAttr(default_factory=dict)  # of the engine's vectors; copies share it
+    _lengths: dict[Any, int] = PrivateAttr(
+        default_factory=dict
+    )  # of the engine's vectors; copies share it
 
     # --- what a runtime states ---
 
@@ -68,9 +84,11 @@ class LocalEmbeddings(TextBatches, Embeddings):
 
         Raises:
             InvalidRequestError: A text is empty or no text.
-            ContextLengthError: A text is longer than the model's context, and `truncate` is not set.
-            ModelCallError: The engine cannot be reached or fails. Its `failed_text` is the index of the text, if it is one text's
-                fault, and holds the vectors that were made before in `done`.
+            ContextLengthError: A text is longer than the model's context, and `truncate` is not
+                set.
+            ModelCallError: The engine cannot be reached or fails. Its `failed_text` is the index of
+                the text, if it is one text's fault, and holds the vectors that were made before in
+                `done`.
         """
         _check(texts)
         if not texts:
@@ -114,12 +132,17 @@ class LocalEmbeddings(TextBatches, Embeddings):
     def cache_namespace(self) -> str:
         """Return a name for a cache of vectors (`CacheBackedEmbeddings`): the model's name and a hash of all that changes vectors.
 
-        Prefixes, `dimensions`, `normalize` and `truncate` are in the hash. It fits into a file's name.
+        Prefixes, `dimensions`, `normalize` and `truncate` are in the hash. It fits into a file's
+        name.
         """
         names = self._run(self._names())
         chosen = self._options_in_key(_NAMED_OTHERWISE)
-        digest = hashlib.sha256(repr([names, self.prefixes(), sorted(chosen.items())]).encode()).hexdigest()
-        readable = re.sub(r"[^a-zA-Z0-9_.-]+", "-", re.split(r"[/\\]", names[0])[-1] if names else "model")
+        digest = hashlib.sha256(
+            repr([names, self.prefixes(), sorted(chosen.items())]).encode()
+        ).hexdigest()
+        readable = re.sub(
+            r"[^a-zA-Z0-9_.-]+", "-", re.split(r"[/\\]", names[0])[-1] if names else "model"
+        )
         return f"{readable[:_NAME_LENGTH]}-{digest[:_DIGEST_LENGTH]}"
 
     # --- how ---
@@ -133,7 +156,9 @@ class LocalEmbeddings(TextBatches, Embeddings):
         return query, document
 
     def _work(self, texts: list[str], *, query: bool = False) -> EmbeddingJob:
-        shape = VectorPostprocessor(self.normalize, self.dimensions, self._lengths, (self._source(), self.dimensions))
+        shape = VectorPostprocessor(
+            self.normalize, self.dimensions, self._lengths, (self._source(), self.dimensions)
+        )
         batches = list(split(texts, self.batch_size, self.BATCH_TOKENS))
         bar = ProgressBar("texts", len(texts) if self.show_progress and not query else 0)
         return EmbeddingJob(texts, self._vectors, shape, batches, bar, query=query)
@@ -143,14 +168,18 @@ def always_normalized(normalize: bool) -> bool:
     """Return a validator for runtimes whose engine scales its vectors."""
     if not normalize:
         raise InvalidOptionError(
-            "the engine gives vectors of length 1 only. LlamaCppEmbeddings and LlamafileEmbeddings give raw ones."
+            "the engine gives vectors of length 1 only. LlamaCppEmbeddings and "
+            "LlamafileEmbeddings give raw ones."
         )
     return normalize
 
 
 def _check(texts: list[str]) -> None:
     if isinstance(texts, str):
-        raise InvalidRequestError("`embed_documents` takes a list of texts, and got one text. Use [text], or `embed_query`.")
+        raise InvalidRequestError(
+            "`embed_documents` takes a list of texts, and got one text. Use [text], or "
+            "`embed_query`."
+        )
     for number, text in enumerate(texts):
         _check_text(text, f"Text {number}")
 
@@ -159,4 +188,6 @@ def _check_text(text: str, name: str) -> None:
     if not isinstance(text, str):
         raise InvalidRequestError(f"{name} is not text, but of type {type(text).__name__}.")
     if not text.strip():
-        raise InvalidRequestError(f"{name} is empty, and an empty text has no meaning to embed. Leave it out.")
+        raise InvalidRequestError(
+            f"{name} is empty, and an empty text has no meaning to embed. Leave it out."
+        )

@@ -22,7 +22,12 @@ class Attempt:
     def __enter__(self) -> None:
         pass
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> bool:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool:
         others = error.other_servers if isinstance(error, ModelCallError) else 0
         self.is_over = self._is_seen or self._number >= others
         return not self.is_over
@@ -32,7 +37,8 @@ def attempts(run: Any) -> Iterator[Attempt]:
     """Yield what a loop goes through around a `with` block that makes a whole answer.
 
     Args:
-        run: LangChain's run manager, or `None`. Its handlers see tokens as they come, and must not see them twice.
+        run: LangChain's run manager, or `None`. Its handlers see tokens as they come, and must not
+            see them twice.
     """
     number = 0
     while True:

@@ -1,7 +1,8 @@
 r"""Rewrite a regular expression so that every converter of JSON schemas to grammars reads it alike.
 
-llama.cpp's converters copy most of a pattern into the grammar as it is: `\d` and `\w` are errors there, `.` matches the quote that
-ends the string, and `^a$|^b$` becomes something else. What cannot be rewritten is not enforced, but checked at the end.
+llama.cpp's converters copy most of a pattern into the grammar as it is: `\d` and `\w` are errors
+there, `.` matches the quote that ends the string, and `^a$|^b$` becomes something else. What cannot
+be rewritten is not enforced, but checked at the end.
 """
 
 import re
@@ -11,8 +12,16 @@ from typing import Final
 _NOT_PLAIN: Final = r"\x00-\x1F\x22\x5C\x7F"
 """What a JSON string holds only behind a backslash; a pattern's match never has it here."""
 _ANY: Final = f"[^{_NOT_PLAIN}]"
-_SETS: Final = {"d": "0-9", "w": "A-Za-z0-9_", "s": " ", "D": "^0-9", "W": r"^A-Za-z0-9_\x80-\U0010FFFF", "S": "^ "}
-"""The part of each class that all regex dialects agree on: a non-ASCII letter is `\\w` in some, and `\\W` in others."""
+_SETS: Final = {
+    "d": "0-9",
+    "w": "A-Za-z0-9_",
+    "s": " ",
+    "D": "^0-9",
+    "W": r"^A-Za-z0-9_\x80-\U0010FFFF",
+    "S": "^ ",
+}
+"""The part of each class that all regex dialects agree on: a non-ASCII letter is `\\w` in some, and
+`\\W` in others."""
 _NEXT: Final = re.compile(
     r"""(?P<open>\((?:\?:|\?P?<[A-Za-z_]\w*>)?(?!\?)) | (?P<close>\)) | (?P<or>\|) | (?P<begin>\^) | (?P<end>\$) | (?P<any>\.)
       | (?P<quantifier>[*+?]|\{\d+(?:,\d*)?\})(?P<lazy>\??)
@@ -25,11 +34,13 @@ _ASSERTION: Final = re.compile(r"(?P<around>\(\?<?[=!])|\\[bB]")
 _INSIDE: Final = re.compile(r"\\.|\[(?:\\.|[^\]\\])*\]|[^\\\[]", re.DOTALL)
 _IN_SET: Final = re.compile(r"\\u[0-9a-fA-F]{4}|\\x[0-9a-fA-F]{2}|\\.|[^\\]", re.DOTALL)
 _LARGEST: Final = 500
-"""Characters that a pattern's bounded repetitions may span; llama.cpp refuses grammars with more."""
+"""Characters that a pattern's bounded repetitions may span; llama.cpp refuses grammars with
+more."""
 
 
 _LONGEST_LIMIT: Final = 100
-"""Longest strings whose `*` and `+` get a limit: every one of them adds so many rules to the grammar."""
+"""Longest strings whose `*` and `+` get a limit: every one of them adds so many rules to the
+grammar."""
 
 
 class _Unsupported(Exception):  # noqa: N818 - not an error of the caller
@@ -41,12 +52,13 @@ def grammar_pattern(pattern: str, longest: int | None = None) -> str | None:
 
     Args:
         pattern: A pattern of JSON Schema.
-        longest: The string's longest length, which bounds what follows a pattern without `$`, and `*` and `+` after a character.
+        longest: The string's longest length, which bounds what follows a pattern without `$`, and
+            `*` and `+` after a character.
 
     Returns:
-        A pattern from `^` to `$` whose matches are matches of the original, but for lookarounds and `\b`, which are left out; or
-        `None` where it cannot be rewritten: one that does not begin with `^`, `\p{L}`, back references, and strings that need
-        escapes in JSON.
+        A pattern from `^` to `$` whose matches are matches of the original, but for lookarounds and
+        `\b`, which are left out; or `None` where it cannot be rewritten: one that does not begin
+        with `^`, `\p{L}`, back references, and strings that need escapes in JSON.
 
     Example:
         >>> grammar_pattern(r"^\d{4}$|^none$")
@@ -120,9 +132,18 @@ class _Writer:
         return "".join(written for written, _ in parts), sum(size for _, size in parts), last
 
     def _limited(self, part: tuple[str, int] | None, quantifier: str) -> tuple[str, int]:
-        """Return a repeated part; one character without a limit is repeated no more often than the string is long."""
+        """Return a repeated part.
+
+        One character without a limit is repeated no more often than the string is long.
+        """
         least = {"*": 0, "+": 1}.get(quantifier)
-        if part is None or least is None or part[1] != 1 or self._depth or not 0 < (self._longest or 0) <= _LONGEST_LIMIT:
+        if (
+            part is None
+            or least is None
+            or part[1] != 1
+            or self._depth
+            or not 0 < (self._longest or 0) <= _LONGEST_LIMIT
+        ):
             return _repeated(part, quantifier)
         return _repeated(part, f"{{{least},{self._longest}}}")[0], 1
 

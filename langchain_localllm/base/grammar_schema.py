@@ -1,8 +1,8 @@
 """Reduce a JSON schema to what llama.cpp can make a grammar of.
 
-llama.cpp's server, Ollama and llama-cpp-python convert schemas to grammars, each in its own version, and refuse a whole request
-because of one keyword that they cannot read. So they are given only what all of them read; an answer is checked against the rest
-at the end.
+llama.cpp's server, Ollama and llama-cpp-python convert schemas to grammars, each in its own
+version, and refuse a whole request because of one keyword that they cannot read. So they are given
+only what all of them read; an answer is checked against the rest at the end.
 """
 
 import contextlib
@@ -28,7 +28,13 @@ _PATTERNS: Final = {
 """Formats that grammars lack, and pydantic's names of some, as patterns of texts that have them."""
 _CHOICES: Final = ("anyOf", "oneOf")
 _HINTS: Final[dict[str, tuple[str, ...]]] = {
-    "object": ("properties", "required", "additionalProperties", "patternProperties", "propertyNames"),
+    "object": (
+        "properties",
+        "required",
+        "additionalProperties",
+        "patternProperties",
+        "propertyNames",
+    ),
     "array": ("items", "prefixItems", "minItems", "maxItems"),
     "string": ("pattern", "minLength", "maxLength"),
     "number": ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"),
@@ -38,17 +44,22 @@ _UNREADABLE_NAMES: Final = frozenset({"", "$ref"})
 """Names of properties that converters cannot read: they take a property `$ref` for a reference."""
 _MOST_CHARACTERS: Final = 1000
 _MOST_ITEMS: Final = 100
-"""Larger counts are not enforced: llama.cpp refuses a grammar with too many repetitions, and it becomes slow long before."""
+"""Larger counts are not enforced: llama.cpp refuses a grammar with too many repetitions, and it
+becomes slow long before."""
 _LARGEST: Final = 10**15
-"""Limits of integers beyond this are not enforced; converters read at most 15 digits, or 64 bits."""
+"""Limits of integers beyond this are not enforced; converters read at most 15 digits, or 64
+bits."""
 
 
 def grammar_schema(schema: Any, *, escapes: bool = False) -> dict[str, Any]:
-    """Return the schema as llama.cpp can make a grammar of it. A value that the result allows may still break a rule of the schema.
+    """Return the schema as llama.cpp can make a grammar of it.
+
+    A value that the result allows may still break a rule of the schema.
 
     Args:
         schema: A JSON schema that `check_schema` accepts.
-        escapes: Whether the converter writes names and constants that hold quotes, backslashes or line ends; older ones do not.
+        escapes: Whether the converter writes names and constants that hold quotes, backslashes or
+            line ends; older ones do not.
 
     Example:
         >>> grammar_schema({"type": "string", "maxLength": 2083, "format": "hostname"})
@@ -74,7 +85,11 @@ def _bare(schema: Any) -> Any:
     if not isinstance(schema, Mapping):
         return schema
     added = {"additionalProperties": False, "required": []}
-    return {key: _bare(value) for key, value in schema.items() if key not in added or value != added[key]}
+    return {
+        key: _bare(value)
+        for key, value in schema.items()
+        if key not in added or value != added[key]
+    }
 
 
 class GrammarSchemas:
@@ -160,8 +175,13 @@ class _Document:
 
     def _combined(self, schema: Mapping[str, Any]) -> dict[str, Any]:
         """Return a schema with a reference or `allOf`."""
-        rules = {key: value for key, value in schema.items() if key not in {"$ref", "allOf", *_NOTES}}
-        parts = [*([{"$ref": schema["$ref"]}] if "$ref" in schema else []), *schema.get("allOf", ())]
+        rules = {
+            key: value for key, value in schema.items() if key not in {"$ref", "allOf", *_NOTES}
+        }
+        parts = [
+            *([{"$ref": schema["$ref"]}] if "$ref" in schema else []),
+            *schema.get("allOf", ()),
+        ]
         if len(parts) != 1 or _is_constrained(rules):
             return self._expanded(schema, {})
         part = parts[0]
@@ -183,7 +203,8 @@ class _Document:
     def _expanded(self, schema: Any, rules: Mapping[str, Any]) -> dict[str, Any]:
         """Return a schema with its references followed, and further rules that hold for the same value.
 
-        Inside itself, a recursive schema is referred to without the further rules: it would be expanded without end.
+        Inside itself, a recursive schema is referred to without the further rules: it would be
+        expanded without end.
         """
         followed: set[str] = set()
         merged = _merged(self._flat(schema, followed), [rules])
@@ -196,7 +217,10 @@ class _Document:
         return shape
 
     def _flat(self, schema: Any, followed: set[str]) -> Mapping[str, Any]:
-        """Return one schema for a reference, the parts of `allOf` and the keywords next to them; add references to `followed`."""
+        """Return one schema for a reference, the parts of `allOf` and the keywords next to them.
+
+        Add references to `followed`.
+        """
         if not isinstance(schema, Mapping):
             return {}
         parts = list(schema.get("allOf", ()))
@@ -210,7 +234,11 @@ class _Document:
 
     def _union(self, schema: Mapping[str, Any], choices: Sequence[Any]) -> dict[str, Any]:
         """Merge alternatives with the keywords next to them, which hold for each."""
-        rest = {key: value for key, value in schema.items() if key not in {*_CHOICES, *_NOTES, "$defs", "definitions"}}
+        rest = {
+            key: value
+            for key, value in schema.items()
+            if key not in {*_CHOICES, *_NOTES, "$defs", "definitions"}
+        }
         possible = [choice for choice in choices if choice is not False]
         if not _is_constrained(rest):
             return one_of([self.convert(choice) for choice in possible])
@@ -238,7 +266,11 @@ class _Document:
         return {"type": kind} if kind in TYPES else _anything()
 
     def _object(self, schema: Mapping[str, Any]) -> dict[str, Any]:
-        properties = {name: rule for name, rule in (schema.get("properties") or {}).items() if rule is not False}
+        properties = {
+            name: rule
+            for name, rule in (schema.get("properties") or {}).items()
+            if rule is not False
+        }
         required = list(dict.fromkeys(schema.get("required") or ()))
         additional = self._additional(schema)
         if names := self._possible_names(schema):
@@ -247,10 +279,16 @@ class _Document:
             additional = False
         for name in required:
             properties.setdefault(name, additional if isinstance(additional, dict) else True)
-        if not _UNREADABLE_NAMES.isdisjoint(properties) or not all(map(self._schemas.writes, properties)):
+        if not _UNREADABLE_NAMES.isdisjoint(properties) or not all(
+            map(self._schemas.writes, properties)
+        ):
             return {"type": "object"}
         if not properties and additional is not False:
-            return {"type": "object"} if additional is True else {"type": "object", "additionalProperties": additional}
+            return (
+                {"type": "object"}
+                if additional is True
+                else {"type": "object", "additionalProperties": additional}
+            )
         if not all(re.fullmatch(r"[\w ]+", name, re.ASCII) for name in properties):
             additional = False  # llama.cpp breaks other names if additional ones are allowed
         return {
@@ -267,7 +305,10 @@ class _Document:
         return [name for name in names if isinstance(name, str)]
 
     def _additional(self, schema: Mapping[str, Any]) -> bool | dict[str, Any]:
-        """Return what other keys may hold. An engine adds none where the schema does not name them."""
+        """Return what other keys may hold.
+
+        An engine adds none where the schema does not name them.
+        """
         rules = [*schema.get("patternProperties", {}).values()]
         if len(rules) == 1:
             return self.convert(rules[0])
@@ -291,7 +332,16 @@ class _Document:
 
 
 def _is_constrained(rules: Mapping[str, Any]) -> bool:
-    known = {"type", "const", "enum", "allOf", "$ref", *_CHOICES, *(name for names in _HINTS.values() for name in names), "format"}
+    known = {
+        "type",
+        "const",
+        "enum",
+        "allOf",
+        "$ref",
+        *_CHOICES,
+        *(name for names in _HINTS.values() for name in names),
+        "format",
+    }
     return not known.isdisjoint(rules)
 
 
@@ -340,12 +390,16 @@ def _set(**rules: Any) -> dict[str, Any]:
     return {name: value for name, value in rules.items() if value is not None}
 
 
-def _counts(schema: Mapping[str, Any], least: str, most: str, largest: int) -> tuple[int | None, int | None]:
+def _counts(
+    schema: Mapping[str, Any], least: str, most: str, largest: int
+) -> tuple[int | None, int | None]:
     """Return the two limits, or `None` for one that cannot be enforced."""
     low, high = schema.get(least), schema.get(most)
     if low is not None and high is not None and low > high:
         return None, None
-    return (int(low) if low and low <= largest else None), (int(high) if high is not None and high <= largest else None)
+    return (int(low) if low and low <= largest else None), (
+        int(high) if high is not None and high <= largest else None
+    )
 
 
 def _string(schema: Mapping[str, Any]) -> dict[str, Any]:
@@ -360,12 +414,17 @@ def _string(schema: Mapping[str, Any]) -> dict[str, Any]:
 
 def _number(schema: Mapping[str, Any]) -> dict[str, Any]:
     names = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
-    return {"type": "number", **{name: schema[name] for name in names if _is_limit(schema.get(name))}}
+    return {
+        "type": "number",
+        **{name: schema[name] for name in names if _is_limit(schema.get(name))},
+    }
 
 
 def _integer(schema: Mapping[str, Any]) -> dict[str, Any]:
     lows = [
-        limit for name, step in (("minimum", 0), ("exclusiveMinimum", 1)) if (limit := _whole(schema.get(name), step)) is not None
+        limit
+        for name, step in (("minimum", 0), ("exclusiveMinimum", 1))
+        if (limit := _whole(schema.get(name), step)) is not None
     ]
     highs = [
         -limit
@@ -387,7 +446,10 @@ def _negative(value: Any) -> Any:
 
 
 def _whole(value: Any, step: int) -> int | None:
-    """Return the smallest integer from a limit on; `step` is 1 where the limit itself is excluded."""
+    """Return the smallest integer from a limit on.
+
+    `step` is 1 where the limit itself is excluded.
+    """
     if not _is_limit(value):
         return None
     up = -int(-value // 1)

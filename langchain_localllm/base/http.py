@@ -32,18 +32,23 @@ class ServerOptions(Options, Closing):
     """Options with secrets, which are sent to this object's server only."""
 
     base_url: Annotated[str | list[str] | tuple[str, ...], NotSent]
-    """The server's address. A user and password in it become an `Authorization` header. A call's own address is asked without this
-    object's `api_key` and `headers`, unless the call gives them too."""
+    """The server's address. A user and password in it become an `Authorization` header. A call's
+    own address is asked without this object's `api_key` and `headers`, unless the call gives them
+    too."""
     api_key: Annotated[SecretStr | None, Connects] = None
     """Sent as a bearer token."""
-    headers: Annotated[dict[str, str] | None, Connects] = Field(default=None, repr=False, exclude=True)
+    headers: Annotated[dict[str, str] | None, Connects] = Field(
+        default=None, repr=False, exclude=True
+    )
     """Headers to send with each request."""
     verify: Annotated[bool | str | None, Connects] = None
-    """Which certificates of an `https` server are trusted: `True` for those of public authorities, a path for those in a PEM file
-    or in a folder, `False` for any, which does not keep others from reading along. Default: what `REQUESTS_CA_BUNDLE`,
-    `CURL_CA_BUNDLE`, `SSL_CERT_FILE` or `SSL_CERT_DIR` names, else `True`."""
+    """Which certificates of an `https` server are trusted: `True` for those of public authorities,
+    a path for those in a PEM file or in a folder, `False` for any, which does not keep others from
+    reading along. Default: what `REQUESTS_CA_BUNDLE`, `CURL_CA_BUNDLE`, `SSL_CERT_FILE` or
+    `SSL_CERT_DIR` names, else `True`."""
     timeout: Annotated[float | None, Connects] = Field(default=None, gt=0)
-    """Seconds of silence from the server after which a call fails. The default waits, since a prompt may take long to read."""
+    """Seconds of silence from the server after which a call fails. The default waits, since a
+    prompt may take long to read."""
     max_retries: Annotated[int, Connects] = Field(default=1, ge=0)
     """How often a connection that fails before anything was answered is tried again."""
     wait_until_ready: Annotated[float, Connects] = Field(default=60.0, ge=0)
@@ -53,7 +58,10 @@ class ServerOptions(Options, Closing):
 
     @property
     def lc_secrets(self) -> dict[str, str]:
-        """What LangChain's `dumps` leaves out; `load(..., secrets_map={"LOCALLLM_API_KEY": ...})` puts the key in again."""
+        """What LangChain's `dumps` leaves out.
+
+        `load(..., secrets_map={"LOCALLLM_API_KEY": ...})` puts the key in again.
+        """
         return {"api_key": "LOCALLLM_API_KEY"}
 
     @field_validator("verify")
@@ -78,7 +86,9 @@ class ServerOptions(Options, Closing):
         elsewhere = any(Address.parse(url).url not in known for url in _each(urls))
         dropped = dict.fromkeys(self.CREDENTIALS) if elsewhere else {}
         others = {name: value for name, value in options.items() if name != "base_url"}
-        return super().with_options({**dropped, **others, "base_url": urls})  # last, since credentials in it go before others
+        return super().with_options(
+            {**dropped, **others, "base_url": urls}
+        )  # last, since credentials in it go before others
 
     def _known_urls(self) -> set[str]:
         """The addresses that get this object's credentials."""
@@ -87,7 +97,9 @@ class ServerOptions(Options, Closing):
     def sent_headers(self) -> dict[str, str]:
         """Return the headers that every request carries; they may hold secrets."""
         headers = dict(self.headers or {})
-        if self.api_key is not None and self.api_key.get_secret_value().strip():  # an empty key is how other clients say "none"
+        if (
+            self.api_key is not None and self.api_key.get_secret_value().strip()
+        ):  # an empty key is how other clients say "none"
             headers["Authorization"] = f"Bearer {self.api_key.get_secret_value()}"
         return headers
 
@@ -127,7 +139,9 @@ def _each(urls: str | Sequence[str]) -> Sequence[str]:
     return (urls,) if isinstance(urls, str) else urls
 
 
-def _without_credentials(urls: str | Sequence[str], headers: dict[str, str] | None) -> tuple[str | tuple[str, ...], dict[str, str]]:
+def _without_credentials(
+    urls: str | Sequence[str], headers: dict[str, str] | None
+) -> tuple[str | tuple[str, ...], dict[str, str]]:
     """Return the address or addresses as they are shown, and the headers with what was hidden in a single one."""
     if isinstance(urls, str):
         address = Address.parse(urls, headers)
@@ -135,7 +149,8 @@ def _without_credentials(urls: str | Sequence[str], headers: dict[str, str] | No
     addresses = [Address.parse(url) for url in urls]
     if not addresses or any(address.headers for address in addresses):
         raise InvalidOptionError(
-            "Give `api_key` or `headers` for several addresses, not a user and password in one of them."
+            "Give `api_key` or `headers` for several addresses, not a user and password in one of "
+            "them."
             if addresses
             else "`base_url` is an empty list. Give the address of a server."
         )

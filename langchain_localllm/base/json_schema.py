@@ -1,7 +1,7 @@
 """Check a JSON schema, and a value against it, with the package `jsonschema`.
 
-Engines enforce a schema's shape while they decode, but not all of its rules; those are checked here. `grammar_schema` makes what
-the engines accept.
+Engines enforce a schema's shape while they decode, but not all of its rules; those are checked
+here. `grammar_schema` makes what the engines accept.
 """
 
 import contextlib
@@ -15,12 +15,27 @@ from langchain_localllm.errors import InvalidOptionError
 if TYPE_CHECKING:
     import regex
 
-_BY_NAME: Final = frozenset({"$defs", "definitions", "dependentSchemas", "patternProperties", "properties"})
+_BY_NAME: Final = frozenset(
+    {"$defs", "definitions", "dependentSchemas", "patternProperties", "properties"}
+)
 """Keywords that hold schemas by name."""
 _DATA: Final = frozenset({"const", "default", "enum", "example", "examples"})
 """Keywords that hold values, not schemas."""
 TYPES: Final = ("object", "array", "string", "number", "integer", "boolean", "null")
-_KEYWORDS: Final = frozenset({"$ref", "$defs", "allOf", "anyOf", "const", "enum", "items", "oneOf", "prefixItems", "properties"})
+_KEYWORDS: Final = frozenset(
+    {
+        "$ref",
+        "$defs",
+        "allOf",
+        "anyOf",
+        "const",
+        "enum",
+        "items",
+        "oneOf",
+        "prefixItems",
+        "properties",
+    }
+)
 """One of these makes a dict a JSON schema."""
 _LONGEST: Final = 200
 _DEEPEST: Final = 50
@@ -33,14 +48,16 @@ def is_json_schema(value: Any) -> bool:
         return False
     kinds = value.get("type")
     kinds = kinds if isinstance(kinds, list) else [kinds]
-    return bool(_KEYWORDS & value.keys()) or (kinds != [] and all(isinstance(kind, str) and kind in TYPES for kind in kinds))
+    return bool(_KEYWORDS & value.keys()) or (
+        kinds != [] and all(isinstance(kind, str) and kind in TYPES for kind in kinds)
+    )
 
 
 def modern_schema(schema: Any) -> Any:
     """Return the same schema in the words of draft 2020-12.
 
-    Understands boolean `exclusiveMinimum` and `exclusiveMaximum` (draft 4), `nullable` (OpenAPI 3.0), a list in `items` and
-    `dependencies` (before 2019-09).
+    Understands boolean `exclusiveMinimum` and `exclusiveMaximum` (draft 4), `nullable` (OpenAPI
+    3.0), a list in `items` and `dependencies` (before 2019-09).
 
     Example:
         >>> modern_schema({"type": "number", "minimum": 0, "exclusiveMinimum": True, "nullable": True})
@@ -50,7 +67,9 @@ def modern_schema(schema: Any) -> Any:
         return [modern_schema(item) for item in schema]
     if not isinstance(schema, Mapping):
         return schema
-    modern = {key: _member(key, value, modern_schema) for key, value in schema.items() if key != "$schema"}
+    modern = {
+        key: _member(key, value, modern_schema) for key, value in schema.items() if key != "$schema"
+    }
     for limit, exclusive in (("minimum", "exclusiveMinimum"), ("maximum", "exclusiveMaximum")):
         if isinstance(modern.get(exclusive), bool) and modern.pop(exclusive) and limit in modern:
             modern[exclusive] = modern.pop(limit)
@@ -60,7 +79,9 @@ def modern_schema(schema: Any) -> Any:
             modern["items"] = modern.pop("additionalItems")
     if isinstance(modern.get("dependencies"), Mapping):
         for key, value in modern.pop("dependencies").items():
-            modern.setdefault("dependentRequired" if isinstance(value, list) else "dependentSchemas", {})[key] = value
+            modern.setdefault(
+                "dependentRequired" if isinstance(value, list) else "dependentSchemas", {}
+            )[key] = value
     return _or_null(modern) if isinstance(modern.get("nullable"), bool) else modern
 
 
@@ -80,7 +101,9 @@ def _or_null(schema: dict[str, Any]) -> dict[str, Any]:
         schema["enum"] = [*schema["enum"], None]
     kinds = schema.get("type")
     if kinds is None:
-        definitions: dict[str, Any] = {name: schema.pop(name) for name in ("$defs", "definitions") if name in schema}
+        definitions: dict[str, Any] = {
+            name: schema.pop(name) for name in ("$defs", "definitions") if name in schema
+        }
         return {"anyOf": [schema, {"type": "null"}], **definitions}
     kinds = kinds if isinstance(kinds, list) else [kinds]
     return {**schema, "type": kinds if "null" in kinds else [*kinds, "null"]}
@@ -89,10 +112,12 @@ def _or_null(schema: dict[str, Any]) -> dict[str, Any]:
 def check_schema(schema: Any) -> None:
     """Check that this is a valid JSON schema, of draft 2020-12 or in the older words that `modern_schema` reads.
 
-    A pattern that cannot be compiled is not an error: a warning says that answers are not checked against it.
+    A pattern that cannot be compiled is not an error: a warning says that answers are not checked
+    against it.
 
     Raises:
-        InvalidOptionError: It is not valid, or refers to what it does not hold. The message has the place and the fault.
+        InvalidOptionError: It is not valid, or refers to what it does not hold. The message has the
+            place and the fault.
     """
     schema = modern_schema(schema)
     if not isinstance(schema, bool | Mapping):
@@ -106,7 +131,9 @@ def check_schema(schema: Any) -> None:
 
 
 def best_fault(schema: Any, *, any_type: bool = False) -> tuple[str, str] | None:
-    """Return the place and the words of what is wrong with a schema; `None` for one that is written right.
+    """Return the place and the words of what is wrong with a schema.
+
+    `None` for one that is written right.
 
     Args:
         schema: A schema in the words of draft 2020-12.
@@ -115,11 +142,17 @@ def best_fault(schema: Any, *, any_type: bool = False) -> tuple[str, str] | None
     from jsonschema.exceptions import best_match
 
     rules = _validator_class()
-    errors = [error for error in rules(rules.META_SCHEMA).iter_errors(schema) if not (any_type and _is_about_type(error))]
+    errors = [
+        error
+        for error in rules(rules.META_SCHEMA).iter_errors(schema)
+        if not (any_type and _is_about_type(error))
+    ]
     if (error := best_match(errors)) is None:
         return None
     types = f". The types are {', '.join(TYPES)}" if _is_about_type(error) else ""
-    return "".join(f"/{step}" for step in error.absolute_path) or "the top", _shortened(error.message) + types
+    return "".join(f"/{step}" for step in error.absolute_path) or "the top", _shortened(
+        error.message
+    ) + types
 
 
 def _is_about_type(error: Any) -> bool:
@@ -133,13 +166,21 @@ def without_null(schema: Any) -> Any:
         return [without_null(item) for item in schema]
     if not isinstance(schema, Mapping):
         return schema
-    kept = {key: value for key, value in schema.items() if value is not None or key in {"const", "default"}}
+    kept = {
+        key: value
+        for key, value in schema.items()
+        if value is not None or key in {"const", "default"}
+    }
     return {key: _member(key, value, without_null) for key, value in kept.items()}
 
 
 def is_recursive(schema: Mapping[str, Any]) -> bool:
     """Return whether a schema refers to a part that refers to itself."""
-    return any(_leads_back(part["$ref"], schema) for part in _subschemas(schema) if isinstance(part.get("$ref"), str))
+    return any(
+        _leads_back(part["$ref"], schema)
+        for part in _subschemas(schema)
+        if isinstance(part.get("$ref"), str)
+    )
 
 
 def _leads_back(reference: str, schema: Any) -> bool:
@@ -181,7 +222,9 @@ def _check_loops(schema: Any) -> None:
         if not isinstance(part, Mapping) or id(part) in done:
             return
         if id(part) in begun:
-            raise _invalid(str(part.get("$ref", "a part of it")), "a schema refers to itself without end")
+            raise _invalid(
+                str(part.get("$ref", "a part of it")), "a schema refers to itself without end"
+            )
         for inner in _for_the_same_value(part, schema):
             follow(inner, begun | {id(part)})
         done.add(id(part))
@@ -202,7 +245,10 @@ def _for_the_same_value(part: Mapping[str, Any], root: Any) -> Iterator[Any]:
 
 def _check_reference(reference: str, schema: Any) -> None:
     if not _within(reference, schema).startswith("#"):
-        raise _invalid(reference, "a `$ref` leads out of the schema. Put its target under `$defs`: nothing is downloaded")
+        raise _invalid(
+            reference,
+            "a `$ref` leads out of the schema. Put its target under `$defs`: nothing is downloaded",
+        )
     try:
         resolve_reference(reference, schema)
     except LookupError:
@@ -210,7 +256,10 @@ def _check_reference(reference: str, schema: Any) -> None:
 
 
 def resolve_reference(reference: str, schema: Any) -> Any:
-    """Return what a `$ref` such as `#/$defs/node` or `#anchor` points to; raise `LookupError` if the schema has no such part."""
+    """Return what a `$ref` such as `#/$defs/node` or `#anchor` points to.
+
+    Raise `LookupError` if the schema has no such part.
+    """
     from urllib.parse import unquote
 
     reference = _within(reference, schema)
@@ -242,7 +291,9 @@ def _anchored(name: str, schema: Any) -> Any:
 
 
 def broken_rules(value: Any, schema: Any) -> list[str]:
-    """Return the rules of a schema that a value breaks, each as a sentence with its place; empty for a value that fits.
+    """Return the rules of a schema that a value breaks, each as a sentence with its place.
+
+    Empty for a value that fits.
 
     Example:
         >>> broken_rules({"age": 200}, {"properties": {"age": {"maximum": 120}}})
@@ -257,7 +308,9 @@ def broken_rules(value: Any, schema: Any) -> list[str]:
     if _is_deeper(value, _DEEPEST):
         return [f"`the answer`: is nested more than {_DEEPEST} levels deep"]
     try:
-        errors = list(_validator_class()(modern_schema(schema), registry=Registry()).iter_errors(value))
+        errors = list(
+            _validator_class()(modern_schema(schema), registry=Registry()).iter_errors(value)
+        )
     except Unresolvable as error:
         raise _invalid(str(error), "a `$ref` has no target") from None
     except re.error:  # jsonschema's own rules read some patterns with Python's `re`
@@ -278,12 +331,17 @@ def _sentence(error: Any) -> str:
 
 
 def _shortened(text: str) -> str:
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST // 2]} ... {text[-_LONGEST // 2 :]}"
+    return (
+        text if len(text) <= _LONGEST else f"{text[: _LONGEST // 2]} ... {text[-_LONGEST // 2 :]}"
+    )
 
 
 @functools.cache
 def _validator_class() -> Any:
-    """Return a validator that reads patterns as JSON Schema does; jsonschema itself uses Python's `re`, which lacks some."""
+    """Return a validator that reads patterns as JSON Schema does.
+
+    Jsonschema itself uses Python's `re`, which lacks some.
+    """
     from jsonschema import Draft202012Validator, validators
 
     rules = {
@@ -304,7 +362,11 @@ def _multiple(validator: Any, factor: float, value: Any, _: Any) -> Iterator[Any
     if not validator.is_type(value, "number"):
         return
     with contextlib.suppress(InvalidOperation):  # more digits than decimals hold
-        if value % factor if isinstance(value, int) and isinstance(factor, int) else Decimal(str(value)) % Decimal(str(factor)):
+        if (
+            value % factor
+            if isinstance(value, int) and isinstance(factor, int)
+            else Decimal(str(value)) % Decimal(str(factor))
+        ):
             yield ValidationError(f"{value!r} is not a multiple of {factor!r}")
 
 
@@ -315,7 +377,9 @@ def _pattern(validator: Any, pattern: str, value: Any, _: Any) -> Iterator[Any]:
         yield ValidationError(f"{value!r} does not match {pattern!r}")
 
 
-def _pattern_properties(validator: Any, patterns: Mapping[str, Any], value: Any, _: Any) -> Iterator[Any]:
+def _pattern_properties(
+    validator: Any, patterns: Mapping[str, Any], value: Any, _: Any
+) -> Iterator[Any]:
     if validator.is_type(value, "object"):
         for pattern, rule in patterns.items():
             for key, item in value.items():
@@ -329,9 +393,15 @@ def _additional(validator: Any, rule: Any, value: Any, schema: Any) -> Iterator[
     if not validator.is_type(value, "object"):
         return
     known, patterns = schema.get("properties", {}), schema.get("patternProperties", {})
-    extras = [key for key in value if key not in known and not any(_matches(pattern, key) for pattern in patterns)]
+    extras = [
+        key
+        for key in value
+        if key not in known and not any(_matches(pattern, key) for pattern in patterns)
+    ]
     if extras and rule is False:
-        yield ValidationError(f"additional properties are not allowed: {', '.join(map(repr, extras))}")
+        yield ValidationError(
+            f"additional properties are not allowed: {', '.join(map(repr, extras))}"
+        )
     elif isinstance(rule, Mapping):
         for key in extras:
             yield from validator.descend(value[key], rule, path=key)
@@ -349,7 +419,10 @@ def _compiled(pattern: str) -> "regex.Pattern[str] | None":
     try:
         return regex.compile(_as_regex(pattern))
     except regex.error as error:
-        warn_once(f"The pattern {pattern!r} cannot be read ({error}), so answers are not checked against it.")
+        warn_once(
+            f"The pattern {pattern!r} cannot be read ({error}), so answers are not checked "
+            "against it."
+        )
         return None
 
 
@@ -362,4 +435,9 @@ def _as_regex(pattern: str) -> str:
             return f"\\U{int(found['code'], 16):08x}"
         return r"\Z" if found[0] == "$" else found[0]
 
-    return re.sub(r"\\u\{(?P<code>[0-9a-fA-F]+)\}|\\.|\[(?:\\.|[^\]\\])*\]|\$", written, pattern, flags=re.DOTALL)
+    return re.sub(
+        r"\\u\{(?P<code>[0-9a-fA-F]+)\}|\\.|\[(?:\\.|[^\]\\])*\]|\$",
+        written,
+        pattern,
+        flags=re.DOTALL,
+    )

@@ -55,7 +55,10 @@ class Placeholders:
         if isinstance(value, list):
             return [self.put(item, kept) for item in value]
         if isinstance(value, Mapping):
-            return {key: item if key in _NOT_TEXT else self.put(item, kept) for key, item in value.items()}
+            return {
+                key: item if key in _NOT_TEXT else self.put(item, kept)
+                for key, item in value.items()
+            }
         return value
 
     def _place(self, text: str, kept: Collection[str]) -> str:

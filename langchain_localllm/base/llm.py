@@ -65,26 +65,44 @@ class LocalLLM(SamplingOptions, BaseLLM):
     @override
     def _convert_input(self, model_input: LanguageModelInput) -> PromptValue:
         value = read_input(super()._convert_input, model_input)
-        return ChatPromptValue(messages=list(map(with_text_only, value.messages))) if isinstance(value, ChatPromptValue) else value
+        return (
+            ChatPromptValue(messages=list(map(with_text_only, value.messages)))
+            if isinstance(value, ChatPromptValue)
+            else value
+        )
 
     # --- one prompt ---
 
     @override
     def invoke(
-        self, input: LanguageModelInput, config: RunnableConfig | None = None, *, stop: list[str] | None = None, **kwargs: Any
+        self,
+        input: LanguageModelInput,
+        config: RunnableConfig | None = None,
+        *,
+        stop: list[str] | None = None,
+        **kwargs: Any,
     ) -> str:
         config, kwargs = split_config(config, kwargs)
         return super().invoke(input, config, stop=stop, **kwargs)
 
     @override
     async def ainvoke(
-        self, input: LanguageModelInput, config: RunnableConfig | None = None, *, stop: list[str] | None = None, **kwargs: Any
+        self,
+        input: LanguageModelInput,
+        config: RunnableConfig | None = None,
+        *,
+        stop: list[str] | None = None,
+        **kwargs: Any,
     ) -> str:
         config, kwargs = split_config(config, kwargs)
         return await super().ainvoke(input, config, stop=stop, **kwargs)
 
     def _read(
-        self, prompt: str, stop: list[str] | None, run: CallbackManagerForLLMRun | None, kwargs: dict[str, Any]
+        self,
+        prompt: str,
+        stop: list[str] | None,
+        run: CallbackManagerForLLMRun | None,
+        kwargs: dict[str, Any],
     ) -> Generator[StreamEvent]:
         """Yield the events of an answer, and report each to the callbacks of the run."""
         model = self.with_options(kwargs)
@@ -101,7 +119,11 @@ class LocalLLM(SamplingOptions, BaseLLM):
                 yield event
 
     async def _aread(
-        self, prompt: str, stop: list[str] | None, run: AsyncCallbackManagerForLLMRun | None, kwargs: dict[str, Any]
+        self,
+        prompt: str,
+        stop: list[str] | None,
+        run: AsyncCallbackManagerForLLMRun | None,
+        kwargs: dict[str, Any],
     ) -> AsyncGenerator[StreamEvent]:
         model = self.with_options(kwargs)
         listener = run if run and run.handlers else None
@@ -142,7 +164,12 @@ class LocalLLM(SamplingOptions, BaseLLM):
 
     @override
     def stream(
-        self, input: LanguageModelInput, config: RunnableConfig | None = None, *, stop: list[str] | None = None, **kwargs: Any
+        self,
+        input: LanguageModelInput,
+        config: RunnableConfig | None = None,
+        *,
+        stop: list[str] | None = None,
+        **kwargs: Any,
     ) -> Generator[str]:
         # LangChain passes on the text of the last chunk too, which carries the usage and no text.
         config, kwargs = split_config(config, kwargs)
@@ -153,7 +180,12 @@ class LocalLLM(SamplingOptions, BaseLLM):
 
     @override
     async def astream(
-        self, input: LanguageModelInput, config: RunnableConfig | None = None, *, stop: list[str] | None = None, **kwargs: Any
+        self,
+        input: LanguageModelInput,
+        config: RunnableConfig | None = None,
+        *,
+        stop: list[str] | None = None,
+        **kwargs: Any,
     ) -> AsyncGenerator[str]:
         config, kwargs = split_config(config, kwargs)
         model, settings = self._for_call(stop, kwargs)
@@ -172,12 +204,19 @@ class LocalLLM(SamplingOptions, BaseLLM):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> LLMResult:
-        # LangChain wants it defined, but `_generate_helper` below does the work: it knows the run of each prompt.
-        return combined([joined(self._read(prompt, stop, run_manager, kwargs)) for prompt in prompts], [])
+        # LangChain wants it defined, but `_generate_helper` below does the work: it knows the run
+        # of each prompt.
+        return combined(
+            [joined(self._read(prompt, stop, run_manager, kwargs)) for prompt in prompts], []
+        )
 
     @override
     def generate(
-        self, prompts: list[str], stop: list[str] | None = None, callbacks: Callbacks | list[Callbacks] | None = None, **kwargs: Any
+        self,
+        prompts: list[str],
+        stop: list[str] | None = None,
+        callbacks: Callbacks | list[Callbacks] | None = None,
+        **kwargs: Any,
     ) -> LLMResult:
         model, settings = self._for_call(stop, kwargs)
         if caching(model.cache):
@@ -186,18 +225,30 @@ class LocalLLM(SamplingOptions, BaseLLM):
 
     @override
     async def agenerate(
-        self, prompts: list[str], stop: list[str] | None = None, callbacks: Callbacks | list[Callbacks] | None = None, **kwargs: Any
+        self,
+        prompts: list[str],
+        stop: list[str] | None = None,
+        callbacks: Callbacks | list[Callbacks] | None = None,
+        **kwargs: Any,
     ) -> LLMResult:
         model, settings = self._for_call(stop, kwargs)
         if caching(model.cache):
             model = await model.aidentified()
         return await BaseLLM.agenerate(model, prompts, callbacks=callbacks, **settings)
 
-    def _for_call(self, stop: list[str] | None, kwargs: dict[str, Any]) -> tuple["LocalLLM", dict[str, Any]]:
+    def _for_call(
+        self, stop: list[str] | None, kwargs: dict[str, Any]
+    ) -> tuple["LocalLLM", dict[str, Any]]:
         """Return a copy with the call's options, since LangChain's cache key holds only the object's, and the other arguments."""
-        _ = self._serialized  # the object's, as LangChain's callbacks get it; copies take it along, else each makes it again
+        # the object's, as LangChain's callbacks get it; copies take it along, else each makes it
+        # again
+        _ = self._serialized
         settings = {name: value for name, value in kwargs.items() if name in _RUN_SETTINGS}
-        options = {name: value for name, value in kwargs.items() if name not in _RUN_SETTINGS | STREAM_SWITCHES}
+        options = {
+            name: value
+            for name, value in kwargs.items()
+            if name not in _RUN_SETTINGS | STREAM_SWITCHES
+        }
         model = self.with_options(options)
         return model, {**settings, "stop": model.stops(stop) or None}
 
@@ -231,9 +282,16 @@ class LocalLLM(SamplingOptions, BaseLLM):
 
     @override
     def _generate_helper(
-        self, prompts: list[str], stop: list[str] | None, run_managers: list[CallbackManagerForLLMRun], **_: Any
+        self,
+        prompts: list[str],
+        stop: list[str] | None,
+        run_managers: list[CallbackManagerForLLMRun],
+        **_: Any,
     ) -> LLMResult:
-        """Work on all prompts at once. LangChain's own gives every token to the first run, and one prompt's error to all."""
+        """Work on all prompts at once.
+
+        LangChain's own gives every token to the first run, and one prompt's error to all.
+        """
         failures: list[BaseException] = []
 
         def work(prompt: str, run: CallbackManagerForLLMRun | None) -> LLMResult:
@@ -254,18 +312,26 @@ class LocalLLM(SamplingOptions, BaseLLM):
         if len(prompts) == 1:
             return combined([work(prompts[0], runs[0])], run_managers)
         with ContextThreadPoolExecutor(max_workers=_MAX_CONCURRENCY) as pool:
-            futures = [pool.submit(work, prompt, run) for prompt, run in zip(prompts, runs, strict=True)]
+            futures = [
+                pool.submit(work, prompt, run) for prompt, run in zip(prompts, runs, strict=True)
+            ]
             try:
                 return combined([future.result() for future in futures], run_managers)
             except BaseException as error:
-                failures.append(error)  # ends the other prompts too; the callbacks of each run get its error
+                failures.append(
+                    error
+                )  # ends the other prompts too; the callbacks of each run get its error
                 if isinstance(error, Exception) and error is not failures[0]:
                     raise failures[0] from None
                 raise
 
     @override
     async def _agenerate_helper(
-        self, prompts: list[str], stop: list[str] | None, run_managers: list[AsyncCallbackManagerForLLMRun], **_: Any
+        self,
+        prompts: list[str],
+        stop: list[str] | None,
+        run_managers: list[AsyncCallbackManagerForLLMRun],
+        **_: Any,
     ) -> LLMResult:
         places = asyncio.Semaphore(_MAX_CONCURRENCY)
 
@@ -284,7 +350,10 @@ class LocalLLM(SamplingOptions, BaseLLM):
             return result
 
         runs: Sequence[AsyncCallbackManagerForLLMRun | None] = run_managers or [None] * len(prompts)
-        tasks = [asyncio.ensure_future(work(prompt, run)) for prompt, run in zip(prompts, runs, strict=True)]
+        tasks = [
+            asyncio.ensure_future(work(prompt, run))
+            for prompt, run in zip(prompts, runs, strict=True)
+        ]
         try:
             return combined(await asyncio.gather(*tasks), run_managers)
         finally:

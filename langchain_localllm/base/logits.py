@@ -7,7 +7,8 @@ from typing import Any, Literal
 from langchain_localllm.errors import InvalidOptionError
 
 LogitBias = dict[int | str, float | Literal[False]]
-"""Token ids, or texts whose tokens are meant, to what is added to their logits; `False` bans a token."""
+"""Token ids, or texts whose tokens are meant, to what is added to their logits; `False` bans a
+token."""
 
 
 def normalize_logit_bias(value: Any) -> Any:
@@ -29,7 +30,8 @@ def normalize_logit_bias(value: Any) -> Any:
         return {_token(token): _bias(bias) for token, bias in pairs}
     except (TypeError, ValueError):
         raise InvalidOptionError(
-            "`logit_bias` must be a dict of token ids or texts to numbers, such as {15043: -1.5, 'Hello': False}, or a list of "
+            "`logit_bias` must be a dict of token ids or texts to numbers, such as {15043: -1.5, "
+            "'Hello': False}, or a list of "
             f"such pairs, not {value!r}."
         ) from None
 
@@ -53,7 +55,8 @@ def enable_logprobs(named: dict[str, Any], option: str, *, least: int = 0) -> di
 
     Args:
         named: The options of an object or a call.
-        option: The runtime's name for the number of alternatives, which also switches log probabilities on.
+        option: The runtime's name for the number of alternatives, which also switches log
+            probabilities on.
         least: What the runtime needs there to report the chosen tokens alone.
 
     Raises:
@@ -61,12 +64,20 @@ def enable_logprobs(named: dict[str, Any], option: str, *, least: int = 0) -> di
     """
     logprobs, top = named.get("logprobs"), named.get("top_logprobs")
     check_top_logprobs(top, logprobs)
-    rest = {name: value for name, value in named.items() if name not in {"logprobs", "top_logprobs"}}
+    rest = {
+        name: value for name, value in named.items() if name not in {"logprobs", "top_logprobs"}
+    }
     if not isinstance(logprobs, int) and top is None:
         return {**rest, option: named[option]} if option in named else rest
-    numbers = {value for value in (logprobs, named.get(option), top) if value is not None and not isinstance(value, bool)}
+    numbers = {
+        value
+        for value in (logprobs, named.get(option), top)
+        if value is not None and not isinstance(value, bool)
+    }
     if len(numbers) > 1:
-        raise InvalidOptionError(f"The number of log probabilities is given twice, as {' and '.join(map(str, numbers))}.")
+        raise InvalidOptionError(
+            f"The number of log probabilities is given twice, as {' and '.join(map(str, numbers))}."
+        )
     return {**rest, option: None if logprobs is False else max([least, *numbers])}
 
 
@@ -76,9 +87,11 @@ def check_top_logprobs(top: Any, logprobs: Any) -> None:
         return
     if isinstance(top, bool) or not isinstance(top, int) or top < 1:
         raise InvalidOptionError(
-            f"`top_logprobs` must be a positive integer, not {top!r}. For the chosen tokens alone, set `logprobs=True`."
+            f"`top_logprobs` must be a positive integer, not {top!r}. For the chosen tokens "
+            "alone, set `logprobs=True`."
         )
     if logprobs is False:
         raise InvalidOptionError(
-            f"`top_logprobs` is {top}, but `logprobs` is explicitly `False`. Set `logprobs=True`, or leave out `top_logprobs`."
+            f"`top_logprobs` is {top}, but `logprobs` is explicitly `False`. Set `logprobs=True`, "
+            "or leave out `top_logprobs`."
         )

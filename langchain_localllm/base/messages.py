@@ -34,25 +34,31 @@ STANDARD_ROLES: Final = frozenset({"system", "user", "assistant", "tool"})
 _ROLES: Final = {"developer": "system", "human": "user", "ai": "assistant"}
 """Other names of these roles."""
 _UNREADABLE: Final = "unreadable_arguments"
-"""Key of the arguments of a call that are not valid JSON. Servers and templates accept objects only."""
+"""Key of the arguments of a call that are not valid JSON. Servers and templates accept objects
+only."""
 
 Entry = dict[str, Any]
 """A message in OpenAI's form."""
 
 
-def to_openai(messages: Sequence[BaseMessage], *, continue_final: bool | str = False) -> list[Entry]:
+def to_openai(
+    messages: Sequence[BaseMessage], *, continue_final: bool | str = False
+) -> list[Entry]:
     """Convert a conversation to dicts with `role` and `content`, which is a text or a list of parts.
 
-    The results of tools are put in the order of their calls, and get the names of the tools. A conversation that ends with an AI
-    message gets an empty user message, so that every engine answers after it; some would continue it otherwise.
+    The results of tools are put in the order of their calls, and get the names of the tools. A
+    conversation that ends with an AI message gets an empty user message, so that every engine
+    answers after it; some would continue it otherwise.
 
     Args:
         messages: The conversation.
-        continue_final: Whether the last message, an AI message, is to be continued; `reasoning_content` is its thoughts.
+        continue_final: Whether the last message, an AI message, is to be continued;
+            `reasoning_content` is its thoughts.
 
     Raises:
-        InvalidRequestError: There is no message, a message answers a call that no AI message made or holds what no engine takes, or
-            `continue_final` is set and the last message is not an AI message with text.
+        InvalidRequestError: There is no message, a message answers a call that no AI message made
+            or holds what no engine takes, or `continue_final` is set and the last message is not an
+            AI message with text.
     """
     if not messages:
         raise InvalidRequestError("There are no messages. Give at least one.")
@@ -61,10 +67,20 @@ def to_openai(messages: Sequence[BaseMessage], *, continue_final: bool | str = F
     entries = list(_with_ordered_results(entries))
     last = entries[-1]
     if continue_final:
-        continued = last.get("reasoning_content" if continue_final == "reasoning_content" else "content")
-        if last["role"] != "assistant" or last.get("tool_calls") or not isinstance(continued, str) or not continued:
+        continued = last.get(
+            "reasoning_content" if continue_final == "reasoning_content" else "content"
+        )
+        if (
+            last["role"] != "assistant"
+            or last.get("tool_calls")
+            or not isinstance(continued, str)
+            or not continued
+        ):
             wanted = "thoughts" if continue_final == "reasoning_content" else "text"
-            raise InvalidRequestError(f"`continue_final_message` needs a conversation that ends with an AI message with {wanted}.")
+            raise InvalidRequestError(
+                "`continue_final_message` needs a conversation that ends with an AI message with "
+                f"{wanted}."
+            )
     elif last["role"] == "assistant":
         entries.append({"role": "user", "content": ""})
     return entries
@@ -75,14 +91,18 @@ class _Calls:
 
     def __init__(self) -> None:
         self._names: dict[str, str] = {}
-        self._waiting: dict[str, str] = {}  # names of the last AI message's calls without a result, by id
+        self._waiting: dict[
+            str, str
+        ] = {}  # names of the last AI message's calls without a result, by id
         self._numbers = count()
         self._answered = False  # whether an AI message came
 
     def add(self, entry: Entry) -> None:
         """Note the calls of an AI message."""
         self._answered = True
-        self._waiting = {call["id"]: call["function"]["name"] for call in entry.get("tool_calls", ())}
+        self._waiting = {
+            call["id"]: call["function"]["name"] for call in entry.get("tool_calls", ())
+        }
         self._names.update(self._waiting)
 
     def new_id(self) -> str:
@@ -92,25 +112,31 @@ class _Calls:
     def id_of_result(self, name: str | None) -> str:
         """Return the id of the call that a result without an id answers.
 
-        It is the first call of the last AI message without a result, of the tool where it is named, else the tool's last call.
+        It is the first call of the last AI message without a result, of the tool where it is named,
+        else the tool's last call.
 
         Raises:
             InvalidRequestError: AI messages came, and there is no such call.
         """
-        first = next((call_id for call_id, called in self._waiting.items() if name in {None, called}), None)
-        found = first or next((call_id for call_id, called in reversed(self._names.items()) if called == name), None)
+        first = next(
+            (call_id for call_id, called in self._waiting.items() if name in {None, called}), None
+        )
+        found = first or next(
+            (call_id for call_id, called in reversed(self._names.items()) if called == name), None
+        )
         if self._answered and not found:
             result = f"the result of the tool {name!r}" if name else "a tool message"
             raise InvalidRequestError(
-                f"There is {result} without the id of a call, and no earlier call without a result. "
-                "Set `tool_call_id`, and keep the AI message with that call before it."
+                f"There is {result} without the id of a call, and no earlier call without a "
+                "result. Set `tool_call_id`, and keep the AI message with that call before it."
             )
         return found or self.new_id()
 
     def answer(self, call_id: str) -> str | None:
         """Return the name of the tool that was called, for its result.
 
-        A history that was trimmed may begin with results, before any AI message; their calls are unknown.
+        A history that was trimmed may begin with results, before any AI message; their calls are
+        unknown.
 
         Raises:
             InvalidRequestError: AI messages came, and none of them made the call.
@@ -125,9 +151,13 @@ class _Calls:
 
 
 def _convert(message: BaseMessage, calls: _Calls) -> Iterator[Entry]:
-    convert = next((convert for kind, convert in _CONVERTERS.items() if isinstance(message, kind)), None)
+    convert = next(
+        (convert for kind, convert in _CONVERTERS.items() if isinstance(message, kind)), None
+    )
     if convert is None:
-        raise InvalidRequestError(f"A {type(message).__name__} is not part of a conversation. Remove it.")
+        raise InvalidRequestError(
+            f"A {type(message).__name__} is not part of a conversation. Remove it."
+        )
     for entry in convert(message, calls):
         if entry["role"] == "assistant":
             calls.add(entry)
@@ -136,7 +166,11 @@ def _convert(message: BaseMessage, calls: _Calls) -> Iterator[Entry]:
 
 def _plain(message: BaseMessage, role: str, content: str | list[Any] | None = None) -> Entry:
     name = {"name": message.name} if message.name else {}
-    return {"role": role, **name, "content": joined(to_parts(message.content if content is None else content))}
+    return {
+        "role": role,
+        **name,
+        "content": joined(to_parts(message.content if content is None else content)),
+    }
 
 
 def _system(message: BaseMessage, _: _Calls) -> Iterator[Entry]:
@@ -144,7 +178,10 @@ def _system(message: BaseMessage, _: _Calls) -> Iterator[Entry]:
 
 
 def _human(message: BaseMessage, calls: _Calls) -> Iterator[Entry]:
-    """Yield a message of the user; Anthropic's form of tool results in it become messages of their own."""
+    """Yield a message of the user.
+
+    Anthropic's form of tool results in it become messages of their own.
+    """
     blocks = _blocks(message)
     results = [block for block in blocks if _is(block, "tool_result")]
     for block in results:
@@ -155,7 +192,11 @@ def _human(message: BaseMessage, calls: _Calls) -> Iterator[Entry]:
 
 
 def _blocks(message: BaseMessage) -> list[Any]:
-    return [unwrapped(block) for block in message.content] if isinstance(message.content, list) else [message.content]
+    return (
+        [unwrapped(block) for block in message.content]
+        if isinstance(message.content, list)
+        else [message.content]
+    )
 
 
 def _is(block: Any, *kinds: str) -> bool:
@@ -166,7 +207,9 @@ def _custom(message: BaseMessage, calls: _Calls) -> Iterator[Entry]:
     role = str(getattr(message, "role", ""))
     role = _ROLES.get(role.lower(), role.lower() if role.lower() in STANDARD_ROLES else role)
     if not role:
-        raise InvalidRequestError("A message has an empty role. Use one of: system, user, assistant, tool.")
+        raise InvalidRequestError(
+            "A message has an empty role. Use one of: system, user, assistant, tool."
+        )
     if role in {"tool", "function"}:
         yield _named_result(message, calls)
     else:
@@ -175,7 +218,9 @@ def _custom(message: BaseMessage, calls: _Calls) -> Iterator[Entry]:
 
 def _named_result(message: BaseMessage, calls: _Calls) -> Entry:
     """Return the result of a function that was called by name, as OpenAI's API had it before tools."""
-    return _result(message.additional_kwargs.get("tool_call_id"), message.content, message.name, calls)
+    return _result(
+        message.additional_kwargs.get("tool_call_id"), message.content, message.name, calls
+    )
 
 
 def _function(message: BaseMessage, calls: _Calls) -> Iterator[Entry]:
@@ -208,13 +253,19 @@ def _ai(message: BaseMessage, calls: _Calls) -> Iterator[Entry]:
 def _spoken(extras: Mapping[str, Any]) -> Iterator[str]:
     """Yield what OpenAI's models said in another way than as text: a refusal, and the transcript of audio."""
     audio = extras.get("audio")
-    for said in (extras.get("refusal"), audio.get("transcript") if isinstance(audio, dict) else None):
+    for said in (
+        extras.get("refusal"),
+        audio.get("transcript") if isinstance(audio, dict) else None,
+    ):
         if isinstance(said, str) and said:
             yield said
 
 
 def _calls_of(message: AIMessage, blocks: list[Any], calls: _Calls) -> Iterator[dict[str, Any]]:
-    """Yield the calls of an AI message. Those in its fields are usually among its content blocks too, and are made once."""
+    """Yield the calls of an AI message.
+
+    Those in its fields are usually among its content blocks too, and are made once.
+    """
     given = [_call_fields(call) for call in (*message.tool_calls, *message.invalid_tool_calls)]
     known = {call_id for call_id, _, _ in given}
     given += [call for call in map(_call_fields, blocks) if call[0] not in known]
@@ -233,7 +284,9 @@ def _call_fields(call: Mapping[str, Any]) -> tuple[Any, Any, Any]:
 
 def _arguments(args: Any) -> str:
     """Arguments as the JSON text of an object; text that is not one is put into one."""
-    text = args if isinstance(args, str) else json.dumps(args or {}, ensure_ascii=False, default=str)
+    text = (
+        args if isinstance(args, str) else json.dumps(args or {}, ensure_ascii=False, default=str)
+    )
     try:
         if isinstance(json.loads(text or "{}", parse_constant=_refuse_constant), dict):
             return text or "{}"
@@ -278,7 +331,10 @@ def with_role_probes(messages: Iterable[Entry]) -> tuple[list[Entry], dict[str, 
     messages = list(messages)
     roles = sorted({message["role"] for message in messages} - STANDARD_ROLES)
     probes = {role: f"probe{number}" for number, role in enumerate(roles)}
-    return [{**message, "content": probes.get(message["role"], message["content"])} for message in messages], probes
+    return [
+        {**message, "content": probes.get(message["role"], message["content"])}
+        for message in messages
+    ], probes
 
 
 def check_roles(probes: Mapping[str, str], prompt: str, source: str) -> None:
@@ -291,35 +347,48 @@ def check_roles(probes: Mapping[str, str], prompt: str, source: str) -> None:
     """
     if left_out := [role for role, probe in probes.items() if probe not in prompt]:
         raise InvalidRequestError(
-            f"A message has the role {left_out[0]!r}, which the chat template of {source} leaves out. "
-            f"Use one of: {', '.join(sorted(STANDARD_ROLES))}."
+            f"A message has the role {left_out[0]!r}, which the chat template of {source} leaves "
+            f"out. Use one of: {', '.join(sorted(STANDARD_ROLES))}."
         )
 
 
 def reasoning_of(message: AIMessage) -> str:
     """Return what a reasoning model thought before this answer."""
-    kept = message.additional_kwargs.get("reasoning_content") or message.additional_kwargs.get("reasoning")
+    kept = message.additional_kwargs.get("reasoning_content") or message.additional_kwargs.get(
+        "reasoning"
+    )
     if kept:
         return thought_of(kept) if isinstance(kept, dict) else str(kept)
     blocks = message.content if isinstance(message.content, list) else []
-    return "".join(thought_of(block) for block in blocks if isinstance(block, dict) and block.get("type") in THOUGHTS)
+    return "".join(
+        thought_of(block)
+        for block in blocks
+        if isinstance(block, dict) and block.get("type") in THOUGHTS
+    )
 
 
 def with_parsed_arguments(messages: Iterable[Entry]) -> list[Entry]:
     """Return the same with the arguments of calls as objects, as most templates and Ollama take them."""
     return [
-        {**message, "tool_calls": [_with_parsed(call) for call in message["tool_calls"]]} if message.get("tool_calls") else message
+        {**message, "tool_calls": [_with_parsed(call) for call in message["tool_calls"]]}
+        if message.get("tool_calls")
+        else message
         for message in messages
     ]
 
 
 def _with_parsed(call: dict[str, Any]) -> dict[str, Any]:
     function = call["function"]
-    return {**call, "function": {**function, "arguments": json.loads(function["arguments"] or "{}")}}
+    return {
+        **call,
+        "function": {**function, "arguments": json.loads(function["arguments"] or "{}")},
+    }
 
 
 def with_markers(messages: Iterable[Entry], engine: str) -> tuple[list[Entry], dict[str, bytes]]:
-    """Replace each image by a unique placeholder, for templates; return the messages, and the images by placeholder.
+    """Replace each image by a unique placeholder, for templates.
+
+    Return the messages, and the images by placeholder.
 
     Args:
         messages: The conversation.

@@ -27,15 +27,17 @@ def option_probabilities(logprobs: Any, labels: str) -> list[float]:
     first = (logprobs.get("content") if isinstance(logprobs, dict) else logprobs) or [{}]
     rows = first[0].get("top_logprobs") or []
     if not rows:
-        raise ServerError("The engine returned no log probabilities, from which decisions are made.")
+        raise ServerError(
+            "The engine returned no log probabilities, from which decisions are made."
+        )
     shares = dict.fromkeys(labels, 0.0)
     for row in rows:
         if (label := str(row["token"]).strip()) in shares:
             shares[label] += math.exp(row["logprob"])
     if not any(shares.values()):
         raise ServerError(
-            f"None of the options {', '.join(labels)} is among the {len(rows)} likeliest first tokens. "
-            "Increase `top_logprobs`, or use a model that follows instructions better."
+            f"None of the options {', '.join(labels)} is among the {len(rows)} likeliest first "
+            "tokens. Increase `top_logprobs`, or use a model that follows instructions better."
         )
     least = math.exp(min(row["logprob"] for row in rows))
     found = [share or least for share in shares.values()]

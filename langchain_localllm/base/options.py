@@ -32,20 +32,26 @@ def warn_once(advice: str) -> None:
 def advise(advice: str) -> None:
     """Warn, at the line of the caller's own code."""
     level, frame = 1, inspect.currentframe()
-    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] in _ON_THE_WAY:
+    while (
+        frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] in _ON_THE_WAY
+    ):
         level, frame = level + 1, frame.f_back
     warnings.warn(advice, stacklevel=level - 1 if frame is None else level)  # the caller's line
 
 
 def _no_empty_stop(stop: list[str] | None) -> list[str] | None:
     if stop and "" in stop:
-        raise InvalidOptionError("A stop sequence is an empty string, which every text contains. Remove it from `stop`.")
+        raise InvalidOptionError(
+            "A stop sequence is an empty string, which every text contains. Remove it from `stop`."
+        )
     return stop
 
 
 def _some_tokens(number: int | None) -> int | None:
     if number == 0:
-        raise InvalidOptionError("No engine can answer with 0 tokens. Give 1 or more, or -1 for no limit.")
+        raise InvalidOptionError(
+            "No engine can answer with 0 tokens. Give 1 or more, or -1 for no limit."
+        )
     return number
 
 
@@ -56,17 +62,20 @@ STREAM_SWITCHES: Final = frozenset({"stream", "streaming"})
 class Options(BaseModel):
     """Fields and rules that every class of ours shares.
 
-    Arguments may be given under the names that other packages and the engines use (`ALIASES`); an unknown one is refused with
-    the nearest known name.
+    Arguments may be given under the names that other packages and the engines use (`ALIASES`); an
+    unknown one is refused with the nearest known name.
     """
 
-    model_config = ConfigDict(extra="forbid", protected_namespaces=(), hide_input_in_errors=True, allow_inf_nan=False)
+    model_config = ConfigDict(
+        extra="forbid", protected_namespaces=(), hide_input_in_errors=True, allow_inf_nan=False
+    )
 
     ALIASES: ClassVar[Mapping[str, str]] = {}
     """Other spelling to field name; a runtime adds its own."""
 
     REMOVED: ClassVar[Mapping[str, str]] = {}
-    """Arguments that older code passes and no engine reads any more, with the advice that is given once."""
+    """Arguments that older code passes and no engine reads any more, with the advice that is given
+    once."""
 
     UNSUPPORTED: ClassVar[Mapping[str, str]] = {}
     """Options of other runtimes that this one cannot offer, with what to do instead."""
@@ -82,16 +91,25 @@ class Options(BaseModel):
 
     @classmethod
     def _normalize_names(cls, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the arguments under our names, with those in `model_kwargs`; the caller's mapping stays as it is."""
+        """Return the arguments under our names, with those in `model_kwargs`.
+
+        The caller's mapping stays as it is.
+        """
         more = given.get("model_kwargs")
         if "model_kwargs" in cls.REMOVED or "model_kwargs" not in given:
             return cls._under_our_names(given)
         if not isinstance(more, Mapping | None):
-            raise InvalidOptionError(f"`model_kwargs` must be a dict of arguments, not {type(more).__name__}.")
-        named = cls._under_our_names({name: value for name, value in given.items() if name != "model_kwargs"})
+            raise InvalidOptionError(
+                f"`model_kwargs` must be a dict of arguments, not {type(more).__name__}."
+            )
+        named = cls._under_our_names(
+            {name: value for name, value in given.items() if name != "model_kwargs"}
+        )
         for name, value in cls._under_our_names(more or {}).items():
             if name in named:
-                raise InvalidOptionError(f"`{name}` was given twice, once in `model_kwargs`. Give it once.")
+                raise InvalidOptionError(
+                    f"`{name}` was given twice, once in `model_kwargs`. Give it once."
+                )
             named[name] = value
         return named
 
@@ -104,14 +122,18 @@ class Options(BaseModel):
                 continue
             name = cls.ALIASES.get(spelling, spelling)
             if None not in (value, known := named.get(name)) and value != known:
-                raise InvalidOptionError(f"`{name}` was given twice, once as `{spelling}`. Give it once.")
+                raise InvalidOptionError(
+                    f"`{name}` was given twice, once as `{spelling}`. Give it once."
+                )
             named[name] = known if value is None else value
         return named
 
     @classmethod
     def _unknown(cls, name: str, known: frozenset[str]) -> InvalidOptionError:
         if name in cls.UNSUPPORTED:
-            return InvalidOptionError(f"{cls.__name__} cannot take `{name}`: {cls.UNSUPPORTED[name]}")
+            return InvalidOptionError(
+                f"{cls.__name__} cannot take `{name}`: {cls.UNSUPPORTED[name]}"
+            )
         near = difflib.get_close_matches(name, sorted(known | set(cls.ALIASES)), n=1)
         advice = f"Did you mean `{near[0]}`?" if near else f"See the parameters of {cls.__name__}."
         return InvalidOptionError(f"{cls.__name__} has no option `{name}`. {advice}")
@@ -123,13 +145,19 @@ class Options(BaseModel):
             return given
         named = cls._normalize_names(given)
         for name in named:
-            if name not in cls.model_fields and not name.startswith("_"):  # LangChain caches its own under such names
+            if name not in cls.model_fields and not name.startswith(
+                "_"
+            ):  # LangChain caches its own under such names
                 raise cls._unknown(name, frozenset(cls.model_fields))
         return named
 
     def set_options(self, ignored: frozenset[str] = frozenset()) -> dict[str, Any]:
         """Return the options that are set, without LangChain's own fields and those to ignore."""
-        values = ((name, getattr(self, name)) for name in type(self).model_fields if name not in self.NOT_PER_CALL | ignored)
+        values = (
+            (name, getattr(self, name))
+            for name in type(self).model_fields
+            if name not in self.NOT_PER_CALL | ignored
+        )
         return {name: value for name, value in values if value is not None}
 
     def _options_in_key(self, ignored: frozenset[str] = frozenset()) -> dict[str, Any]:
@@ -141,7 +169,9 @@ class Options(BaseModel):
     chosen = renamed_attribute("chosen", "set_options")
 
     def with_options(self, options: Mapping[str, Any]) -> Self:
-        """Return this object with other values for some options, for one call; the fields are validated, connections are shared.
+        """Return this object with other values for some options, for one call.
+
+        The fields are validated, connections are shared.
 
         Raises:
             InvalidOptionError: An option is unknown, or its value does not fit.
@@ -174,7 +204,10 @@ MaxTokens = Annotated[int | None, Field(ge=-1), AfterValidator(_some_tokens)]
 
 
 class SamplingOptions(Options):
-    """The options of generation that mean the same on every runtime. `None` leaves the engine's own default."""
+    """The options of generation that mean the same on every runtime.
+
+    `None` leaves the engine's own default.
+    """
 
     ALIASES: ClassVar[Mapping[str, str]] = {
         "callback_manager": "callbacks",
@@ -185,16 +218,19 @@ class SamplingOptions(Options):
     }
 
     COUNTS_BY_READING: ClassVar[bool] = False
-    """Whether the engine counts tokens only by reading the text with the model, which takes a while."""
+    """Whether the engine counts tokens only by reading the text with the model, which takes a
+    while."""
 
     temperature: float | None = Field(default=None, ge=0)
     """Randomness; 0 always takes the most probable token."""
     max_tokens: MaxTokens = None
-    """Tokens to generate at most, at least 1; -1 means until the model ends or its context is full."""
+    """Tokens to generate at most, at least 1; -1 means until the model ends or its context is
+    full."""
     seed: int | None = None
     """Makes random choices repeat; -1 draws a new seed for each call."""
     stop: Annotated[list[str] | None, AfterValidator(_no_empty_stop), NotInKey, NotSent] = None
-    """Texts at which generation ends; they are not part of the answer. A call's own `stop` is added to these."""
+    """Texts at which generation ends; they are not part of the answer. A call's own `stop` is added
+    to these."""
     top_k: int | None = Field(default=None, ge=0)
     """Choose among this many most probable tokens; 0 means all."""
     top_p: float | None = Field(default=None, ge=0, le=1)
@@ -208,20 +244,31 @@ class SamplingOptions(Options):
     def to_json(self) -> SerializedConstructor | SerializedNotImplemented:
         """Return what LangChain's `dumps` writes: the options that are set, without secrets, `headers` and `auth`.
 
-        `load(text, allowed_objects=[type(model)], valid_namespaces=["langchain_localllm"])` makes the object again. LangChain loads
-        classes of other packages only if they are named so, and therefore `is_lc_serializable` is `False`.
+        `load(text, allowed_objects=[type(model)], valid_namespaces=["langchain_localllm"])` makes
+        the object again. LangChain loads classes of other packages only if they are named so, and
+        therefore `is_lc_serializable` is `False`.
         """
         fields, secrets = type(self).model_fields, self.lc_secrets
-        chosen = {name: getattr(self, name) for name in fields if name in self.model_fields_set and not fields[name].exclude}
+        chosen = {
+            name: getattr(self, name)
+            for name in fields
+            if name in self.model_fields_set and not fields[name].exclude
+        }
         for name in secrets.keys() & chosen.keys():
             chosen[name] = {"lc": 1, "type": "secret", "id": [secrets[name]]}
-        return {"lc": 1, "type": "constructor", "id": [*self.get_lc_namespace(), type(self).__name__], "kwargs": chosen}
+        return {
+            "lc": 1,
+            "type": "constructor",
+            "id": [*self.get_lc_namespace(), type(self).__name__],
+            "kwargs": chosen,
+        }
 
     @classmethod
     def get_lc_namespace(cls) -> list[str]:
         """Return the path under which LangChain's `load` looks for the class: `langchain_localllm.llms` or `.chat_models`.
 
-        The modules below `runtimes` may move, and these do not. A subclass of your own has the path of its module.
+        The modules below `runtimes` may move, and these do not. A subclass of your own has the path
+        of its module.
         """
         package, *folders = cls.__module__.split(".")
         if [package, *folders[:1]] != ["langchain_localllm", "runtimes"]:
@@ -232,7 +279,9 @@ class SamplingOptions(Options):
         """Return the object's stop sequences and the call's, each once."""
         if isinstance(stop, str):
             raise InvalidOptionError(f"`stop` is a list of texts: stop=[{stop!r}].")
-        if stop is not None and not (isinstance(stop, Collection) and all(isinstance(text, str) for text in stop)):
+        if stop is not None and not (
+            isinstance(stop, Collection) and all(isinstance(text, str) for text in stop)
+        ):
             raise InvalidOptionError(f"`stop` is a list of texts, not {stop!r}.")
         return list(dict.fromkeys([*(self.stop or ()), *(_no_empty_stop(stop) or ())]))
 
@@ -245,7 +294,9 @@ class SamplingOptions(Options):
         Raises:
             InvalidRequestError: The engine offers no tokenizer.
         """
-        custom: Callable[[str], list[int]] | None = getattr(self, "custom_get_token_ids", None)  # LangChain's field
+        custom: Callable[[str], list[int]] | None = getattr(
+            self, "custom_get_token_ids", None
+        )  # LangChain's field
         return custom(text) if custom else self.token_ids(text)
 
     def token_ids(self, text: str) -> list[int]:
@@ -261,7 +312,9 @@ class SamplingOptions(Options):
         Raises:
             WrongServerError: The server offers no tokenizer.
         """
-        custom: Callable[[str], list[int]] | None = getattr(self, "custom_get_token_ids", None)  # LangChain's field
+        custom: Callable[[str], list[int]] | None = getattr(
+            self, "custom_get_token_ids", None
+        )  # LangChain's field
         return len(custom(text)) if custom else self.token_count(text)
 
     def token_count(self, text: str) -> int:

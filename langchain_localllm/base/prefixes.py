@@ -7,7 +7,9 @@ from typing import Final
 
 _SEARCH: Final = "Represent this sentence for searching relevant passages: "
 _SEARCH_ZH: Final = "为这个句子生成表示以用于检索相关文章："  # noqa: RUF001 - the colon of Chinese
-_TASK: Final = "Instruct: Given a web search query, retrieve relevant passages that answer the query\n"
+_TASK: Final = (
+    "Instruct: Given a web search query, retrieve relevant passages that answer the query\n"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +34,36 @@ class Prefixes:
 _CARDS: Final = "https://huggingface.co/"
 TABLE: Final = (
     Prefixes(
-        "nomic-embed-text", r"nomic-embed-text", "search_query: ", "search_document: ", f"{_CARDS}nomic-ai/nomic-embed-text-v1.5"
+        "nomic-embed-text",
+        r"nomic-embed-text",
+        "search_query: ",
+        "search_document: ",
+        f"{_CARDS}nomic-ai/nomic-embed-text-v1.5",
     ),
-    Prefixes("qwen3-embedding", r"qwen3-embed", f"{_TASK}Query:", "", f"{_CARDS}Qwen/Qwen3-Embedding-0.6B"),
-    Prefixes("e5-…-instruct", r"\be5-.*instruct", f"{_TASK}Query: ", "", f"{_CARDS}intfloat/multilingual-e5-large-instruct"),
-    Prefixes("e5, multilingual-e5", r"\be5-", "query: ", "passage: ", f"{_CARDS}intfloat/e5-large-v2"),
-    Prefixes("gte-Qwen", r"gte-qwen", f"{_TASK}Query: ", "", f"{_CARDS}Alibaba-NLP/gte-Qwen2-1.5B-instruct"),
+    Prefixes(
+        "qwen3-embedding",
+        r"qwen3-embed",
+        f"{_TASK}Query:",
+        "",
+        f"{_CARDS}Qwen/Qwen3-Embedding-0.6B",
+    ),
+    Prefixes(
+        "e5-…-instruct",
+        r"\be5-.*instruct",
+        f"{_TASK}Query: ",
+        "",
+        f"{_CARDS}intfloat/multilingual-e5-large-instruct",
+    ),
+    Prefixes(
+        "e5, multilingual-e5", r"\be5-", "query: ", "passage: ", f"{_CARDS}intfloat/e5-large-v2"
+    ),
+    Prefixes(
+        "gte-Qwen",
+        r"gte-qwen",
+        f"{_TASK}Query: ",
+        "",
+        f"{_CARDS}Alibaba-NLP/gte-Qwen2-1.5B-instruct",
+    ),
     Prefixes(
         "bge-small-zh, -base-zh, -large-zh",
         r"bge-(small|base|large)-zh(?!-noinstruct)",
@@ -52,7 +78,9 @@ TABLE: Final = (
         "",
         f"{_CARDS}BAAI/bge-large-en-v1.5",
     ),
-    Prefixes("mxbai-embed", r"mxbai-embed", _SEARCH, "", f"{_CARDS}mixedbread-ai/mxbai-embed-large-v1"),
+    Prefixes(
+        "mxbai-embed", r"mxbai-embed", _SEARCH, "", f"{_CARDS}mixedbread-ai/mxbai-embed-large-v1"
+    ),
     Prefixes(
         "snowflake-arctic-embed 2",
         r"snowflake-arctic-embed(2|-[lm]-v2)",
@@ -60,7 +88,13 @@ TABLE: Final = (
         "",
         f"{_CARDS}Snowflake/snowflake-arctic-embed-l-v2.0",
     ),
-    Prefixes("snowflake-arctic-embed", r"snowflake-arctic-embed", _SEARCH, "", f"{_CARDS}Snowflake/snowflake-arctic-embed-l"),
+    Prefixes(
+        "snowflake-arctic-embed",
+        r"snowflake-arctic-embed",
+        _SEARCH,
+        "",
+        f"{_CARDS}Snowflake/snowflake-arctic-embed-l",
+    ),
     Prefixes(
         "embeddinggemma (the first)",
         r"embeddinggemma(?!-?2)",
@@ -69,14 +103,18 @@ TABLE: Final = (
         f"{_CARDS}google/embeddinggemma-300m",
     ),
 )
-"""The first row that matches counts. Models that want no prefix, such as bge-m3, gte-base and all-minilm, are not here."""
+"""The first row that matches counts. Models that want no prefix, such as bge-m3, gte-base and
+all-minilm, are not here."""
 
 
 def prefixes_of(names: str | Iterable[str]) -> tuple[str, str]:
-    """Return what comes before a query and before a document; empty where the model wants nothing, or is not known.
+    """Return what comes before a query and before a document.
+
+    Empty where the model wants nothing, or is not known.
 
     Args:
-        names: What the model is called: a name, a file's path, or several; the first that the table knows counts.
+        names: What the model is called: a name, a file's path, or several; the first that the table
+            knows counts.
 
     Example:
         >>> prefixes_of("nomic-embed-text:v1.5")

@@ -24,7 +24,9 @@ def _level(value: Any) -> Any:
         return False
     if isinstance(value, bool | None) or value in LEVELS:
         return value
-    raise InvalidOptionError(f"reasoning={value!r} is not valid. Use True, False, 'low', 'medium' or 'high'.")
+    raise InvalidOptionError(
+        f"reasoning={value!r} is not valid. Use True, False, 'low', 'medium' or 'high'."
+    )
 
 
 Reasoning = Annotated[bool | str | None, BeforeValidator(_level)]
@@ -34,8 +36,9 @@ class ReasoningOptions(Options):
     """Whether a model thinks."""
 
     reasoning: Reasoning = None
-    """Whether a model that can think does so before it answers: `True`, `False`, or how hard: `low`, `medium` or `high`. A level
-    means `True` for a model without levels. With `False`, an answer has no thoughts. Default: the model's."""
+    """Whether a model that can think does so before it answers: `True`, `False`, or how hard:
+    `low`, `medium` or `high`. A level means `True` for a model without levels. With `False`, an
+    answer has no thoughts. Default: the model's."""
 
     @property
     def budget(self) -> int | None:
@@ -57,7 +60,8 @@ class ReasoningBudgetOptions(ReasoningOptions):
     """Whether a model thinks, and how long, where the engine can end its thoughts."""
 
     reasoning_budget: int | None = Field(default=None, ge=-1)
-    """Tokens that a model may think before it has to answer; 0 ends its thoughts at once, and -1 means no limit."""
+    """Tokens that a model may think before it has to answer; 0 ends its thoughts at once, and -1
+    means no limit."""
     reasoning_budget_message: str | None = None
     """A text that ends thoughts that have used up the budget."""
 
@@ -69,13 +73,24 @@ class ReasoningBudgetOptions(ReasoningOptions):
     @property
     @override
     def budget(self) -> int | None:
-        return super().budget if self.reasoning is False or self.reasoning_budget == -1 else self.reasoning_budget
+        return (
+            super().budget
+            if self.reasoning is False or self.reasoning_budget == -1
+            else self.reasoning_budget
+        )
 
 
 def no_budget(engine: str) -> dict[str, str]:
     """Return the advice for an engine without a budget, under each of its names."""
-    advice = f"{engine} cannot end a model's thoughts. ChatLlamaCpp and ChatLlamafile can, with the same file."
+    advice = (
+        f"{engine} cannot end a model's thoughts. ChatLlamaCpp and ChatLlamafile can, with the "
+        "same file."
+    )
     return dict.fromkeys(
-        ("reasoning_budget", "reasoning_budget_message", *(name for name, field in ALIASES.items() if field == "reasoning_budget")),
+        (
+            "reasoning_budget",
+            "reasoning_budget_message",
+            *(name for name, field in ALIASES.items() if field == "reasoning_budget"),
+        ),
         advice,
     )

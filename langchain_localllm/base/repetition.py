@@ -13,7 +13,8 @@ _MIN_LENGTH: Final = 1_000
 _MIN_REPEATS: Final = 5
 _MIN_SENTENCES: Final = 30
 _MAX_DISTINCT: Final = 1 / 8
-"""Share of different sentences at the end of a text, for one that repeats a few sentences in changing order."""
+"""Share of different sentences at the end of a text, for one that repeats a few sentences in
+changing order."""
 _SENTENCE_END: Final = re.compile(r"(?<=[.!?])\s+|\n+")
 
 
@@ -21,8 +22,8 @@ class RepetitionDetector:
     """Watch a text that arrives in pieces.
 
     Args:
-        min_length: Characters that repetitions must fill. Rulers of dashes and lists of zeros in ordinary answers are shorter than
-            the default.
+        min_length: Characters that repetitions must fill. Rulers of dashes and lists of zeros in
+            ordinary answers are shorter than the default.
 
     Example:
         >>> detector = RepetitionDetector()
@@ -39,8 +40,8 @@ class RepetitionDetector:
     def is_repeating(self, piece: str) -> bool:
         """Add a piece, and return whether the text repeats itself at its end.
 
-        It does so with the same words at least five times over, `min_length` characters long, or with 30 sentences or more of which
-        at most one in eight is new.
+        It does so with the same words at least five times over, `min_length` characters long, or
+        with 30 sentences or more of which at most one in eight is new.
         """
         self._text += piece
         self._new += len(piece)
@@ -48,12 +49,16 @@ class RepetitionDetector:
             return False
         self._new = 0
         self._text = self._text[-_WINDOW:]
-        return _ends_in_repetition(self._text, self._min_length) or _ends_in_few_sentences(self._text)
+        return _ends_in_repetition(self._text, self._min_length) or _ends_in_few_sentences(
+            self._text
+        )
 
 
 def _ends_in_few_sentences(text: str) -> bool:
     sentences = _SENTENCE_END.split(text)
-    return len(sentences) >= _MIN_SENTENCES and len(set(sentences)) <= _MAX_DISTINCT * len(sentences)
+    return len(sentences) >= _MIN_SENTENCES and len(set(sentences)) <= _MAX_DISTINCT * len(
+        sentences
+    )
 
 
 def _ends_in_repetition(text: str, min_length: int) -> bool:

@@ -16,7 +16,8 @@ def canonical_request(given: Mapping[str, Any]) -> dict[str, Any]:
     """Return a call's arguments for tools and structured output in canonical form, without those that are not set.
 
     Args:
-        given: Any of `tools`, `tool_choice`, `strict`, `parallel_tool_calls`, `response_format` and `show_schema`.
+        given: Any of `tools`, `tool_choice`, `strict`, `parallel_tool_calls`, `response_format` and
+            `show_schema`.
 
     Raises:
         InvalidOptionError: One is not valid, or `tool_choice` does not match the tools.
@@ -25,9 +26,15 @@ def canonical_request(given: Mapping[str, Any]) -> dict[str, Any]:
     tools = openai_tools(given.get("tools") or (), strict=given.get("strict"))
     choice = choice_of(tools, given.get("tool_choice"))
     if tools:
-        request |= {"tools": tools, "tool_choice": choice, "parallel_tool_calls": given.get("parallel_tool_calls")}
+        request |= {
+            "tools": tools,
+            "tool_choice": choice,
+            "parallel_tool_calls": given.get("parallel_tool_calls"),
+        }
     if not isinstance(given.get("parallel_tool_calls"), bool | None):
-        raise InvalidOptionError(f"parallel_tool_calls={given['parallel_tool_calls']!r} is not valid. Use True or False.")
+        raise InvalidOptionError(
+            f"parallel_tool_calls={given['parallel_tool_calls']!r} is not valid. Use True or False."
+        )
     request["response_format"] = canonical_format(given.get("response_format"))
     return {name: value for name, value in request.items() if value is not None}
 
@@ -44,22 +51,34 @@ def response_schema(request: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def enforced_schema(
-    request: Mapping[str, Any], arguments: str = "arguments", *, several: bool = False, escapes: bool = False
+    request: Mapping[str, Any],
+    arguments: str = "arguments",
+    *,
+    several: bool = False,
+    escapes: bool = False,
 ) -> dict[str, Any] | None:
     """Return the schema to constrain the answer with, as engines accept it: of a required call, or of the form that was asked for.
 
     Args:
-        request: `tools`, `tool_choice` and `response_format`, in canonical form, where the call has them.
+        request: `tools`, `tool_choice` and `response_format`, in canonical form, where the call has
+            them.
         arguments: The key of a call's arguments.
         several: Whether several calls may be made at once, in a list.
         escapes: As of `grammar_schema`.
     """
     if request.get("tool_choice") == "required":
         return call_schema(request["tools"], arguments, several=several, escapes=escapes)
-    return grammar_schema(response_schema(request), escapes=escapes) if "response_format" in request else None
+    return (
+        grammar_schema(response_schema(request), escapes=escapes)
+        if "response_format" in request
+        else None
+    )
 
 
 def instruction(schema: Mapping[str, Any]) -> str:
-    """Return what shows the model the schema; engines constrain the answer without telling it why."""
+    """Return what shows the model the schema.
+
+    Engines constrain the answer without telling it why.
+    """
     kind = "a JSON object" if schema.get("type", "object") == "object" else "JSON"
     return f"Answer with {kind} that fits this schema:\n{json.dumps(schema, ensure_ascii=False)}"

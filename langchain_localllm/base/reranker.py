@@ -14,16 +14,27 @@ from typing_extensions import override
 from langchain_localllm.base.embedding_batches import EmbeddingJob, Plan, Vectors, split
 from langchain_localllm.base.progress import ProgressBar
 from langchain_localllm.base.text_batches import TextBatches
-from langchain_localllm.errors import ContextLengthError, InvalidRequestError, ModelCallError, ServerError
+from langchain_localllm.errors import (
+    ContextLengthError,
+    InvalidRequestError,
+    ModelCallError,
+    ServerError,
+)
 
 Scale = Literal["logits", "probabilities"]
 """What an engine's scores are."""
 
 _PROBE: Final = (
     "What is the capital of France?",
-    ["Paris is the capital of France.", "Bread is baked from flour and water.", "The moon has no air.", "He plays chess."],
+    [
+        "Paris is the capital of France.",
+        "Bread is baked from flour and water.",
+        "The moon has no air.",
+        "He plays chess.",
+    ],
 )
-"""A query, and documents that fit it well and not at all: the logits of a reranker for them are outside of 0 to 1."""
+"""A query, and documents that fit it well and not at all: the logits of a reranker for them are
+outside of 0 to 1."""
 CUTS: Final = 4
 """How often a text is cut until it fits; its tokens as text can be more tokens."""
 
@@ -31,10 +42,11 @@ CUTS: Final = 4
 class LocalReranker(TextBatches, BaseDocumentCompressor):
     """Score documents by how well they answer a query, by a model that reads both together (a cross-encoder).
 
-    Scores are between 0 and 1 unless `normalize=False`. Most rerankers compute logits, of which the sigmoid is returned; scores
-    that are probabilities already, such as those of Qwen3-Reranker and of most servers other than llama.cpp's, are returned as
-    they are. Logits are recognized by a score outside of 0 to 1. Where the first scores are all inside, four short documents
-    are scored once to find out. The order of documents is the same either way.
+    Scores are between 0 and 1 unless `normalize=False`. Most rerankers compute logits, of which the
+    sigmoid is returned; scores that are probabilities already, such as those of Qwen3-Reranker and
+    of most servers other than llama.cpp's, are returned as they are. Logits are recognized by a
+    score outside of 0 to 1. Where the first scores are all inside, four short documents are scored
+    once to find out. The order of documents is the same either way.
     """
 
     ALIASES: ClassVar[Mapping[str, str]] = {"request_timeout": "timeout"}
@@ -61,9 +73,10 @@ class LocalReranker(TextBatches, BaseDocumentCompressor):
 
         Raises:
             InvalidRequestError: The query is empty, or something is not text.
-            ContextLengthError: A text and the query are longer than the model's context together, and `truncate` is not set.
-            ModelCallError: The engine cannot be reached or fails. The error has the index of the text that caused it in
-                `failed_text`.
+            ContextLengthError: A text and the query are longer than the model's context together,
+                and `truncate` is not set.
+            ModelCallError: The engine cannot be reached or fails. The error has the index of the
+                text that caused it in `failed_text`.
         """
         texts = _checked(query, texts)
         if not texts:
@@ -105,7 +118,9 @@ class LocalReranker(TextBatches, BaseDocumentCompressor):
 
     def _best(self, documents: Sequence[Document], scores: list[float]) -> list[Document]:
         scored = [
-            document.model_copy(update={"metadata": {**document.metadata, "relevance_score": score}})
+            document.model_copy(
+                update={"metadata": {**document.metadata, "relevance_score": score}}
+            )
             for document, score in zip(documents, scores, strict=True)
         ]
         scored.sort(key=lambda document: -document.metadata["relevance_score"])
@@ -114,7 +129,14 @@ class LocalReranker(TextBatches, BaseDocumentCompressor):
     def _job(self, query: str, texts: list[str]) -> EmbeddingJob:
         batches = list(split(texts, self.batch_size, self.BATCH_TOKENS))
         bar = ProgressBar("texts", len(texts) if self.show_progress else 0)
-        return EmbeddingJob(texts, partial(self._rows, query), _ScoreCheck(), batches, bar, together_with="the query")
+        return EmbeddingJob(
+            texts,
+            partial(self._rows, query),
+            _ScoreCheck(),
+            batches,
+            bar,
+            together_with="the query",
+        )
 
     def _rows(self, query: str, texts: list[str]) -> Plan[Vectors]:
         return [[score] for score in (yield from self._scores(query, texts))]
@@ -150,7 +172,8 @@ def cut_tokens(tokens: list[int], too_long: ContextLengthError) -> list[int]:
         raise too_long
     if (kept := len(tokens) - (prompt - context)) <= 0:
         raise InvalidRequestError(
-            f"The query leaves no room for a document in the {context:,} tokens that the model takes. Shorten the query."
+            f"The query leaves no room for a document in the {context:,} tokens that the model "
+            "takes. Shorten the query."
         )
     return tokens[:kept]
 
@@ -165,7 +188,9 @@ class _ScoreCheck:
         except (TypeError, ValueError):  # JSON has null for NaN
             score = math.nan
         if not math.isfinite(score):
-            raise ServerError(f"the engine returned {vector[0]!r} as its score, which is not a finite number.")
+            raise ServerError(
+                f"the engine returned {vector[0]!r} as its score, which is not a finite number."
+            )
         return [score]
 
 
@@ -184,12 +209,16 @@ def _checked(query: str, texts: Sequence[str]) -> list[str]:
     if not isinstance(query, str):
         raise InvalidRequestError(f"The query is not text, but of type {type(query).__name__}.")
     if not query.strip():
-        raise InvalidRequestError("The query is empty, so no text can fit it. Give a question, or what is searched for.")
+        raise InvalidRequestError(
+            "The query is empty, so no text can fit it. Give a question, or what is searched for."
+        )
     if isinstance(texts, str):
         raise InvalidRequestError("`rerank` takes a list of texts, and got one text. Use [text].")
     for number, text in enumerate(texts):
         if not isinstance(text, str):
-            raise InvalidRequestError(f"Text {number} is not text, but of type {type(text).__name__}.")
+            raise InvalidRequestError(
+                f"Text {number} is not text, but of type {type(text).__name__}."
+            )
     return list(texts)
 
 
@@ -197,6 +226,7 @@ def _texts_of(documents: Sequence[Document]) -> list[str]:
     for number, document in enumerate(documents):
         if not isinstance(document, Document):
             raise InvalidRequestError(
-                f"Document {number} is not a Document, but of type {type(document).__name__}. For plain texts use `rerank`."
+                f"Document {number} is not a Document, but of type {type(document).__name__}. For "
+                "plain texts use `rerank`."
             )
     return [document.page_content for document in documents]

@@ -10,8 +10,8 @@ from langchain_localllm.base.type_schema import is_type
 from langchain_localllm.errors import InvalidOptionError
 
 _FORMS: Final = (
-    "Use {'type': 'text'}, {'type': 'json_object'}, {'type': 'json_schema', 'json_schema': {'name': ..., 'schema': {...}}}, "
-    "a JSON schema or a pydantic class."
+    "Use {'type': 'text'}, {'type': 'json_object'}, {'type': 'json_schema', 'json_schema': "
+    "{'name': ..., 'schema': {...}}}, a JSON schema or a pydantic class."
 )
 _NAMES: Final = {"": "text", "json": "json_object"}
 """Ollama's words."""
@@ -26,9 +26,9 @@ def canonical_format(wanted: Any) -> ResponseFormat | None:
     """Return a `response_format` as OpenAI writes it; `None` for an answer in any form.
 
     Args:
-        wanted: What OpenAI, llama-cpp-python, llama.cpp's server, Ollama or LangChain document: `{"type": "text"}`, `json_object`
-            with or without `schema`, `json_schema` with or without the inner object, a JSON schema, `"json"`, a pydantic class or
-            another type.
+        wanted: What OpenAI, llama-cpp-python, llama.cpp's server, Ollama or LangChain document:
+            `{"type": "text"}`, `json_object` with or without `schema`, `json_schema` with or
+            without the inner object, a JSON schema, `"json"`, a pydantic class or another type.
 
     Raises:
         InvalidOptionError: It has another form, or its schema is not valid.
@@ -78,11 +78,16 @@ def _of_schema(schema: Any, about: Mapping[str, Any]) -> ResponseFormat:
     modern = modern_schema(schema)
     check_schema(modern)
     kept = {name: about[name] for name in ("description", "strict") if about.get(name) is not None}
-    return ResponseFormat(type="json_schema", json_schema={"name": about.get("name") or "answer", "schema": modern, **kept})
+    return ResponseFormat(
+        type="json_schema",
+        json_schema={"name": about.get("name") or "answer", "schema": modern, **kept},
+    )
 
 
 def _not_a_format(wanted: Any) -> InvalidOptionError:
-    return InvalidOptionError(f"response_format={_short(wanted)} is not a form of answers. {_FORMS}")
+    return InvalidOptionError(
+        f"response_format={_short(wanted)} is not a form of answers. {_FORMS}"
+    )
 
 
 def _short(value: Any) -> str:

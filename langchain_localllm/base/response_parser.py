@@ -16,10 +16,22 @@ from langchain_localllm.templates.tool_calls import HERMES, JSON, ToolCallParser
 class AnswerReader:
     """Read the events of one answer."""
 
-    __slots__ = ("_args", "_calls", "_found_thoughts", "_keeps_thoughts", "_space", "_state", "_thoughts")
+    __slots__ = (
+        "_args",
+        "_calls",
+        "_found_thoughts",
+        "_keeps_thoughts",
+        "_space",
+        "_state",
+        "_thoughts",
+    )
 
     def __init__(
-        self, thoughts: Splitter | None = None, calls: ToolCallParser | None = None, *, keeps_thoughts: bool = True
+        self,
+        thoughts: Splitter | None = None,
+        calls: ToolCallParser | None = None,
+        *,
+        keeps_thoughts: bool = True,
     ) -> None:
         """Begin.
 
@@ -30,7 +42,9 @@ class AnswerReader:
         """
         self._keeps_thoughts = keeps_thoughts
         self._found_thoughts = False
-        self._state = ""  # of an answer whose thoughts the engine finds: "thoughts", "after thoughts"
+        self._state = (
+            ""  # of an answer whose thoughts the engine finds: "thoughts", "after thoughts"
+        )
         self._space = ""  # at the end of these thoughts
         self._thoughts = thoughts
         self._calls = calls
@@ -55,7 +69,9 @@ class AnswerReader:
             self._thoughts = None
         if event.reasoning or self._state:
             self._trim(event)
-            if not (event.text or event.reasoning or event.tool_calls or event.finish or event.logprobs):
+            if not (
+                event.text or event.reasoning or event.tool_calls or event.finish or event.logprobs
+            ):
                 return ()
         if event.reasoning and not self._keeps_thoughts:
             event.reasoning = ""
@@ -78,7 +94,12 @@ class AnswerReader:
 
     def _told(self, event: StreamEvent) -> Iterator[StreamEvent]:
         if event.tool_calls:
-            yield replace(event, text="", finish=None, tool_calls=[self._named(call) for call in event.tool_calls])
+            yield replace(
+                event,
+                text="",
+                finish=None,
+                tool_calls=[self._named(call) for call in event.tool_calls],
+            )
         elif event.reasoning:
             yield replace(event, text="", finish=None)
         logprobs = None if event.tool_calls or event.reasoning else event.logprobs
@@ -92,7 +113,9 @@ class AnswerReader:
             finish = event.finish
             if self._args and finish.reason == "stop":
                 finish = replace(finish, reason="tool_calls")
-            if self._found_thoughts and finish.reasoning_tokens == 0:  # an engine that took them for text counted none
+            if (
+                self._found_thoughts and finish.reasoning_tokens == 0
+            ):  # an engine that took them for text counted none
                 finish = replace(finish, reasoning_tokens=None)
             yield StreamEvent("", finish)
 
@@ -111,7 +134,12 @@ class AnswerReader:
     def _parts(self, parts: Iterable[str | WrittenCall]) -> Iterator[StreamEvent]:
         for part in parts:
             if isinstance(part, WrittenCall):
-                call = {"index": len(self._args), "id": part.id, "name": part.name, "args": part.args}
+                call = {
+                    "index": len(self._args),
+                    "id": part.id,
+                    "name": part.name,
+                    "args": part.args,
+                }
                 yield StreamEvent("", tool_calls=[self._named(call)])
             elif part:
                 yield StreamEvent(part)
@@ -132,12 +160,18 @@ class AnswerReader:
         """Make calls that cannot be read invalid: LangChain would repair them, and a tool would run with half of its arguments.
 
         Args:
-            cut: Whether the answer ended at a limit of tokens, so that missing arguments are not arguments that were left out.
+            cut: Whether the answer ended at a limit of tokens, so that missing arguments are not
+                arguments that were left out.
         """
         for index, parts in self._args.items():
             args = "".join(parts)
             if (args or cut) and not _is_object(args):
-                yield StreamEvent("", tool_calls=[{"index": index, "id": None, "name": None, "args": _unreadable_end(args)}])
+                yield StreamEvent(
+                    "",
+                    tool_calls=[
+                        {"index": index, "id": None, "name": None, "args": _unreadable_end(args)}
+                    ],
+                )
 
 
 def _is_object(text: str) -> bool:
@@ -168,15 +202,22 @@ def _unreadable_end(text: str) -> str:
 def without_unreadable_end(args: str) -> str:
     """Return the arguments of a call that was cut as the model wrote them."""
     ends = (len(args) - length for length in (1, 2, 3))
-    return next((args[:end] for end in ends if end >= 0 and _unreadable_end(args[:end]) == args[end:]), args)
+    return next(
+        (args[:end] for end in ends if end >= 0 and _unreadable_end(args[:end]) == args[end:]), args
+    )
 
 
 def reader(
-    tools: Sequence[dict[str, Any]], choice: str | None, *, keeps_thoughts: bool = True, splits_thoughts: bool = True
+    tools: Sequence[dict[str, Any]],
+    choice: str | None,
+    *,
+    keeps_thoughts: bool = True,
+    splits_thoughts: bool = True,
 ) -> AnswerReader:
     """Return a reader for the answers of a server, which usually parses calls and thoughts itself.
 
-    A forced call comes as JSON; calls that the server could not read, or did not try to, come as text.
+    A forced call comes as JSON; calls that the server could not read, or did not try to, come as
+    text.
 
     Args:
         tools: The tools of the call.
@@ -187,7 +228,9 @@ def reader(
     names = [tool["function"]["name"] for tool in tools]
     form = JSON if choice == "required" else HERMES
     calls = ToolCallParser(form, names) if names and choice != "none" else None
-    return AnswerReader(ThinkSplitter() if splits_thoughts else None, calls, keeps_thoughts=keeps_thoughts)
+    return AnswerReader(
+        ThinkSplitter() if splits_thoughts else None, calls, keeps_thoughts=keeps_thoughts
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,16 +18,18 @@ _NORMALIZED: Final = {
     "function_call": "tool_call",
     "content_filter": "content_filter",
 }
-"""Finish reasons under the names of langchain-core 1.8.4 and later, which reads `normalized_finish_reason`."""
+"""Finish reasons under the names of langchain-core 1.8.4 and later, which reads
+`normalized_finish_reason`."""
 
 
 def describe(finish: CompletionInfo) -> dict[str, Any]:
     """Return what a result says about how it was made; unknown values are left out.
 
-    The keys are `finish_reason`, `normalized_finish_reason`, `model_name`, `usage` (`prompt_tokens`, `completion_tokens`,
-    `total_tokens`, `cached_tokens`, `reasoning_tokens`), `timings` (`load`, `prompt` and `generation` in seconds,
-    `tokens_per_second`, and with drafts `draft_n` and `draft_n_accepted`), `context` where it was asked for, and what the engine
-    reports under its own names.
+    The keys are `finish_reason`, `normalized_finish_reason`, `model_name`, `usage`
+    (`prompt_tokens`, `completion_tokens`, `total_tokens`, `cached_tokens`, `reasoning_tokens`),
+    `timings` (`load`, `prompt` and `generation` in seconds, `tokens_per_second`, and with drafts
+    `draft_n` and `draft_n_accepted`), `context` where it was asked for, and what the engine reports
+    under its own names.
     """
     about = {
         **finish.native,
@@ -60,7 +62,11 @@ def _total(finish: CompletionInfo) -> int | None:
 
 def _timings(finish: CompletionInfo) -> dict[str, float]:
     spent = finish.timings
-    speed = finish.completion_tokens / spent.generation if finish.completion_tokens and spent.generation else None
+    speed = (
+        finish.completion_tokens / spent.generation
+        if finish.completion_tokens and spent.generation
+        else None
+    )
     values = {
         "load": spent.load,
         "prompt": spent.prompt,
@@ -92,7 +98,9 @@ def text_chunk(event: StreamEvent) -> GenerationChunk | None:
     """Return the chunk for an event, or `None` for one without content."""
     if event.finish is None and event.logprobs is None and not event.reasoning:
         return GenerationChunk(text=event.text) if event.text else None
-    return GenerationChunk(text=event.text, generation_info=_info(event.finish, event.logprobs, event.reasoning))
+    return GenerationChunk(
+        text=event.text, generation_info=_info(event.finish, event.logprobs, event.reasoning)
+    )
 
 
 def joined(events: Iterable[StreamEvent]) -> LLMResult:
@@ -115,13 +123,18 @@ def _generation(events: Iterable[StreamEvent]) -> tuple[Generation, Sequence[lis
         logprobs += event.logprobs or ()
         finish = event.finish
     info = _info(finish, logprobs or None, "".join(thoughts))
-    return Generation(text="".join(texts), generation_info=info), finish.other_answers if finish else ()
+    return Generation(
+        text="".join(texts), generation_info=info
+    ), finish.other_answers if finish else ()
 
 
-def _info(finish: CompletionInfo | None, logprobs: list[dict[str, Any]] | None, reasoning: str) -> dict[str, Any]:
+def _info(
+    finish: CompletionInfo | None, logprobs: list[dict[str, Any]] | None, reasoning: str
+) -> dict[str, Any]:
     """Return the `generation_info`; thoughts have the two names that `langchain_ollama` gives them.
 
-    Tracers such as OpenInference and Langfuse read `usage_metadata` there, since a stream of a text class has no `llm_output`.
+    Tracers such as OpenInference and Langfuse read `usage_metadata` there, since a stream of a text
+    class has no `llm_output`.
     """
     usage = usage_metadata(finish) if finish else None
     return {
@@ -136,7 +149,11 @@ def combined(results: Iterable[LLMResult], runs: Sequence[BaseRunManager]) -> LL
     """Return the results of several prompts as one, with their token counts added up."""
     generations = [generation for result in results for generation in result.generations]
     output = _output([row[0].generation_info or {} for row in generations])
-    return LLMResult(generations=generations, llm_output=output, run=[RunInfo(run_id=run.run_id) for run in runs] or None)
+    return LLMResult(
+        generations=generations,
+        llm_output=output,
+        run=[RunInfo(run_id=run.run_id) for run in runs] or None,
+    )
 
 
 def _output(infos: list[dict[str, Any]]) -> dict[str, Any]:

@@ -33,8 +33,17 @@ class StopFilter:
         found = [(at + len(stop), at) for stop in self._stops if (at := text.find(stop)) >= 0]
         if found:
             self.met, self._held = True, ""
-            return text[: min(found)[1]]  # the one that ends first, however the text is cut into pieces
-        kept = next((size for size in range(min(self._longest - 1, len(text)), 0, -1) if self._may_begin(text[-size:])), 0)
+            return text[
+                : min(found)[1]
+            ]  # the one that ends first, however the text is cut into pieces
+        kept = next(
+            (
+                size
+                for size in range(min(self._longest - 1, len(text)), 0, -1)
+                if self._may_begin(text[-size:])
+            ),
+            0,
+        )
         self._held = text[len(text) - kept :]
         return text[: len(text) - kept]
 

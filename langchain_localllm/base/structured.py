@@ -15,10 +15,22 @@ from langchain_core.utils.json import parse_partial_json
 from langchain_core.utils.pydantic import is_basemodel_subclass
 from typing_extensions import override
 
-from langchain_localllm.base.json_schema import broken_rules, check_schema, is_json_schema, modern_schema
+from langchain_localllm.base.json_schema import (
+    broken_rules,
+    check_schema,
+    is_json_schema,
+    modern_schema,
+)
 from langchain_localllm.base.response_parser import without_unreadable_end
 from langchain_localllm.base.tools import provider_function
-from langchain_localllm.base.type_schema import adapter_of, class_schema, is_type, is_typed_dict, name_of, type_schema
+from langchain_localllm.base.type_schema import (
+    adapter_of,
+    class_schema,
+    is_type,
+    is_typed_dict,
+    name_of,
+    type_schema,
+)
 from langchain_localllm.errors import AnswerCutError, InvalidOptionError, StructuredOutputError
 
 Method = Literal["json_schema", "function_calling", "json_mode"]
@@ -38,7 +50,8 @@ class OutputSchema:
     Attributes:
         name: Its name, as tools have one.
         schema: Its JSON schema, or `None` for any JSON object.
-        make: What turns JSON into what the caller wants; `None` where the caller wants the JSON itself, checked by the schema.
+        make: What turns JSON into what the caller wants; `None` where the caller wants the JSON
+            itself, checked by the schema.
     """
 
     name: str
@@ -53,11 +66,21 @@ class OutputSchema:
     @property
     def parameters(self) -> dict[str, Any]:
         """The parameters of the tool whose call has this form."""
-        if self.schema is None or (self.is_object and not {"anyOf", "oneOf", "enum", "const"} & self.schema.keys()):
+        if self.schema is None or (
+            self.is_object and not {"anyOf", "oneOf", "enum", "const"} & self.schema.keys()
+        ):
             return self.schema or {"type": "object"}
-        definitions: dict[str, Any] = {name: self.schema[name] for name in ("$defs", "definitions") if name in self.schema}
+        definitions: dict[str, Any] = {
+            name: self.schema[name] for name in ("$defs", "definitions") if name in self.schema
+        }
         inner = {name: value for name, value in self.schema.items() if name not in definitions}
-        return {"title": self.name, "type": "object", "properties": {_WRAPPED: inner}, "required": [_WRAPPED], **definitions}
+        return {
+            "title": self.name,
+            "type": "object",
+            "properties": {_WRAPPED: inner},
+            "required": [_WRAPPED],
+            **definitions,
+        }
 
     def read(self, text: str, *, cut: bool) -> Any:
         """Return the object in an answer; it may be in a code fence, and have text around it.
@@ -70,9 +93,13 @@ class OutputSchema:
             AnswerCutError: The answer was cut.
             StructuredOutputError: It is not JSON, or breaks a rule.
         """
-        values = [value for value in _values_in(text) if not (cut and type(value) in (int, float))]  # more digits might follow
+        values = [
+            value for value in _values_in(text) if not (cut and type(value) in (int, float))
+        ]  # more digits might follow
         failures: list[StructuredOutputError] = []
-        for value in [value for value in values if isinstance(value, dict) == self.is_object] or values:
+        for value in [
+            value for value in values if isinstance(value, dict) == self.is_object
+        ] or values:
             try:
                 return self.check(value, text)
             except StructuredOutputError as error:
@@ -81,20 +108,31 @@ class OutputSchema:
             raise _cut_error("The model output was truncated mid-JSON", text)
         if failures:
             raise failures[0]
-        raise StructuredOutputError(f"The answer is not valid JSON: {_beginning(text)}", llm_output=text)
+        raise StructuredOutputError(
+            f"The answer is not valid JSON: {_beginning(text)}", llm_output=text
+        )
 
     def check(self, value: Any, text: str) -> Any:
-        """Return what the caller wants for a JSON value found in a text; raise `StructuredOutputError` where it does not fit."""
+        """Return what the caller wants for a JSON value found in a text.
+
+        Raise `StructuredOutputError` where it does not fit.
+        """
         if self.make is None:
             if self.is_object and self.schema is None and not isinstance(value, dict):
-                raise StructuredOutputError(f"The answer is not a JSON object: {_beginning(text)}", llm_output=text)
+                raise StructuredOutputError(
+                    f"The answer is not a JSON object: {_beginning(text)}", llm_output=text
+                )
             if self.schema and (broken := broken_rules(value, self.schema)):
-                raise StructuredOutputError(f"The answer does not match the schema: {'; '.join(broken)}.", llm_output=text)
+                raise StructuredOutputError(
+                    f"The answer does not match the schema: {'; '.join(broken)}.", llm_output=text
+                )
             return value
         try:
             return self.make(value)
         except ValueError as error:  # pydantic's errors are such
-            raise StructuredOutputError(f"The answer does not match {self.name}: {_reasons(error)}.", llm_output=text) from error
+            raise StructuredOutputError(
+                f"The answer does not match {self.name}: {_reasons(error)}.", llm_output=text
+            ) from error
 
     def parse_text(self, message: AIMessage) -> Any:
         """Return the object in the text of an answer."""
@@ -108,13 +146,17 @@ class OutputSchema:
         invalid = next((call["args"] or "" for call in message.invalid_tool_calls), None)
         if _was_cut(message):
             raise _cut_error(
-                "The answer was cut before its call was complete", without_unreadable_end(invalid or "") or message.text
+                "The answer was cut before its call was complete",
+                without_unreadable_end(invalid or "") or message.text,
             )
         if invalid is not None:
             text = invalid
-            raise StructuredOutputError(f"The arguments of the call are not valid JSON: {_beginning(text)}", llm_output=text)
+            raise StructuredOutputError(
+                f"The arguments of the call are not valid JSON: {_beginning(text)}", llm_output=text
+            )
         raise StructuredOutputError(
-            f"The model did not call {self.name}, but answered: {_beginning(message.text)}", llm_output=message.text
+            f"The model did not call {self.name}, but answered: {_beginning(message.text)}",
+            llm_output=message.text,
         )
 
     def _of_arguments(self, args: dict[str, Any]) -> Any:
@@ -122,7 +164,9 @@ class OutputSchema:
         if self.parameters is self.schema or self.schema is None:
             return self.check(args, text)
         if _WRAPPED not in args:
-            raise StructuredOutputError(f"The call lacks the argument `{_WRAPPED}`: {_beginning(text)}", llm_output=text)
+            raise StructuredOutputError(
+                f"The call lacks the argument `{_WRAPPED}`: {_beginning(text)}", llm_output=text
+            )
         return self.check(args[_WRAPPED], text)
 
 
@@ -140,7 +184,9 @@ def _values_in(text: str) -> Iterator[Any]:
         try:
             value, at = _decoder.raw_decode(text, found.start())
         except json.JSONDecodeError as error:
-            at = max(error.pos, found.end())  # what is inside a value that is broken is not the answer
+            at = max(
+                error.pos, found.end()
+            )  # what is inside a value that is broken is not the answer
             continue
         yield value
 
@@ -148,7 +194,8 @@ def _values_in(text: str) -> Iterator[Any]:
 def form_of(schema: Mapping[str, Any] | type | None, *, strict: bool | None = None) -> OutputSchema:
     """Return the form that a pydantic class, another type, a JSON schema or an OpenAI function describes.
 
-    Values of a `TypedDict` are dicts that are checked by its JSON schema; pydantic makes those of all other types.
+    Values of a `TypedDict` are dicts that are checked by its JSON schema; pydantic makes those of
+    all other types.
 
     Raises:
         InvalidOptionError: It describes none.
@@ -163,7 +210,9 @@ def form_of(schema: Mapping[str, Any] | type | None, *, strict: bool | None = No
         found = type_schema(schema)
         found = _converted(found, strict=True) if strict else found
     else:
-        found = modern_schema(schema if is_json_schema(schema) else _converted(schema, strict=strict))
+        found = modern_schema(
+            schema if is_json_schema(schema) else _converted(schema, strict=strict)
+        )
     check_schema(found)
     return OutputSchema(_as_name(str(found.get("title", ""))), found)
 
@@ -171,11 +220,20 @@ def form_of(schema: Mapping[str, Any] | type | None, *, strict: bool | None = No
 def _converted(schema: Any, *, strict: bool | None) -> dict[str, Any]:
     if isinstance(schema, Mapping):
         inner = schema.get("json_schema", schema)
-        if isinstance(inner, Mapping) and isinstance(inner.get("schema"), Mapping):  # OpenAI's `response_format`, or what is in it
+        if isinstance(inner, Mapping) and isinstance(
+            inner.get("schema"), Mapping
+        ):  # OpenAI's `response_format`, or what is in it
             return {"title": inner.get("name", ""), **inner["schema"]}
     try:
         return convert_to_json_schema(provider_function(schema), strict=strict)
-    except (ValueError, TypeError, KeyError, AttributeError, NameError, pydantic.errors.PydanticUserError) as error:
+    except (
+        ValueError,
+        TypeError,
+        KeyError,
+        AttributeError,
+        NameError,
+        pydantic.errors.PydanticUserError,
+    ) as error:
         raise InvalidOptionError(f"This is not a schema: {' '.join(str(error).split())}") from error
 
 
@@ -185,13 +243,19 @@ def _form_of_class(schema: Any) -> OutputSchema:
     return OutputSchema(
         _as_name(schema.__name__),
         class_schema(schema),
-        lambda value: schema.model_validate_json(json.dumps(value)),  # as JSON, in which a strict class reads dates and enums too
+        lambda value: schema.model_validate_json(
+            json.dumps(value)
+        ),  # as JSON, in which a strict class reads dates and enums too
     )
 
 
 def _form_of_type(schema: Any) -> OutputSchema:
     adapter = adapter_of(schema)
-    return OutputSchema(_as_name(name_of(schema)), type_schema(schema), lambda value: adapter.validate_json(json.dumps(value)))
+    return OutputSchema(
+        _as_name(name_of(schema)),
+        type_schema(schema),
+        lambda value: adapter.validate_json(json.dumps(value)),
+    )
 
 
 def _as_name(title: str) -> str:
@@ -201,13 +265,16 @@ def _as_name(title: str) -> str:
 class StructuredOutput(Runnable[AIMessage, Any]):
     """Reads answers of a form: as a whole, or the object as it grows."""
 
-    def __init__(self, form: OutputSchema, *, calls: bool = False, include_raw: bool = False) -> None:
+    def __init__(
+        self, form: OutputSchema, *, calls: bool = False, include_raw: bool = False
+    ) -> None:
         """Begin.
 
         Args:
             form: The form of the answers.
             calls: Whether the object is in the arguments of a tool call, and not in the text.
-            include_raw: Whether a dict of `raw` (the message), `parsed` and `parsing_error` is wanted.
+            include_raw: Whether a dict of `raw` (the message), `parsed` and `parsing_error` is
+                wanted.
         """
         self.form = form
         self.calls = calls
@@ -232,7 +299,9 @@ class StructuredOutput(Runnable[AIMessage, Any]):
         return self._call_with_config(self.read, input, config)
 
     @override
-    def transform(self, input: Iterator[AIMessage], config: RunnableConfig | None = None, **kwargs: Any) -> Iterator[Any]:
+    def transform(
+        self, input: Iterator[AIMessage], config: RunnableConfig | None = None, **kwargs: Any
+    ) -> Iterator[Any]:
         def grow(chunks: Iterator[AIMessage]) -> Iterator[Any]:
             growing = _Growing(self)
             for chunk in chunks:
@@ -258,7 +327,10 @@ class StructuredOutput(Runnable[AIMessage, Any]):
 
 
 class RawPart(dict[str, Any]):
-    """A part of a streamed answer with `include_raw`; of parts that are added, messages are joined and the last object is kept."""
+    """A part of a streamed answer with `include_raw`.
+
+    Of parts that are added, messages are joined and the last object is kept.
+    """
 
     def __add__(self, other: dict[str, Any]) -> "RawPart":
         joined = {"raw": self["raw"] + other["raw"]} if "raw" in self and "raw" in other else {}
@@ -266,7 +338,10 @@ class RawPart(dict[str, Any]):
 
 
 class _Growing:
-    """An object that grows while its answer comes. An instance of a class is made of the whole answer only."""
+    """An object that grows while its answer comes.
+
+    An instance of a class is made of the whole answer only.
+    """
 
     def __init__(self, output: StructuredOutput) -> None:
         self._output = output
@@ -334,7 +409,10 @@ def _was_cut(message: AIMessage) -> bool:
 def _reasons(error: ValueError) -> str:
     if not hasattr(error, "errors"):
         return str(error)
-    return "; ".join(f"`{'.'.join(map(str, fault['loc'])) or 'the answer'}`: {fault['msg']}" for fault in error.errors())
+    return "; ".join(
+        f"`{'.'.join(map(str, fault['loc'])) or 'the answer'}`: {fault['msg']}"
+        for fault in error.errors()
+    )
 
 
 def _cut_error(what: str, text: str) -> AnswerCutError:

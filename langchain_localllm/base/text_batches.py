@@ -16,7 +16,8 @@ class TextBatches(Options):
     """Batches of texts, and the plans that send them to an engine, from sync and async code."""
 
     truncate: Annotated[bool, NotSent] = False
-    """Cut a text that is longer than the model takes at its end. Otherwise such a text raises `ContextLengthError`."""
+    """Cut a text that is longer than the model takes at its end. Otherwise such a text raises
+    `ContextLengthError`."""
     batch_size: Annotated[int, NotSent, SpeedsUp] = Field(default=256, ge=1)
     """Texts sent to the engine at a time, at most; long ones are fewer."""
     show_progress: Annotated[bool, NotSent, NotInKey] = False
@@ -47,7 +48,9 @@ class TextBatches(Options):
             for future in [pool.submit(self._run, worker) for worker in workers]:
                 future.result()
         finally:
-            pool.shutdown(wait=False, cancel_futures=True)  # who is interrupted does not wait for the others' answers
+            pool.shutdown(
+                wait=False, cancel_futures=True
+            )  # who is interrupted does not wait for the others' answers
 
     async def _arun_all(self, workers: list[Plan[None]]) -> None:
         tasks = [asyncio.ensure_future(self._arun(worker)) for worker in workers]

@@ -1,4 +1,7 @@
-"""Batches of texts for a library in this process. Their plans yield futures, which the engine's thread completes."""
+"""Batches of texts for a library in this process.
+
+Their plans yield futures, which the engine's thread completes.
+"""
 
 import asyncio
 import contextlib
@@ -37,7 +40,9 @@ class InProcessBatches(InProcessOptions, TextBatches):
 
     @override
     async def _arun(self, plan: Plan[T]) -> T:
-        deadline = None if self.timeout is None else asyncio.get_running_loop().time() + self.timeout
+        deadline = (
+            None if self.timeout is None else asyncio.get_running_loop().time() + self.timeout
+        )
         try:
             future = next(plan)
             while True:
@@ -56,6 +61,8 @@ class InProcessBatches(InProcessOptions, TextBatches):
         try:
             yield
         except TimeoutError:
-            raise CallTimeoutError(f"The call took longer than {self.timeout:g} seconds. Raise `timeout`.") from None
+            raise CallTimeoutError(
+                f"The call took longer than {self.timeout:g} seconds. Raise `timeout`."
+            ) from None
         finally:
             future.cancel()  # nothing happens to one that is done

@@ -8,7 +8,9 @@ Splitter = ThinkSplitter | HarmonySplitter
 
 
 class ThoughtCount:
-    """Counts the tokens of thoughts, from the first with a letter to the last; markers and white space around do not count.
+    """Counts the tokens of thoughts, from the first with a letter to the last.
+
+    Markers and white space around do not count.
 
     Example:
         >>> count = ThoughtCount()
@@ -51,9 +53,25 @@ class ThoughtTracker:
         is_used_up: Whether the model thinks on although its budget is used up.
     """
 
-    __slots__ = ("_budget", "_expected", "_spent", "_splitter", "_tokens", "count", "is_used_up", "thinking")
+    __slots__ = (
+        "_budget",
+        "_expected",
+        "_spent",
+        "_splitter",
+        "_tokens",
+        "count",
+        "is_used_up",
+        "thinking",
+    )
 
-    def __init__(self, splitter: Splitter, budget: int | None = None, begun: str = "", *, expected: bool = True) -> None:
+    def __init__(
+        self,
+        splitter: Splitter,
+        budget: int | None = None,
+        begun: str = "",
+        *,
+        expected: bool = True,
+    ) -> None:
         """Begin.
 
         Args:
@@ -86,7 +104,9 @@ class ThoughtTracker:
             self._spent += 1
         if was_thinking and not self.thinking:
             self.count.end()
-        self.is_used_up = self.thinking and whole and self._budget is not None and self._spent >= self._budget
+        self.is_used_up = (
+            self.thinking and whole and self._budget is not None and self._spent >= self._budget
+        )
 
     @property
     def reported(self) -> int | None:

@@ -7,7 +7,9 @@ from typing import Any, Protocol
 
 @dataclass(frozen=True, slots=True)
 class Timings:
-    """Hold how long an engine worked on a request, in seconds; `None` where the engine does not report it.
+    """Hold how long an engine worked on a request, in seconds.
+
+    `None` where the engine does not report it.
 
     Attributes:
         load: Loading the model.
@@ -29,17 +31,20 @@ class CompletionInfo:
     """Describe how an answer ended. The last event carries it.
 
     Attributes:
-        reason: `stop` (the model ended, or a stop sequence was met), `length` (the limit of tokens or the context's end)
-            or `tool_calls`.
+        reason: `stop` (the model ended, or a stop sequence was met), `length` (the limit of tokens
+            or the context's end) or `tool_calls`.
         prompt_tokens: Tokens of the prompt, or `None` if the engine does not say; the same below.
         completion_tokens: Tokens generated.
         cached_tokens: Tokens of the prompt that were in the engine's cache and not read again.
         timings: How long it took.
         model: The model's name as the engine gives it.
-        context: The token ids of prompt and answer, from an engine that can continue from them (Ollama).
-        native: Further fields that the engine reports, under its own names, such as Ollama's `eval_count`.
+        context: The token ids of prompt and answer, from an engine that can continue from them
+            (Ollama).
+        native: Further fields that the engine reports, under its own names, such as Ollama's
+            `eval_count`.
         reasoning_tokens: How many of the generated tokens are reasoning.
-        other_answers: The events of further answers to the same prompt, where several were requested.
+        other_answers: The events of further answers to the same prompt, where several were
+            requested.
     """
 
     reason: str
@@ -62,7 +67,8 @@ class StreamEvent:
         text: Text to add to the answer; may be empty.
         finish: How the answer ended; set on the last event only.
         reasoning: Text that a reasoning model thinks before it answers.
-        tool_calls: Parts of tool calls, each with `index` and any of `id`, `name` and `args` (JSON text).
+        tool_calls: Parts of tool calls, each with `index` and any of `id`, `name` and `args` (JSON
+            text).
         logprobs: Log probabilities of the token, as the engine reports them.
         progress: How much of the prompt the engine has read; such an event holds nothing else.
     """
@@ -76,7 +82,10 @@ class StreamEvent:
 
 
 class TokenStream(Protocol):
-    """Stream one answer. Read it once, in sync or async code; closing the iterator ends the engine's work."""
+    """Stream one answer. Read it once, in sync or async code.
+
+    Closing the iterator ends the engine's work.
+    """
 
     def events(self) -> Generator[StreamEvent]:
         """Yield the events, the last one with `finish`."""

@@ -17,8 +17,8 @@ _DEEPEST: Final = 32
 def parse_text_arguments(value: Any, schema: Any) -> Any:
     """Return the arguments with JSON texts parsed where the schema asks for a list or an object.
 
-    Texts are parsed as JSON, and as Python's notation, which small models write too. A text stays where the schema allows a string,
-    or where it holds something else.
+    Texts are parsed as JSON, and as Python's notation, which small models write too. A text stays
+    where the schema allows a string, or where it holds something else.
 
     Args:
         value: The arguments of a call.
@@ -40,16 +40,28 @@ def _parsed(value: Any, schema: Any, root: Any, depth: int) -> Any:
         if "string" in kinds or not kinds & _CONTAINERS.keys():
             return value
         found = _read(value)
-        if not any(isinstance(found, container) for kind, container in _CONTAINERS.items() if kind in kinds):
-            return None if found is None and "null" in kinds and value.strip() in {"null", "None"} else value
+        if not any(
+            isinstance(found, container) for kind, container in _CONTAINERS.items() if kind in kinds
+        ):
+            return (
+                None
+                if found is None and "null" in kinds and value.strip() in {"null", "None"}
+                else value
+            )
         value = found
     for choice in choices:
         if isinstance(value, dict) and "object" in _kinds(choice):
             known, others = choice.get("properties") or {}, choice.get("additionalProperties", True)
-            return {key: _parsed(item, known.get(key, others), root, depth + 1) for key, item in value.items()}
+            return {
+                key: _parsed(item, known.get(key, others), root, depth + 1)
+                for key, item in value.items()
+            }
         if isinstance(value, list) and "array" in _kinds(choice):
             first, rest = choice.get("prefixItems", []), choice.get("items", True)
-            return [_parsed(item, first[at] if at < len(first) else rest, root, depth + 1) for at, item in enumerate(value)]
+            return [
+                _parsed(item, first[at] if at < len(first) else rest, root, depth + 1)
+                for at, item in enumerate(value)
+            ]
     return value
 
 
@@ -70,17 +82,27 @@ def _choices(schema: Any, root: Any, depth: int = 0) -> Iterator[Mapping[str, An
 
 
 def _kinds(schema: Mapping[str, Any]) -> set[str]:
-    """Return the types that a schema allows; of one that does not say, those that its keywords are about, or all."""
+    """Return the types that a schema allows.
+
+    Of one that does not say, those that its keywords are about, or all.
+    """
     kinds = schema.get("type")
     if kinds is None:
         if "properties" in schema:
             return {"object"}
-        return {"array"} if "items" in schema or "prefixItems" in schema else {"string", "object", "array"}
+        return (
+            {"array"}
+            if "items" in schema or "prefixItems" in schema
+            else {"string", "object", "array"}
+        )
     return set(kinds) if isinstance(kinds, list) else {kinds}
 
 
 def _read(text: str) -> Any:
-    """Return what a text holds as JSON or in Python's notation; the text itself where it is neither."""
+    """Return what a text holds as JSON or in Python's notation.
+
+    The text itself where it is neither.
+    """
     try:
         return json.loads(text, strict=False)
     except ValueError:
@@ -131,10 +153,19 @@ class CallReader:
         if event.finish and self._held:
             yield StreamEvent(
                 "",
-                tool_calls=[{"index": index, "id": None, "name": None, "args": _whole(call)} for index, call in self._held.items()],
+                tool_calls=[
+                    {"index": index, "id": None, "name": None, "args": _whole(call)}
+                    for index, call in self._held.items()
+                ],
             )
             self._held = {}
-        if event.text or event.finish or event.reasoning or event.tool_calls or event.logprobs is not None:
+        if (
+            event.text
+            or event.finish
+            or event.reasoning
+            or event.tool_calls
+            or event.logprobs is not None
+        ):
             yield event
 
     def _calls(self, parts: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
@@ -189,7 +220,9 @@ class CallHandle:
                     yield event
 
 
-def with_read_calls(handle: TokenStream, tools: Sequence[dict[str, Any]], *, only_one: bool) -> TokenStream:
+def with_read_calls(
+    handle: TokenStream, tools: Sequence[dict[str, Any]], *, only_one: bool
+) -> TokenStream:
     """Return the handle with its calls read, where there is something to read.
 
     Args:

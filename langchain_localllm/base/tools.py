@@ -12,7 +12,13 @@ from langchain_core.utils.pydantic import is_basemodel_subclass
 from pydantic.errors import PydanticUserError
 
 from langchain_localllm.base.grammar_schema import GrammarSchemas, one_of
-from langchain_localllm.base.json_schema import best_fault, is_json_schema, is_recursive, modern_schema, without_null
+from langchain_localllm.base.json_schema import (
+    best_fault,
+    is_json_schema,
+    is_recursive,
+    modern_schema,
+    without_null,
+)
 from langchain_localllm.base.type_schema import class_schema, is_typed_dict, type_schema
 from langchain_localllm.errors import InvalidOptionError
 
@@ -56,45 +62,75 @@ def _check_function(function: Mapping[str, Any]) -> None:
     name, parameters = function["name"], function.get("parameters", {})
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise InvalidOptionError(
-            f"A tool has the name {name!r}. Use up to 64 letters, digits, `_`, `-` and `.`, such as {_like(str(name))!r}."
+            f"A tool has the name {name!r}. Use up to 64 letters, digits, `_`, `-` and `.`, such "
+            f"as {_like(str(name))!r}."
         )
     if not isinstance(parameters, Mapping):
-        raise InvalidOptionError(f"The parameters of the tool {name!r} must be a JSON schema, a dict, not {parameters!r}.")
+        raise InvalidOptionError(
+            f"The parameters of the tool {name!r} must be a JSON schema, a dict, not "
+            f"{parameters!r}."
+        )
     kinds = parameters.get("type", "object")
     if "object" not in (kinds if isinstance(kinds, list) else [kinds]):
-        raise InvalidOptionError(f"The parameters of the tool {name!r} have the type {kinds!r}. They are always an object.")
+        raise InvalidOptionError(
+            f"The parameters of the tool {name!r} have the type {kinds!r}. They are always an "
+            "object."
+        )
     if not isinstance(function.get("description", ""), str):
-        raise InvalidOptionError(f"The description of the tool {name!r} must be a text, not {function['description']!r}.")
+        raise InvalidOptionError(
+            f"The description of the tool {name!r} must be a text, not {function['description']!r}."
+        )
     if fault := best_fault(modern_schema(parameters), any_type=True):
-        raise InvalidOptionError(f"The parameters of the tool {name!r} are not a valid JSON schema: at {fault[0]}, {fault[1]}.")
+        raise InvalidOptionError(
+            f"The parameters of the tool {name!r} are not a valid JSON schema: at {fault[0]}, "
+            f"{fault[1]}."
+        )
     try:
         json.dumps(function)
     except (TypeError, ValueError) as error:
-        raise InvalidOptionError(f"The tool {name!r} cannot be written as JSON: {error}.") from error
+        raise InvalidOptionError(
+            f"The tool {name!r} cannot be written as JSON: {error}."
+        ) from error
 
 
 def _converted(tool: Any, *, strict: bool | None) -> dict[str, Any]:
     try:
         if isinstance(tool, Mapping) and ("function" in tool or tool.get("type") == "function"):
             # LangChain leaves these as they are, whatever they hold
-            return {"type": "function", "function": _function(tool.get("function", tool), strict=strict)}
+            return {
+                "type": "function",
+                "function": _function(tool.get("function", tool), strict=strict),
+            }
         given = provider_function(_readable(tool))
-        if strict is not None and isinstance(given, Mapping) and given.keys() <= {"name", "description"}:
-            given = {**given, "parameters": NO_PARAMETERS}  # LangChain expects some where `strict` is given
-        converted = tool if _runs_at_provider(tool) else convert_to_openai_tool(given, strict=strict)
+        if (
+            strict is not None
+            and isinstance(given, Mapping)
+            and given.keys() <= {"name", "description"}
+        ):
+            given = {
+                **given,
+                "parameters": NO_PARAMETERS,
+            }  # LangChain expects some where `strict` is given
+        converted = (
+            tool if _runs_at_provider(tool) else convert_to_openai_tool(given, strict=strict)
+        )
     except (ValueError, TypeError, AttributeError, KeyError, NameError, PydanticUserError) as error:
         reason = " ".join(str(error).split())
         raise InvalidOptionError(f"This is not a tool: {reason}") from error
     if "function" not in converted:
         kind = converted.get("type")
-        raise InvalidOptionError(f"A tool of the type {kind!r} runs at a provider, and a local model has none. Give a function.")
+        raise InvalidOptionError(
+            f"A tool of the type {kind!r} runs at a provider, and a local model has none. Give a "
+            "function."
+        )
     return converted
 
 
 def _readable(tool: Any) -> Any:
     """Return a tool as LangChain converts it without losses.
 
-    LangChain replaces a part of a schema that refers to itself by anything, and shows the model a function's `RunnableConfig`.
+    LangChain replaces a part of a schema that refers to itself by anything, and shows the model a
+    function's `RunnableConfig`.
     """
     if is_typed_dict(tool):
         return type_schema(tool)
@@ -107,13 +143,22 @@ def _readable(tool: Any) -> Any:
     schema = class_schema(arguments)
     if not is_recursive(schema):
         return readable
-    return {**schema, **({"title": tool.name, "description": tool.description} if isinstance(tool, BaseTool) else {})}
+    return {
+        **schema,
+        **(
+            {"title": tool.name, "description": tool.description}
+            if isinstance(tool, BaseTool)
+            else {}
+        ),
+    }
 
 
 def _arguments_of(function: Callable[..., Any]) -> type:
     """Return the pydantic class of a function's arguments, without those that LangChain puts in."""
     parameters = inspect.signature(function).parameters.values()
-    injected = [parameter.name for parameter in parameters if "RunnableConfig" in str(parameter.annotation)]
+    injected = [
+        parameter.name for parameter in parameters if "RunnableConfig" in str(parameter.annotation)
+    ]
     return create_schema_from_function(
         function.__name__,
         function,
@@ -128,8 +173,16 @@ def _function(given: Any, *, strict: bool | None) -> dict[str, Any]:
     """Return a function of OpenAI's Chat Completions or Responses API, without what is null: llama.cpp refuses it."""
     if not isinstance(given, Mapping) or "name" not in given:
         raise ValueError(f"`function` must be a dict with a `name`, not {given!r}.")
-    function = {key: without_null(value) for key, value in given.items() if value is not None and key != "type"}
-    return function if strict is None else convert_to_openai_function({"parameters": NO_PARAMETERS, **function}, strict=strict)
+    function = {
+        key: without_null(value)
+        for key, value in given.items()
+        if value is not None and key != "type"
+    }
+    return (
+        function
+        if strict is None
+        else convert_to_openai_function({"parameters": NO_PARAMETERS, **function}, strict=strict)
+    )
 
 
 def provider_function(given: Any) -> Any:
@@ -138,23 +191,41 @@ def provider_function(given: Any) -> Any:
     Raises:
         ValueError: A schema is under a key that LangChain would silently leave out.
     """
-    if not isinstance(given, Mapping) or not given.keys().isdisjoint({"parameters", "input_schema"}):
+    if not isinstance(given, Mapping) or not given.keys().isdisjoint(
+        {"parameters", "input_schema"}
+    ):
         return given
     if "name" not in given and {"title", "properties"} <= given.keys():  # a JSON schema
-        parameters = {key: value for key, value in given.items() if key not in {"title", "description"}}
-        return {"name": given["title"], "description": given.get("description") or "", "parameters": parameters}
+        parameters = {
+            key: value for key, value in given.items() if key not in {"title", "description"}
+        }
+        return {
+            "name": given["title"],
+            "description": given.get("description") or "",
+            "parameters": parameters,
+        }
     if "name" not in given:
         return given
     if "inputSchema" in given:
-        return {"name": given["name"], "description": given.get("description") or "", "parameters": given["inputSchema"]}
+        return {
+            "name": given["name"],
+            "description": given.get("description") or "",
+            "parameters": given["inputSchema"],
+        }
     if unread := [key for key, value in given.items() if is_json_schema(value)]:
-        raise ValueError(f"the schema of {given['name']!r} is under {unread[0]!r}. Use 'parameters'.")
+        raise ValueError(
+            f"the schema of {given['name']!r} is under {unread[0]!r}. Use 'parameters'."
+        )
     return given
 
 
 def _runs_at_provider(tool: Any) -> bool:
     """Return whether a dict names a provider's own tool, such as Anthropic's web search, which LangChain converts to a function."""
-    if not isinstance(tool, Mapping) or tool.get("type", "object") == "object" or not isinstance(tool["type"], str):
+    if (
+        not isinstance(tool, Mapping)
+        or tool.get("type", "object") == "object"
+        or not isinstance(tool["type"], str)
+    ):
         return False
     return {"parameters", "input_schema", "inputSchema"}.isdisjoint(tool)
 
@@ -163,7 +234,9 @@ def _like(name: str) -> str:
     return re.sub(r"[^\w.-]+", "_", name, flags=re.ASCII).strip("_")[:64] or "tool"
 
 
-def choice_of(tools: Sequence[dict[str, Any]], choice: str | bool | Mapping[str, Any] | None) -> str | None:
+def choice_of(
+    tools: Sequence[dict[str, Any]], choice: str | bool | Mapping[str, Any] | None
+) -> str | None:
     """Return the choice in one form: `auto`, `none`, `required`, the name of one of the tools, or `None` where it is left open.
 
     Args:
@@ -175,17 +248,25 @@ def choice_of(tools: Sequence[dict[str, Any]], choice: str | bool | Mapping[str,
     """
     if isinstance(choice, Mapping):
         named = choice.get("function", choice)
-        choice = (named.get("name") if isinstance(named, Mapping) else None) or choice.get("type") or dict(choice)
+        choice = (
+            (named.get("name") if isinstance(named, Mapping) else None)
+            or choice.get("type")
+            or dict(choice)
+        )
     names = [tool["function"]["name"] for tool in tools]
     if choice in names:
         return str(choice)
     if not isinstance(choice, str | bool | None) or choice not in _CHOICES:
         offered = f"one of: {', '.join(names)}" if names else "give `tools`"
-        raise InvalidOptionError(f"tool_choice={choice!r} does not match any tool. Use auto, none, any, or {offered}.")
+        raise InvalidOptionError(
+            f"tool_choice={choice!r} does not match any tool. Use auto, none, any, or {offered}."
+        )
     return _CHOICES[choice] if names else None
 
 
-def chosen_tools(tools: list[dict[str, Any]], choice: str | None) -> tuple[list[dict[str, Any]], str | None]:
+def chosen_tools(
+    tools: list[dict[str, Any]], choice: str | None
+) -> tuple[list[dict[str, Any]], str | None]:
     """Return the tools to offer, and `auto`, `none`, `required` or nothing, for a choice that `choice_of` returns.
 
     Engines force some call, not a certain one; so a tool that is chosen by name is offered alone.
@@ -214,7 +295,9 @@ def call_schema(
     return schemas.whole({"type": "array", "items": call, "minItems": 1} if several else call)
 
 
-def _one_call(function: Mapping[str, Any], arguments: str, schemas: GrammarSchemas) -> dict[str, Any]:
+def _one_call(
+    function: Mapping[str, Any], arguments: str, schemas: GrammarSchemas
+) -> dict[str, Any]:
     parameters = schemas.add(function.get("parameters") or NO_PARAMETERS)
     return {
         "type": "object",

@@ -19,7 +19,9 @@ def short_name(model: str) -> str:
     return re.split(r"[/\\]", model)[-1] if _PATH.search(model) else model
 
 
-def label_trace(params: LangSmithParams, label: str | None, asked_for: Any = None) -> LangSmithParams:
+def label_trace(
+    params: LangSmithParams, label: str | None, asked_for: Any = None
+) -> LangSmithParams:
     """Return what LangChain reports to tracers, with the name of the model.
 
     Embeddings have none of this: LangChain does not trace them.

@@ -1,7 +1,8 @@
 """Convert Python types to JSON schemas: dataclasses, lists, unions, and a `TypedDict` of any kind.
 
-LangChain's own conversion refuses `Required`, `NotRequired` and `ReadOnly` and treats every key as required; pydantic refuses
-`typing.TypedDict` before Python 3.12. Keys are described as for LangChain: `Annotated[str, ..., "its name"]`.
+LangChain's own conversion refuses `Required`, `NotRequired` and `ReadOnly` and treats every key as
+required; pydantic refuses `typing.TypedDict` before Python 3.12. Keys are described as for
+LangChain: `Annotated[str, ..., "its name"]`.
 """
 
 import functools
@@ -12,7 +13,17 @@ import types
 import typing
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Annotated, Any, Final, Literal, NotRequired, Required, Union, get_args, get_origin
+from typing import (
+    Annotated,
+    Any,
+    Final,
+    Literal,
+    NotRequired,
+    Required,
+    Union,
+    get_args,
+    get_origin,
+)
 
 import typing_extensions
 from langchain_core.utils.pydantic import is_basemodel_subclass
@@ -36,7 +47,9 @@ def is_typed_dict(value: Any) -> bool:
 
 def is_type(value: Any) -> bool:
     """Return whether this is a type that can be written in an annotation, such as a class, `list[int]` or `int | None`."""
-    return isinstance(value, type | typing_extensions.TypeAliasType) or get_origin(value) is not None
+    return (
+        isinstance(value, type | typing_extensions.TypeAliasType) or get_origin(value) is not None
+    )
 
 
 def type_schema(annotation: Any) -> dict[str, Any]:
@@ -56,14 +69,19 @@ def type_schema(annotation: Any) -> dict[str, Any]:
     """
     with schema_errors(annotation):
         generator = _TypedDictSchemas if is_typed_dict(annotation) else _TypeSchemas
-        return with_title(adapter_of(annotation).json_schema(schema_generator=generator), annotation)
+        return with_title(
+            adapter_of(annotation).json_schema(schema_generator=generator), annotation
+        )
 
 
 def class_schema(model: Any) -> dict[str, Any]:
     """Return the JSON schema of a pydantic class, of version 1 or 2; raises as `type_schema`."""
     with schema_errors(model):
         modern = issubclass(model, BaseModel)
-        return with_title(model.model_json_schema(schema_generator=_ClassSchemas) if modern else model.schema(), model)
+        return with_title(
+            model.model_json_schema(schema_generator=_ClassSchemas) if modern else model.schema(),
+            model,
+        )
 
 
 def as_json_schema(value: Any) -> Any:
@@ -90,7 +108,9 @@ def schema_errors(annotation: Any) -> Iterator[None]:
         yield
     except (PydanticUserError, AttributeError, NameError, TypeError, ValueError) as error:
         reason = str(error).partition("\n")[0]
-        raise InvalidOptionError(f"{name_of(annotation)} cannot be written as a JSON schema: {reason}") from error
+        raise InvalidOptionError(
+            f"{name_of(annotation)} cannot be written as a JSON schema: {reason}"
+        ) from error
 
 
 def with_title(found: dict[str, Any], annotation: Any) -> dict[str, Any]:
@@ -112,7 +132,9 @@ class _ClassSchemas(GenerateJsonSchema):
     @override
     def decimal_schema(self, schema: Any) -> dict[str, Any]:
         described = super().decimal_schema(schema)
-        return next((kind for kind in described.get("anyOf", ()) if kind.get("type") == "number"), described)
+        return next(
+            (kind for kind in described.get("anyOf", ()) if kind.get("type") == "number"), described
+        )
 
 
 class _TypedDictSchemas(GenerateJsonSchema):
@@ -144,7 +166,9 @@ class _Reader:
             return variables.get(annotation, annotation)
         origin, inner = get_origin(annotation), get_args(annotation)
         if is_typeddict(origin or annotation):
-            return self._typed_dict(origin or annotation, tuple(self.read(part, variables) for part in inner))
+            return self._typed_dict(
+                origin or annotation, tuple(self.read(part, variables) for part in inner)
+            )
         if origin is Annotated:
             return Annotated[(self.read(inner[0], variables), *annotation.__metadata__)]
         if origin in {None, Literal}:
@@ -152,10 +176,18 @@ class _Reader:
         read = tuple(self._part(part, variables) for part in inner)
         if all(new is old for new, old in zip(read, inner, strict=True)):
             return annotation
-        return functools.reduce(operator.or_, read) if origin in {Union, types.UnionType} else origin[read]
+        return (
+            functools.reduce(operator.or_, read)
+            if origin in {Union, types.UnionType}
+            else origin[read]
+        )
 
     def _part(self, part: Any, variables: Mapping[Any, Any]) -> Any:
-        return [self.read(each, variables) for each in part] if isinstance(part, list) else self.read(part, variables)
+        return (
+            [self.read(each, variables) for each in part]
+            if isinstance(part, list)
+            else self.read(part, variables)
+        )
 
     def _typed_dict(self, origin: Any, arguments: tuple[Any, ...]) -> Any:
         if (origin, arguments) in self._copies:
@@ -164,12 +196,26 @@ class _Reader:
         self._copies[origin, arguments] = copy
         variables = dict(zip(getattr(origin, "__parameters__", ()), arguments, strict=False))
         copy.__doc__, described = _documented(inspect.getdoc(origin) if origin.__doc__ else None)
-        hints = typing_extensions.get_type_hints(origin, localns={origin.__name__: origin}, include_extras=True)
-        keys = {name: _Key(name, hint, required=name in origin.__required_keys__) for name, hint in hints.items()}
-        copy.__annotations__ = {name: key.annotated(self.read(key.type, variables), described) for name, key in keys.items()}
+        hints = typing_extensions.get_type_hints(
+            origin, localns={origin.__name__: origin}, include_extras=True
+        )
+        keys = {
+            name: _Key(name, hint, required=name in origin.__required_keys__)
+            for name, hint in hints.items()
+        }
+        copy.__annotations__ = {
+            name: key.annotated(self.read(key.type, variables), described)
+            for name, key in keys.items()
+        }
         copy.__required_keys__ = frozenset(name for name, key in keys.items() if key.required)
         copy.__optional_keys__ = frozenset(keys) - copy.__required_keys__
-        for name in ("__module__", "__qualname__", "__closed__", "__extra_items__", "__pydantic_config__"):
+        for name in (
+            "__module__",
+            "__qualname__",
+            "__closed__",
+            "__extra_items__",
+            "__pydantic_config__",
+        ):
             if hasattr(origin, name):
                 setattr(copy, name, getattr(origin, name))
         return copy
@@ -205,13 +251,21 @@ def _langchain_rules(name: str, metadata: tuple[Any, ...]) -> dict[str, Any]:
     """Return what `Annotated[str, default or ..., description]` and `Annotated[str, description]` say."""
     default, description = metadata[:2] if len(metadata) > 1 else (..., metadata[0])
     if not (isinstance(description, str) or description is ...):
-        raise ValueError(f"The key {name!r} is described by {description!r}. A description is a text.")
-    return {**({} if description is ... else {"description": description}), **({} if default is ... else {"default": default})}
+        raise ValueError(
+            f"The key {name!r} is described by {description!r}. A description is a text."
+        )
+    return {
+        **({} if description is ... else {"description": description}),
+        **({} if default is ... else {"default": default}),
+    }
 
 
 def _documented(text: str | None) -> tuple[str | None, dict[str, str]]:
     """Return the description in a docstring, and those of keys, which Google's style lists under `Args:`."""
     about, *listed = _KEYS.split(f"\n{text or ''}", maxsplit=1)
     lines = listed[0].partition("\n\n")[0] if listed else ""
-    entries = [_KEY.match(" ".join(entry.split())) for entry in re.split(r"\n(?=\s*\w+(?:\s*\([^)]*\))?:)", lines)]
+    entries = [
+        _KEY.match(" ".join(entry.split()))
+        for entry in re.split(r"\n(?=\s*\w+(?:\s*\([^)]*\))?:)", lines)
+    ]
     return about.strip() or None, {entry[1]: entry[2] for entry in entries if entry}

@@ -18,7 +18,8 @@ from langchain_localllm.cli.stderr import print_stderr
 FAILED: Final = 1
 USAGE: Final = 2
 OUTPUT_CLOSED: Final = 141
-"""Exit code where what reads the output closed it, such as `head`: 128 + SIGPIPE, as shells report it."""
+"""Exit code where what reads the output closed it, such as `head`: 128 + SIGPIPE, as shells report
+it."""
 _NO_SPACE: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 app = typer.Typer(
@@ -42,7 +43,15 @@ def _print_version(asked: bool) -> None:
 def _options(
     context: typer.Context,
     _version: Annotated[
-        bool, typer.Option("--version", "-v", "-V", help="Print the version and exit.", callback=_print_version, is_eager=True)
+        bool,
+        typer.Option(
+            "--version",
+            "-v",
+            "-V",
+            help="Print the version and exit.",
+            callback=_print_version,
+            is_eager=True,
+        ),
     ] = False,
 ) -> None:
     """Local language models, on your own machine."""
@@ -56,7 +65,9 @@ def run(arguments: Sequence[str]) -> int:
     _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # a name that the terminal cannot show is no reason to fail
+            stream.reconfigure(
+                errors="backslashreplace"
+            )  # a name that the terminal cannot show is no reason to fail
     try:
         result = app(expand(arguments), prog_name="localllm", standalone_mode=False)
         sys.stdout.flush()
@@ -65,7 +76,9 @@ def run(arguments: Sequence[str]) -> int:
         message = error.format_message()
         end = "" if message.endswith((".", "?")) else "."
         hint = option_hint(getattr(error, "option_name", ""))
-        print_stderr(f"{message}{end} {hint} See: {context.command_path if context else 'localllm'} --help")
+        print_stderr(
+            f"{message}{end} {hint} See: {context.command_path if context else 'localllm'} --help"
+        )
         return error.exit_code
     except (KeyboardInterrupt, typer.Abort) as error:  # the latter where a question is not answered
         return FAILED if isinstance(error.__context__, EOFError) else INTERRUPTED
@@ -110,18 +123,27 @@ def _folder_exists() -> bool:
 
 
 def _report_error(error: Exception) -> int:
-    """Report a failure in a sentence; what neither this package nor the system raises is a bug, and its traceback is wanted."""
+    """Report a failure in a sentence.
+
+    What neither this package nor the system raises is a bug, and its traceback is wanted.
+    """
     from langchain_localllm.errors import InvalidOptionError, LocalLLMError
 
     if isinstance(error, LocalLLMError):
         print_stderr(str(error))
     elif isinstance(error, OSError) and error.errno in _NO_SPACE and not error.filename:
         _discard_output()
-        print_stderr(f"The output cannot be written: {error.strerror}. Free space on the disk, and run the command again.")
+        print_stderr(
+            f"The output cannot be written: {error.strerror}. Free space on the disk, and run the "
+            "command again."
+        )
     elif isinstance(error, OSError) and error.filename:
         print_stderr(f"{_name(error.filename)} cannot be used: {error.strerror}.")
     elif isinstance(error, FileNotFoundError) and not _folder_exists():
-        print_stderr("The working directory does not exist any more. Change to another one, and run the command again.")
+        print_stderr(
+            "The working directory does not exist any more. Change to another one, and run the "
+            "command again."
+        )
     elif isinstance(error, MemoryError):
         print_stderr("There is not enough memory. Close other programs, or use a smaller model.")
     else:

@@ -13,7 +13,10 @@ from langchain_localllm.cli.interrupt import cleaning_up
 from langchain_localllm.errors import LocalLLMError
 from langchain_localllm.extras import pip_install
 
-_PROMPT: Final = "Tell a long story about a lamp, a boat and a house on the shore, day {}, from the beginning:\n\n"
+_PROMPT: Final = (
+    "Tell a long story about a lamp, a boat and a house on the shore, day {}, from the "
+    "beginning:\n\n"
+)
 _MOST_RUNS: Final = 20
 _TEMPORARY: Final = "localllm-bench"
 _SECONDS: Final = 600
@@ -58,7 +61,9 @@ def _measure(llm: Any, tokens: int, speed: Speed) -> None:
     seconds = 0.0
     for run in range(1, _MOST_RUNS + 1):
         started = time.perf_counter()
-        result = llm.generate([_PROMPT.format(run)], max_tokens=tokens - speed.tokens, temperature=0.8)
+        result = llm.generate(
+            [_PROMPT.format(run)], max_tokens=tokens - speed.tokens, temperature=0.8
+        )
         info = result.generations[0][0].generation_info or {}
         usage, timings = info.get("usage", {}), info.get("timings", {})
         speed.tokens += usage.get("completion_tokens", 0)
@@ -116,7 +121,12 @@ def _ollama(path: Path) -> Iterator[Any]:
     url, digest = server.client.address.url, _digest(path)
     with path.open("rb") as file:
         requests.post(f"{url}/api/blobs/{digest}", data=file, timeout=_SECONDS).raise_for_status()
-    made = {"model": _TEMPORARY, "files": {path.name: digest}, "template": "{{ .Prompt }}", "stream": False}
+    made = {
+        "model": _TEMPORARY,
+        "files": {path.name: digest},
+        "template": "{{ .Prompt }}",
+        "stream": False,
+    }
     requests.post(f"{url}/api/create", json=made, timeout=_SECONDS).raise_for_status()
     with cleaning_up():
         try:
@@ -135,5 +145,10 @@ def _need(module: str, extra: str) -> None:
         raise _MissingError(f"It is not installed: {pip_install(extra)}")
 
 
-RUNTIMES: Final = {"llama.cpp": _llamacpp, "llama.cpp's server": _server, "GPT4All": _gpt4all, "Ollama": _ollama}
+RUNTIMES: Final = {
+    "llama.cpp": _llamacpp,
+    "llama.cpp's server": _server,
+    "GPT4All": _gpt4all,
+    "Ollama": _ollama,
+}
 """Name to how a model is run there."""

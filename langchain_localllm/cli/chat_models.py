@@ -15,38 +15,62 @@ if TYPE_CHECKING:
     from langchain_localllm.base.chat import LocalChatModel
     from langchain_localllm.base.llm import LocalLLM
 
-_PREFIXES: Final = ("ollama", "llamacpp", "gpt4all", "llamafile", "hf", "pip", "http", "https", "file")
+_PREFIXES: Final = (
+    "ollama",
+    "llamacpp",
+    "gpt4all",
+    "llamafile",
+    "hf",
+    "pip",
+    "http",
+    "https",
+    "file",
+)
 _NAME: Final = re.compile(
     r"[a-z]+(-[a-z]+)*[-.]?\d[\w.-]*(:[\w.-]+)?|[\w.-]+:[a-z0-9][\w.-]*|[\w.-]+(/[\w.-]+)+(:[\w.-]+)?"
     r"|(llama|mistral|mixtral|gemma|qwen|phi|deepseek|gpt-oss|codellama|tinyllama|smollm|granite|command-r)[\w.-]*",
     re.ASCII,
 )
-"""How names of models look, such as llama3.2, mistral, qwen3:4b and owner/name. Prompts of one word rarely do."""
+"""How names of models look, such as llama3.2, mistral, qwen3:4b and owner/name. Prompts of one word
+rarely do."""
 REFERENCE_HELP: Final = (
-    "A GGUF file, ollama:NAME, gpt4all:FILE, llamacpp:FILE, llamafile:FILE (a server for it), a server's http address, "
-    "or a name that localllm models lists."
+    "A GGUF file, ollama:NAME, gpt4all:FILE, llamacpp:FILE, llamafile:FILE (a server for it), a "
+    "server's http address, or a name that localllm models lists."
 )
 MODEL_HELP: Final = f"{REFERENCE_HELP} Default: the tiny chat model."
 Model = Annotated[str, typer.Option("--model", "-m", help=MODEL_HELP, show_default=False)]
-System = Annotated[str, typer.Option("--system", "-s", help="Instructions before the conversation.")]
-Temperature = Annotated[float | None, typer.Option("--temperature", "-t", min=0, help="Randomness. Default: the runtime's.")]
+System = Annotated[
+    str, typer.Option("--system", "-s", help="Instructions before the conversation.")
+]
+Temperature = Annotated[
+    float | None,
+    typer.Option("--temperature", "-t", min=0, help="Randomness. Default: the runtime's."),
+]
 ChatTemplate = Annotated[
     str,
     typer.Option(
         "--chat-template",
-        help="For a model file without a chat template: the name of a format, such as chatml or vicuna, or a Jinja file.",
+        help=(
+            "For a model file without a chat template: the name of a format, such as chatml or "
+            "vicuna, or a Jinja file."
+        ),
         show_default=False,
     ),
 ]
 MAX_TOKENS: Final = 2048
-"""Longest answer of `run` and `chat`: a small model may otherwise continue until its context is full."""
+"""Longest answer of `run` and `chat`: a small model may otherwise continue until its context is
+full."""
 MaxTokens = Annotated[int, typer.Option("--max-tokens", min=1, help="Longest answer, in tokens.")]
 ANSWER_TOKENS: Final = 512
 """Longest answer about files: a small model may otherwise continue until its context is full."""
 AnswerTokens = Annotated[
     int | None,
     typer.Option(
-        "--max-tokens", min=1, help="Longest answer, in tokens. Default: 512, but at most a quarter of the model's context."
+        "--max-tokens",
+        min=1,
+        help=(
+            "Longest answer, in tokens. Default: 512, but at most a quarter of the model's context."
+        ),
     ),
 ]
 RefusalQuantile = Annotated[
@@ -55,7 +79,10 @@ RefusalQuantile = Annotated[
         "--refusal-quantile",
         min=0,
         max=1,
-        help="The share of off-topic questions that are refused. With 0, none is. Default: about 0.75, by the size of the index.",
+        help=(
+            "The share of off-topic questions that are refused. With 0, none is. Default: about "
+            "0.75, by the size of the index."
+        ),
         show_default=False,
     ),
 ]
@@ -76,7 +103,9 @@ def is_model(word: str) -> bool:
     return is_installed(word)
 
 
-def print_answer(model: "LocalChatModel", messages: list[Any], *, silent: bool = False) -> tuple[str, dict[str, Any]]:
+def print_answer(
+    model: "LocalChatModel", messages: list[Any], *, silent: bool = False
+) -> tuple[str, dict[str, Any]]:
     """Stream an answer to stdout, and return it with its response metadata.
 
     Args:
@@ -89,13 +118,22 @@ def print_answer(model: "LocalChatModel", messages: list[Any], *, silent: bool =
         config, options = (None, {}) if silent else progress_call(model)
         with closing(model.stream(messages, config, **options)) as stream:  # type: ignore[type-var]  # it is a generator
             for chunk in stream:
-                yield chunk.text, str(chunk.additional_kwargs.get("reasoning_content", "")), chunk.response_metadata
+                yield (
+                    chunk.text,
+                    str(chunk.additional_kwargs.get("reasoning_content", "")),
+                    chunk.response_metadata,
+                )
 
     return _print_pieces(pieces(), silent=silent)
 
 
-def print_completion(model: "LocalLLM", prompt: str, *, silent: bool = False) -> tuple[str, dict[str, Any]]:
-    """Stream what a model makes of a text to stdout; arguments and result are those of `print_answer`."""
+def print_completion(
+    model: "LocalLLM", prompt: str, *, silent: bool = False
+) -> tuple[str, dict[str, Any]]:
+    """Stream what a model makes of a text to stdout.
+
+    Arguments and result are those of `print_answer`.
+    """
     from langchain_core.callbacks import BaseCallbackHandler
 
     info: dict[str, Any] = {}
@@ -112,8 +150,13 @@ def print_completion(model: "LocalLLM", prompt: str, *, silent: bool = False) ->
     return _print_pieces(pieces(), silent=silent)
 
 
-def _print_pieces(pieces: Generator[tuple[str, str, dict[str, Any]]], *, silent: bool) -> tuple[str, dict[str, Any]]:
-    """Print texts as they come, until they end or repeat themselves; each has thoughts, which are not shown, and metadata."""
+def _print_pieces(
+    pieces: Generator[tuple[str, str, dict[str, Any]]], *, silent: bool
+) -> tuple[str, dict[str, Any]]:
+    """Print texts as they come, until they end or repeat themselves.
+
+    Each has thoughts, which are not shown, and metadata.
+    """
     answer = ""
     about: dict[str, Any] = {}
     repetition = RepetitionDetector()
@@ -129,11 +172,19 @@ def _print_pieces(pieces: Generator[tuple[str, str, dict[str, Any]]], *, silent:
     if not silent:
         print()
     if about.get("finish_reason") == "repetition":
-        print_stderr("The answer repeated itself and was cut. Ask in other words, or try a larger model with --model.")
+        print_stderr(
+            "The answer repeated itself and was cut. Ask in other words, or try a larger model "
+            "with --model."
+        )
     if about.get("finish_reason") == "length":
-        print_stderr("The answer was cut at --max-tokens. Allow more with a larger --max-tokens, up to the model's context.")
+        print_stderr(
+            "The answer was cut at --max-tokens. Allow more with a larger --max-tokens, up to the "
+            "model's context."
+        )
     if not answer.strip():
-        print_stderr("The model gave no answer. Ask in other words, or try a larger model with --model.")
+        print_stderr(
+            "The model gave no answer. Ask in other words, or try a larger model with --model."
+        )
     return answer, about
 
 

@@ -1,7 +1,8 @@
 """Every command and its line in `localllm --help`.
 
-The command `name` is the function `name` in `cli/commands/name.py`, or the `typer.Typer` that is named `app` there, where it has
-commands of its own. The line is the first one of its help; a test compares them.
+The command `name` is the function `name` in `cli/commands/name.py`, or the `typer.Typer` that is
+named `app` there, where it has commands of its own. The line is the first one of its help; a test
+compares them.
 """
 
 from collections.abc import Sequence
@@ -66,15 +67,22 @@ _SYNONYMS: Final = {
 """Words that people try, and the command that they mean."""
 
 _ELSEWHERE: Final = {
-    "ps": "No model is kept loaded between commands. `localllm models` lists what is here, running servers "
-    "too, and `ollama ps` what Ollama keeps loaded.",
-    "stop": "No model is kept loaded between commands. Ctrl-C ends `localllm serve`; `ollama stop` is for Ollama's models.",
+    "ps": (
+        "No model is kept loaded between commands. `localllm models` lists what is here, running "
+        "servers too, and `ollama ps` what Ollama keeps loaded."
+    ),
+    "stop": (
+        "No model is kept loaded between commands. Ctrl-C ends `localllm serve`; `ollama stop` is "
+        "for Ollama's models."
+    ),
     "create": "Models are not built here. `localllm pull` gets one.",
     "launch": "Other programs are not started here. `localllm serve` gives them OpenAI's API.",
     "login": "No account is needed. For the Hugging Face Hub, set HF_TOKEN.",
     "push": "Models are not published here.",
-    "search": "Models are searched at https://huggingface.co/models?library=gguf and https://ollama.com/search; "
-    "`localllm pull` lists good ones.",
+    "search": (
+        "Models are searched at https://huggingface.co/models?library=gguf and "
+        "https://ollama.com/search; `localllm pull` lists good ones."
+    ),
     "signin": "No account is needed. For the Hugging Face Hub, set HF_TOKEN.",
     "signout": "No account is used here.",
     "update": 'The command is updated with pip: pip install --upgrade "langchain-localllm[cli]"',
@@ -84,22 +92,36 @@ _ELSEWHERE: Final = {
 """Commands of `ollama` that have none, and what to do instead."""
 
 _OPTIONS: Final = {
-    **dict.fromkeys(("-n", "--num-predict", "--n-predict", "--max-new-tokens"), "The longest answer is set by --max-tokens."),
+    **dict.fromkeys(
+        ("-n", "--num-predict", "--n-predict", "--max-new-tokens"),
+        "The longest answer is set by --max-tokens.",
+    ),
     **dict.fromkeys(("-f", "--force"), "To remove a model without being asked, pass --yes."),
     **dict.fromkeys(
         ("--num-ctx", "--n-ctx", "--ctx-size", "--context"),
-        "The context is chosen from the model and the free memory; in Python, n_ctx and num_ctx set it.",
+        "The context is chosen from the model and the free memory; in Python, n_ctx and num_ctx "
+        "set it.",
     ),
-    **dict.fromkeys(("--license", "--modelfile", "--parameters", "--template"), "Everything that is known of a model is shown."),
-    **dict.fromkeys(("--think", "--hidethinking"), "Thoughts are not printed; in Python, reasoning= switches them."),
-    "--format": "--json prints the answer and its facts as JSON; in Python, with_structured_output makes a model write JSON.",
+    **dict.fromkeys(
+        ("--license", "--modelfile", "--parameters", "--template"),
+        "Everything that is known of a model is shown.",
+    ),
+    **dict.fromkeys(
+        ("--think", "--hidethinking"),
+        "Thoughts are not printed; in Python, reasoning= switches them.",
+    ),
+    "--format": (
+        "--json prints the answer and its facts as JSON; in Python, with_structured_output makes "
+        "a model write JSON."
+    ),
     "--host": "Only programs on this machine can reach the server.",
     "--insecure": "Certificates are always checked; SSL_CERT_FILE names those of your own authority.",
     "--keepalive": "No model is kept loaded between commands.",
     "--nowordwrap": "Lines are not wrapped.",
     "--verbose": "--json prints the speed and the number of tokens too.",
 }
-"""Options of `ollama` and llama.cpp that have no counterpart of this name, and what to do instead."""
+"""Options of `ollama` and llama.cpp that have no counterpart of this name, and what to do
+instead."""
 _GROUPS: Final = ("models", "rag")
 """Commands that have commands of their own."""
 

@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from langchain_localllm.rag import LocalRAG, Report
     from langchain_localllm.rag import Progress as IndexProgress
 
-_COUNTS: Final = "{task.fields[files]}/{task.fields[all_files]} files, {task.fields[passages]} passages"
+_COUNTS: Final = (
+    "{task.fields[files]}/{task.fields[all_files]} files, {task.fields[passages]} passages"
+)
 
 
 def index_paths(
@@ -41,13 +43,24 @@ def index_paths(
     with Progress("Indexing", counts=_COUNTS) as progress:
 
         def show(now: "IndexProgress") -> None:
-            progress(now.bytes, now.all_bytes, files=now.files, all_files=now.all_files, passages=now.passages)
+            progress(
+                now.bytes,
+                now.all_bytes,
+                files=now.files,
+                all_files=now.all_files,
+                passages=now.passages,
+            )
 
         patterns = None if exclude is None else [pattern for pattern in exclude if pattern.strip()]
-        report = rag.index(paths, rebuild=rebuild, exclude=patterns, gitignore=gitignore, ocr=ocr, on_progress=show)
+        report = rag.index(
+            paths, rebuild=rebuild, exclude=patterns, gitignore=gitignore, ocr=ocr, on_progress=show
+        )
     if not may_be_empty and not rag.store.catalog.counts().passages:
         if len(report.problems) == 1:
             raise DocumentError(report.problems[0])
         names = ", ".join(map(str, paths or rag.store.setting("roots")))
-        raise DocumentError(f"There is no readable text in {names}. Give text, Markdown, HTML, PDF or Office files, or folders.")
+        raise DocumentError(
+            f"There is no readable text in {names}. Give text, Markdown, HTML, PDF or Office "
+            "files, or folders."
+        )
     return report

@@ -1,9 +1,10 @@
 """Ctrl-C: every command exits at once, with exit code 130.
 
-KeyboardInterrupt would come too late where a thread or a C library computes, and would be lost in a callback from C. Python runs
-signal handlers in the main thread only, which sleeps on where the signal came just before it began to wait: therefore a thread of
-its own reads Python's wakeup descriptor. Nothing is left behind by exiting: servers end with the process that
-started them, an index and a download resume, and locks are the system's.
+KeyboardInterrupt would come too late where a thread or a C library computes, and would be lost in a
+callback from C. Python runs signal handlers in the main thread only, which sleeps on where the
+signal came just before it began to wait: therefore a thread of its own reads Python's wakeup
+descriptor. Nothing is left behind by exiting: servers end with the process that started them, an
+index and a download resume, and locks are the system's.
 """
 
 import os

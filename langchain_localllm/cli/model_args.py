@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def chat_model(model: "ListedModel", template: str = "", **options: Any) -> "Iterator[LocalChatModel]":
+def chat_model(
+    model: "ListedModel", template: str = "", **options: Any
+) -> "Iterator[LocalChatModel]":
     """Open a chat model.
 
     Args:
@@ -40,9 +42,11 @@ def answering_model(
 
     Args:
         model: The model, as `resolve` returns it.
-        max_tokens: Longest answer, in tokens; `None` for the default, which leaves room for passages in a small context.
+        max_tokens: Longest answer, in tokens; `None` for the default, which leaves room for
+            passages in a small context.
         template: As for `chat_model`.
-        allow_remote: Whether the model may be on another machine; otherwise no server there is asked anything.
+        allow_remote: Whether the model may be on another machine; otherwise no server there is
+            asked anything.
 
     Raises:
         InvalidOptionError: It is on another machine, and that is not allowed.
@@ -81,7 +85,10 @@ def reranker(model: "ListedModel") -> "Iterator[LocalReranker]":
 
 @contextmanager
 def _opened(model: "ListedModel", kind: str, **options: Any) -> Iterator[Any]:
-    """Open a model with the class for its runtime and this kind. A server that it needs runs within the block."""
+    """Open a model with the class for its runtime and this kind.
+
+    A server that it needs runs within the block.
+    """
     import langchain_localllm
     from langchain_localllm.registry import RUNTIMES
 
@@ -95,11 +102,15 @@ def _opened(model: "ListedModel", kind: str, **options: Any) -> Iterator[Any]:
             if model.model:
                 chosen["model"] = model.model
         elif runtime == "llamafile":
-            server = langchain_localllm.LocalServer(model.path, embedding=kind == "embeddings", rerank=kind == "reranker")
+            server = langchain_localllm.LocalServer(
+                model.path, embedding=kind == "embeddings", rerank=kind == "reranker"
+            )
             chosen["base_url"] = stack.enter_context(server).base_url
         else:
             chosen["model"] = str(model.path)
-        yield stack.enter_context(closing(getattr(langchain_localllm, RUNTIMES[runtime][kind])(**chosen)))
+        yield stack.enter_context(
+            closing(getattr(langchain_localllm, RUNTIMES[runtime][kind])(**chosen))
+        )
 
 
 def _installed_runtime() -> str:
@@ -119,7 +130,9 @@ def _installed_runtime() -> str:
         return "gpt4all"
     from langchain_localllm.errors import MissingDependencyError
 
-    raise MissingDependencyError(f"No runtime for model files is installed: {pip_install('llamacpp')}")
+    raise MissingDependencyError(
+        f"No runtime for model files is installed: {pip_install('llamacpp')}"
+    )
 
 
 def _template_options(model: "ListedModel", template: str) -> dict[str, Any]:
@@ -130,17 +143,19 @@ def _template_options(model: "ListedModel", template: str) -> dict[str, Any]:
 
     if model.path is None or model.runtime == "llamafile":
         raise InvalidOptionError(
-            f"--chat-template is for model files on llama.cpp and GPT4All: {model.short_name} is run by a server, which has a "
-            "template of its own."
+            f"--chat-template is for model files on llama.cpp and GPT4All: {model.short_name} is "
+            "run by a server, which has a template of its own."
         )
     return {"chat_format" if template in NAMED else "chat_template": template}
 
 
 def context_of(llm: "LocalChatModel") -> int | None:
-    """Return the tokens of context that a model has here; `None` where its server does not report it.
+    """Return the tokens of context that a model has here.
 
-    A server on a busy machine may take its time: one that does not answer in time is asked again, since a wrong guess would cut
-    the answer or leave no room for passages.
+    `None` where its server does not report it.
+
+    A server on a busy machine may take its time: one that does not answer in time is asked again,
+    since a wrong guess would cut the answer or leave no room for passages.
 
     Raises:
         ModelCallError: The server cannot be asked.

@@ -19,13 +19,20 @@ STORE: Final = Path(".localllm")
 
 Store = Annotated[Path, typer.Option("--store", help="The folder of the index.")]
 EmbeddingModel = Annotated[
-    str, typer.Option("--embedding-model", help="The same for the embeddings. Default: that of the index, else the tiny one.")
+    str,
+    typer.Option(
+        "--embedding-model",
+        help="The same for the embeddings. Default: that of the index, else the tiny one.",
+    ),
 ]
 RerankerModel = Annotated[
     str,
     typer.Option(
         "--reranker",
-        help="Order the passages by this reranker: a GGUF file, or a server's address. Default: none.",
+        help=(
+            "Order the passages by this reranker: a GGUF file, or a server's address. Default: "
+            "none."
+        ),
         show_default=False,
     ),
 ]
@@ -44,7 +51,10 @@ PassageSize = Annotated[
     typer.Option(
         "--passage-size",
         min=1,
-        help="Bytes up to which a found passage grows within its section. Default: a third of the budget, at most 1000.",
+        help=(
+            "Bytes up to which a found passage grows within its section. Default: a third of the "
+            "budget, at most 1000."
+        ),
         show_default=False,
     ),
 ]
@@ -53,7 +63,10 @@ ContextTokens = Annotated[
     typer.Option(
         "--context-tokens",
         min=1,
-        help="Tokens of all passages together. Default: a quarter of the model's context less the answer, at most 4000.",
+        help=(
+            "Tokens of all passages together. Default: a quarter of the model's context less the "
+            "answer, at most 4000."
+        ),
         show_default=False,
     ),
 ]
@@ -77,8 +90,10 @@ def open_rag(
 
     Args:
         store: The folder of the index.
-        model: The reference of the model that answers: a chat model, unless a template is given. `None`: none answers.
-        embedding_model: The reference of the embedding model. Empty: that of the index, or the tiny one.
+        model: The reference of the model that answers: a chat model, unless a template is given.
+            `None`: none answers.
+        embedding_model: The reference of the embedding model. Empty: that of the index, or the tiny
+            one.
         allow_remote: Whether models may run on other machines.
         rebuild: Whether settings that cannot be read are ignored.
         max_tokens: The longest answer.
@@ -94,7 +109,9 @@ def open_rag(
     answering = None if model is None else resolve(model, "text" if chat_template else "chat")
     silence_process()
     held = Index(store)
-    settings = held.readable_settings() if rebuild else held.catalog.settings() if held.exists else {}
+    settings = (
+        held.readable_settings() if rebuild else held.catalog.settings() if held.exists else {}
+    )
     held.close()
     embedding = resolve(embedding_model or settings.get("embedding_source", ""), "embeddings")
     ranking = resolve(reranker, "reranker") if reranker else None
@@ -102,9 +119,13 @@ def open_rag(
         embeddings = parts.enter_context(opened_embedding_model(embedding))
         if ranking:
             options["reranker"] = parts.enter_context(opened_reranker(ranking))
-        opened = answering and answering_model(answering, max_tokens, chat_template, allow_remote=allow_remote)
+        opened = answering and answering_model(
+            answering, max_tokens, chat_template, allow_remote=allow_remote
+        )
         llm = parts.enter_context(opened) if opened else None
-        rag = parts.enter_context(LocalRAG(llm, embeddings, store, allow_remote=allow_remote, **options))
+        rag = parts.enter_context(
+            LocalRAG(llm, embeddings, store, allow_remote=allow_remote, **options)
+        )
         if embedding_model:
             rag.store.embedding_source = embedding.reference
         yield rag

@@ -33,7 +33,9 @@ def print_json(value: Any) -> None:
     print(json.dumps(value, ensure_ascii=False, default=str))
 
 
-def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: Iterable[int] = ()) -> None:
+def print_table(
+    columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: Iterable[int] = ()
+) -> None:
     """Print rows under the names of their columns; the columns in `right` are aligned right.
 
     Where the terminal is too narrow for a table, each row becomes a few lines.
@@ -55,7 +57,14 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, right:
     if wanted <= screen.width or not rows:
         screen.print(table)
     else:
-        print("\n\n".join("\n".join(f"{name}: {cell}" for name, cell in zip(columns, row, strict=False) if cell) for row in rows))
+        print(
+            "\n\n".join(
+                "\n".join(
+                    f"{name}: {cell}" for name, cell in zip(columns, row, strict=False) if cell
+                )
+                for row in rows
+            )
+        )
 
 
 def size(count: float) -> str:

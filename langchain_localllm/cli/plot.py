@@ -33,7 +33,9 @@ class Bar:
         return sum(self.parts.values())
 
 
-def write_bars(path: Path, title: str, bars: Sequence[Bar], *, limit: float = 0.0, limit_text: str = "") -> None:
+def write_bars(
+    path: Path, title: str, bars: Sequence[Bar], *, limit: float = 0.0, limit_text: str = ""
+) -> None:
     """Write bars to an SVG file, with a line at a limit.
 
     Raises:
@@ -53,7 +55,10 @@ def _svg(title: str, bars: Sequence[Bar], limit: float, limit_text: str) -> str:
     height = _TOP + _ROW * len(bars) + 16
     width = _LEFT + _WIDTH + _RIGHT
     lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif" font-size="12">',
+        (
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
+            'font-family="sans-serif" font-size="12">'
+        ),
         f'<rect width="{width}" height="{height}" fill="#ffffff"/>',
         f'<text x="12" y="24" font-size="15" font-weight="bold">{escape(title)}</text>',
         *_legend(colors if len(names) > 1 else {}),
@@ -63,8 +68,14 @@ def _svg(title: str, bars: Sequence[Bar], limit: float, limit_text: str) -> str:
     if limit and limit * scale <= _WIDTH:
         place = _LEFT + limit * scale
         lines += [
-            f'<line x1="{place:.1f}" y1="{_TOP - 8}" x2="{place:.1f}" y2="{height - 8}" stroke="#cc3311" stroke-dasharray="4 3"/>',
-            f'<text x="{place:.1f}" y="{_TOP - 12}" text-anchor="middle" fill="#cc3311">{escape(limit_text)}</text>',
+            (
+                f'<line x1="{place:.1f}" y1="{_TOP - 8}" x2="{place:.1f}" y2="{height - 8}" '
+                'stroke="#cc3311" stroke-dasharray="4 3"/>'
+            ),
+            (
+                f'<text x="{place:.1f}" y="{_TOP - 12}" text-anchor="middle" '
+                f'fill="#cc3311">{escape(limit_text)}</text>'
+            ),
         ]
     return "\n".join([*lines, "</svg>", ""])
 
@@ -83,6 +94,9 @@ def _bar(bar: Bar, top: int, scale: float, colors: Mapping[str, str]) -> list[st
     place = float(_LEFT)
     for name, length in bar.parts.items():
         width, color = length * scale, colors.get(name, _COLORS[0])
-        lines.append(f'<rect x="{place:.1f}" y="{top}" width="{width:.1f}" height="{_ROW - 7}" fill="{color}"/>')
+        lines.append(
+            f'<rect x="{place:.1f}" y="{top}" width="{width:.1f}" height="{_ROW - 7}" '
+            f'fill="{color}"/>'
+        )
         place += width
     return [*lines, f'<text x="{place + 6:.1f}" y="{top + 14}">{escape(bar.text)}</text>']

@@ -16,7 +16,8 @@ _SOON_MS: Final = 500
 def progress_call(model: "LocalChatModel") -> tuple[Any, dict[str, Any]]:
     """Return the config and the options of a call that shows the progress of reading its prompt, where stderr is a terminal.
 
-    Only llama.cpp's server reports it, also the one in this process; another server might refuse the option.
+    Only llama.cpp's server reports it, also the one in this process; another server might refuse
+    the option.
     """
     if not sys.stderr.isatty() or not _reports_progress(model):
         return None, {}
@@ -57,4 +58,7 @@ def progress_line(done: int, total: int) -> str:
         >>> progress_line(1024, 4096)
         '\rReading the prompt [######                  ] 1,024 of 4,096 tokens'
     """
-    return f"\rReading the prompt [{'#' * (done * _WIDTH // total):<{_WIDTH}}] {done:,} of {total:,} tokens"
+    return (
+        f"\rReading the prompt [{'#' * (done * _WIDTH // total):<{_WIDTH}}] {done:,} of {total:,} "
+        "tokens"
+    )

@@ -36,7 +36,9 @@ def talk(rag: "LocalRAG", *, as_json: bool = False) -> None:
     conversation = rag.chat()
     found: dict[str, Any] = {"citations": [], "context": []}
     if sys.stdin.isatty():
-        print_stderr("Ask about your documents. /help lists the commands, Ctrl-D ends the conversation.")
+        print_stderr(
+            "Ask about your documents. /help lists the commands, Ctrl-D ends the conversation."
+        )
     while (line := _read_line()) is not None:
         word, _, rest = line.partition(" ")
         if not line:
@@ -60,12 +62,17 @@ def _read_line() -> str | None:
     return sanitize_stdin(line).strip() if line else None
 
 
-def _answer(rag: "LocalRAG", conversation: "Conversation", question: str, *, as_json: bool) -> dict[str, Any] | None:
+def _answer(
+    rag: "LocalRAG", conversation: "Conversation", question: str, *, as_json: bool
+) -> dict[str, Any] | None:
     """Print an answer, and return its parts, or `None` if Ctrl-C stopped it or it failed."""
     from langchain_localllm.errors import LocalLLMError
 
     try:
-        with cleaning_up(), closing(cast("Generator[dict[str, Any]]", conversation.stream(question))) as stream:
+        with (
+            cleaning_up(),
+            closing(cast("Generator[dict[str, Any]]", conversation.stream(question))) as stream,
+        ):
             return print_stream(rag, question, stream, as_json=as_json)
     except KeyboardInterrupt:
         print()
@@ -84,7 +91,9 @@ def _run_command(rag: "LocalRAG", word: str, rest: str, found: dict[str, Any]) -
             print_stderr("There is no answer with sources yet.")
     elif word == "/passages":
         for passage in found["context"]:
-            print(f"{place_of(rag, passage.metadata)}\n    {' '.join(passage.page_content.split())}")
+            print(
+                f"{place_of(rag, passage.metadata)}\n    {' '.join(passage.page_content.split())}"
+            )
     elif word == "/open":
         _open(rag, citations, rest)
     elif word in {"/help", "/?"}:
@@ -100,7 +109,10 @@ def _open(rag: "LocalRAG", citations: "list[Citation]", number: str) -> None:
     cited = next((each for each in citations if str(each.marker) == number.strip("[]")), None)
     if cited is None:
         numbers = ", ".join(str(each.marker) for each in citations) or "none"
-        print_stderr(f"{number or 'Nothing'} is not a source of the last answer. Sources: {numbers}. Write /open and a number.")
+        print_stderr(
+            f"{number or 'Nothing'} is not a source of the last answer. Sources: {numbers}. Write "
+            "/open and a number."
+        )
         return
     if not cited.passage_id:
         print(cited.passage)
@@ -117,7 +129,10 @@ def _open(rag: "LocalRAG", citations: "list[Citation]", number: str) -> None:
 
 
 def _lines(passage: "Passage", cited: "Citation", *, colored: bool) -> Iterator[str]:
-    """Yield the lines of a passage and around it; those of the passage begin with `>`, and the quote is highlighted."""
+    """Yield the lines of a passage and around it.
+
+    Those of the passage begin with `>`, and the quote is highlighted.
+    """
     before = passage.before.rstrip("\n").splitlines()[-_AROUND:]
     after = passage.after.lstrip("\n").splitlines()[:_AROUND]
     yield from (f"  {line}" for line in before)

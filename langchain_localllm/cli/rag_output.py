@@ -46,7 +46,9 @@ def show_answer(rag: "LocalRAG", question: str, *, as_json: bool, in_full: bool)
         _print_passages(rag, found["context"])
 
 
-def print_stream(rag: "LocalRAG", question: str, stream: Iterator[dict[str, Any]], *, as_json: bool = False) -> dict[str, Any]:
+def print_stream(
+    rag: "LocalRAG", question: str, stream: Iterator[dict[str, Any]], *, as_json: bool = False
+) -> dict[str, Any]:
     """Print an answer as it comes, then its sources and what is to be said about it, and return its parts.
 
     Args:
@@ -57,13 +59,17 @@ def print_stream(rag: "LocalRAG", question: str, stream: Iterator[dict[str, Any]
     """
     from langchain_localllm.rag import is_refusal
 
-    lists: dict[str, Any] = {name: [] for name in ("citations", "context", "left_out", "rejected", "statements")}
+    lists: dict[str, Any] = {
+        name: [] for name in ("citations", "context", "left_out", "rejected", "statements")
+    }
     found: dict[str, Any] = {"question": question, "timings": {}, "tokens": {}, **lists}
     with closing(cast("Generator[dict[str, Any]]", stream)):
         pieces = _gathered(stream, found, with_markers=not as_json)
         answer = "".join(pieces).strip() if as_json else _print_answer(pieces)
     _note_cuts(rag, found)
-    sources = [(each.marker, {**_known(asdict(each)), "text": each.passage}) for each in found["citations"]]
+    sources = [
+        (each.marker, {**_known(asdict(each)), "text": each.passage}) for each in found["citations"]
+    ]
     if as_json:
         print(json.dumps(_as_json(answer, sources, found), ensure_ascii=False))
     elif sources:
@@ -71,7 +77,9 @@ def print_stream(rag: "LocalRAG", question: str, stream: Iterator[dict[str, Any]
         for number, metadata in sources:
             print(f"[{number}]", place_of(rag, metadata))
     elif answer and not is_refusal(answer):
-        given = "; ".join(dict.fromkeys(place_of(rag, passage.metadata) for passage in found["context"]))
+        given = "; ".join(
+            dict.fromkeys(place_of(rag, passage.metadata) for passage in found["context"])
+        )
         print_stderr(f"No passage supports the answer. The passages are from: {given}.")
     return found
 
@@ -79,15 +87,24 @@ def print_stream(rag: "LocalRAG", question: str, stream: Iterator[dict[str, Any]
 def _note_cuts(rag: "LocalRAG", found: dict[str, Any]) -> None:
     """Say on stderr what was cut or left out, and what the passages do not support."""
     if found.get("finish_reason") == "repetition":
-        print_stderr("The answer repeated itself and was cut. Ask in other words, or try a larger model with --model.")
+        print_stderr(
+            "The answer repeated itself and was cut. Ask in other words, or try a larger model "
+            "with --model."
+        )
     limit = getattr(rag.llm, "max_tokens", None)
     if limit and found["tokens"].get("completion", 0) >= limit:
         print_stderr(f"The answer was cut after {limit} tokens. Allow more with --max-tokens.")
     if found["left_out"]:
         total = len(found["left_out"]) + len(found["context"])
-        print_stderr(f"{len(found['left_out'])} of {total} passages do not fit into the model's context and were left out.")
+        print_stderr(
+            f"{len(found['left_out'])} of {total} passages do not fit into the model's context "
+            "and were left out."
+        )
     for rejected in found["rejected"]:
-        print_stderr(f"Citation [{rejected.marker}] is not supported by the retrieved passages. {rejected.reason}")
+        print_stderr(
+            f"Citation [{rejected.marker}] is not supported by the retrieved passages. "
+            f"{rejected.reason}"
+        )
     for each in found["statements"]:
         if not each.supported:
             missing = f" They do not contain {', '.join(each.missing)}." if each.missing else ""
@@ -97,16 +114,29 @@ def _note_cuts(rag: "LocalRAG", found: dict[str, Any]) -> None:
 def show_passages(rag: "LocalRAG", passages: "list[Document]", *, as_json: bool) -> None:
     """Print passages that were searched for, each with its place."""
     if as_json:
-        print(json.dumps([{**passage.metadata, "text": passage.page_content} for passage in passages], ensure_ascii=False))
+        print(
+            json.dumps(
+                [{**passage.metadata, "text": passage.page_content} for passage in passages],
+                ensure_ascii=False,
+            )
+        )
         return
     for number, passage in enumerate(passages, 1):
-        print(f"[{number}] {place_of(rag, passage.metadata)}\n{textwrap.indent(passage.page_content, '    ')}")
+        print(
+            f"[{number}] {place_of(rag, passage.metadata)}\n"
+            f"{textwrap.indent(passage.page_content, '    ')}"
+        )
     if not passages:
         print_stderr("Nothing was found.")
 
 
-def _gathered(stream: Iterator[dict[str, Any]], found: dict[str, Any], *, with_markers: bool) -> Iterator[str]:
-    """Yield the pieces of the answer, with the numbers of sources; everything else goes into `found`."""
+def _gathered(
+    stream: Iterator[dict[str, Any]], found: dict[str, Any], *, with_markers: bool
+) -> Iterator[str]:
+    """Yield the pieces of the answer, with the numbers of sources.
+
+    Everything else goes into `found`.
+    """
     from langchain_localllm.rag.answer.citations import marker_of
 
     for part in stream:
@@ -115,7 +145,9 @@ def _gathered(stream: Iterator[dict[str, Any]], found: dict[str, Any], *, with_m
             yield from map(marker_of, part.get("statements", ()))
         for name, value in part.items():
             if name != "answer":
-                found[name] = found[name] + value if isinstance(value, list) and name in found else value
+                found[name] = (
+                    found[name] + value if isinstance(value, list) and name in found else value
+                )
 
 
 def _print_answer(pieces: Iterable[str]) -> str:
@@ -127,19 +159,32 @@ def _print_answer(pieces: Iterable[str]) -> str:
         answer += text
     print()
     if not answer:
-        print_stderr("The model gave no answer. Ask in other words, or try a larger model with --model.")
+        print_stderr(
+            "The model gave no answer. Ask in other words, or try a larger model with --model."
+        )
     return answer.strip()
 
 
 def _known(about: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in about.items() if name not in {"marker", "passage"} and value is not None}
+    return {
+        name: value
+        for name, value in about.items()
+        if name not in {"marker", "passage"} and value is not None
+    }
 
 
 def place_of(rag: "LocalRAG", metadata: dict[str, Any]) -> str:
     """Return where a passage is: file, page or heading, and line."""
     path = rag.store.root / metadata["source"]
-    place = [path.relative_to(Path.cwd()).as_posix() if path.is_relative_to(Path.cwd()) else str(path)]
-    for name, words in (("page", "page {}"), ("heading", "{}"), ("cell", "cell {}"), ("line", "line {}")):
+    place = [
+        path.relative_to(Path.cwd()).as_posix() if path.is_relative_to(Path.cwd()) else str(path)
+    ]
+    for name, words in (
+        ("page", "page {}"),
+        ("heading", "{}"),
+        ("cell", "cell {}"),
+        ("line", "line {}"),
+    ):
         if name in metadata:
             place.append(words.format(metadata[name]))
     return ", ".join(place)
@@ -160,7 +205,9 @@ def _as_fields(statement: "Statement") -> dict[str, Any]:
     return {**asdict(statement), "citation": marker}
 
 
-def _as_json(answer: str, sources: list[tuple[int, dict[str, Any]]], found: dict[str, Any]) -> dict[str, Any]:
+def _as_json(
+    answer: str, sources: list[tuple[int, dict[str, Any]]], found: dict[str, Any]
+) -> dict[str, Any]:
     omitted = [{**passage.metadata, "text": passage.page_content} for passage in found["left_out"]]
     invalid = [asdict(each) for each in found["rejected"]]
     return {
@@ -170,7 +217,9 @@ def _as_json(answer: str, sources: list[tuple[int, dict[str, Any]]], found: dict
         "invalid_citations": invalid,
         "statements": [_as_fields(each) for each in found["statements"]],
         "finish_reason": found.get("finish_reason"),
-        "passages": [{**passage.metadata, "text": passage.page_content} for passage in found["context"]],
+        "passages": [
+            {**passage.metadata, "text": passage.page_content} for passage in found["context"]
+        ],
         "omitted": omitted,
         "timings": found["timings"],
         "tokens": found["tokens"],

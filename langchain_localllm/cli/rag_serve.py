@@ -30,13 +30,16 @@ def serve(
     host: Host = "127.0.0.1",
     port: Port = 8090,
     api_key: Key = "",
-    seconds: Annotated[float, typer.Option("--timeout", min=1, help="The longest time for an answer, in seconds.")] = 600,
+    seconds: Annotated[
+        float, typer.Option("--timeout", min=1, help="The longest time for an answer, in seconds.")
+    ] = 600,
     allow_remote: Remote = False,
     as_json: AsJson = False,
 ) -> None:
     """Serve the index with OpenAI's API, so that any chat client can ask your documents, until Ctrl-C.
 
-    The model is named documents. Answers stream, and end with their sources; these are also annotations, as of OpenAI's web search.
+    The model is named documents. Answers stream, and end with their sources; these are also
+    annotations, as of OpenAI's web search.
     """
     require_modules("ui", "starlette", "uvicorn")
     from langchain_localllm.web.openai_api.app import PUBLIC, DocumentAPI
@@ -56,4 +59,6 @@ def serve(
     ) as rag:
         rag.store.check_model()  # raises if there is no index, or one of another model
         app = DocumentAPI(rag, seconds=seconds).app()
-        serve_with_key(app, "/v1", host=host, port=port, api_key=api_key, public=PUBLIC, as_json=as_json)
+        serve_with_key(
+            app, "/v1", host=host, port=port, api_key=api_key, public=PUBLIC, as_json=as_json
+        )

@@ -25,7 +25,8 @@ class Progress:
     Args:
         label: The text before the bar.
         in_bytes: Whether to show the counts as bytes, with the speed.
-        counts: A format of the counts, with the fields that each call passes. Default: "done/total".
+        counts: A format of the counts, with the fields that each call passes. Default:
+            "done/total".
 
     Example:
         >>> with Progress("Reading") as progress:
@@ -42,7 +43,11 @@ class Progress:
 
     def __call__(self, done: int, total: int, **fields: Any) -> None:
         """Show how much of the total is done."""
-        if self._bar is None and sys.stderr.isatty() and time.monotonic() - self._start > _BAR_DELAY:
+        if (
+            self._bar is None
+            and sys.stderr.isatty()
+            and time.monotonic() - self._start > _BAR_DELAY
+        ):
             self._bar = _new_bar(in_bytes=self._in_bytes, counts=self._counts)
             self._bar.add_task(self._label, total=total, **fields)
             self._bar.start()
@@ -52,7 +57,12 @@ class Progress:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         if self._bar is not None:
             self._bar.stop()
 

@@ -1,1 +1,4 @@
-"""Read GGUF files and the hardware: headers, memory estimates, machine. Imports nothing from the packages above."""
+"""Read GGUF files and the hardware: headers, memory estimates, machine.
+
+Imports nothing from the packages above.
+"""

@@ -1,6 +1,7 @@
 """Describe what each layer of a model stores in the KV cache per token, by the rules of llama.cpp.
 
-Source: `llama-hparams.cpp`, `llama_model::create_memory` and `src/models/` in llama.cpp; keys are named in GGUF's specification.
+Source: `llama-hparams.cpp`, `llama_model::create_memory` and `src/models/` in llama.cpp; keys are
+    named in GGUF's specification.
 """
 
 import math
@@ -27,8 +28,15 @@ _EVERY: Final = {
     "plamo3": 8,
     "smallthinker": -4,
 }
-"""Architectures with sliding-window layers: every how many layers one has full attention; negative if that one comes first."""
-_WINDOWS: Final = {"exaone-moe": 128, "exaone4": 4096, "gemma2": 4096, "llama4": 8192, "smallthinker": 4096}
+"""Architectures with sliding-window layers: every how many layers one has full attention; negative
+if that one comes first."""
+_WINDOWS: Final = {
+    "exaone-moe": 128,
+    "exaone4": 4096,
+    "gemma2": 4096,
+    "llama4": 8192,
+    "smallthinker": 4096,
+}
 """Sliding windows, in tokens, of architectures whose files may not have the key."""
 RECURRENT: Final = frozenset({"arwkv7", "mamba", "mamba2", "rwkv6", "rwkv6qwen2", "rwkv7"})
 _BOTH: Final = frozenset({"falcon-h1"})
@@ -85,16 +93,27 @@ class Architecture:
         self.name = info.architecture
         self.width = self.number("embedding_length")
         self.count = min(self.number("block_count"), _MOST_LAYERS)
-        self.latent = bool(self.number("attention.key_length_mla") and self.number("attention.value_length_mla"))
+        self.latent = bool(
+            self.number("attention.key_length_mla") and self.number("attention.value_length_mla")
+        )
         self.windowed = self._windowed_layers()
         self.window = self._window() if any(self.windowed) else 0
-        self.layers = [] if self.name in _NO_CACHE else [self._layer(number) for number in range(self.count)]
+        self.layers = (
+            [] if self.name in _NO_CACHE else [self._layer(number) for number in range(self.count)]
+        )
 
     def number(self, key: str, default: int = 0, layer: int = 0) -> int:
-        """Return a number of the header; for keys with a value per layer, that of the given layer."""
+        """Return a number of the header.
+
+        For keys with a value per layer, that of the given layer.
+        """
         name = f"{self.name}.{key}"
         each = self._info.lists.get(name)
-        value: Any = self._info.metadata.get(name, default) if each is None else each[min(layer, len(each) - 1)]
+        value: Any = (
+            self._info.metadata.get(name, default)
+            if each is None
+            else each[min(layer, len(each) - 1)]
+        )
         return int(value) if isinstance(value, (int, float)) and math.isfinite(value) else default
 
     @property
@@ -110,12 +129,18 @@ class Architecture:
     @property
     def heads(self) -> int:
         """The number of attention heads, of the layer with the most."""
-        return max((self.number("attention.head_count", layer=layer) for layer in range(self.count)), default=0)
+        return max(
+            (self.number("attention.head_count", layer=layer) for layer in range(self.count)),
+            default=0,
+        )
 
     @property
     def hidden(self) -> int:
         """The feed-forward length, of the widest layer."""
-        return max((self.number("feed_forward_length", layer=layer) for layer in range(self.count)), default=0)
+        return max(
+            (self.number("feed_forward_length", layer=layer) for layer in range(self.count)),
+            default=0,
+        )
 
     def head_size(self, kind: str) -> int:
         """Return the length of one head's `key` or `value`."""
@@ -125,7 +150,11 @@ class Architecture:
         key = f"{self.name}.attention.sliding_window"
         if pattern := self._info.lists.get(f"{key}_pattern"):
             return [bool(each) for each in pattern]
-        if self.name not in _EVERY or self._info.metadata.get(key, self.name in _WINDOWS) == 0 or not self._window():
+        if (
+            self.name not in _EVERY
+            or self._info.metadata.get(key, self.name in _WINDOWS) == 0
+            or not self._window()
+        ):
             return [False] * self.count
         every = max(1, self.number("attention.sliding_window_pattern", abs(_EVERY[self.name])))
         full = 0 if _EVERY[self.name] < 0 else every - 1
@@ -142,7 +171,9 @@ class Architecture:
             return Layer(state=state)
         if number >= self._caching_layers():
             return Layer()  # it shares the cache of an earlier layer
-        groups = self.number("attention.head_count_kv", self.number("attention.head_count", layer=number), number)
+        groups = self.number(
+            "attention.head_count_kv", self.number("attention.head_count", layer=number), number
+        )
         windowed = self.windowed[min(number, len(self.windowed) - 1)]
         key, value = (self._cached(kind, windowed=windowed) * groups for kind in ("key", "value"))
         return Layer(key, 0 if self.latent else value, windowed, state)
@@ -168,7 +199,9 @@ class Architecture:
             return (layer + 1) % interval != 0
         if f"{self.name}.attention.head_count_kv" not in self._info.lists:
             return False
-        only_forward = self.name.startswith("nemotron_h") and self.number("feed_forward_length", layer=layer)
+        only_forward = self.name.startswith("nemotron_h") and self.number(
+            "feed_forward_length", layer=layer
+        )
         return not only_forward and self.number("attention.head_count_kv", layer=layer) == 0
 
     def _state_size(self) -> int:

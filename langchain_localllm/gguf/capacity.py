@@ -4,7 +4,14 @@ from typing import Final
 
 from langchain_localllm.gguf.architecture import Architecture
 from langchain_localllm.gguf.header import GGUFInfo
-from langchain_localllm.gguf.memory import Memory, Settings, estimate, layer_cache, layer_weights, weight_size
+from langchain_localllm.gguf.memory import (
+    Memory,
+    Settings,
+    estimate,
+    layer_cache,
+    layer_weights,
+    weight_size,
+)
 
 __all__ = ["DEFAULT_CONTEXT", "SHARE", "largest_context", "layers_on_gpu", "tokens_per_second"]
 
@@ -15,7 +22,9 @@ DEFAULT_CONTEXT: Final = 8192
 _STEP: Final = 256
 
 
-def largest_context(info: GGUFInfo, settings: Settings, free: float, *, weights: int | None = None) -> int:
+def largest_context(
+    info: GGUFInfo, settings: Settings, free: float, *, weights: int | None = None
+) -> int:
     """Return the longest context that fits into `free` bytes: the trained context, or a multiple of 256; 0 if none fits."""
     trained = Architecture(info).trained_context or DEFAULT_CONTEXT
     low, high = 0, -(-trained // _STEP)
@@ -29,13 +38,18 @@ def largest_context(info: GGUFInfo, settings: Settings, free: float, *, weights:
 
 
 def layers_on_gpu(info: GGUFInfo, context: int, settings: Settings, free: float) -> int:
-    """Return how many layers fit into `free` bytes on the GPU. The output counts as one more, as in `n_gpu_layers`."""
+    """Return how many layers fit into `free` bytes on the GPU.
+
+    The output counts as one more, as in `n_gpu_layers`.
+    """
     architecture = Architecture(info)
     memory = estimate(info, context, settings)
     room = SHARE * free - memory.buffers
     weights = layer_weights(info)
     cells = -(-context // _STEP) * _STEP
-    caches = [layer_cache(architecture, layer, cells, settings) for layer in architecture.layers] or [0] * architecture.count
+    caches = [
+        layer_cache(architecture, layer, cells, settings) for layer in architecture.layers
+    ] or [0] * architecture.count
     layers = 0
     for number in reversed(range(architecture.count)):
         room -= weights.get(number, 0) + caches[number]
@@ -51,7 +65,10 @@ def _output_size(info: GGUFInfo) -> int:
 
 
 def tokens_per_second(info: GGUFInfo, memory: Memory, bandwidth: float) -> float:
-    """Return an upper bound of tokens per second: bandwidth divided by the bytes read per token; 0 if the bandwidth is unknown."""
+    """Return an upper bound of tokens per second: bandwidth divided by the bytes read per token.
+
+    0 if the bandwidth is unknown.
+    """
     own = weight_size(info)
     read = _read_per_token(info) * memory.weights / max(own, 1) + memory.cache
     return bandwidth / read if read and bandwidth else 0.0

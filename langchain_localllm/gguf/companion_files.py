@@ -1,6 +1,7 @@
 """Check files that are loaded together with a model: LoRA adapters, and projectors for images and audio.
 
-llama.cpp reads their headers with `GGML_ASSERT`, which aborts the process if a value is missing or has the wrong type.
+llama.cpp reads their headers with `GGML_ASSERT`, which aborts the process if a value is missing or
+has the wrong type.
 """
 
 from collections.abc import Iterator
@@ -13,7 +14,12 @@ from langchain_localllm.gguf.header import BLOCKS, GGUFInfo, file_kind, read_fil
 __all__ = ["check_adapter", "check_projector"]
 
 _UINT32, _FLOAT32, _BOOL, _STRING = 4, 6, 7, 8
-_TYPE_NAMES: Final = {_UINT32: "a 32-bit number", _FLOAT32: "a 32-bit float", _BOOL: "a Boolean", _STRING: "a text"}
+_TYPE_NAMES: Final = {
+    _UINT32: "a 32-bit number",
+    _FLOAT32: "a 32-bit float",
+    _BOOL: "a Boolean",
+    _STRING: "a text",
+}
 _ADAPTER_TYPES: Final = {
     "general.type": _STRING,
     "general.architecture": _STRING,
@@ -42,7 +48,10 @@ _NUMBERS: Final = {
 """Keys after `clip.vision.`, with the smallest and the largest value of usable projectors."""
 _PROJECTOR_TYPES: Final = {
     **dict.fromkeys(_TEXTS, _STRING),
-    **dict.fromkeys(("clip.has_vision_encoder", "clip.has_audio_encoder", "clip.use_gelu", "clip.use_silu"), _BOOL),
+    **dict.fromkeys(
+        ("clip.has_vision_encoder", "clip.has_audio_encoder", "clip.use_gelu", "clip.use_silu"),
+        _BOOL,
+    ),
     **dict.fromkeys((f"clip.vision.{name}" for name in _NUMBERS), _UINT32),
     "clip.vision.attention.layer_norm_epsilon": _FLOAT32,
 }
@@ -58,12 +67,17 @@ def check_adapter(path: str | Path) -> None:
     """Check that a file is a complete LoRA adapter in GGUF format.
 
     Raises:
-        ModelFileError: It is missing, a folder, empty, of another format, damaged, or holds something else.
+        ModelFileError: It is missing, a folder, empty, of another format, damaged, or holds
+            something else.
     """
     path, info = _read(path, _ADAPTER_TYPES)
-    if info.metadata.get("general.type") != "adapter" or info.metadata.get("adapter.type") != "lora":
+    if (
+        info.metadata.get("general.type") != "adapter"
+        or info.metadata.get("adapter.type") != "lora"
+    ):
         raise ModelFileError(
-            f"{path} is {file_kind(info)}, not a LoRA adapter: pass a GGUF file made with convert_lora_to_gguf.py of llama.cpp."
+            f"{path} is {file_kind(info)}, not a LoRA adapter: pass a GGUF file made with "
+            "convert_lora_to_gguf.py of llama.cpp."
         )
     _require(path, [*_wrong_tensors(info), *_wrong_ranks(info)])
 
@@ -72,14 +86,15 @@ def check_projector(path: str | Path) -> None:
     """Check that a file is a complete projector for images or audio in GGUF format.
 
     Raises:
-        ModelFileError: It is missing, a folder, empty, of another format, damaged, or holds something else.
+        ModelFileError: It is missing, a folder, empty, of another format, damaged, or holds
+            something else.
     """
     path, info = _read(path, _PROJECTOR_TYPES)
     sees = info.metadata.get("clip.has_vision_encoder")
     if not (sees or info.metadata.get("clip.has_audio_encoder")):
         raise ModelFileError(
-            f"{path} is {file_kind(info)}, not a projector for images or audio: pass the file with `mmproj` in its name that "
-            "belongs to the model."
+            f"{path} is {file_kind(info)}, not a projector for images or audio: pass the file "
+            "with `mmproj` in its name that belongs to the model."
         )
     _require(path, [*(_wrong_numbers(info) if sees else ()), *_wrong_tensors(info)])
 
@@ -87,7 +102,9 @@ def check_projector(path: str | Path) -> None:
 def projector_inputs(path: str | Path) -> tuple[bool, bool]:
     """Return whether a projector takes images, and whether it takes audio."""
     metadata = read_file_header(Path(path).expanduser()).metadata
-    return bool(metadata.get("clip.has_vision_encoder")), bool(metadata.get("clip.has_audio_encoder"))
+    return bool(metadata.get("clip.has_vision_encoder")), bool(
+        metadata.get("clip.has_audio_encoder")
+    )
 
 
 def _read(path: str | Path, types: dict[str, int]) -> tuple[Path, GGUFInfo]:
@@ -106,7 +123,9 @@ def _require(path: Path, faults: Iterator[str] | list[str]) -> None:
 def _wrong_types(info: GGUFInfo, types: dict[str, int]) -> Iterator[str]:
     for key, wanted in types.items():
         if info.value_types.get(key, wanted) != wanted:
-            yield f"{key} is {info.metadata.get(key, 'a list')!r}, which is not {_TYPE_NAMES[wanted]}"
+            yield (
+                f"{key} is {info.metadata.get(key, 'a list')!r}, which is not {_TYPE_NAMES[wanted]}"
+            )
 
 
 def _wrong_numbers(info: GGUFInfo) -> Iterator[str]:
@@ -125,11 +144,23 @@ def _wrong_numbers(info: GGUFInfo) -> Iterator[str]:
         yield f"clip.vision.image_size is {size}, which is smaller than patch_size, {patch}"
     own_size = info.metadata.get("clip.projector_type") == _OWN_PATCH_SIZE
     kernel = info.tensors.get("v.patch_embd.weight")
-    if kernel and patch and len(kernel.shape) == _KERNEL_DIMENSIONS and kernel.shape[0] != patch and not own_size:
-        yield f"clip.vision.patch_size is {patch}, and the tensor v.patch_embd.weight has the shape {kernel.shape}"
+    if (
+        kernel
+        and patch
+        and len(kernel.shape) == _KERNEL_DIMENSIONS
+        and kernel.shape[0] != patch
+        and not own_size
+    ):
+        yield (
+            f"clip.vision.patch_size is {patch}, and the tensor v.patch_embd.weight has the shape "
+            f"{kernel.shape}"
+        )
     width, heads = value("embedding_length"), value("attention.head_count")
     if width and heads and width % heads:
-        yield f"clip.vision.attention.head_count is {heads}, which does not divide embedding_length, {width}"
+        yield (
+            f"clip.vision.attention.head_count is {heads}, which does not divide "
+            f"embedding_length, {width}"
+        )
 
 
 def _wrong_tensors(info: GGUFInfo) -> Iterator[str]:
@@ -145,6 +176,8 @@ def _wrong_tensors(info: GGUFInfo) -> Iterator[str]:
 def _wrong_ranks(info: GGUFInfo) -> Iterator[str]:
     """Yield faults in the LoRA pair of the token embeddings, which llama.cpp does not check."""
     name = "token_embd.weight"
-    pair = [tensor.shape for half in ("a", "b") if (tensor := info.tensors.get(f"{name}.lora_{half}"))]
+    pair = [
+        tensor.shape for half in ("a", "b") if (tensor := info.tensors.get(f"{name}.lora_{half}"))
+    ]
     if len({shape[0] for shape in pair}) > 1:
         yield f"the tensors {name}.lora_a and {name}.lora_b have the shapes {pair[0]} and {pair[1]}"

@@ -11,17 +11,30 @@ from urllib.parse import unquote, urlsplit
 
 import requests
 
-from langchain_localllm.errors import InvalidOptionError, ModelFileError, ModelMissingError, StreamBrokenError
+from langchain_localllm.errors import (
+    InvalidOptionError,
+    ModelFileError,
+    ModelMissingError,
+    StreamBrokenError,
+)
 from langchain_localllm.gguf.header import check_gguf, is_llamafile
 from langchain_localllm.gguf.remote_header import no_network
 from langchain_localllm.transport.address import Address
 
-__all__ = ["check_hash", "check_model", "check_room", "download_file", "download_from_web", "file_name"]
+__all__ = [
+    "check_hash",
+    "check_model",
+    "check_room",
+    "download_file",
+    "download_from_web",
+    "file_name",
+]
 
 _LOGGER: Final = logging.getLogger(__name__)
 _CHUNK: Final = 2**20
 _RECEIVED: Final = 2**16
-"""Bytes that are hashed at a time, and received at a time: few, since unwritten bytes are lost when the connection breaks."""
+"""Bytes that are hashed at a time, and received at a time: few, since unwritten bytes are lost when
+the connection breaks."""
 _SECONDS: Final = 30
 _SPARE: Final = 200_000_000
 """Bytes to leave free on the disk."""
@@ -36,7 +49,9 @@ Digest = tuple[str, str]
 _DIGEST_NAMES: Final = {"md5": "MD5", "sha256": "SHA-256"}
 
 
-def download_from_web(url: str, sha256: str, folder: Path, progress: Progress | None = None) -> Path:
+def download_from_web(
+    url: str, sha256: str, folder: Path, progress: Progress | None = None
+) -> Path:
     """Get a model file from an https address.
 
     Args:
@@ -52,12 +67,18 @@ def download_from_web(url: str, sha256: str, folder: Path, progress: Progress | 
         InvalidOptionError: The address, the file name in it or the hash cannot be used.
         ModelMissingError: There is no such file.
         ModelFileError: The disk is full, the content has another hash, or it is not a usable model.
-        ConnectionFailedError: The server cannot be reached, or the connection broke; the next call resumes.
+        ConnectionFailedError: The server cannot be reached, or the connection broke; the next call
+            resumes.
     """
     if not _SHA256.fullmatch(sha256.lower()):
-        raise InvalidOptionError("--sha256 must be the 64 hexadecimal digits that the model's page shows.")
+        raise InvalidOptionError(
+            "--sha256 must be the 64 hexadecimal digits that the model's page shows."
+        )
     if urlsplit(url).scheme != "https" and not Address.parse(url).is_loopback:
-        raise InvalidOptionError(f"{url} is not an https address, so the download would not be encrypted: pass an https address.")
+        raise InvalidOptionError(
+            f"{url} is not an https address, so the download would not be encrypted: pass an "
+            "https address."
+        )
     path = folder / file_name(url)
     if path.exists():
         check_hash(path, ("sha256", sha256.lower()), progress or _no_progress, keep=True)
@@ -66,7 +87,9 @@ def download_from_web(url: str, sha256: str, folder: Path, progress: Progress | 
     return path
 
 
-def download_file(url: str, path: Path, digest: Digest | None, progress: Progress | None = None) -> None:
+def download_file(
+    url: str, path: Path, digest: Digest | None, progress: Progress | None = None
+) -> None:
     """Download a model file that does not exist yet.
 
     Args:
@@ -107,9 +130,20 @@ def file_name(url: str) -> str:
         'tiny chat.gguf'
     """
     last = unquote(urlsplit(url).path.rpartition("/")[2])
-    plain = last and last == PurePosixPath(last).name and not last.startswith(".") and not re.search(r'[\\/:*?"<>|\x00-\x1f]', last)
-    if not plain or len(last.encode()) > _LONGEST_NAME or not last.endswith((".gguf", ".llamafile")):
-        raise InvalidOptionError(f"{url} does not end in the name of a model file, such as model.gguf.")
+    plain = (
+        last
+        and last == PurePosixPath(last).name
+        and not last.startswith(".")
+        and not re.search(r'[\\/:*?"<>|\x00-\x1f]', last)
+    )
+    if (
+        not plain
+        or len(last.encode()) > _LONGEST_NAME
+        or not last.endswith((".gguf", ".llamafile"))
+    ):
+        raise InvalidOptionError(
+            f"{url} does not end in the name of a model file, such as model.gguf."
+        )
     return last
 
 
@@ -119,8 +153,9 @@ def check_room(folder: Path, wanted: int) -> None:
     free = shutil.disk_usage(there).free
     if wanted + _SPARE > free:
         raise ModelFileError(
-            f"There is no room in {folder}: the model takes {wanted / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free. "
-            "Remove a model (localllm models rm), or choose a folder on another disk."
+            f"There is no room in {folder}: the model takes {wanted / 1e9:.1f} GB, and "
+            f"{free / 1e9:.1f} GB are free. Remove a model (localllm models rm), or choose a "
+            "folder on another disk."
         )
 
 
@@ -128,7 +163,9 @@ def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InvalidOptionError(f"The folder {folder} cannot be created: {error.strerror}.") from None
+        raise InvalidOptionError(
+            f"The folder {folder} cannot be created: {error.strerror}."
+        ) from None
 
 
 def _fetch(url: str, part: Path, report: Progress) -> None:
@@ -138,7 +175,9 @@ def _fetch(url: str, part: Path, report: Progress) -> None:
     headers = {"Accept-Encoding": "identity", **({"Range": f"bytes={begun}-"} if begun else {})}
     try:
         with requests.get(url, headers=headers, stream=True, timeout=_SECONDS) as reply:
-            if reply.status_code == _BEYOND:  # it is complete, or too long, which the hash check finds
+            if (
+                reply.status_code == _BEYOND
+            ):  # it is complete, or too long, which the hash check finds
                 return
             _check_status(url, reply)
             begun = begun if reply.status_code == _PARTIAL else 0
@@ -164,14 +203,17 @@ def _fetch(url: str, part: Path, report: Progress) -> None:
 
 def _check_status(url: str, reply: requests.Response) -> None:
     if reply.status_code in _MISSING:
-        raise ModelMissingError(f"There is no file at {url}, or it needs permission (HTTP {reply.status_code}).")
+        raise ModelMissingError(
+            f"There is no file at {url}, or it needs permission (HTTP {reply.status_code})."
+        )
     if not reply.ok:
         raise _broken(url)
 
 
 def _broken(url: str) -> StreamBrokenError:
     return StreamBrokenError(
-        f"The download from {urlsplit(url).hostname} was interrupted. Run the same command again to resume it."
+        f"The download from {urlsplit(url).hostname} was interrupted. Run the same command again "
+        "to resume it."
     )
 
 
@@ -187,10 +229,14 @@ def check_hash(path: Path, digest: Digest, report: Progress, *, keep: bool = Fal
     if found.hexdigest() == expected:
         return
     if keep:
-        raise ModelFileError(f"{path} exists already, and its content does not match --sha256. Move it away, or check the hash.")
+        raise ModelFileError(
+            f"{path} exists already, and its content does not match --sha256. Move it away, or "
+            "check the hash."
+        )
     _remove(path)
     raise ModelFileError(
-        f"The downloaded file {path.name} has another {_DIGEST_NAMES[algorithm]} than expected, so it was removed. Try again."
+        f"The downloaded file {path.name} has another {_DIGEST_NAMES[algorithm]} than expected, "
+        "so it was removed. Try again."
     )
 
 

@@ -1,7 +1,8 @@
 """Read and check the header of a GGUF file before an engine loads it.
 
 Only the header is read, which takes milliseconds for a file of any size. The format is described at
-https://github.com/ggml-org/ggml/blob/master/docs/gguf.md; files before version 2 (2023) are refused, as the engines do.
+https://github.com/ggml-org/ggml/blob/master/docs/gguf.md; files before version 2 (2023) are
+refused, as the engines do.
 """
 
 import mmap
@@ -29,17 +30,35 @@ __all__ = [
 
 _NEWEST_VERSION: Final = 3
 
-_APE_MAGIC: Final = (b"MZqFpD", b"jartsr", b"APEDBG")  # the first bytes of Cosmopolitan Libc programs, such as llamafiles
+_APE_MAGIC: Final = (
+    b"MZqFpD",
+    b"jartsr",
+    b"APEDBG",
+)  # the first bytes of Cosmopolitan Libc programs, such as llamafiles
 
-# The formats before GGUF, as the first four bytes of the file (a little-endian number, so the names read backwards).
+# The formats before GGUF, as the first four bytes of the file (a little-endian number, so the names
+# read backwards).
 _BEFORE_GGUF: Final = {b"lmgg": "ggml", b"fmgg": "ggmf", b"tjgg": "ggjt", b"algg": "ggla"}
 
 # Value types of the header: number in the file -> struct code. 8 is a string, 9 a list.
-_SCALARS: Final = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
+_SCALARS: Final = {
+    0: "B",
+    1: "b",
+    2: "H",
+    3: "h",
+    4: "I",
+    5: "i",
+    6: "f",
+    7: "?",
+    10: "Q",
+    11: "q",
+    12: "d",
+}
 _STRING: Final = 8
 _LIST: Final = 9
 _MOST_ITEMS: Final = 1 << 26
-"""The most items of a list, tensors or values in a header; a larger count means damage, and would take minutes to read."""
+"""The most items of a list, tensors or values in a header; a larger count means damage, and would
+take minutes to read."""
 _MOST_DIMENSIONS: Final = 4
 _DEEPEST_LIST: Final = 8
 """The deepest nesting of lists."""
@@ -51,11 +70,23 @@ _TOKENS: Final = "tokenizer.ggml.tokens"
 _OTHER_KINDS: Final = {
     "adapter": (
         "a LoRA adapter",
-        "pass the base model as the model, and this file as `lora_path` of LlamaCpp or ChatLlamaCpp",
+        (
+            "pass the base model as the model, and this file as `lora_path` of LlamaCpp or "
+            "ChatLlamaCpp"
+        ),
     ),
-    "control vector": ("a control vector", "pass the model file; control vectors are not supported"),
-    "imatrix": ("an importance matrix", "pass the model file; only llama-quantize reads this file, as `--imatrix`"),
-    "mmproj": ("a vision projector", "pass the model file as the model, and this file as `mmproj_path` of ChatLlamaCpp"),
+    "control vector": (
+        "a control vector",
+        "pass the model file; control vectors are not supported",
+    ),
+    "imatrix": (
+        "an importance matrix",
+        "pass the model file; only llama-quantize reads this file, as `--imatrix`",
+    ),
+    "mmproj": (
+        "a vision projector",
+        "pass the model file as the model, and this file as `mmproj_path` of ChatLlamaCpp",
+    ),
 }
 """Kinds of GGUF files that are not models: their name, and how to use them."""
 
@@ -66,9 +97,22 @@ _BLOCK_SIZES: Final = {
     64: {40: 36},  # NVFP4
     128: {41: 18},  # Q1_0
     256: {10: 84, 11: 110, 12: 144, 13: 176, 14: 210, 15: 292}  # Q2_K to Q8_K
-    | {16: 66, 17: 74, 18: 98, 19: 50, 21: 110, 22: 82, 23: 136, 29: 56, 34: 54, 35: 66},  # IQ2_XXS to IQ1_M, TQ1_0, TQ2_0
+    | {
+        16: 66,
+        17: 74,
+        18: 98,
+        19: 50,
+        21: 110,
+        22: 82,
+        23: 136,
+        29: 56,
+        34: 54,
+        35: 66,
+    },  # IQ2_XXS to IQ1_M, TQ1_0, TQ2_0
 }
-BLOCKS: Final = {kind: (values, size) for values, kinds in _BLOCK_SIZES.items() for kind, size in kinds.items()}
+BLOCKS: Final = {
+    kind: (values, size) for values, kinds in _BLOCK_SIZES.items() for kind, size in kinds.items()
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +139,8 @@ class GGUFInfo:
     Attributes:
         metadata: Single values by key. Lists (such as the vocabulary) are left out.
         list_lengths: The length of each list by key.
-        special_tokens: The texts of the BOS and EOS tokens, under `bos` and `eos`, if the file has them.
+        special_tokens: The texts of the BOS and EOS tokens, under `bos` and `eos`, if the file has
+            them.
         lists: Short lists of numbers, such as one number per layer, by key.
         tensors: The tensors by name; of a split model, those of this part.
         list_positions: The offset of each list in the file, by key.
@@ -123,12 +168,18 @@ class GGUFInfo:
 
     @property
     def context_length(self) -> int | None:
-        """The context that the model was trained with, in tokens; `None` if the file does not say."""
+        """The context that the model was trained with, in tokens.
+
+        `None` if the file does not say.
+        """
         return self._of_architecture("context_length")
 
     @property
     def pooling_type(self) -> int | None:
-        """The pooling type of an embedding model (1 mean, 2 CLS, 3 last, 4 rank); `None` if the file does not say."""
+        """The pooling type of an embedding model (1 mean, 2 CLS, 3 last, 4 rank).
+
+        `None` if the file does not say.
+        """
         return self._of_architecture("pooling_type") or None
 
     @property
@@ -144,7 +195,10 @@ class GGUFInfo:
     @property
     def embeds(self) -> bool:
         """Whether this is an embedding model: the file has a pooling type, or attention is not causal."""
-        return self.pooling_type is not None or self.metadata.get(f"{self.architecture}.attention.causal") is False
+        return (
+            self.pooling_type is not None
+            or self.metadata.get(f"{self.architecture}.attention.causal") is False
+        )
 
     def _of_architecture(self, name: str) -> int | None:
         value = self.metadata.get(f"{self.architecture}.{name}")
@@ -158,8 +212,9 @@ def check_gguf(path: str | Path) -> GGUFInfo:
         path: The file; of a model in several parts, the first one.
 
     Raises:
-        ModelFileError: It is missing, a folder, empty, of another or an older format, cut off, without a vocabulary, or a
-            part of the model is missing. The message says which, and what to do.
+        ModelFileError: It is missing, a folder, empty, of another or an older format, cut off,
+            without a vocabulary, or a part of the model is missing. The message says which, and
+            what to do.
 
     Example:
         >>> from langchain_localllm.models import tiny_embedding_model
@@ -174,7 +229,10 @@ def check_gguf(path: str | Path) -> GGUFInfo:
     if kind:
         raise ModelFileError(f"{path} is {kind}, not a language model: {advice}.")
     if not info.list_lengths.get(_TOKENS):
-        raise ModelFileError(f"{path} has no vocabulary, so no engine can tokenize text with it: use a complete model file.")
+        raise ModelFileError(
+            f"{path} has no vocabulary, so no engine can tokenize text with it: use a complete "
+            "model file."
+        )
     return info
 
 
@@ -184,8 +242,14 @@ def file_kind(info: GGUFInfo) -> str:
 
 
 def _other_kind(info: GGUFInfo) -> tuple[str, str]:
-    """Return what kind of file this is and how to use it; two empty strings for a language model."""
-    architecture, kind = info.metadata.get("general.architecture"), info.metadata.get("general.type")
+    """Return what kind of file this is and how to use it.
+
+    Two empty strings for a language model.
+    """
+    architecture, kind = (
+        info.metadata.get("general.architecture"),
+        info.metadata.get("general.type"),
+    )
     if architecture == "clip" or kind == "mmproj":
         return _OTHER_KINDS["mmproj"]
     if architecture == "controlvector" or "adapter.type" in info.metadata:
@@ -249,7 +313,9 @@ def look_into_llamafile(path: Path) -> GGUFInfo | None:
         begins_as_program = file.read(6) in _APE_MAGIC
         try:
             with zipfile.ZipFile(file) as archive:
-                entries = [entry for entry in archive.infolist() if entry.filename.endswith(".gguf")]
+                entries = [
+                    entry for entry in archive.infolist() if entry.filename.endswith(".gguf")
+                ]
         except zipfile.BadZipFile:
             if begins_as_program:  # the ZIP directory is at the end
                 raise ModelFileError(f"{path} is cut off or damaged: download it again.") from None
@@ -270,7 +336,11 @@ def open_model_file(path: Path) -> BinaryIO:
     """
     if path.is_dir():
         found = sorted(path.glob("*.gguf"))
-        hint = f"pass one of its files, for example {found[0]}" if found else "pass the path of a model file"
+        hint = (
+            f"pass one of its files, for example {found[0]}"
+            if found
+            else "pass the path of a model file"
+        )
         raise ModelFileError(f"{path} is a folder: {hint}.")
     try:
         file = path.open("rb")
@@ -289,18 +359,27 @@ def _read_header(path: Path, file: BinaryIO) -> GGUFInfo:
     magic = file.read(4)
     if magic in _BEFORE_GGUF:
         name = _BEFORE_GGUF[magic]
-        raise ModelFileError(f"{path} is a model in the {name} format from before GGUF: fetch the model as a GGUF file.")
+        raise ModelFileError(
+            f"{path} is a model in the {name} format from before GGUF: fetch the model as a GGUF "
+            "file."
+        )
     if magic != b"GGUF":
         raise ModelFileError(f"{path} is not a GGUF model file: fetch the model as a GGUF file.")
     version = int.from_bytes(file.read(4), "little")
     if not 1 < version <= _NEWEST_VERSION:
-        raise ModelFileError(f"{path} has GGUF version {version}, which the engines do not read: fetch a newer file.")
+        raise ModelFileError(
+            f"{path} has GGUF version {version}, which the engines do not read: fetch a newer file."
+        )
     start = file.tell() - 8
     with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         try:
             return _parse(_Reader(data, start), len(data))
         except _UNREADABLE as error:
-            reason = str(error) if isinstance(error, _DamagedError) and error.args else f"it has {len(data):,} bytes"
+            reason = (
+                str(error)
+                if isinstance(error, _DamagedError) and error.args
+                else f"it has {len(data):,} bytes"
+            )
     raise ModelFileError(f"{path} is cut off or damaged ({reason}): download it again.")
 
 
@@ -319,10 +398,15 @@ def read_lists(path: Path, info: GGUFInfo, keys: Iterable[str]) -> dict[str, Seq
         info: Its header.
         keys: The keys of the lists; those that the file does not have are left out.
     """
-    with open_model_file(path) as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+    with (
+        open_model_file(path) as file,
+        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data,
+    ):
         reader = _Reader(data, 0)
         places = {key: info.list_positions[key] for key in keys if key in info.list_positions}
-        return {key: reader.all_strings(place) or reader.numbers(place) for key, place in places.items()}
+        return {
+            key: reader.all_strings(place) or reader.numbers(place) for key, place in places.items()
+        }
 
 
 def tokens_with_nul(path: Path, info: GGUFInfo) -> list[int]:
@@ -332,7 +416,9 @@ def tokens_with_nul(path: Path, info: GGUFInfo) -> list[int]:
         path: The model file.
         info: Its header.
     """
-    nul = "\u0100".encode() if info.metadata.get("tokenizer.ggml.model") == "gpt2" else b"\0"  # the byte in GPT-2's alphabet
+    nul = (
+        "\u0100".encode() if info.metadata.get("tokenizer.ggml.model") == "gpt2" else b"\0"
+    )  # the byte in GPT-2's alphabet
     tokens = read_lists(path, info, [_TOKENS]).get(_TOKENS, ())
     return [number for number, token in enumerate(tokens) if nul in token or token == b"<0x00>"]
 
@@ -385,7 +471,9 @@ def _parse(reader: "_Reader", size: int) -> GGUFInfo:
     return GGUFInfo(metadata, list_lengths, special, lists, tensors, places, types)
 
 
-def _read_tensors(reader: "_Reader", count: int, alignment: int, file_size: int) -> dict[str, Tensor]:
+def _read_tensors(
+    reader: "_Reader", count: int, alignment: int, file_size: int
+) -> dict[str, Tensor]:
     """Return the tensors; raise if the data of one would end after the file."""
     end = 0
     tensors = {}
@@ -455,12 +543,22 @@ class _Reader:
         return int(count)
 
     def numbers(self, place: int) -> tuple[Any, ...]:
-        """Return the numbers of the list at a position; an empty tuple for a list of another type."""
+        """Return the numbers of the list at a position.
+
+        An empty tuple for a list of another type.
+        """
         kind, count = struct.unpack_from("<IQ", self.data, place)
-        return struct.unpack_from(f"<{count}{_SCALARS[kind]}", self.data, place + 12) if kind in _SCALARS else ()
+        return (
+            struct.unpack_from(f"<{count}{_SCALARS[kind]}", self.data, place + 12)
+            if kind in _SCALARS
+            else ()
+        )
 
     def all_strings(self, place: int) -> list[bytes]:
-        """Return the strings of the list at a position; an empty list for a list of another type."""
+        """Return the strings of the list at a position.
+
+        An empty list for a list of another type.
+        """
         kind, count = struct.unpack_from("<IQ", self.data, place)
         unpack, data, position, found = struct.Struct("<Q").unpack_from, self.data, place + 12, []
         for _ in range(count if kind == _STRING else 0):
@@ -499,7 +597,12 @@ def _check_parts(path: Path, info: GGUFInfo) -> None:
         return
     names = part_names(path.name, count)
     if path.name != names[0]:
-        raise ModelFileError(f"{path} is one of {count} parts of a model: pass the first one, {names[0]}.")
+        raise ModelFileError(
+            f"{path} is one of {count} parts of a model: pass the first one, {names[0]}."
+        )
     for name in names:
         if not path.with_name(name).exists():
-            raise ModelFileError(f"{path} is the first of {count} parts, but {name} is not in the same folder: download that too.")
+            raise ModelFileError(
+                f"{path} is the first of {count} parts, but {name} is not in the same folder: "
+                "download that too."
+            )

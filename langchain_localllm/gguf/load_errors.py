@@ -8,15 +8,22 @@ from langchain_localllm.errors import ModelFileError
 
 __all__ = ["load_error", "load_warnings"]
 
-# What llama.cpp writes, old and new -> the sentence. {0} is the file, {1} the pattern's group. First match wins.
+# What llama.cpp writes, old and new -> the sentence. {0} is the file, {1} the pattern's group.
+# First match wins.
 _KNOWN: Final[list[tuple[str, str]]] = [
     (
         r"unknown (?:model )?architecture:? '?([\w.-]+)",
-        "The engine does not know the architecture {1} of {0}: update the engine, or use another model.",
+        (
+            "The engine does not know the architecture {1} of {0}: update the engine, or use "
+            "another model."
+        ),
     ),
     (
         r"error loading model vocabulary: ([^\n]*)",
-        "The engine cannot use the vocabulary of {0} ({1}): fetch a complete model file, or update the engine.",
+        (
+            "The engine cannot use the vocabulary of {0} ({1}): fetch a complete model file, or "
+            "update the engine."
+        ),
     ),
     (
         r"not within the file bounds|failed to read key-value|failed to read tensor|corrupted or incomplete",
@@ -45,6 +52,11 @@ _FUNCTION: Final = re.compile(r"^(?:~?\w+: +)+")
 
 
 def load_warnings(log: str) -> str:
-    """Return llama.cpp's warnings from loading a file, without function names; empty if none affects the answers."""
+    """Return llama.cpp's warnings from loading a file, without function names.
+
+    Empty if none affects the answers.
+    """
     lines = [_FUNCTION.sub("", line).strip(" *") for line in log.splitlines()]
-    return ". ".join(dict.fromkeys(line.rstrip(".!") for line in lines if not _HARMLESS.search(line)))
+    return ". ".join(
+        dict.fromkeys(line.rstrip(".!") for line in lines if not _HARMLESS.search(line))
+    )

@@ -19,7 +19,11 @@ _MEASURED: Final = 64 * 2**20
 """Bytes that each thread copies in the measurement: more than a CPU cache holds."""
 _MEASURING: Final = 0.4
 """Seconds."""
-_NVIDIA: Final = ("nvidia-smi", "--query-gpu=name,memory.total,memory.free", "--format=csv,noheader,nounits")
+_NVIDIA: Final = (
+    "nvidia-smi",
+    "--query-gpu=name,memory.total,memory.free",
+    "--format=csv,noheader,nounits",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +66,9 @@ class Machine:
 def this_machine() -> Machine:
     """Return the current resources of this machine."""
     total, _ = _system_memory()
-    return Machine(min(total, _group_number("memory.max") or total), free_memory(), physical_cores(), _nvidia())
+    return Machine(
+        min(total, _group_number("memory.max") or total), free_memory(), physical_cores(), _nvidia()
+    )
 
 
 def free_memory() -> int:
@@ -93,7 +99,9 @@ def _nvidia() -> tuple[Gpu, ...]:
     if shutil.which(_NVIDIA[0]) is None:
         return ()
     try:
-        output = subprocess.run(_NVIDIA, capture_output=True, check=True, encoding="utf-8", timeout=5).stdout  # noqa: S603 - a fixed command
+        output = subprocess.run(  # noqa: S603 - a fixed command
+            _NVIDIA, capture_output=True, check=True, encoding="utf-8", timeout=5
+        ).stdout
         rows = [line.split(", ") for line in output.splitlines()]
         return tuple(Gpu(name, int(total) * 2**20, int(free) * 2**20) for name, total, free in rows)
     except (OSError, ValueError, subprocess.SubprocessError):  # no driver, or one that hangs
@@ -102,7 +110,9 @@ def _nvidia() -> tuple[Gpu, ...]:
 
 @functools.cache
 def memory_bandwidth() -> float:
-    """Measure the memory bandwidth of all cores together, in bytes per second; takes half a second, once per process.
+    """Measure the memory bandwidth of all cores together, in bytes per second.
+
+    Takes half a second, once per process.
 
     Raises:
         MissingDependencyError: numpy is not installed.
@@ -110,7 +120,9 @@ def memory_bandwidth() -> float:
     try:
         import numpy as np
     except ImportError:
-        raise MissingDependencyError(f"Measuring the memory bandwidth needs numpy: {pip_install('gguf')}") from None
+        raise MissingDependencyError(
+            f"Measuring the memory bandwidth needs numpy: {pip_install('gguf')}"
+        ) from None
     counts = [0] * physical_cores()
     blocks = [(np.ones(_MEASURED, np.uint8), np.ones(_MEASURED, np.uint8)) for _ in counts]
     end = time.perf_counter() + _MEASURING

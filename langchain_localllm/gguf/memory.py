@@ -14,7 +14,17 @@ from langchain_localllm.gguf.header import GGUFInfo
 
 __all__ = ["CACHE_BYTES", "CACHE_TYPES", "Memory", "Settings", "estimate"]
 
-CACHE_TYPES: Final = {"f32": 0, "f16": 1, "q4_0": 2, "q4_1": 3, "q5_0": 6, "q5_1": 7, "q8_0": 8, "iq4_nl": 20, "bf16": 30}
+CACHE_TYPES: Final = {
+    "f32": 0,
+    "f16": 1,
+    "q4_0": 2,
+    "q4_1": 3,
+    "q5_0": 6,
+    "q5_1": 7,
+    "q8_0": 8,
+    "iq4_nl": 20,
+    "bf16": 30,
+}
 """Types of the KV cache, and their numbers in `ggml.h`."""
 CACHE_BYTES: Final = {
     "f32": 4.0,
@@ -64,7 +74,9 @@ class Settings:
     def __post_init__(self) -> None:
         for name in (self.type_k, self.type_v):
             if name not in CACHE_BYTES:
-                raise InvalidOptionError(f"{name!r} is not a cache type. Use one of {', '.join(CACHE_BYTES)}.")
+                raise InvalidOptionError(
+                    f"{name!r} is not a cache type. Use one of {', '.join(CACHE_BYTES)}."
+                )
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,15 +101,18 @@ class Memory:
         return self.weights + self.cache + self.buffers
 
 
-def estimate(info: GGUFInfo, context: int, settings: Settings | None = None, *, weights: int | None = None) -> Memory:
+def estimate(
+    info: GGUFInfo, context: int, settings: Settings | None = None, *, weights: int | None = None
+) -> Memory:
     """Estimate the memory that llama.cpp needs, without about 100 MB for the process and its libraries.
 
     Args:
         info: The model's header.
         context: Tokens of context for all sequences together.
-        settings: Types, batches and sequences; default: llama.cpp's server for one request at a time.
-        weights: Bytes of the weights, if they differ from the header's: of all parts of a split model, or of another
-            quantization.
+        settings: Types, batches and sequences; default: llama.cpp's server for one request at a
+            time.
+        weights: Bytes of the weights, if they differ from the header's: of all parts of a split
+            model, or of another quantization.
 
     Example:
         >>> from langchain_localllm.models import tiny_chat_model
@@ -154,7 +169,8 @@ def layer_weights(info: GGUFInfo) -> dict[int, int]:
 def _buffers(architecture: Architecture, cells: int, settings: Settings) -> int:
     """Return the bytes of the compute buffer, which holds the largest step of a batch, and of the logits.
 
-    The number of vectors per step was found by experiment: tests compare the sums with llama.cpp's own numbers.
+    The number of vectors per step was found by experiment: tests compare the sums with llama.cpp's
+    own numbers.
     """
     tokens = min(cells, settings.n_ubatch)
     outputs = min(tokens, settings.outputs or tokens)

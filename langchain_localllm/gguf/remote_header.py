@@ -36,19 +36,30 @@ def remote_header(url: str, headers: Mapping[str, str] | None = None) -> GGUFInf
             if info is not None:
                 return info
             wanted *= 4
-    raise ModelFileError(f"The header of {url} cannot be read: the file is damaged, or larger than its header says.")
+    raise ModelFileError(
+        f"The header of {url} cannot be read: the file is damaged, or larger than its header says."
+    )
 
 
-def _part(session: requests.Session, url: str, headers: Mapping[str, str], first: int, last: int) -> tuple[bytes, int]:
+def _part(
+    session: requests.Session, url: str, headers: Mapping[str, str], first: int, last: int
+) -> tuple[bytes, int]:
     try:
         sent = {**headers, "Range": f"bytes={first}-{last}", "Accept-Encoding": "identity"}
         with session.get(url, headers=sent, timeout=_SECONDS, stream=True) as reply:
-            if reply.status_code == _PARTIAL and (match := _LENGTH.match(reply.headers.get("Content-Range", ""))):
+            if reply.status_code == _PARTIAL and (
+                match := _LENGTH.match(reply.headers.get("Content-Range", ""))
+            ):
                 return reply.content, int(match[1])
             if reply.ok:
-                raise ModelFileError(f"The server of {url} does not send parts of files: download it first (localllm pull).")
+                raise ModelFileError(
+                    f"The server of {url} does not send parts of files: download it first "
+                    "(localllm pull)."
+                )
             if reply.status_code in {401, 403}:
-                raise ModelMissingError(f"{url} needs permission (HTTP {reply.status_code}): log in, or ask its owner.")
+                raise ModelMissingError(
+                    f"{url} needs permission (HTTP {reply.status_code}): log in, or ask its owner."
+                )
             raise ModelMissingError(f"There is no file at {url} (HTTP {reply.status_code}).")
     except requests.RequestException as error:
         raise no_network(url, error) from None
@@ -58,5 +69,6 @@ def no_network(url: str, error: BaseException) -> ConnectionFailedError:
     """Return the error for a server that cannot be reached, with what works offline."""
     host = url.split("/")[2] if "://" in url else url
     return ConnectionFailedError(
-        f"{host} cannot be reached ({type(error).__name__}). Models on this machine still work: see `localllm models`."
+        f"{host} cannot be reached ({type(error).__name__}). Models on this machine still work: "
+        "see `localllm models`."
     )

@@ -8,7 +8,9 @@ SPLIT_FILE: Final = re.compile(r"(?P<name>.+)-(?P<number>\d{5})-of-(?P<count>\d{
 
 
 def part_names(name: str, count: int) -> list[str]:
-    """Return the file names of all parts of a split model, given one of them; any other name is returned alone.
+    """Return the file names of all parts of a split model, given one of them.
+
+    Any other name is returned alone.
 
     Example:
         >>> part_names("x-00001-of-00002.gguf", 2)

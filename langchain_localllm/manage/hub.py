@@ -26,7 +26,8 @@ __all__ = ["HubFile", "HubModel", "download_from_hub", "hub_files"]
 
 _NOT_A_MODEL: Final = ("mmproj", "imatrix")
 _HTTP: Final = ("httpx", "requests", "urllib3", "huggingface_hub")
-"""Modules whose errors mean a failed connection: huggingface_hub changed its HTTP library, and wraps some errors."""
+"""Modules whose errors mean a failed connection: huggingface_hub changed its HTTP library, and
+wraps some errors."""
 Result = TypeVar("Result")
 
 
@@ -92,19 +93,27 @@ def endpoint() -> str:
 
 
 def hub_files(source: Source) -> list[HubModel]:
-    """Return the models of a repository, the smallest first; with a choice in the reference, only those that match.
+    """Return the models of a repository, the smallest first.
+
+    With a choice in the reference, only those that match.
 
     Raises:
-        ModelMissingError: There is no such repository, or no file matches; the message lists its files.
+        ModelMissingError: There is no such repository, or no file matches; the message lists its
+            files.
         PermissionDeniedError: The repository is gated: its terms must be accepted first.
         ConnectionFailedError: The hub cannot be reached.
         MissingDependencyError: huggingface_hub is not installed.
     """
-    info = ask(source.name, lambda hub: hub.HfApi(endpoint=endpoint()).model_info(source.name, files_metadata=True))
+    info = ask(
+        source.name,
+        lambda hub: hub.HfApi(endpoint=endpoint()).model_info(source.name, files_metadata=True),
+    )
     files = [_file(sibling) for sibling in info.siblings or [] if _is_model(sibling.rfilename)]
     models = sorted(_models(source.name, files), key=lambda model: model.size)
     if not models:
-        raise ModelMissingError(f"hf:{source.name} has no GGUF file. Look for a repository with GGUF in its name.")
+        raise ModelMissingError(
+            f"hf:{source.name} has no GGUF file. Look for a repository with GGUF in its name."
+        )
     if not source.choice:
         return models
     chosen = [model for model in models if _is_meant(model, source.choice)]
@@ -112,7 +121,9 @@ def hub_files(source: Source) -> list[HubModel]:
         there = list(dict.fromkeys(model.quantization or model.name for model in models))
         near = get_close_matches(source.choice.upper(), there, 1, 0.5)
         hint = f" Did you mean {near[0]}?" if near else ""
-        raise ModelMissingError(f"hf:{source.name} has no {source.choice}.{hint} There are {', '.join(there)}.")
+        raise ModelMissingError(
+            f"hf:{source.name} has no {source.choice}.{hint} There are {', '.join(there)}."
+        )
     return chosen
 
 
@@ -123,7 +134,9 @@ def ask(what: str, question: Callable[[Any], Result]) -> Result:
         import huggingface_hub
         from huggingface_hub import errors
     except ImportError:
-        raise MissingDependencyError(f"The Hugging Face Hub needs a package: {pip_install('cli')}") from None
+        raise MissingDependencyError(
+            f"The Hugging Face Hub needs a package: {pip_install('cli')}"
+        ) from None
     try:
         return question(huggingface_hub)
     except Exception as error:
@@ -134,8 +147,13 @@ def ask(what: str, question: Callable[[Any], Result]) -> Result:
 
 
 def _fault(what: str, error: Exception, errors: Any) -> LocalLLMError | None:
-    """Convert an error of huggingface_hub; return `None` for errors of this package and for programming errors."""
-    if isinstance(error, errors.LocalEntryNotFoundError):  # offline, and the file is not in the cache
+    """Convert an error of huggingface_hub.
+
+    Return `None` for errors of this package and for programming errors.
+    """
+    if isinstance(
+        error, errors.LocalEntryNotFoundError
+    ):  # offline, and the file is not in the cache
         return no_network(endpoint(), error.__cause__ or error)
     status = getattr(getattr(error, "response", None), "status_code", "no answer")
     kinds: list[tuple[type[Exception], type[LocalLLMError], str]] = [
@@ -149,9 +167,21 @@ def _fault(what: str, error: Exception, errors: Any) -> LocalLLMError | None:
             ModelMissingError,
             f"The hub has no repository {what}, or it is private. Check the spelling.",
         ),
-        (errors.HFValidationError, ModelMissingError, f"The hub has no repository {what}: that is not a repository name."),
-        (errors.EntryNotFoundError, ModelMissingError, f"hf:{what}: {str(error).partition(chr(10))[0]}"),
-        (errors.HfHubHTTPError, ModelFileError, f"The hub could not give {what} (HTTP {status}). Try again later."),
+        (
+            errors.HFValidationError,
+            ModelMissingError,
+            f"The hub has no repository {what}: that is not a repository name.",
+        ),
+        (
+            errors.EntryNotFoundError,
+            ModelMissingError,
+            f"hf:{what}: {str(error).partition(chr(10))[0]}",
+        ),
+        (
+            errors.HfHubHTTPError,
+            ModelFileError,
+            f"The hub could not give {what} (HTTP {status}). Try again later.",
+        ),
     ]
     for kind, ours, message in kinds:
         if isinstance(error, kind):
@@ -172,8 +202,18 @@ def _file(sibling: Any) -> HubFile:
 def _is_model(path: str) -> bool:
     """Return whether a path is a model file, without `..` in it."""
     name = PurePosixPath(path)
-    safe = not name.is_absolute() and ".." not in name.parts and "\\" not in path and ":" not in path and "\0" not in path
-    return safe and name.suffix == ".gguf" and not any(word in name.name.lower() for word in _NOT_A_MODEL)
+    safe = (
+        not name.is_absolute()
+        and ".." not in name.parts
+        and "\\" not in path
+        and ":" not in path
+        and "\0" not in path
+    )
+    return (
+        safe
+        and name.suffix == ".gguf"
+        and not any(word in name.name.lower() for word in _NOT_A_MODEL)
+    )
 
 
 def _models(repository: str, files: list[HubFile]) -> list[HubModel]:
@@ -184,7 +224,9 @@ def _models(repository: str, files: list[HubFile]) -> list[HubModel]:
 
 
 def _is_meant(model: HubModel, choice: str) -> bool:
-    paths = {file.path for file in model.files} | {PurePosixPath(file.path).name for file in model.files}
+    paths = {file.path for file in model.files} | {
+        PurePosixPath(file.path).name for file in model.files
+    }
     return choice in paths or choice.upper() == model.quantization
 
 
@@ -210,7 +252,9 @@ def download_from_hub(model: HubModel, progress: Progress | None = None) -> Path
 
 
 def _in_cache(model: HubModel, file: HubFile) -> bool:
-    found = ask(model.repository, lambda hub: hub.try_to_load_from_cache(model.repository, file.path))
+    found = ask(
+        model.repository, lambda hub: hub.try_to_load_from_cache(model.repository, file.path)
+    )
     return isinstance(found, str)
 
 

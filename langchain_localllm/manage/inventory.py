@@ -41,7 +41,8 @@ class ListedModel:
         embeddings: Whether it is an embedding model.
         problem: Why it cannot be used.
         chat: Whether it has a chat template; a base model has none, and completes text.
-        runtime: The runtime that has it, or that the reference names; empty for a file that several runtimes can run.
+        runtime: The runtime that has it, or that the reference names; empty for a file that several
+            runtimes can run.
         ranks: Whether it is a reranker, which scores pairs of texts.
         model: Its name on its server, where the server has several.
         on_this_machine: Whether it runs on this machine.
@@ -89,9 +90,14 @@ class ListedModel:
 
 
 def installed(on_fault: Callable[[str], object] | None = None) -> list[ListedModel]:
-    """List the models in files, in Ollama and on running servers; `on_fault` is called with each error."""
+    """List the models in files, in Ollama and on running servers.
+
+    `on_fault` is called with each error.
+    """
     with ThreadPoolExecutor() as pool:
-        asked = [pool.submit(source) for source in (_of_ollama, _of_servers)]  # each waits for silent servers
+        asked = [
+            pool.submit(source) for source in (_of_ollama, _of_servers)
+        ]  # each waits for silent servers
         found = [of_file(path, place) for place, path in files_here()]
     for source in asked:
         try:
@@ -114,7 +120,11 @@ def of_file(path: Path, place: str) -> ListedModel:
     except ModelFileError as error:
         return ListedModel(str(path), place, problem=str(error))
     except OSError as error:
-        return ListedModel(str(path), place, problem=f"The model file {path} cannot be read: {error.strerror or error}.")
+        return ListedModel(
+            str(path),
+            place,
+            problem=f"The model file {path} cannot be read: {error.strerror or error}.",
+        )
     if info is None:  # a llamafile without a model, or with a compressed one
         return ListedModel(str(path), place, size, runtime=runtime)
     return _of_header(path, place, size, info, runtime)
@@ -128,12 +138,14 @@ def _of_header(path: Path, place: str, size: int, info: GGUFInfo, runtime: str) 
         str(path),
         place,
         size,
-        quantization=quantization_in(path.name) or FILE_TYPES.get(kind if isinstance(kind, int) else -1, ""),
+        quantization=quantization_in(path.name)
+        or FILE_TYPES.get(kind if isinstance(kind, int) else -1, ""),
         family=info.architecture,
         context=info.context_length,
         tools=takes_tools(template),
         embeddings=embeds,
-        chat=bool(template) or any(name.startswith("tokenizer.chat_template.") for name in info.metadata),
+        chat=bool(template)
+        or any(name.startswith("tokenizer.chat_template.") for name in info.metadata),
         runtime=runtime,
         ranks=info.ranks,
     )
@@ -178,7 +190,13 @@ def of_ollama_row(server: "Ollama", row: "InstalledModel") -> ListedModel:
 
     here = Address.parse(default_url()).is_loopback
     model = ListedModel(
-        f"ollama:{row.name}", "Ollama", row.size, row.quantization, row.family, runtime="ollama", on_this_machine=here
+        f"ollama:{row.name}",
+        "Ollama",
+        row.size,
+        row.quantization,
+        row.family,
+        runtime="ollama",
+        on_this_machine=here,
     )
     if runs_elsewhere(server, row.name):  # Ollama would ask its own servers about it
         problem = f"{row.name} runs on Ollama's servers, not on this machine."
@@ -189,7 +207,9 @@ def of_ollama_row(server: "Ollama", row: "InstalledModel") -> ListedModel:
         return model
     kinds = card.capabilities
     embeds = "embedding" in kinds and "completion" not in kinds if kinds else None
-    return replace(model, context=card.context, tools="tools" in kinds if kinds else None, embeddings=embeds)
+    return replace(
+        model, context=card.context, tools="tools" in kinds if kinds else None, embeddings=embeds
+    )
 
 
 def _of_servers() -> list[ListedModel]:
@@ -205,7 +225,11 @@ def servers_beside_ollama() -> list[RunningServer]:
     except InvalidOptionError:  # OLLAMA_HOST is not an address
         ollama = ""
     same = {ollama, ollama.replace("//localhost", "//127.0.0.1")}
-    return [server for server in running_servers() if not (server.program == "Ollama" and server.url in same)]
+    return [
+        server
+        for server in running_servers()
+        if not (server.program == "Ollama" and server.url in same)
+    ]
 
 
 def of_running_server(server: RunningServer) -> list[ListedModel]:
@@ -218,7 +242,9 @@ def of_running_server(server: RunningServer) -> list[ListedModel]:
 
 
 def of_server(url: str, program: str, server: RunningServer | None = None) -> ListedModel:
-    """Return the model that a server runs; a server that cannot be asked is listed with its problem.
+    """Return the model that a server runs.
+
+    A server that cannot be asked is listed with its problem.
 
     Args:
         url: Its address, with `#` and a name for one of several models.
@@ -230,9 +256,17 @@ def of_server(url: str, program: str, server: RunningServer | None = None) -> Li
 
     address, _, name = url.partition("#")
     server = server or ask_server(address) or RunningServer(address, program)
-    about = describe_model(Llamafile(base_url=address, model=name or None, timeout=30, max_retries=0))
+    about = describe_model(
+        Llamafile(base_url=address, model=name or None, timeout=30, max_retries=0)
+    )
     known = _on_server(server, name, about.name)
-    return replace(known, family=about.architecture, context=about.context, tools=about.tools, problem=about.problem)
+    return replace(
+        known,
+        family=about.architecture,
+        context=about.context,
+        tools=about.tools,
+        problem=about.problem,
+    )
 
 
 def _on_server(server: RunningServer, name: str, shown: str = "") -> ListedModel:
@@ -240,5 +274,9 @@ def _on_server(server: RunningServer, name: str, shown: str = "") -> ListedModel
     reference = f"{server.url}#{name}" if name else server.url
     shown = shown or name
     return ListedModel(
-        reference, f"{place}: {shown}" if shown else place, runtime="llamafile", model=name, on_this_machine=server.on_this_machine
+        reference,
+        f"{place}: {shown}" if shown else place,
+        runtime="llamafile",
+        model=name,
+        on_this_machine=server.on_this_machine,
     )

@@ -24,7 +24,8 @@ _HUB_PAGE: Final = re.compile(
     re.ASCII,
 )
 _OLLAMA_PAGE: Final = re.compile(
-    r"(?:(?:https?://)?(?:www\.)?ollama\.(?:com|ai)|ollama)/(?:library/)?(?P<name>[\w.-]+(?:/[\w.-]+)?(?::[\w.-]+)?)/?", re.ASCII
+    r"(?:(?:https?://)?(?:www\.)?ollama\.(?:com|ai)|ollama)/(?:library/)?(?P<name>[\w.-]+(?:/[\w.-]+)?(?::[\w.-]+)?)/?",
+    re.ASCII,
 )
 
 
@@ -33,10 +34,11 @@ class Source:
     """Hold a parsed reference to a model.
 
     Attributes:
-        kind: `hf`, `ollama`, `gpt4all`, `pip`, `llamacpp`, `llamafile`, `https` for any address, or `file` for a path or a
-            plain name.
+        kind: `hf`, `ollama`, `gpt4all`, `pip`, `llamacpp`, `llamafile`, `https` for any address, or
+            `file` for a path or a plain name.
         name: The repository, the package, the model's name, the address or the path.
-        choice: Of a repository, the quantization or the file that is wanted; of a package, the file; or an empty string.
+        choice: Of a repository, the quantization or the file that is wanted; of a package, the
+            file; or an empty string.
     """
 
     kind: str
@@ -59,8 +61,9 @@ class Source:
         kind = prefix.lower() if colon and prefix.lower() in KINDS else ""
         if not text or (kind and not name):
             raise InvalidOptionError(
-                f"{text!r} does not name a model. Write a path, a name that `localllm models` lists, ollama:NAME, gpt4all:NAME, "
-                "hf:OWNER/REPO[:QUANTIZATION] or an http address."
+                f"{text!r} does not name a model. Write a path, a name that `localllm models` "
+                "lists, ollama:NAME, gpt4all:NAME, hf:OWNER/REPO[:QUANTIZATION] or an http "
+                "address."
             )
         if kind == "hf":
             return cls._hub(name)
@@ -79,7 +82,9 @@ class Source:
         owner, _, rest = repository.partition("/")
         short, _, file = rest.partition("/")
         if not _REPOSITORY.fullmatch(f"{owner}/{short}") or ".." in repository:
-            raise InvalidOptionError(f"hf:{name} is not a repository name. Write hf:OWNER/REPO, or hf:OWNER/REPO:Q4_K_M.")
+            raise InvalidOptionError(
+                f"hf:{name} is not a repository name. Write hf:OWNER/REPO, or hf:OWNER/REPO:Q4_K_M."
+            )
         return cls("hf", f"{owner}/{short}", choice or file)
 
     def __str__(self) -> str:
@@ -93,7 +98,9 @@ class Source:
 
 
 def respelled(text: str) -> str:
-    """Convert another program's spelling of a model, such as a page's address, to a reference; return "" for any other text.
+    """Convert another program's spelling of a model, such as a page's address, to a reference.
+
+    Return "" for any other text.
 
     Example:
         >>> respelled("https://huggingface.co/owner/repo/tree/main"), respelled("hf.co/owner/repo:Q4_K_M")

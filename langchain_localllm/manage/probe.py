@@ -8,7 +8,12 @@ from urllib.parse import urlsplit
 
 from langchain_localllm.transport.address import Address
 from langchain_localllm.transport.client import HttpClient
-from langchain_localllm.transport.discovery import DEFAULT_ADDRESSES, FoundServer, find_server, find_servers
+from langchain_localllm.transport.discovery import (
+    DEFAULT_ADDRESSES,
+    FoundServer,
+    find_server,
+    find_servers,
+)
 
 __all__ = ["SERVERS", "RunningServer", "answers", "ask_server", "location", "running_servers"]
 
@@ -17,7 +22,18 @@ SERVERS: Final = {f"http://127.0.0.1:{place.port}": place.program for place in D
 _SECONDS: Final = 0.5
 _PORTS: Final = {"http": 80, "https": 443}
 _FORWARDERS: Final = frozenset(
-    {"autossh", "cloudflared", "frpc", "kubectl", "plink", "rinetd", "socat", "ssh", "stunnel", "tailscaled"}
+    {
+        "autossh",
+        "cloudflared",
+        "frpc",
+        "kubectl",
+        "plink",
+        "rinetd",
+        "socat",
+        "ssh",
+        "stunnel",
+        "tailscaled",
+    }
 )
 """Programs that listen here for a server on another machine."""
 
@@ -54,7 +70,11 @@ def running_servers() -> list[RunningServer]:
     """
     client = HttpClient(Address.parse(DEFAULT_ADDRESSES[0].url), "")
     found = client.run(find_servers(DEFAULT_ADDRESSES))
-    return [_described(server, place.program) for place, server in zip(DEFAULT_ADDRESSES, found, strict=True) if server]
+    return [
+        _described(server, place.program)
+        for place, server in zip(DEFAULT_ADDRESSES, found, strict=True)
+        if server
+    ]
 
 
 def ask_server(url: str) -> RunningServer | None:
@@ -66,7 +86,8 @@ def ask_server(url: str) -> RunningServer | None:
 def location(url: str) -> tuple[str, bool]:
     """Say where the server of an address is, and whether that is this machine.
 
-    A port of this machine can lead to another one; the programs that do so are recognized where psutil is installed.
+    A port of this machine can lead to another one; the programs that do so are recognized where
+    psutil is installed.
     """
     address = Address.parse(url)
     parts = urlsplit(address.url)
@@ -83,7 +104,9 @@ def answers(url: str) -> bool:
     parts = urlsplit(url)
     with (
         contextlib.suppress(OSError),
-        socket.create_connection((parts.hostname or "", parts.port or _PORTS[parts.scheme]), _SECONDS),
+        socket.create_connection(
+            (parts.hostname or "", parts.port or _PORTS[parts.scheme]), _SECONDS
+        ),
     ):
         return True
     return False
@@ -92,17 +115,32 @@ def answers(url: str) -> bool:
 def _described(found: FoundServer, expected: str) -> RunningServer:
     program = found.program or (f"a program where {expected} often is" if expected else "a server")
     where = location(found.url)
-    return RunningServer(found.url, program, found.models, found.problem, found.version, *where, is_silent=found.is_silent)
+    return RunningServer(
+        found.url,
+        program,
+        found.models,
+        found.problem,
+        found.version,
+        *where,
+        is_silent=found.is_silent,
+    )
 
 
 def _listener(port: int) -> str:
-    """Return the name of the program that listens at a port of this machine; empty if that cannot be learned."""
+    """Return the name of the program that listens at a port of this machine.
+
+    Empty if that cannot be learned.
+    """
     try:
         import psutil
     except ImportError:
         return ""
     with contextlib.suppress(psutil.Error, OSError):
         for connection in psutil.net_connections("tcp"):
-            if connection.status == psutil.CONN_LISTEN and getattr(connection.laddr, "port", None) == port and connection.pid:
+            if (
+                connection.status == psutil.CONN_LISTEN
+                and getattr(connection.laddr, "port", None) == port
+                and connection.pid
+            ):
                 return psutil.Process(connection.pid).name().removesuffix(".exe")
     return ""

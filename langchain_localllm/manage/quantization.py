@@ -33,7 +33,9 @@ class Choice:
 
 
 def choose(models: list[HubModel], info: GGUFInfo, machine: Machine, bandwidth: float) -> Choice:
-    """Choose the largest that fits and is fast enough; else the fastest of usual quality that fits; else the smallest.
+    """Choose the largest that fits and is fast enough; else the fastest of usual quality that fits.
+
+    Else the smallest.
 
     Args:
         models: The quantizations of a model, the smallest first.
@@ -46,16 +48,26 @@ def choose(models: list[HubModel], info: GGUFInfo, machine: Machine, bandwidth: 
     room = SHARE * (machine.free + machine.gpu_free)
     settings = Settings(flash_attn=True)
     need = {model: estimate(info, context, settings, weights=model.size) for model in models}
-    fitting = [model for model in models if need[model].total <= room and 8 * model.size / weights <= _BITS]
+    fitting = [
+        model for model in models if need[model].total <= room and 8 * model.size / weights <= _BITS
+    ]
     if not fitting:
         smallest = models[0]
         fits = need[smallest].total <= room
         return Choice(smallest, _why(smallest, need[smallest], "the smallest one", machine), fits)
     quick = [model for model in fitting if _speed(info, need[model], bandwidth) >= _PLEASANT]
     if quick:
-        return Choice(quick[-1], _why(quick[-1], need[quick[-1]], "the largest that fits and is not slow", machine), fits=True)
+        return Choice(
+            quick[-1],
+            _why(quick[-1], need[quick[-1]], "the largest that fits and is not slow", machine),
+            fits=True,
+        )
     usual = next((model for model in fitting if model.quantization == "Q4_K_M"), fitting[0])
-    return Choice(usual, _why(usual, need[usual], "it fits, and larger ones would be slower", machine), fits=True)
+    return Choice(
+        usual,
+        _why(usual, need[usual], "it fits, and larger ones would be slower", machine),
+        fits=True,
+    )
 
 
 def _speed(info: GGUFInfo, memory: Memory, bandwidth: float) -> float:
@@ -66,6 +78,6 @@ def _why(model: HubModel, memory: Memory, reason: str, machine: Machine) -> str:
     name = model.quantization or model.name
     free = machine.free + machine.gpu_free
     return (
-        f"{name}, {model.size / 1e9:.2f} GB: {reason}. With {memory.context:,} tokens of context it takes "
-        f"{memory.total / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free here."
+        f"{name}, {model.size / 1e9:.2f} GB: {reason}. With {memory.context:,} tokens of context "
+        f"it takes {memory.total / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free here."
     )

@@ -20,7 +20,8 @@ def remove(model: ListedModel) -> None:
         model: The model, as `resolve` returns it.
 
     Raises:
-        InvalidOptionError: It is not a model file, it is only one part of a split model, or it is a server.
+        InvalidOptionError: It is not a model file, it is only one part of a split model, or it is a
+            server.
         ModelFileError: A file cannot be removed.
     """
     if model.path and model.path.resolve().parent == tiny_chat_model().resolve().parent:
@@ -31,25 +32,31 @@ def remove(model: ListedModel) -> None:
         for path in _parts(model.path):
             _remove(path)
     else:
-        raise InvalidOptionError(f"{model.name} is a server. Remove the model on the server itself.")
+        raise InvalidOptionError(
+            f"{model.name} is a server. Remove the model on the server itself."
+        )
 
 
 def _parts(path: Path) -> list[Path]:
     """Return all files of the model whose first or only file this is."""
     if path.suffix not in _MODEL_FILES:
         raise InvalidOptionError(
-            f"{path} is not a model's file: its name does not end in .gguf or .llamafile. Nothing was removed."
+            f"{path} is not a model's file: its name does not end in .gguf or .llamafile. Nothing "
+            "was removed."
         )
     first = SPLIT_FILE.fullmatch(path.name)
     if first is None:
         return [path]
     if int(first["number"]) != 1:
         raise InvalidOptionError(
-            f"{path} is one part of a model in {int(first['count'])} files. Name its first part to remove all."
+            f"{path} is one part of a model in {int(first['count'])} files. Name its first part "
+            "to remove all."
         )
     same = (first["name"], first["count"])
     matches = {each: SPLIT_FILE.fullmatch(each.name) for each in path.parent.iterdir()}
-    return sorted(each for each, part in matches.items() if part and (part["name"], part["count"]) == same)
+    return sorted(
+        each for each, part in matches.items() if part and (part["name"], part["count"]) == same
+    )
 
 
 def _remove(path: Path) -> None:
@@ -65,11 +72,16 @@ def _remove(path: Path) -> None:
 def _hub_content(path: Path) -> Path | None:
     """Return the file that holds the content of a link in the hub's cache, or `None` for any other file or link.
 
-    Other links are not followed: a link that the user made can lead to a file of another program, such as a blob of Ollama.
+    Other links are not followed: a link that the user made can lead to a file of another program,
+    such as a blob of Ollama.
     """
     content = path.resolve()
     snapshots = content.parent.parent / "snapshots"
-    is_hub_link = path.is_symlink() and content.parent.name == "blobs" and path.parent.resolve().is_relative_to(snapshots)
+    is_hub_link = (
+        path.is_symlink()
+        and content.parent.name == "blobs"
+        and path.parent.resolve().is_relative_to(snapshots)
+    )
     return content if is_hub_link else None
 
 

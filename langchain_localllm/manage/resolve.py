@@ -42,7 +42,11 @@ __all__ = ["Purpose", "is_installed", "resolve"]
 Purpose = Literal["any", "chat", "text", "embeddings", "reranker"]
 """What a model is needed for: `chat` needs a chat template, `text` is any model that makes text."""
 
-_DEFAULTS: Final = {"chat": tiny_chat_model, "text": tiny_chat_model, "embeddings": tiny_embedding_model}
+_DEFAULTS: Final = {
+    "chat": tiny_chat_model,
+    "text": tiny_chat_model,
+    "embeddings": tiny_embedding_model,
+}
 """Purpose to the model that an empty reference means."""
 _HOST_AND_PORT: Final = re.compile(r"(localhost|\d+\.\d+\.\d+\.\d+|\[[\da-fA-F:]+\]):\d+(/.*)?")
 _REGISTRY: Final = re.compile(r"^(registry\.ollama\.ai/)?(library/)?", re.IGNORECASE)
@@ -53,7 +57,9 @@ _MODELFILE_FROM: Final = re.compile(r"^FROM (/.*|[A-Z]:.*)$", re.MULTILINE)
 
 
 def resolve(reference: str, purpose: Purpose = "any", *, file: bool = False) -> ListedModel:
-    """Return the model that a reference means. Nothing is guessed: a part of a name matches nothing.
+    """Return the model that a reference means.
+
+    Nothing is guessed: a part of a name matches nothing.
 
     | reference | model |
     |---|---|
@@ -70,12 +76,15 @@ def resolve(reference: str, purpose: Purpose = "any", *, file: bool = False) -> 
     Args:
         reference: The reference.
         purpose: What the model is needed for.
-        file: Whether its file on this machine is needed; for a model of Ollama's that is the file that Ollama keeps.
+        file: Whether its file on this machine is needed; for a model of Ollama's that is the file
+            that Ollama keeps.
 
     Raises:
-        ModelMissingError: No model has this name, or several have; the message lists what could be meant.
+        ModelMissingError: No model has this name, or several have; the message lists what could be
+            meant.
         ModelFileError: The file cannot be used.
-        InvalidOptionError: The reference cannot be read, or the model is of another kind than the purpose needs.
+        InvalidOptionError: The reference cannot be read, or the model is of another kind than the
+            purpose needs.
         ConnectionFailedError: It is one of Ollama's, and Ollama does not answer.
 
     Example:
@@ -112,13 +121,20 @@ def _file_or_name(source: Source) -> ListedModel:
         return found[0]()
     if found:
         names = ", ".join(each().name for each in found)
-        raise ModelMissingError(f"'{source.name}' matches several models: {names}. Give one in full.")
+        raise ModelMissingError(
+            f"'{source.name}' matches several models: {names}. Give one in full."
+        )
     raise ModelMissingError(_missing(source.name))
 
 
 def _by_name(name: str) -> list[Callable[[], ListedModel]]:
-    """Return loaders for all models that a plain name matches. A header is read only when its loader is called."""
-    files: dict[Path, partial[ListedModel]] = {}  # one for each file: links of one name to it are the same model
+    """Return loaders for all models that a plain name matches.
+
+    A header is read only when its loader is called.
+    """
+    files: dict[
+        Path, partial[ListedModel]
+    ] = {}  # one for each file: links of one name to it are the same model
     for place, path in paths_here():
         if name in _file_names(path):
             files.setdefault(path.resolve(), partial(of_file, path.absolute(), place))
@@ -189,7 +205,10 @@ def _of_ollama(source: Source) -> ListedModel:
 
 def missing_in_ollama(name: str, known: list[str]) -> ModelMissingError:
     """Return the error for a name that is not one of Ollama's models, whose references are these."""
-    return ModelMissingError(f"There is no model {name} in Ollama.{similar(name, known)} To get it: localllm pull ollama:{name}")
+    return ModelMissingError(
+        f"There is no model {name} in Ollama.{similar(name, known)} To get it: localllm pull "
+        f"ollama:{name}"
+    )
 
 
 def _ollama() -> "Ollama":
@@ -199,9 +218,14 @@ def _ollama() -> "Ollama":
 
 
 def _matching_row(rows: "list[InstalledModel]", name: str) -> "InstalledModel | None":
-    """Return the model of this name; one that is spelled the same comes before one that differs in capital letters."""
+    """Return the model of this name.
+
+    One that is spelled the same comes before one that differs in capital letters.
+    """
     same = [row for row in rows if ollama_name(row.name) == ollama_name(name)]
-    return next((row for row in same if row.name in {name, f"{name}:latest"}), same[0] if same else None)
+    return next(
+        (row for row in same if row.name in {name, f"{name}:latest"}), same[0] if same else None
+    )
 
 
 def ollama_name(name: str) -> str:
@@ -212,7 +236,10 @@ def ollama_name(name: str) -> str:
 
 def _at_address(source: Source) -> ListedModel:
     if other := respelled(source.name):
-        raise InvalidOptionError(f"{source.name} is a model's page, not a server. Write {other}. To get it: localllm pull {other}")
+        raise InvalidOptionError(
+            f"{source.name} is a model's page, not a server. Write {other}. To get it: localllm "
+            f"pull {other}"
+        )
     url, _, name = source.name.partition("#")
     Address.parse(url)
     return ListedModel(source.name, "a server", runtime="llamafile", model=name)
@@ -224,7 +251,10 @@ def _on_runtime(source: Source) -> ListedModel:
     if inner.kind == "https" and source.kind == "llamafile":
         return _at_address(inner)
     if inner.kind not in {"file", "hf", "pip"}:
-        raise InvalidOptionError(f"{source} does not name a file, and {source.kind}: needs one. Give the path of a GGUF file.")
+        raise InvalidOptionError(
+            f"{source} does not name a file, and {source.kind}: needs one. Give the path of a "
+            "GGUF file."
+        )
     found = _gpt4all_file(inner) if source.kind == "gpt4all" else None
     found = found or _FINDERS[inner.kind](inner)
     path = found.path
@@ -232,7 +262,9 @@ def _on_runtime(source: Source) -> ListedModel:
         path = _ollama_file(found.name)
         found = replace(of_file(path, "Ollama"), name=str(path))
     if found.runtime == "llamafile" != source.kind:
-        raise InvalidOptionError(f"{path} is a llamafile, which runs without another engine: leave out {source.kind}:")
+        raise InvalidOptionError(
+            f"{path} is a llamafile, which runs without another engine: leave out {source.kind}:"
+        )
     return replace(found, runtime=source.kind)
 
 
@@ -254,11 +286,17 @@ def _on_hub(source: Source) -> ListedModel:
     paths = [*{path.resolve(): path for path in in_cache}.values()]  # revisions share files
     if source.choice:
         chosen = source.choice.casefold()
-        paths = [path for path in paths if quantization_in(path.name).casefold() == chosen or path.name.casefold() == chosen]
+        paths = [
+            path
+            for path in paths
+            if quantization_in(path.name).casefold() == chosen or path.name.casefold() == chosen
+        ]
     if len(paths) == 1:
         return of_file(paths[0].absolute(), "Hugging Face")
     if paths:
-        raise ModelMissingError(f"'{source}' matches several models: {', '.join(map(str, paths))}. Give one in full.")
+        raise ModelMissingError(
+            f"'{source}' matches several models: {', '.join(map(str, paths))}. Give one in full."
+        )
     raise ModelMissingError(f"{source} is not on this machine. To get it: localllm pull {source}")
 
 
@@ -272,7 +310,9 @@ def _in_package(source: Source) -> ListedModel:
     if len(paths) == 1:
         return of_file(paths[0].absolute(), "localllm")
     if paths:
-        raise ModelMissingError(f"'{source}' matches several models: {', '.join(map(str, paths))}. Give one in full.")
+        raise ModelMissingError(
+            f"'{source}' matches several models: {', '.join(map(str, paths))}. Give one in full."
+        )
     raise ModelMissingError(f"{source} is not on this machine. To get it: localllm pull {source}")
 
 
@@ -302,30 +342,53 @@ def _check(model: ListedModel, purpose: Purpose) -> None:
         return
     if model.ranks:
         wanted = "an embedding model" if purpose == "embeddings" else "a chat model"
-        raise InvalidOptionError(f"{model.short_name} is a reranker: it scores pairs of texts and makes no text. Pass {wanted}.")
+        raise InvalidOptionError(
+            f"{model.short_name} is a reranker: it scores pairs of texts and makes no text. Pass "
+            f"{wanted}."
+        )
     if purpose == "embeddings":
         if model.embeddings is False and "embed" not in model.short_name.lower():
-            raise InvalidOptionError(f"{model.short_name} is not an embedding model: it makes text. Pass an embedding model.")
+            raise InvalidOptionError(
+                f"{model.short_name} is not an embedding model: it makes text. Pass an embedding "
+                "model."
+            )
         return
     if model.embeddings:
-        raise InvalidOptionError(f"{model.short_name} is an embedding model: it makes vectors and no text. Pass a chat model.")
+        raise InvalidOptionError(
+            f"{model.short_name} is an embedding model: it makes vectors and no text. Pass a chat "
+            "model."
+        )
     if purpose == "chat" and model.chat is False:
         raise InvalidOptionError(
-            f"{model.short_name} is a base model: it has no chat template, so it completes text and does not answer. "
-            f'Complete text with `localllm run {model.reference} "..."`; for answers use the instruct version of the model, or, if '
+            f"{model.short_name} is a base model: it has no chat template, so it completes text "
+            "and does not answer. "
+            f'Complete text with `localllm run {model.reference} "..."`; for answers use the '
+            "instruct version of the model, or, if "
             "you know its template, pass --chat-template."
         )
 
 
 def _check_ranks(model: ListedModel) -> None:
-    """Refuse a model that scores no pairs of texts. Whether a server's does, its first answer shows."""
+    """Refuse a model that scores no pairs of texts.
+
+    Whether a server's does, its first answer shows.
+    """
     if model.runtime in {"gpt4all", "ollama"}:
         runtime = "Ollama" if model.runtime == "ollama" else "GPT4All"
-        raise InvalidOptionError(f"{runtime} cannot rerank. Pass the GGUF file of a reranker, or the address of a server.")
-    if model.path is None or model.ranks or model.runtime == "llamafile" or check_gguf(model.path).has_classifier:
+        raise InvalidOptionError(
+            f"{runtime} cannot rerank. Pass the GGUF file of a reranker, or the address of a "
+            "server."
+        )
+    if (
+        model.path is None
+        or model.ranks
+        or model.runtime == "llamafile"
+        or check_gguf(model.path).has_classifier
+    ):
         return
     raise InvalidOptionError(
-        f"{model.short_name} is not a reranker: it has no classification head. Pass a model such as bge-reranker-v2-m3."
+        f"{model.short_name} is not a reranker: it has no classification head. Pass a model such "
+        "as bge-reranker-v2-m3."
     )
 
 
@@ -337,7 +400,10 @@ def _with_file(model: ListedModel) -> ListedModel:
     if model.runtime == "ollama" and not model.problem:
         path = _ollama_file(model.name)
         return replace(of_file(path, "Ollama"), name=str(path))
-    raise InvalidOptionError(f"{model.name} has no file on this machine, and a file is needed. Give the path of a GGUF file.")
+    raise InvalidOptionError(
+        f"{model.name} has no file on this machine, and a file is needed. Give the path of a GGUF "
+        "file."
+    )
 
 
 def _ollama_file(name: str) -> Path:
@@ -346,23 +412,28 @@ def _ollama_file(name: str) -> Path:
     path = Path(match[1]) if match else None
     if path is None or not os.access(path, os.R_OK):
         raise InvalidOptionError(
-            f"The file of {name} cannot be read here: {path or 'Ollama does not name it'}. Give the path of a GGUF file."
+            f"The file of {name} cannot be read here: {path or 'Ollama does not name it'}. Give "
+            "the path of a GGUF file."
         )
     return path
 
 
 def find(name: str) -> ListedModel:
-    """Return the model that a reference means. Deprecated: use `langchain_localllm.manage.resolve.resolve`.
+    """Return the model that a reference means.
+
+    Deprecated: use `langchain_localllm.manage.resolve.resolve`.
 
     Args:
         name: The reference.
 
     Raises:
-        ModelMissingError: No model has this name, or several have; the message lists what could be meant.
+        ModelMissingError: No model has this name, or several have; the message lists what could be
+            meant.
         LocalLLMError: As `resolve`.
     """
     warnings.warn(
-        "langchain_localllm.models.listing.find is deprecated: use langchain_localllm.manage.resolve.resolve.",
+        "langchain_localllm.models.listing.find is deprecated: use "
+        "langchain_localllm.manage.resolve.resolve.",
         DeprecationWarning,
         stacklevel=2,
     )

@@ -10,14 +10,20 @@ from langchain_localllm.migrate.moved_names import OURS, our_class
 from langchain_localllm.migrate.parsed import Parsed
 from langchain_localllm.runtimes.gpt4all.backend import FORMER_BACKENDS
 
-_OVERRULED: Final = "in langchain_community, `n_predict` limited the answer, and `max_tokens` had no effect."
-"""On `GPT4All`, which passes both to an engine that prefers `n_predict`, and has a default of 256 for it."""
+_OVERRULED: Final = (
+    "in langchain_community, `n_predict` limited the answer, and `max_tokens` had no effect."
+)
+"""On `GPT4All`, which passes both to an engine that prefers `n_predict`, and has a default of 256
+for it."""
 _OLD_NAME: Final = "callback_manager"
 """The one alias that LangChain itself took out; all other spellings stay as they are."""
 _DICTS: Final = frozenset({"model_kwargs", "options"})
 """Arguments that hold others."""
 _OLD_FILES: Final = ("ggml", "ggjt")
-_OLD_FORMAT: Final = "This file is in a format from before GGUF, which no engine reads any more: get the model as GGUF."
+_OLD_FORMAT: Final = (
+    "This file is in a format from before GGUF, which no engine reads any more: get the model as "
+    "GGUF."
+)
 
 
 def change_arguments(parsed: Parsed) -> None:
@@ -54,13 +60,21 @@ def _change_call(parsed: Parsed, call: cst.Call, is_old: bool, name: str) -> Non
                 gone.add(number)
                 parsed.note(arg, f"`{arg.keyword.value}` of {name} is removed: {reason}")
             else:
-                parsed.note(arg, f"`{arg.keyword.value}` of {name} has no effect: {reason} Remove it.", by_hand=True)
+                parsed.note(
+                    arg,
+                    f"`{arg.keyword.value}` of {name} has no effect: {reason} Remove it.",
+                    by_hand=True,
+                )
         else:
             _change_name(parsed, arg, arg.keyword, cls, given, is_old=is_old)
     if gone:
         parsed.delete_items(call.args, gone, in_parentheses=True)
     if name == "GPT4AllEmbeddings" and is_old and _may_download(call):
-        parsed.note(call, "A model that is not on this machine is downloaded only with allow_download=True.", by_hand=True)
+        parsed.note(
+            call,
+            "A model that is not on this machine is downloaded only with allow_download=True.",
+            by_hand=True,
+        )
 
 
 def _reason_to_remove(arg: cst.Arg, cls: Any, given: set[str]) -> str | None:
@@ -77,7 +91,9 @@ def _reason_to_remove(arg: cst.Arg, cls: Any, given: set[str]) -> str | None:
     return None
 
 
-def _change_name(parsed: Parsed, arg: cst.Arg, keyword: cst.Name, cls: Any, given: set[str], *, is_old: bool) -> None:
+def _change_name(
+    parsed: Parsed, arg: cst.Arg, keyword: cst.Name, cls: Any, given: set[str], *, is_old: bool
+) -> None:
     name = keyword.value
     if name == "max_tokens" and cls.__name__ == "GPT4All" and is_old:
         parsed.note(arg, f"`max_tokens` of GPT4All limits the answer here; {_OVERRULED}")
@@ -107,12 +123,23 @@ def _check_unpacked(parsed: Parsed, arg: cst.Arg, cls: Any) -> None:
         return
     removed = ", ".join(sorted(cls.REMOVED))
     what = f" Check that none of these is in it: {removed}." if removed else ""
-    parsed.note(arg, f"What `{parsed.text(arg.value)}` holds is not known here; an unknown argument raises.{what}", by_hand=True)
+    parsed.note(
+        arg,
+        f"What `{parsed.text(arg.value)}` holds is not known here; an unknown argument "
+        f"raises.{what}",
+        by_hand=True,
+    )
 
 
-def _check_key(parsed: Parsed, node: cst.CSTNode, cls: Any, key: str, *, any_name: bool = False) -> None:
+def _check_key(
+    parsed: Parsed, node: cst.CSTNode, cls: Any, key: str, *, any_name: bool = False
+) -> None:
     if key in cls.REMOVED:
-        parsed.note(node, f"`{key}` of {cls.__name__} has no effect: {cls.REMOVED[key]} Remove it.", by_hand=True)
+        parsed.note(
+            node,
+            f"`{key}` of {cls.__name__} has no effect: {cls.REMOVED[key]} Remove it.",
+            by_hand=True,
+        )
     elif not any_name and not _is_known(cls, key):
         parsed.note(node, _why_unknown(cls, key), by_hand=True)
 
@@ -129,23 +156,44 @@ def _keys(node: cst.Dict) -> Iterator[tuple[str, cst.CSTNode]]:
 
 def _may_download(call: cst.Call) -> bool:
     """Return whether the old class may have downloaded its model: no path says which file it is, and nothing says not to."""
-    path = next((_text_of(arg.value) for arg in call.args if arg.keyword and arg.keyword.value == "model_name"), None)
-    return "allow_download" not in _names_in(call) and "/" not in (path or "") and "\\" not in (path or "")
+    path = next(
+        (
+            _text_of(arg.value)
+            for arg in call.args
+            if arg.keyword and arg.keyword.value == "model_name"
+        ),
+        None,
+    )
+    return (
+        "allow_download" not in _names_in(call)
+        and "/" not in (path or "")
+        and "\\" not in (path or "")
+    )
 
 
 def _names_in(call: cst.Call) -> set[str]:
     """Return the names of arguments, and of those in dicts."""
     names = {arg.keyword.value for arg in call.args if arg.keyword}
-    return names | {key for arg in call.args if isinstance(arg.value, cst.Dict) for key, _ in _keys(arg.value)}
+    return names | {
+        key for arg in call.args if isinstance(arg.value, cst.Dict) for key, _ in _keys(arg.value)
+    }
 
 
 def _text_of(node: cst.BaseExpression) -> str | None:
-    value = node.evaluated_value if isinstance(node, cst.SimpleString | cst.ConcatenatedString) else None
+    value = (
+        node.evaluated_value
+        if isinstance(node, cst.SimpleString | cst.ConcatenatedString)
+        else None
+    )
     return value if isinstance(value, str) else None
 
 
 def _is_old_file(path: str | None) -> bool:
-    return path is not None and path.endswith(".bin") and any(word in path.lower() for word in _OLD_FILES)
+    return (
+        path is not None
+        and path.endswith(".bin")
+        and any(word in path.lower() for word in _OLD_FILES)
+    )
 
 
 def _is_harmless(node: cst.CSTNode) -> bool:

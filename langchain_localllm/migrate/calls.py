@@ -1,6 +1,7 @@
 """Change calls that LangChain 1 took out: `llm("...")`, `llm.predict("...")` and `chat([...])`.
 
-A call is changed where the name can only be a model of ours: every assignment to it in the file makes one.
+A call is changed where the name can only be a model of ours: every assignment to it in the file
+makes one.
 """
 
 from typing import Final
@@ -20,8 +21,11 @@ _METHODS: Final = {
     ("chat", "predict_messages"): ("invoke", ""),
     ("chat", "apredict_messages"): ("ainvoke", ""),
 }
-"""Kind of model and a method that is gone, to the new one and what has to be read from its result."""
-_GONE: Final = frozenset({"predict", "apredict", "predict_messages", "apredict_messages", "call_as_llm"})
+"""Kind of model and a method that is gone, to the new one and what has to be read from its
+result."""
+_GONE: Final = frozenset(
+    {"predict", "apredict", "predict_messages", "apredict_messages", "call_as_llm"}
+)
 
 
 def change_calls(parsed: Parsed) -> None:
@@ -37,13 +41,19 @@ def change_calls(parsed: Parsed) -> None:
 
 
 def _model_names(parsed: Parsed) -> dict[str, set[str | None]]:
-    """Return the names and attributes that models are assigned to, and which kinds; `None` for other things."""
+    """Return the names and attributes that models are assigned to, and which kinds.
+
+    `None` for other things.
+    """
     found: dict[str, set[str | None]] = {}
     for target, value in _assignments(parsed):
         found.setdefault(_plain(target), set()).add(_kind_of(parsed, value))
     for parameter in parsed.nodes(cst.Param):
         found.setdefault(parameter.name.value, set()).add(None)
-    definitions: list[cst.FunctionDef | cst.ClassDef] = [*parsed.nodes(cst.FunctionDef), *parsed.nodes(cst.ClassDef)]
+    definitions: list[cst.FunctionDef | cst.ClassDef] = [
+        *parsed.nodes(cst.FunctionDef),
+        *parsed.nodes(cst.ClassDef),
+    ]
     for definition in definitions:
         found.setdefault(definition.name.value, set()).add(None)
     return {name: kinds for name, kinds in found.items() if name and kinds & {"text", "chat"}}
@@ -84,7 +94,10 @@ def _change(parsed: Parsed, call: cst.Call, kinds: set[str | None], method: str)
     new = {("invoke", "")} if not method else {_METHODS.get((kind or "", method)) for kind in kinds}
     found = new.pop() if len(new) == 1 else None
     if not known or found is None or not _only_keywords(call):
-        text = f"LangChain 1 has no `{said}` of models: use `.invoke(...)`, or `.ainvoke(...)`, if this is one."
+        text = (
+            f"LangChain 1 has no `{said}` of models: use `.invoke(...)`, or `.ainvoke(...)`, if "
+            "this is one."
+        )
         parsed.note(call, text, by_hand=True)
         return
     name, result = found
@@ -104,7 +117,10 @@ def _only_keywords(call: cst.Call) -> bool:
 
 
 def _plain(node: cst.CSTNode) -> str:
-    """Return a name, or an attribute of a name such as `self.llm`; an empty string for anything else."""
+    """Return a name, or an attribute of a name such as `self.llm`.
+
+    An empty string for anything else.
+    """
     if isinstance(node, cst.Name):
         return str(node.value)
     if isinstance(node, cst.Attribute) and isinstance(node.value, cst.Name):

@@ -10,7 +10,8 @@ from langchain_localllm.extras import pip_install
 from langchain_localllm.migrate.notes import Note
 
 _DEEPEST: Final = 400
-"""Levels of nested nodes. libcst ends the process at some thousands, and Python cannot follow its nodes at some hundreds."""
+"""Levels of nested nodes. libcst ends the process at some thousands, and Python cannot follow its
+nodes at some hundreds."""
 _TOO_DEEP: Final = "it is nested too deep"
 
 
@@ -32,9 +33,9 @@ class MigratedCode:
 def migrate_code(code: str) -> MigratedCode:
     r"""Rewrite code that uses local models of other packages, so that it uses those of this one.
 
-    Imports of `langchain_community`, `langchain_ollama` and of LangChain before version 1 are changed,
-    arguments that have no effect are taken out, and so are calls that LangChain 1 does not have. All
-    else keeps its text: comments, formatting, line ends.
+    Imports of `langchain_community`, `langchain_ollama` and of LangChain before version 1 are
+    changed, arguments that have no effect are taken out, and so are calls that LangChain 1 does not
+    have. All else keeps its text: comments, formatting, line ends.
 
     Args:
         code: Python code.
@@ -73,7 +74,10 @@ def migrate_code(code: str) -> MigratedCode:
     except RecursionError as error:
         raise InvalidRequestError(f"The code cannot be read: {_TOO_DEEP}.") from error
     if new != code and (wrong := parse_error(new)):
-        raise InvalidRequestError(f"The new code would not be valid Python at line {wrong[0]}: {wrong[1]}. Please report this.")
+        raise InvalidRequestError(
+            f"The new code would not be valid Python at line {wrong[0]}: {wrong[1]}. Please "
+            "report this."
+        )
     return MigratedCode(new, tuple(sorted(set(parsed.notes), key=_place)), frozenset(parsed.needs))
 
 
@@ -86,8 +90,12 @@ def parse_error(code: str) -> tuple[int, str] | None:
     try:
         import libcst
     except ImportError as error:
-        raise MissingDependencyError(f"Code is read with libcst: {pip_install('migrate')}") from error
-    flags = ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT  # notebooks await outside of functions
+        raise MissingDependencyError(
+            f"Code is read with libcst: {pip_install('migrate')}"
+        ) from error
+    flags = (
+        ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+    )  # notebooks await outside of functions
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of escapes in strings

@@ -9,17 +9,27 @@ from langchain_localllm.migrate.moved_names import CLASSIC, COMMUNITY
 from langchain_localllm.migrate.notes import Note
 from langchain_localllm.registry import RUNTIMES
 
-FILES: Final = re.compile(r"[\w.-]*requirements[\w.-]*\.(?:txt|in)|pyproject\.toml|setup\.(?:cfg|py)|Pipfile|environment\.ya?ml")
+FILES: Final = re.compile(
+    r"[\w.-]*requirements[\w.-]*\.(?:txt|in)|pyproject\.toml|setup\.(?:cfg|py)|Pipfile|environment\.ya?ml"
+)
 """Names of files that list packages."""
 _PACKAGES: Final = {
     "gpt4all": "`langchain-localllm[gpt4all]` brings gpt4all in a version that was tested.",
-    "langchain-community": "take langchain-community out if nothing else of it is used, and put langchain-localllm in.",
+    "langchain-community": (
+        "take langchain-community out if nothing else of it is used, and put langchain-localllm in."
+    ),
     "langchain-ollama": "put langchain-localllm in place of langchain-ollama.",
-    "llama-cpp-python": "`langchain-localllm[llamacpp]` brings llama.cpp as a prebuilt wheel; keep llama-cpp-python if you "
-    "compiled it for your GPU.",
+    "llama-cpp-python": (
+        "`langchain-localllm[llamacpp]` brings llama.cpp as a prebuilt wheel; keep "
+        "llama-cpp-python if you compiled it for your GPU."
+    ),
 }
-_NAME: Final = re.compile(rf"(?<![\w./-])({'|'.join(_PACKAGES).replace('-', '[-_.]')})(?![\w/-]|\.\w)", re.IGNORECASE)
-_OLD_PIN: Final = re.compile(r"(?<![\w./-])langchain(?:-core)?\s*(?:=\s*[\"'])?\s*(?:==|~=|<=?|\^)\s*0\.", re.IGNORECASE)
+_NAME: Final = re.compile(
+    rf"(?<![\w./-])({'|'.join(_PACKAGES).replace('-', '[-_.]')})(?![\w/-]|\.\w)", re.IGNORECASE
+)
+_OLD_PIN: Final = re.compile(
+    r"(?<![\w./-])langchain(?:-core)?\s*(?:=\s*[\"'])?\s*(?:==|~=|<=?|\^)\s*0\.", re.IGNORECASE
+)
 _COMMAND: Final = re.compile(r"\s*[%!].*\b(?:pip|conda|uv|poetry)\b")
 _EXTRAS: Final = {"gpt4all": "gpt4all", "llamacpp": "llamacpp"}
 """Runtime to the extra with its engine; the other runtimes are servers."""
@@ -42,7 +52,11 @@ def requirement_notes(text: str, *, only_commands: bool = False) -> Iterator[Not
         names = {found.lower().replace("_", "-").replace(".", "-") for found in _NAME.findall(line)}
         yield from (Note(number, _PACKAGES[name], by_hand=True) for name in sorted(names))
         if _OLD_PIN.search(line):
-            yield Note(number, "langchain-localllm needs LangChain 1: take the pin to a version before it out.", by_hand=True)
+            yield Note(
+                number,
+                "langchain-localllm needs LangChain 1: take the pin to a version before it out.",
+                by_hand=True,
+            )
 
 
 def install_command(needs: Iterable[str]) -> str:
@@ -58,7 +72,13 @@ def install_command(needs: Iterable[str]) -> str:
         'pip install langchain-localllm'
     """
     wanted = set(needs)
-    extras = {extra for runtime, extra in _EXTRAS.items() if wanted & set(RUNTIMES[runtime].values())}
+    extras = {
+        extra for runtime, extra in _EXTRAS.items() if wanted & set(RUNTIMES[runtime].values())
+    }
     extras |= {"classic"} & {"classic" if CLASSIC in wanted else ""}
-    others = [name.replace("_", "-") for name in sorted(wanted & {COMMUNITY, "langchain_text_splitters"})]
-    return " ".join([pip_install(*sorted(extras)) if extras else "pip install langchain-localllm", *others])
+    others = [
+        name.replace("_", "-") for name in sorted(wanted & {COMMUNITY, "langchain_text_splitters"})
+    ]
+    return " ".join(
+        [pip_install(*sorted(extras)) if extras else "pip install langchain-localllm", *others]
+    )

@@ -25,10 +25,12 @@ _LARGEST: Final = 50_000_000
 
 
 def find_files(path: Path, on_unreadable: Callable[[Path, str], None]) -> Iterator[Path]:
-    """Return the Python files, notebooks and lists of packages in a folder, sorted; or the file, if it is one.
+    """Return the Python files, notebooks and lists of packages in a folder, sorted.
 
-    Hidden files and folders, virtual environments, `node_modules` and what a `.gitignore` names are left out, and no link in the
-    folder is followed.
+    Or the file, if it is one.
+
+    Hidden files and folders, virtual environments, `node_modules` and what a `.gitignore` names are
+    left out, and no link in the folder is followed.
 
     Args:
         path: A folder or file.
@@ -48,19 +50,29 @@ def find_files(path: Path, on_unreadable: Callable[[Path, str], None]) -> Iterat
         folder = waiting.pop()
         try:
             with os.scandir(folder) as entries:
-                found = sorted((each.name, each.is_dir(follow_symlinks=False)) for each in entries if _is_wanted(each))
+                found = sorted(
+                    (each.name, each.is_dir(follow_symlinks=False))
+                    for each in entries
+                    if _is_wanted(each)
+                )
         except OSError as error:
             on_unreadable(folder, f"the folder cannot be opened ({error.strerror})")
             continue
         if any(name == _ENVIRONMENT for name, _ in found):
             continue
-        kept = [(folder / name, is_folder) for name, is_folder in found if not rules.ignores(folder / name, is_folder=is_folder)]
+        kept = [
+            (folder / name, is_folder)
+            for name, is_folder in found
+            if not rules.ignores(folder / name, is_folder=is_folder)
+        ]
         yield from (place for place, is_folder in kept if not is_folder and _is_known(place))
         waiting += reversed([place for place, is_folder in kept if is_folder])
 
 
 def _is_wanted(entry: "os.DirEntry[str]") -> bool:
-    return not entry.name.startswith(".") and not entry.is_symlink() and entry.name not in _INSTALLED
+    return (
+        not entry.name.startswith(".") and not entry.is_symlink() and entry.name not in _INSTALLED
+    )
 
 
 def _is_known(path: Path) -> bool:
@@ -115,7 +127,8 @@ def write_files(changes: list[tuple[SourceFile, bytes]]) -> None:
     Each file is replaced in one step, with its permissions; a link that was named stays a link.
 
     Raises:
-        OSError: A file cannot be written. No file is changed, unless replacing one failed after others were replaced.
+        OSError: A file cannot be written. No file is changed, unless replacing one failed after
+            others were replaced.
         InvalidRequestError: A file has changed.
     """
     staged: list[tuple[Path, Path]] = []
@@ -129,7 +142,10 @@ def write_files(changes: list[tuple[SourceFile, bytes]]) -> None:
             Path(name).chmod(stat.S_IMODE(real.stat().st_mode))
         for file, _ in changes:
             if file.path.read_bytes() != file.raw:
-                raise InvalidRequestError(f"{file.path} has changed while the files were read. Nothing was written: run it again.")
+                raise InvalidRequestError(
+                    f"{file.path} has changed while the files were read. Nothing was written: run "
+                    "it again."
+                )
         while staged:
             new_path, real = staged[0]
             new_path.replace(real)

@@ -27,7 +27,8 @@ _GLOBALS: Final = {
     "llm_cache": "set_llm_cache(...)",
     "verbose": "set_verbose(True)",
 }
-"""Old switches that were attributes of `langchain`, and the functions of `langchain_core.globals`."""
+"""Old switches that were attributes of `langchain`, and the functions of
+`langchain_core.globals`."""
 _HUB: Final = (
     "`hub.pull` of langchain_localllm wants the commit of another person's prompt, as in "
     "'owner/name:commit', and asks the network only when it is called."
@@ -41,7 +42,10 @@ def change_imports(parsed: Parsed) -> None:
     bindings = _bindings(parsed)
     added: set[tuple[cst.CSTNode, str]] = set()
     changed = _changed_places(parsed, bindings)
-    statements: list[cst.Import | cst.ImportFrom] = [*parsed.nodes(cst.Import), *parsed.nodes(cst.ImportFrom)]
+    statements: list[cst.Import | cst.ImportFrom] = [
+        *parsed.nodes(cst.Import),
+        *parsed.nodes(cst.ImportFrom),
+    ]
     for node in sorted(statements, key=parsed.span):
         statement = _Statement(parsed, node, bindings, changed, added)
         if isinstance(node, cst.Import):
@@ -108,7 +112,9 @@ class _Statement:
         alone = isinstance(line, cst.SimpleStatementLine) and len(line.body) == 1
         between = "; " if indent is None or not alone else f"{parsed.newline}{indent}"
         if len(self.gone) == len(names):
-            parsed.replace(start, end, between.join(self.before or [self._last]))  # a block must not become empty
+            parsed.replace(
+                start, end, between.join(self.before or [self._last])
+            )  # a block must not become empty
             return
         if self.before:
             parsed.replace(start, start, "".join(f"{each}{between}" for each in self.before))
@@ -200,7 +206,12 @@ def _change_module(statement: _Statement, alias: cst.ImportAlias, base: str) -> 
     if not uses:
         return _whole_module(statement, base, dotted=dotted)
     targets = {use.target for use in resolved if use.depth == 1}
-    if not dotted and len(resolved) == len(uses) and len(targets) == 1 and all(use.depth == 1 for use in uses):
+    if (
+        not dotted
+        and len(resolved) == len(uses)
+        and len(targets) == 1
+        and all(use.depth == 1 for use in uses)
+    ):
         return _import_of(node, base, targets.pop())
     for use in resolved:
         statement.add(f"import {use.target}")
@@ -209,7 +220,9 @@ def _change_module(statement: _Statement, alias: cst.ImportAlias, base: str) -> 
         return None
     if not (dotted and _root_is_used(parsed, bound, statement.changed)):
         return ""
-    return LANGCHAIN if base.startswith(f"{LANGCHAIN}.") else None  # LangChain 1 lacks the module, and has the package
+    return (
+        LANGCHAIN if base.startswith(f"{LANGCHAIN}.") else None
+    )  # LangChain 1 lacks the module, and has the package
 
 
 def _whole_module(statement: _Statement, base: str, *, dotted: bool) -> str | None:
@@ -219,7 +232,10 @@ def _whole_module(statement: _Statement, base: str, *, dotted: bool) -> str | No
         return _import_of(statement.node, base, target)
     root, _, inner = base.partition(".")
     if root == LANGCHAIN and inner and inner not in LANGCHAIN_1:
-        text = f"LangChain 1 has no `{base}`, and nothing here uses it by this name: take the import out."
+        text = (
+            f"LangChain 1 has no `{base}`, and nothing here uses it by this name: take the import "
+            "out."
+        )
         statement.parsed.note(statement.node, text, by_hand=True)
     return None
 
@@ -292,7 +308,9 @@ def _note_star(parsed: Parsed, node: cst.ImportFrom, module: str) -> None:
     target = same_module(module)
     if target or module.partition(".")[0] == LANGCHAIN:
         advice = f"from {target or OURS} import the names that you use"
-        parsed.note(node, f"`from {module} import *` does not say which names: {advice}.", by_hand=True)
+        parsed.note(
+            node, f"`from {module} import *` does not say which names: {advice}.", by_hand=True
+        )
 
 
 def _note_left(parsed: Parsed, node: cst.CSTNode, module: str, name: str) -> None:
@@ -303,8 +321,8 @@ def _note_left(parsed: Parsed, node: cst.CSTNode, module: str, name: str) -> Non
         text = f"`{name}` of langchain_ollama has no counterpart here."
     elif root == COMMUNITY:
         text = (
-            f"`{name}` is not a class for local models. langchain_community is not maintained any more: "
-            "`langchain-community-migrate scan` says what replaces it."
+            f"`{name}` is not a class for local models. langchain_community is not maintained any "
+            "more: `langchain-community-migrate scan` says what replaces it."
         )
     elif root == LANGCHAIN and inner == "" and name in _GLOBALS:
         text = f"`{name}` is gone: call `{_GLOBALS[name]}` of langchain_core.globals."
@@ -322,7 +340,10 @@ def _note_use(parsed: Parsed, use: _Use, base: str) -> None:
     text = ""
     if use.depth == 0:
         if same_module(base):
-            text = f"`{base}` is used as an object, so what it means is not known. Use {same_module(base)}."
+            text = (
+                f"`{base}` is used as an object, so what it means is not known. Use "
+                f"{same_module(base)}."
+            )
     elif root == LANGCHAIN and name in _GLOBALS:
         text = f"`{use.path}` is gone: call `{_GLOBALS[name]}` of langchain_core.globals."
     elif root == COMMUNITY and same_module(base):

@@ -42,7 +42,9 @@ class HiddenMagics:
             if continued or _MAGIC.fullmatch(text):
                 indent = text[: len(text) - len(text.lstrip())]
                 comment = "#" if continued else ""
-                found.append(f"{indent}{comment}__localllm_magic_{len(self._lines)}__{line[len(text) :]}")
+                found.append(
+                    f"{indent}{comment}__localllm_magic_{len(self._lines)}__{line[len(text) :]}"
+                )
                 self._lines.append(text[len(indent) :])
                 is_command = continued or _COMMAND.match(text) is not None
                 continued = is_command and text.endswith("\\")

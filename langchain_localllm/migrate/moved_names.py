@@ -1,7 +1,7 @@
 """Where the names of old packages are now: those that this package replaces, and those of LangChain before version 1.
 
-The tables name modules. Which classes are ours is read from the registry, and which names moved to `langchain_core` from
-`langchain_core` itself, so neither is written down a second time.
+The tables name modules. Which classes are ours is read from the registry, and which names moved to
+`langchain_core` from `langchain_core` itself, so neither is written down a second time.
 """
 
 import functools
@@ -98,7 +98,9 @@ def our_modules() -> dict[str, frozenset[str]]:
 
 
 def our_class(module: str, name: str) -> str | None:
-    """Return our class that replaces an old one, or that a name of ours means; `None` if there is none.
+    """Return our class that replaces an old one, or that a name of ours means.
+
+    `None` if there is none.
 
     Example:
         >>> our_class("langchain_community.llms.ollama", "Ollama"), our_class("langchain_ollama", "OllamaLLM")
@@ -118,7 +120,9 @@ def same_module(module: str) -> str | None:
         'langchain_localllm.llms.llamacpp'
     """
     place = _same_place(module)
-    return place if place in our_modules() and module not in {LANGCHAIN, CLASSIC, COMMUNITY} else None
+    return (
+        place if place in our_modules() and module not in {LANGCHAIN, CLASSIC, COMMUNITY} else None
+    )
 
 
 def is_old_module(path: str) -> bool:
@@ -133,7 +137,9 @@ def is_old_module(path: str) -> bool:
 
 
 def new_module(module: str, name: str) -> str | None:
-    """Return the module that has a name of an old one now; `None` if it has not moved, or to an unknown place.
+    """Return the module that has a name of an old one now.
+
+    `None` if it has not moved, or to an unknown place.
 
     Example:
         >>> new_module("langchain.callbacks.streaming_stdout", "StreamingStdOutCallbackHandler")
@@ -204,5 +210,7 @@ def _prefixes(inner: str) -> list[str]:
 def _exports(module: str) -> frozenset[str]:
     """Return the public names of a module of `langchain_core`: those that it lists, or else those that it defines."""
     found = importlib.import_module(module)
-    defined = (name for name, value in vars(found).items() if getattr(value, "__module__", "") == module)
+    defined = (
+        name for name, value in vars(found).items() if getattr(value, "__module__", "") == module
+    )
     return frozenset(getattr(found, "__all__", defined))

@@ -1,4 +1,7 @@
-"""Migrate the code cells of a Jupyter notebook; the rest of the file stays as it is, byte for byte."""
+"""Migrate the code cells of a Jupyter notebook.
+
+The rest of the file stays as it is, byte for byte.
+"""
 
 import json
 import re
@@ -41,14 +44,16 @@ class _Cell:
 
 
 def migrate_notebook(text: str) -> MigratedCode:
-    """Rewrite the code cells of a notebook, as `migrate_code` rewrites code. Imports of one cell count in the others.
+    """Rewrite the code cells of a notebook, as `migrate_code` rewrites code.
+
+    Imports of one cell count in the others.
 
     Args:
         text: The file's text.
 
     Returns:
-        The new text, with notes. Lines that begin with `%` or `!`, and cells in other languages, stay as they are, and so does
-        a cell that is not valid Python.
+        The new text, with notes. Lines that begin with `%` or `!`, and cells in other languages,
+        stay as they are, and so does a cell that is not valid Python.
 
     Raises:
         InvalidRequestError: The text is not a notebook of version 4.
@@ -71,7 +76,9 @@ def migrate_notebook(text: str) -> MigratedCode:
         if code != cell.code:
             new = new[: cell.start] + _as_json(text, cell, cell.restored(code)) + new[cell.end :]
     notes += [_in_cell(note, cells) for note in done.notes]
-    return MigratedCode(new, tuple(sorted(notes, key=lambda note: (note.cell or 0, note.line))), done.needs)
+    return MigratedCode(
+        new, tuple(sorted(notes, key=lambda note: (note.cell or 0, note.line))), done.needs
+    )
 
 
 def _read(text: str) -> dict[str, Any]:
@@ -83,25 +90,36 @@ def _read(text: str) -> dict[str, Any]:
         raise InvalidRequestError("This is not a notebook: it is nested too deep.") from error
     if not isinstance(notebook, dict) or not isinstance(notebook.get("cells"), list):
         raise InvalidRequestError(
-            f"This is not a notebook of version {_FORMAT}: open it in Jupyter, which converts it, and save it."
+            f"This is not a notebook of version {_FORMAT}: open it in Jupyter, which converts it, "
+            "and save it."
         )
     return notebook
 
 
 def _is_python(notebook: dict[str, Any]) -> bool:
     metadata = notebook.get("metadata") or {}
-    language = (metadata.get("language_info") or {}).get("name") or (metadata.get("kernelspec") or {}).get("language")
+    language = (metadata.get("language_info") or {}).get("name") or (
+        metadata.get("kernelspec") or {}
+    ).get("language")
     return language in {None, "python"}
 
 
 def _cells(text: str, notebook: dict[str, Any], notes: list[Note]) -> Iterator[_Cell]:
     """Return the cells that can be read as Python, and note the others."""
-    places = {path: (start, end) for path, start, end in _values(text, _after_space(text, 0), (), 3)}
+    places = {
+        path: (start, end) for path, start, end in _values(text, _after_space(text, 0), (), 3)
+    }
     for index, cell in enumerate(notebook["cells"]):
-        if not isinstance(cell, dict) or cell.get("cell_type") != "code" or ("cells", index, "source") not in places:
+        if (
+            not isinstance(cell, dict)
+            or cell.get("cell_type") != "code"
+            or ("cells", index, "source") not in places
+        ):
             continue
         source = "".join(cell["source"])
-        notes += [replace(note, cell=index + 1) for note in requirement_notes(source, only_commands=True)]
+        notes += [
+            replace(note, cell=index + 1) for note in requirement_notes(source, only_commands=True)
+        ]
         if not is_python_cell(source):
             continue
         magics = None
@@ -170,7 +188,10 @@ def _in_cell(note: Note, cells: list[_Cell]) -> Note:
 
 
 def _as_json(text: str, cell: _Cell, source: str) -> str:
-    """Return a cell's new text as JSON, written as the old one; lines that are the same stay byte for byte."""
+    """Return a cell's new text as JSON, written as the old one.
+
+    Lines that are the same stay byte for byte.
+    """
     only_ascii = text.isascii()
     old = text[cell.start : cell.end]
     if not old.startswith("["):

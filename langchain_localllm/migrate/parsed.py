@@ -41,7 +41,9 @@ class Parsed:
         self.parents = wrapper.resolve(ParentNodeProvider)
         self._positions = wrapper.resolve(PositionProvider)
         self._names = wrapper.resolve(QualifiedNameProvider)
-        self.scopes = {scope for scope in wrapper.resolve(ScopeProvider).values() if scope is not None}
+        self.scopes = {
+            scope for scope in wrapper.resolve(ScopeProvider).values() if scope is not None
+        }
         self._bytes = self.code.encode()
         self._edits: list[tuple[int, int, bytes]] = []
 
@@ -79,7 +81,13 @@ class Parsed:
         """Put a text in place of some bytes. Places must not overlap."""
         self._edits.append((start, end, text.encode()))
 
-    def delete_items(self, nodes: Sequence[cst.Arg] | Sequence[cst.ImportAlias], gone: set[int], *, in_parentheses: bool) -> None:
+    def delete_items(
+        self,
+        nodes: Sequence[cst.Arg] | Sequence[cst.ImportAlias],
+        gone: set[int],
+        *,
+        in_parentheses: bool,
+    ) -> None:
         """Delete items of a list, with their commas and the comments on their lines.
 
         Args:
@@ -133,7 +141,9 @@ class Parsed:
 
     def _item(self, node: cst.Arg | cst.ImportAlias) -> "_Item":
         start, end = self.span(node)
-        return _Item(start, end, self.span(node.comma)[1] if isinstance(node.comma, cst.Comma) else end)
+        return _Item(
+            start, end, self.span(node.comma)[1] if isinstance(node.comma, cst.Comma) else end
+        )
 
     def _delete(self, item: "_Item") -> None:
         """Delete an item, and its whole line where nothing else is on it."""

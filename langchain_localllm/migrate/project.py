@@ -26,8 +26,13 @@ class FileChange:
     def diff(self) -> str:
         """The change as a unified diff, which `git apply` and `patch -p1` read."""
         name = self.path.as_posix().lstrip("/")
-        lines = difflib.unified_diff(_lines(self.before), _lines(self.after), f"a/{name}", f"b/{name}")
-        return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
+        lines = difflib.unified_diff(
+            _lines(self.before), _lines(self.after), f"a/{name}", f"b/{name}"
+        )
+        return "".join(
+            line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
+            for line in lines
+        )
 
 
 @dataclass(frozen=True)
@@ -37,7 +42,8 @@ class Migration:
     Attributes:
         changes: The files that change.
         notes: What is changed and why, and what a person has to do, by file and line.
-        skipped: Files and folders that cannot be read, or are not valid Python, and why. They stay as they are.
+        skipped: Files and folders that cannot be read, or are not valid Python, and why. They stay
+            as they are.
         file_count: How many files were looked at.
         needs: Our classes that the new code uses, and other packages that its imports need.
     """
@@ -57,13 +63,14 @@ class Migration:
 def migrate(paths: Iterable[str | Path] | str | Path, *, write: bool = False) -> Migration:
     r"""Rewrite Python files and notebooks that use local models of other packages, so that they use those of this one.
 
-    See `migrate_code` for what is changed. Lists of packages, such as `requirements.txt`, are read and not changed: notes say
-    what to do. Nothing is sent anywhere, and no code runs.
+    See `migrate_code` for what is changed. Lists of packages, such as `requirements.txt`, are read
+    and not changed: notes say what to do. Nothing is sent anywhere, and no code runs.
 
     Args:
-        paths: Files and folders. In folders, hidden files, virtual environments, `node_modules` and what a `.gitignore` names are
-            left out, and links are not followed.
-        write: Whether the files are changed: all of them, or none if one cannot be written. Default: they stay as they are.
+        paths: Files and folders. In folders, hidden files, virtual environments, `node_modules` and
+            what a `.gitignore` names are left out, and links are not followed.
+        write: Whether the files are changed: all of them, or none if one cannot be written.
+            Default: they stay as they are.
 
     Returns:
         The changes, and notes on what a person has to do.
@@ -87,7 +94,9 @@ def migrate(paths: Iterable[str | Path] | str | Path, *, write: bool = False) ->
     """
     skipped: dict[Path, str] = {}
     wanted = [paths] if isinstance(paths, str | Path) else paths
-    files = {file: None for path in map(Path, wanted) for file in find_files(path, skipped.__setitem__)}
+    files = {
+        file: None for path in map(Path, wanted) for file in find_files(path, skipped.__setitem__)
+    }
     changes: list[tuple[SourceFile, bytes]] = []
     results: list[FileChange] = []
     notes: list[Note] = []
@@ -116,7 +125,9 @@ def _migrated(file: SourceFile) -> MigratedCode:
     if DEPENDENCIES.fullmatch(file.path.name):
         return MigratedCode(file.text, tuple(requirement_notes(file.text)))
     if file.path.suffix not in CODE:
-        raise InvalidRequestError("It is neither a Python file nor a notebook nor a list of packages.")
+        raise InvalidRequestError(
+            "It is neither a Python file nor a notebook nor a list of packages."
+        )
     return migrate_notebook(file.text) if file.path.suffix == ".ipynb" else migrate_code(file.text)
 
 

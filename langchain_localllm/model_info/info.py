@@ -24,7 +24,8 @@ class ModelInfo:
     Attributes:
         source: Where the information comes from, such as "the server's /props".
         name: The model's name, if known; several names are joined by spaces.
-        architecture: Its architecture, such as `llama` or `qwen2`. Unknown texts are empty, here and below.
+        architecture: Its architecture, such as `llama` or `qwen2`. Unknown texts are empty, here
+            and below.
         template: The chat template.
         templates: Other templates of the file by name, such as `tool_use`.
         template_language: Its language: `jinja`, or `go` in Ollama.
@@ -33,7 +34,8 @@ class ModelInfo:
         adds_bos: Whether the engine adds the BOS token to a prompt.
         context: Tokens of context, or `None` if unknown.
         tools: Whether the model was trained to call tools, or `None` if unknown.
-        problem: Why the model could not be described; empty on success. Failures are not cached for long.
+        problem: Why the model could not be described; empty on success. Failures are not cached for
+            long.
     """
 
     source: str
@@ -68,7 +70,11 @@ def model_info_from_file(path: str | Path, context: int | None = None) -> ModelI
     path = Path(path).expanduser()
     info = check_gguf(path)
     template = str(info.metadata.get(_TEMPLATE, ""))
-    names = [name.removeprefix(f"{_TEMPLATE}.") for name in info.metadata if name.startswith(f"{_TEMPLATE}.")]
+    names = [
+        name.removeprefix(f"{_TEMPLATE}.")
+        for name in info.metadata
+        if name.startswith(f"{_TEMPLATE}.")
+    ]
     templates = {name: str(info.metadata[f"{_TEMPLATE}.{name}"]) for name in names}
     return ModelInfo(
         source=f"the file {path.name}",
@@ -88,7 +94,10 @@ def _adds_bos(info: GGUFInfo) -> bool:
     adds_bos = info.metadata.get("tokenizer.ggml.add_bos_token")
     if adds_bos is not None:
         return bool(adds_bos)
-    return info.metadata.get("tokenizer.ggml.model") == "llama" or info.metadata.get("tokenizer.ggml.pre") in _BEGIN_BY_ITSELF
+    return (
+        info.metadata.get("tokenizer.ggml.model") == "llama"
+        or info.metadata.get("tokenizer.ggml.pre") in _BEGIN_BY_ITSELF
+    )
 
 
 def takes_tools(template: str) -> bool | None:

@@ -1,4 +1,7 @@
-"""Describe a model by its file's header or one request to its server; cached as long as the object lives."""
+"""Describe a model by its file's header or one request to its server.
+
+Cached as long as the object lives.
+"""
 
 import asyncio
 import contextlib
@@ -69,7 +72,8 @@ def look_again(llm: Any) -> ModelInfo:
     """Work like `describe_model_or_raise`, and retry a server that does not answer in time, as on a busy machine.
 
     Raises:
-        LocalLLMError: The file is unusable, the server cannot be reached, or it does not answer within a minute.
+        LocalLLMError: The file is unusable, the server cannot be reached, or it does not answer
+            within a minute.
     """
     for _ in range(_LOOKS - 1):
         try:
@@ -86,7 +90,10 @@ async def adescribe_model(llm: Any) -> ModelInfo:
 
 
 def runtime_of(model: object) -> str:
-    """Return the runtime of a model, such as `ollama`, also for other packages' classes; empty if unknown."""
+    """Return the runtime of a model, such as `ollama`, also for other packages' classes.
+
+    Empty if unknown.
+    """
     kind: Any = type(model)
     return _runtime_of_class(kind) or _runtime_of_type(str(getattr(model, "_llm_type", "")))
 
@@ -94,7 +101,14 @@ def runtime_of(model: object) -> str:
 @functools.cache
 def _runtime_of_class(kind: type) -> str:
     modules = (parent.__module__ for parent in kind.__mro__)
-    return next((module.removeprefix(_OURS).partition(".")[0] for module in modules if module.startswith(_OURS)), "")
+    return next(
+        (
+            module.removeprefix(_OURS).partition(".")[0]
+            for module in modules
+            if module.startswith(_OURS)
+        ),
+        "",
+    )
 
 
 @functools.cache
@@ -115,7 +129,12 @@ def _known(model: Any) -> ModelInfo | None:
 def _keep(model: Any, about: ModelInfo) -> ModelInfo:
     key, until = id(model), time.monotonic() + _FAILURE_SECONDS if about.problem else 0.0
     with contextlib.suppress(TypeError):  # not every object supports weak references
-        _seen[key] = (weakref.ref(model, lambda _: _seen.pop(key, None)), _settings(model), about, until)
+        _seen[key] = (
+            weakref.ref(model, lambda _: _seen.pop(key, None)),
+            _settings(model),
+            about,
+            until,
+        )
     return about
 
 
@@ -146,13 +165,18 @@ def _ask(model: Any) -> ModelInfo:
 async def _alearn(model: Any) -> ModelInfo:
     try:
         plan = _server_plan(model)
-        return await (asyncio.to_thread(_from_object, model) if plan is None else model.client.arun(plan))
+        return await (
+            asyncio.to_thread(_from_object, model) if plan is None else model.client.arun(plan)
+        )
     except Exception as error:  # noqa: BLE001 - what a file or a server does is reported, not raised
         return _failure(model, error)
 
 
 def _server_plan(model: object) -> Plan[ModelInfo] | None:
-    """Return the plan for asking the server, from the runtime's `model_info.py`; `None` for unknown servers."""
+    """Return the plan for asking the server, from the runtime's `model_info.py`.
+
+    `None` for unknown servers.
+    """
     kind: Any = type(model)
     runtime = _runtime_of_class(kind)
     if not runtime or "base_url" not in _fields(model):
@@ -171,7 +195,9 @@ def _from_object(model: Any) -> ModelInfo:
     status = path.stat()
     about = _from_file(path, status.st_mtime_ns, status.st_size)
     asked = _fields(model).get("n_ctx")
-    context = asked if isinstance(asked, int) and asked else min(about.context or 0, DEFAULT_CONTEXT)
+    context = (
+        asked if isinstance(asked, int) and asked else min(about.context or 0, DEFAULT_CONTEXT)
+    )
     return replace(about, context=context or None)
 
 
@@ -182,10 +208,16 @@ def _from_file(path: Path, _changed: int, _size: int) -> ModelInfo:
 
 def _file_of(model: Any) -> Path | None:
     fields = _fields(model)
-    paths = [Path(fields[name]).expanduser() for name in _FILES if isinstance(fields.get(name), str | Path)]
+    paths = [
+        Path(fields[name]).expanduser()
+        for name in _FILES
+        if isinstance(fields.get(name), str | Path)
+    ]
     if runtime_of(model) == "gpt4all":
         folder = _GPT4ALL_FOLDER.expanduser()
-        paths += [folder / path.name for path in paths] + [folder / f"{path.name}.gguf" for path in paths]
+        paths += [folder / path.name for path in paths] + [
+            folder / f"{path.name}.gguf" for path in paths
+        ]
     return next((path for path in paths if path.is_file()), None)
 
 

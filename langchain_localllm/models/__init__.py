@@ -1,7 +1,7 @@
 """The two tiny models that ship with the package: for demos, offline work and tests of your own chains.
 
-`fit` estimates whether a model runs on this machine, and `find_model` returns the file of one that you downloaded. Both are
-imported when they are first used.
+`fit` estimates whether a model runs on this machine, and `find_model` returns the file of one that
+you downloaded. Both are imported when they are first used.
 """
 
 import importlib
@@ -13,7 +13,14 @@ if TYPE_CHECKING:
     from langchain_localllm.manage.fit import Fit as Fit
     from langchain_localllm.manage.fit import fit as fit
 
-__all__ = ["Fit", "find_model", "fit", "tiny_chat_model", "tiny_chat_modelfile", "tiny_embedding_model"]
+__all__ = [
+    "Fit",
+    "find_model",
+    "fit",
+    "tiny_chat_model",
+    "tiny_chat_modelfile",
+    "tiny_embedding_model",
+]
 
 _HERE = Path(__file__).parent
 _MODULES = {
@@ -27,8 +34,8 @@ _MODULES = {
 def tiny_chat_model() -> Path:
     """Return the path of the shipped chat model, a GGUF file of a few megabytes (llama, ChatML, 2,048 tokens of context).
 
-    It answers questions from passages, calls tools and fills JSON, all in a simple way: see `tiny-chat.md` there for what it
-    can and cannot do. It runs on every engine that reads GGUF.
+    It answers questions from passages, calls tools and fills JSON, all in a simple way: see
+    `tiny-chat.md` there for what it can and cannot do. It runs on every engine that reads GGUF.
 
     Example:
         >>> from langchain_localllm.models import tiny_chat_model
@@ -52,7 +59,8 @@ def tiny_chat_modelfile() -> Path:
 def tiny_embedding_model() -> Path:
     """Return the path of the shipped embedding model, a GGUF file of a few megabytes (bert, mean pooling, 512 tokens of context).
 
-    A question gets a vector close to that of the passage that answers it: see `tiny-embed.md` in the same folder.
+    A question gets a vector close to that of the passage that answers it: see `tiny-embed.md` in
+    the same folder.
 
     Example:
         >>> from langchain_localllm.models import tiny_embedding_model

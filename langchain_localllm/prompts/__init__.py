@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from langchain_localllm.prompts.detect_family import model_family as model_family
     from langchain_localllm.prompts.format_table import FAMILIES as FAMILIES
     from langchain_localllm.prompts.formats import Format as Format
-    from langchain_localllm.prompts.selector import ConditionalPromptSelector as ConditionalPromptSelector
+    from langchain_localllm.prompts.selector import (
+        ConditionalPromptSelector as ConditionalPromptSelector,
+    )
 
 _HERE = __name__
 

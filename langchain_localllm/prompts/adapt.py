@@ -7,7 +7,12 @@ from typing import Any
 
 from langchain_core.language_models import BaseChatModel, BaseLLM
 from langchain_core.messages import AIMessage, BaseMessage, SystemMessage, get_buffer_string
-from langchain_core.prompts import BasePromptTemplate, ChatPromptTemplate, PromptTemplate, StringPromptTemplate
+from langchain_core.prompts import (
+    BasePromptTemplate,
+    ChatPromptTemplate,
+    PromptTemplate,
+    StringPromptTemplate,
+)
 from pydantic import ConfigDict, Field, SkipValidation
 from typing_extensions import override
 
@@ -27,17 +32,20 @@ Prompt = BasePromptTemplate[Any]
 def for_model(prompt: str | Prompt, llm: Any) -> Prompt:
     r"""Make a plain prompt into what a model wants.
 
-    A text LLM gets the prompt in the model's own chat template where that is known, else in the format of its family, else as
-    plain text. Chat models, and Ollama without `raw=True`, apply a template by themselves: they get the prompt as it is, or as
-    plain text. A prompt that holds a family's tokens already stays as it is.
+    A text LLM gets the prompt in the model's own chat template where that is known, else in the
+    format of its family, else as plain text. Chat models, and Ollama without `raw=True`, apply a
+    template by themselves: they get the prompt as it is, or as plain text. A prompt that holds a
+    family's tokens already stays as it is.
 
     Args:
-        prompt: A text with `{variables}`, or a prompt of LangChain: `PromptTemplate` or `ChatPromptTemplate`.
-        llm: Any model of LangChain, also with `.bind()`, `.with_retry()` or `.with_fallbacks()` around it.
+        prompt: A text with `{variables}`, or a prompt of LangChain: `PromptTemplate` or
+            `ChatPromptTemplate`.
+        llm: Any model of LangChain, also with `.bind()`, `.with_retry()` or `.with_fallbacks()`
+            around it.
 
     Returns:
-        A prompt with the same variables. For a text LLM its `format()` gives the exact text, less the token that begins a prompt
-        where the engine puts it there by itself.
+        A prompt with the same variables. For a text LLM its `format()` gives the exact text, less
+        the token that begins a prompt where the engine puts it there by itself.
 
     Example:
         >>> from langchain_localllm import Ollama
@@ -107,7 +115,8 @@ class ModelPrompt(StringPromptTemplate):
 
         Raises:
             InvalidOptionError: A variable is missing.
-            ChatTemplateError: The model's template does not take the conversation, and its family is not known.
+            ChatTemplateError: The model's template does not take the conversation, and its family
+                is not known.
         """
         values = self._merge_partial_and_user_variables(**kwargs)
         if missing := sorted(set(self.input_variables) - set(values)):
@@ -121,7 +130,10 @@ class ModelPrompt(StringPromptTemplate):
 
 
 def wrap_in_template(inner: Prompt, about: ModelInfo | None) -> ModelPrompt:
-    """Return a prompt in the template or the format of the model that this is known of; without that, as plain text."""
+    """Return a prompt in the template or the format of the model that this is known of.
+
+    Without that, as plain text.
+    """
     return ModelPrompt(
         inner=inner,
         about=about,
@@ -150,7 +162,9 @@ def _as_prompt(prompt: str | Prompt) -> Prompt:
         return PromptTemplate.from_template(prompt)
     if isinstance(prompt, BasePromptTemplate):
         return prompt
-    raise InvalidOptionError(f"A prompt is a text or a prompt template of LangChain, not {type(prompt).__name__}.")
+    raise InvalidOptionError(
+        f"A prompt is a text or a prompt template of LangChain, not {type(prompt).__name__}."
+    )
 
 
 # --- the text ---
@@ -184,7 +198,10 @@ def _in_format(messages: list[dict[str, Any]], form: Format | None, about: Model
 def _plain_text(messages: list[BaseMessage]) -> str:
     if any(isinstance(message, AIMessage) for message in messages):
         return get_buffer_string(messages) + "\nAI:"
-    return "\n\n".join(message.text for message in sorted(messages, key=lambda message: not isinstance(message, SystemMessage)))
+    return "\n\n".join(
+        message.text
+        for message in sorted(messages, key=lambda message: not isinstance(message, SystemMessage))
+    )
 
 
 # --- what a model does by itself ---
@@ -218,14 +235,17 @@ def text_of(prompt: Prompt) -> str:
         return prompt.template
     if isinstance(prompt, ChatPromptTemplate):
         parts = (getattr(message, "prompt", message) for message in prompt.messages)
-        return "\n".join(str(getattr(part, "template", getattr(part, "content", ""))) for part in parts)
+        return "\n".join(
+            str(getattr(part, "template", getattr(part, "content", ""))) for part in parts
+        )
     return ""
 
 
 def _warn_of_tokens(prompt: Prompt, model: str) -> None:
     if family := family_in(text_of(prompt)):
         _warn_once(
-            f"The prompt holds tokens of {family}, and {model} puts a template around it: the model sees both. Take them out."
+            f"The prompt holds tokens of {family}, and {model} puts a template around it: the "
+            "model sees both. Take them out."
         )
 
 

@@ -64,14 +64,20 @@ class Condition:
     def __repr__(self) -> str:
         return self.name
 
-    def _with(self, other: Callable[[Any], bool], sign: str, holds: Callable[[Any], bool]) -> "Condition":
+    def _with(
+        self, other: Callable[[Any], bool], sign: str, holds: Callable[[Any], bool]
+    ) -> "Condition":
         looks = self.looks or getattr(other, "looks", False)
         return Condition(f"({self.name} {sign} {name_of(other)})", holds, looks=looks)
 
 
 def name_of(condition: Callable[[Any], bool]) -> str:
     """Return how an error names a condition."""
-    return condition.name if isinstance(condition, Condition) else getattr(condition, "__qualname__", repr(condition))
+    return (
+        condition.name
+        if isinstance(condition, Condition)
+        else getattr(condition, "__qualname__", repr(condition))
+    )
 
 
 is_llm: Final = Condition("is_llm", lambda llm: isinstance(llm, BaseLLM))
@@ -81,7 +87,8 @@ is_chat_model: Final = Condition("is_chat_model", lambda llm: isinstance(llm, Ba
 """Whether it is a chat model."""
 
 supports_tools: Final = Condition("supports_tools", lambda llm: _takes_tools(llm), looks=True)  # noqa: PLW0108 - defined below
-"""Whether the model was made to call tools: its chat template or its server says so, else its class has `bind_tools`."""
+"""Whether the model was made to call tools: its chat template or its server says so, else its class
+has `bind_tools`."""
 
 
 def is_runtime(name: str) -> Condition:
@@ -95,24 +102,36 @@ def is_runtime(name: str) -> Condition:
 
 
 def is_family(name: str) -> Condition:
-    """Return whether the model is of a family, such as `llama2`; `mistral` and `deepseek` include all their branches.
+    """Return whether the model is of a family, such as `llama2`.
+
+    `mistral` and `deepseek` include all their branches.
 
     Raises:
         InvalidOptionError: There is no such family.
     """
     known = set(FAMILIES) | {family.partition("-v")[0] for family in FAMILIES}
     _check(name, known, "family")
-    return Condition(f"is_family({name!r})", lambda llm: model_family(llm).belongs_to(name), looks=True)
+    return Condition(
+        f"is_family({name!r})", lambda llm: model_family(llm).belongs_to(name), looks=True
+    )
 
 
 def context_at_least(tokens: int) -> Condition:
     """Return whether the model's context is known to hold so many tokens."""
-    return Condition(f"context_at_least({tokens})", lambda llm: (describe_model(llm).context or 0) >= tokens, looks=True)
+    return Condition(
+        f"context_at_least({tokens})",
+        lambda llm: (describe_model(llm).context or 0) >= tokens,
+        looks=True,
+    )
 
 
 def _takes_tools(llm: Any) -> bool:
     tools = describe_model(llm).tools
-    return isinstance(llm, BaseChatModel) and type(llm).bind_tools is not BaseChatModel.bind_tools if tools is None else tools
+    return (
+        isinstance(llm, BaseChatModel) and type(llm).bind_tools is not BaseChatModel.bind_tools
+        if tools is None
+        else tools
+    )
 
 
 def _check(name: str, known: Iterable[str], what: str) -> None:

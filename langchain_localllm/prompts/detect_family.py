@@ -33,7 +33,8 @@ _MARKERS: Final[tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...]] = (
     ("deepseek-v2", ("User: ", "Assistant:", "<｜end▁of▁sentence｜>"), ()),
     ("vicuna", ("USER:", "ASSISTANT:"), ()),
 )
-"""Family, what its templates hold (in Jinja or in Go), and what they lack. The first that fits counts."""
+"""Family, what its templates hold (in Jinja or in Go), and what they lack. The first that fits
+counts."""
 
 _NAMES: Final = (
     ("gpt-oss", r"gpt-?oss"),
@@ -101,11 +102,13 @@ class ModelFamily:
 def model_family(llm: Any) -> ModelFamily:
     """Find a model's family: from its chat template, else from its name, else from its architecture.
 
-    The first look reads the header of its file, or asks its server once; what was found is kept as long as the object lives. A
-    server that cannot be reached is not an error: then the name decides, and the next call asks again.
+    The first look reads the header of its file, or asks its server once; what was found is kept as
+    long as the object lives. A server that cannot be reached is not an error: then the name
+    decides, and the next call asks again.
 
     Args:
-        llm: Any model of LangChain, also with `.bind()`, `.with_retry()` or `.with_fallbacks()` around it.
+        llm: Any model of LangChain, also with `.bind()`, `.with_retry()` or `.with_fallbacks()`
+            around it.
 
     Example:
         >>> from langchain_localllm import Ollama
@@ -127,16 +130,31 @@ def family_of(about: ModelInfo) -> ModelFamily:
     if family := family_in(about.template):
         return ModelFamily(family, f"The chat template from {about.source} holds its markers.")
     if _tells_roles(about.template):
-        return ModelFamily(None, f"The chat template from {about.source} is of no family that is known here.")
-    without = f"{about.problem} So only its name is known. " if about.problem else "No chat template is known. "
+        return ModelFamily(
+            None, f"The chat template from {about.source} is of no family that is known here."
+        )
+    without = (
+        f"{about.problem} So only its name is known. "
+        if about.problem
+        else "No chat template is known. "
+    )
     name = about.name.lower().replace("_", "-").replace(" ", "-")
     if _BASE_MODEL.search(name):
-        return ModelFamily(None, f"{without}The name '{about.name}' is that of a base model, which has none.")
+        return ModelFamily(
+            None, f"{without}The name '{about.name}' is that of a base model, which has none."
+        )
     if family := next((family for family, pattern in _NAMES if re.search(pattern, name)), None):
         return ModelFamily(family, f"{without}It follows from the name '{about.name}'.")
     if family := _ARCHITECTURES.get(about.architecture):
-        return ModelFamily(family, f"{without}Models of the architecture '{about.architecture}' are of this family.")
-    rest = f"the name '{about.name}' and the architecture '{about.architecture}' say" if about.architecture else "its name says"
+        return ModelFamily(
+            family,
+            f"{without}Models of the architecture '{about.architecture}' are of this family.",
+        )
+    rest = (
+        f"the name '{about.name}' and the architecture '{about.architecture}' say"
+        if about.architecture
+        else "its name says"
+    )
     return ModelFamily(None, f"{without}And {rest} no family.")
 
 

@@ -44,7 +44,9 @@ _ALLOWED: Final[list[type[Serializable]]] = [
 _SUFFIXES: Final = (".json", ".yaml", ".yml")
 
 
-def save(prompts: Mapping[str, Prompt], folder: str | Path, *, form: Literal["json", "yaml"] = "json") -> list[Path]:
+def save(
+    prompts: Mapping[str, Prompt], folder: str | Path, *, form: Literal["json", "yaml"] = "json"
+) -> list[Path]:
     r"""Write prompts into a folder, a file each, in LangChain's own serialization.
 
     Args:
@@ -53,7 +55,8 @@ def save(prompts: Mapping[str, Prompt], folder: str | Path, *, form: Literal["js
         form: `json`, or `yaml`, which is easier on the eyes where texts have several lines.
 
     Raises:
-        InvalidOptionError: A key is not a family, or a prompt holds what cannot be written without code.
+        InvalidOptionError: A key is not a family, or a prompt holds what cannot be written without
+            code.
 
     Example:
         >>> import tempfile
@@ -80,12 +83,15 @@ def load_folder(folder: str | Path) -> ConditionalPromptSelector:
     A text LLM gets the file of its family, a chat model `chat`, and all others `default`.
 
     Raises:
-        InvalidOptionError: The folder is missing or empty, or a file holds no prompt; the message names it.
+        InvalidOptionError: The folder is missing or empty, or a file holds no prompt; the message
+            names it.
     """
     folder = Path(folder)
     files = sorted(file for suffix in _SUFFIXES for file in folder.glob(f"*{suffix}"))
     if not files:
-        raise InvalidOptionError(f"There are no prompts in {folder}: no file ends in {', '.join(_SUFFIXES)}.")
+        raise InvalidOptionError(
+            f"There are no prompts in {folder}: no file ends in {', '.join(_SUFFIXES)}."
+        )
     prompts: dict[str, Prompt] = {}
     for file in files:
         if file.stem in prompts:
@@ -93,7 +99,9 @@ def load_folder(folder: str | Path) -> ConditionalPromptSelector:
         prompts[file.stem] = _read(file)
     default = prompts.pop("default", None)
     chat = [(is_chat_model, prompts.pop("chat"))] if "chat" in prompts else []
-    families = [(is_llm & is_family(name), prompts[name]) for name in sorted(prompts, key=len, reverse=True)]  # branches first
+    families = [
+        (is_llm & is_family(name), prompts[name]) for name in sorted(prompts, key=len, reverse=True)
+    ]  # branches first
     return ConditionalPromptSelector(default_prompt=default, conditionals=[*families, *chat])
 
 
@@ -103,7 +111,9 @@ def _write(key: str, prompt: Prompt, form: str) -> str:
     try:
         _build(data)
     except (TypeError, ValueError, NotImplementedError) as error:
-        raise InvalidOptionError(f"The prompt for {key} cannot be written to a file: {error}") from None
+        raise InvalidOptionError(
+            f"The prompt for {key} cannot be written to a file: {error}"
+        ) from None
     if form == "json":
         return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
     return yaml.dump(data, Dumper=_ReadableDumper, allow_unicode=True, sort_keys=False, width=1000)
@@ -137,7 +147,9 @@ class _ReadableDumper(yaml.SafeDumper):
 
 
 def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+    return dumper.represent_scalar(
+        "tag:yaml.org,2002:str", text, style="|" if "\n" in text else None
+    )
 
 
 _ReadableDumper.add_representer(str, _represent_text)

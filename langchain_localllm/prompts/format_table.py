@@ -1,4 +1,7 @@
-"""The families of chat models, each with its format and what distinguishes it. To add one, add it here and to the tests."""
+"""The families of chat models, each with its format and what distinguishes it.
+
+To add one, add it here and to the tests.
+"""
 
 from typing import Final
 
@@ -76,7 +79,8 @@ _FORMATS: Final = (
     ),
     Format(
         "chatml",
-        "https://qwen.readthedocs.io/en/latest/getting_started/concepts.html (`Control Tokens & Chat Template`)",
+        "https://qwen.readthedocs.io/en/latest/getting_started/concepts.html (`Control Tokens & "
+        "Chat Template`)",
         user="<|im_start|>user\n{}<|im_end|>\n",
         assistant="<|im_start|>assistant\n{}<|im_end|>\n",
         answer="<|im_start|>assistant\n",
@@ -136,7 +140,8 @@ _FORMATS: Final = (
         assistant="### Response:{}\n\n",
         answer="### Response:",
         default_system=(
-            "Below is an instruction that describes a task. Write a response that appropriately completes the request."
+            "Below is an instruction that describes a task. Write a response that appropriately "
+            "completes the request."
         ),
     ),
     Format(
@@ -185,12 +190,15 @@ _FORMATS: Final = (
         answer="<|start|>assistant",
         system="<|start|>developer<|message|># Instructions\n\n{}\n\n<|end|>",
         begin=(
-            "<|start|>system<|message|>You are ChatGPT, a large language model trained by OpenAI.\nKnowledge cutoff: 2024-06\n\n"
+            "<|start|>system<|message|>You are ChatGPT, a large language model trained by "
+            "OpenAI.\nKnowledge cutoff: 2024-06\n\n"
             "Reasoning: medium\n\n"
-            "# Valid channels: analysis, commentary, final. Channel must be included for every message.<|end|>"
+            "# Valid channels: analysis, commentary, final. Channel must be included for every "
+            "message.<|end|>"
         ),
     ),
 )
 
 FAMILIES: Final = {form.name: form for form in _FORMATS}
-"""The formats by family. `mistral` and `deepseek` are distinguished further, since their tokens differ."""
+"""The formats by family. `mistral` and `deepseek` are distinguished further, since their tokens
+differ."""

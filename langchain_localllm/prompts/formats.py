@@ -18,10 +18,12 @@ class Format:
         assistant: An answer in the conversation so far.
         answer: What comes before the answer that the model is to write.
         system: The instructions.
-        place: Where the instructions go: a message of their `own`, or into the `first` or the `last` question.
+        place: Where the instructions go: a message of their `own`, or into the `first` or the
+            `last` question.
         begin: What comes before all, beginning with the token that begins a prompt.
         bos: That token, where the format writes it. Most engines put it there by themselves.
-        default_system: Instructions that the family was trained with, for conversations without any.
+        default_system: Instructions that the family was trained with, for conversations without
+            any.
         strips: Whether white space around a text is left out.
     """
 
@@ -41,7 +43,8 @@ class Format:
         """Return the text for a conversation, up to where the answer begins.
 
         Args:
-            messages: Dicts with `role` and `content`. A role that the family does not know is written as a question.
+            messages: Dicts with `role` and `content`. A role that the family does not know is
+                written as a question.
 
         Raises:
             InvalidOptionError: There is no message.
@@ -60,7 +63,10 @@ class Format:
             number = self._question_for_system(texts)
             role, text = texts[number]
             texts[number] = (role, self.system.replace("{}", self._inner(system)) + text)
-        body = "".join((self.assistant if role == "assistant" else self.user).replace("{}", text) for role, text in texts)
+        body = "".join(
+            (self.assistant if role == "assistant" else self.user).replace("{}", text)
+            for role, text in texts
+        )
         return head + body + (self.answer if texts[-1][0] != "assistant" else "")
 
     def _inner(self, text: str) -> str:

@@ -1,4 +1,7 @@
-"""LangChain's Prompt Hub. It is on the network, so nothing here happens unless it is called by name."""
+"""LangChain's Prompt Hub.
+
+It is on the network, so nothing here happens unless it is called by name.
+"""
 
 import warnings
 from typing import Any
@@ -6,21 +9,29 @@ from typing import Any
 import requests
 from langchain_core.prompts import BasePromptTemplate
 
-from langchain_localllm.errors import ConnectionFailedError, InvalidOptionError, MissingDependencyError
+from langchain_localllm.errors import (
+    ConnectionFailedError,
+    InvalidOptionError,
+    MissingDependencyError,
+)
 from langchain_localllm.prompts.adapt import ModelPrompt, Prompt, text_of
 from langchain_localllm.prompts.detect_family import family_in
 
 
 def pull(name: str, *, client: Any = None) -> Prompt:
-    """Fetch a prompt from the hub. This opens a connection to the hub's server, smith.langchain.com unless `client` says otherwise.
+    """Fetch a prompt from the hub.
+
+    This opens a connection to the hub's server, smith.langchain.com unless `client` says otherwise.
 
     Args:
-        name: A prompt of your own (`name` or `name:commit`), or another person's with the commit that you have read:
-            `owner/name:commit`.
-        client: A `langsmith.Client`; by default one made from the environment (`LANGSMITH_API_KEY`).
+        name: A prompt of your own (`name` or `name:commit`), or another person's with the commit
+            that you have read: `owner/name:commit`.
+        client: A `langsmith.Client`; by default one made from the environment
+            (`LANGSMITH_API_KEY`).
 
     Raises:
-        InvalidOptionError: Another person's prompt without a commit, which could change at any time; or there is no such prompt.
+        InvalidOptionError: Another person's prompt without a commit, which could change at any
+            time; or there is no such prompt.
         ConnectionFailedError: The hub cannot be reached.
         MissingDependencyError: langsmith is not installed.
     """
@@ -33,18 +44,22 @@ def pull(name: str, *, client: Any = None) -> Prompt:
         )
     prompt = _call(client, "pull_prompt", name, dangerously_pull_public_prompt=foreign)
     if not isinstance(prompt, BasePromptTemplate):
-        raise InvalidOptionError(f"What the hub keeps as {name!r} is {type(prompt).__name__}, not a prompt.")
+        raise InvalidOptionError(
+            f"What the hub keeps as {name!r} is {type(prompt).__name__}, not a prompt."
+        )
     if family := family_in(text_of(prompt)):
         warnings.warn(
-            f"The prompt {name!r} holds tokens of {family}. Give it to text LLMs of this family only: engines put a template "
-            "around the messages of a chat model by themselves.",
+            f"The prompt {name!r} holds tokens of {family}. Give it to text LLMs of this family "
+            "only: engines put a template around the messages of a chat model by themselves.",
             stacklevel=2,
         )
     return prompt
 
 
 def push(name: str, prompt: Prompt, *, client: Any = None, is_public: bool = False) -> str:
-    """Put a prompt on the hub; private unless specified otherwise. This opens a connection to the hub's server.
+    """Put a prompt on the hub; private unless specified otherwise.
+
+    This opens a connection to the hub's server.
 
     Args:
         name: The prompt's name.
@@ -68,14 +83,20 @@ def _call(client: Any, method: str, name: str, **arguments: Any) -> Any:
         import langsmith
         from langsmith.utils import LangSmithConnectionError, LangSmithError, LangSmithNotFoundError
     except ImportError:
-        raise MissingDependencyError("The Prompt Hub needs langsmith: pip install langsmith.") from None
+        raise MissingDependencyError(
+            "The Prompt Hub needs langsmith: pip install langsmith."
+        ) from None
     try:
         return getattr(client or langsmith.Client(), method)(name, **arguments)
     except LangSmithNotFoundError:
         raise InvalidOptionError(f"The hub has no prompt {name!r} that you may see.") from None
-    except (LangSmithConnectionError, requests.RequestException):  # langsmith's message shows a part of the key
+    except (
+        LangSmithConnectionError,
+        requests.RequestException,
+    ):  # langsmith's message shows a part of the key
         raise ConnectionFailedError(
-            "The Prompt Hub cannot be reached. Check the network, and LANGSMITH_ENDPOINT if it is set."
+            "The Prompt Hub cannot be reached. Check the network, and LANGSMITH_ENDPOINT if it is "
+            "set."
         ) from None
     except LangSmithError as error:
         reason = str(error).partition("\n")[0]

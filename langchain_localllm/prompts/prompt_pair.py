@@ -10,7 +10,12 @@ from langchain_core.prompts import ChatPromptTemplate, PromptTemplate
 from langchain_localllm.model_info.info import ModelInfo
 from langchain_localllm.model_info.introspect import adescribe_model, describe_model
 from langchain_localllm.model_info.unwrap import unwrap_with_options
-from langchain_localllm.prompts.adapt import Prompt, applies_template, knows_format, wrap_in_template
+from langchain_localllm.prompts.adapt import (
+    Prompt,
+    applies_template,
+    knows_format,
+    wrap_in_template,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,7 +23,8 @@ class PromptPair:
     """A prompt that fits each model; it has `get_prompt`, as a selector of `langchain_classic`.
 
     Attributes:
-        text: For text LLMs whose template is not known, and for Ollama, which applies a template by itself.
+        text: For text LLMs whose template is not known, and for Ollama, which applies a template by
+            itself.
         chat: For chat models; a text LLM whose template is known gets it in that template.
 
     Example:

@@ -18,13 +18,13 @@ Prompt = BasePromptTemplate[Any]
 class ConditionalPromptSelector:
     """Chooses a prompt by conditions on the model: the first that holds counts.
 
-    Works as `langchain_classic`'s class of this name, and looks at the model inside `.bind()`, `.with_retry()` and
-    `.with_fallbacks()` first.
+    Works as `langchain_classic`'s class of this name, and looks at the model inside `.bind()`,
+    `.with_retry()` and `.with_fallbacks()` first.
 
     Attributes:
         default_prompt: The prompt when no condition holds; without one, that is an error.
-        conditionals: Pairs of a condition and a prompt. A condition takes the model: a `Condition` such as `is_chat_model`, or any
-            function.
+        conditionals: Pairs of a condition and a prompt. A condition takes the model: a `Condition`
+            such as `is_chat_model`, or any function.
 
     Example:
         >>> from langchain_core.language_models import FakeListLLM
@@ -43,21 +43,29 @@ class ConditionalPromptSelector:
         """Return the prompt for a model.
 
         Raises:
-            InvalidOptionError: No condition holds and there is no default, or a condition failed; the message names it.
+            InvalidOptionError: No condition holds and there is no default, or a condition failed;
+                the message names it.
         """
         model = unwrap(llm)
         for condition, prompt in self.conditionals:
             if _holds(condition, model):
                 return prompt
         if self.default_prompt is None:
-            tried = ", ".join(name_of(condition) for condition, _ in self.conditionals) or "there are none"
+            tried = (
+                ", ".join(name_of(condition) for condition, _ in self.conditionals)
+                or "there are none"
+            )
             raise InvalidOptionError(
-                f"No condition holds for {type(model).__name__} ({tried}). Give the selector a `default_prompt`."
+                f"No condition holds for {type(model).__name__} ({tried}). Give the selector a "
+                "`default_prompt`."
             )
         return self.default_prompt
 
     async def aget_prompt(self, llm: Any) -> Prompt:
-        """Work like `get_prompt`; what conditions of this package must ask a server is asked without blocking the event loop."""
+        """Work like `get_prompt`.
+
+        What conditions of this package must ask a server is asked without blocking the event loop.
+        """
         if any(getattr(condition, "looks", False) for condition, _ in self.conditionals):
             await adescribe_model(llm)
         return self.get_prompt(llm)
@@ -68,5 +76,6 @@ def _holds(condition: Callable[[Any], bool], model: Any) -> bool:
         return condition(model)
     except Exception as error:
         raise InvalidOptionError(
-            f"The condition {name_of(condition)} failed on {type(model).__name__} ({type(error).__name__}: {error})."
+            f"The condition {name_of(condition)} failed on {type(model).__name__} "
+            f"({type(error).__name__}: {error})."
         ) from error

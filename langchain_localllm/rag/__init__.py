@@ -13,8 +13,8 @@ rag.index("notes/")
 print(rag.ask("Who is the warden?").answer)
 ```
 
-Each step is also a function on plain LangChain objects, so any of them can be replaced: `load_documents`, `split_documents`,
-`build_index`, `answer_chain`.
+Each step is also a function on plain LangChain objects, so any of them can be replaced:
+`load_documents`, `split_documents`, `build_index`, `answer_chain`.
 """
 
 from typing import TYPE_CHECKING

@@ -17,7 +17,8 @@ _SCRIPTS: Final = {
 }
 """Scripts that name the language, the special ones first."""
 _LEAST_SHARE: Final = {"ja": 0.1, "uk": 0.05}
-"""The share of a text's letters that must be of the script: others share most of theirs. Default: a half."""
+"""The share of a text's letters that must be of the script: others share most of theirs. Default: a
+half."""
 _LETTERS: Final = {
     "de": "ßäöü",
     "es": "¿¡ñ",
@@ -30,20 +31,47 @@ _LETTERS: Final = {
 _WORDS: Final = {
     language: frozenset(words.split())
     for language, words in {
-        "en": "what who whom whose which when where why how the is are was were do does did of in to and many much has have can",
-        "de": "wer was wem wen wann wo wie woher wohin warum welche welcher welches welchen welchem der die das den dem "
-        "ein eine ist sind war waren hat haben wurde wurden viele viel und für von im nicht gibt",
-        "es": "qué quién quiénes cuál cuáles cuándo cuánto cuánta cuántos cuántas dónde cómo por el la los las un una es son fue "
-        "del de que en se para con hay",
-        "fr": "qui que quoi quel quelle quels quelles quand où comment pourquoi combien est le la les un une des du de dans sont "
-        "été au aux il elle a quand",
-        "it": "chi che cosa quale quali quando dove come perché quanto quanta quanti quante il lo la gli le un una è sono di del "
-        "della nel nella ha",
-        "nl": "wie wat wanneer waar hoe hoeveel waarom welke welk het de een is zijn was waren van voor en niet heeft kost",
-        "pl": "kto co kiedy gdzie jak jaki jaka jakie który która które dlaczego ile czy jest są był była było w na z i do",
-        "pt": "quem qual quais quando onde como porque quanto quanta quantos quantas o a os as um uma é são foi do da no na em",
-        "ro": "cine ce când unde cum care de câți câte cât este sunt era a al ale în din la cu pe un o fost",
-        "tr": "kim kimin ne nedir zaman nerede nereye nasıl neden niçin hangi kaç kadar mi mı mu mü bir ve ile için",
+        "en": (
+            "what who whom whose which when where why how the is are was were do does did of in "
+            "to and many much has have can"
+        ),
+        "de": (
+            "wer was wem wen wann wo wie woher wohin warum welche welcher welches welchen welchem "
+            "der die das den dem ein eine ist sind war waren hat haben wurde wurden viele viel "
+            "und für von im nicht gibt"
+        ),
+        "es": (
+            "qué quién quiénes cuál cuáles cuándo cuánto cuánta cuántos cuántas dónde cómo por el "
+            "la los las un una es son fue del de que en se para con hay"
+        ),
+        "fr": (
+            "qui que quoi quel quelle quels quelles quand où comment pourquoi combien est le la "
+            "les un une des du de dans sont été au aux il elle a quand"
+        ),
+        "it": (
+            "chi che cosa quale quali quando dove come perché quanto quanta quanti quante il lo "
+            "la gli le un una è sono di del della nel nella ha"
+        ),
+        "nl": (
+            "wie wat wanneer waar hoe hoeveel waarom welke welk het de een is zijn was waren van "
+            "voor en niet heeft kost"
+        ),
+        "pl": (
+            "kto co kiedy gdzie jak jaki jaka jakie który która które dlaczego ile czy jest są "
+            "był była było w na z i do"
+        ),
+        "pt": (
+            "quem qual quais quando onde como porque quanto quanta quantos quantas o a os as um "
+            "uma é são foi do da no na em"
+        ),
+        "ro": (
+            "cine ce când unde cum care de câți câte cât este sunt era a al ale în din la cu pe "
+            "un o fost"
+        ),
+        "tr": (
+            "kim kimin ne nedir zaman nerede nereye nasıl neden niçin hangi kaç kadar mi mı mu mü "
+            "bir ve ile için"
+        ),
         "vi": "ai gì nào khi đâu sao bao nhiêu là của và trong có được những các một",
     }.items()
 }
@@ -52,7 +80,9 @@ _WORD: Final = re.compile(r"[^\W\d_]+")
 
 
 def language_of(text: str) -> str:
-    """Return the language of a question or another text, as an ISO 639-1 code; English for one that is not known.
+    """Return the language of a question or another text, as an ISO 639-1 code.
+
+    English for one that is not known.
 
     Example:
         >>> language_of("Wie hoch ist der Berg?"), language_of("山有多高?"), language_of("Dunlin")

@@ -27,7 +27,12 @@ from typing_extensions import override
 from langchain_localllm.errors import InvalidOptionError, LocalLLMError
 from langchain_localllm.model_info.introspect import look_again
 from langchain_localllm.rag.answer.chain import answer_chain, is_extractive
-from langchain_localllm.rag.answer.conversation import Conversation, History, condense_question, with_question_before
+from langchain_localllm.rag.answer.conversation import (
+    Conversation,
+    History,
+    condense_question,
+    with_question_before,
+)
 from langchain_localllm.rag.answer.no_answer import no_answer
 from langchain_localllm.rag.answer.passage import Passage, read_passage
 from langchain_localllm.rag.answer.privacy import ain_private, in_private, refuse_remote, untraced
@@ -46,37 +51,43 @@ Asked = str | dict[str, Any]
 class LocalRAG(Runnable[Asked, dict[str, Any]]):
     """Answer questions about your own documents with a local model, with citations.
 
-    It is a Runnable: the input is a question, or a dict with `question` and `chat_history`; the output is the dict of
-    `answer_chain`, plus `timings` and `tokens`. `ask` returns the same as an `Answer`.
+    It is a Runnable: the input is a question, or a dict with `question` and `chat_history`; the
+    output is the dict of `answer_chain`, plus `timings` and `tokens`. `ask` returns the same as an
+    `Answer`.
 
     Args:
         llm: A LangChain text or chat model; `None` to index only.
         embeddings: A LangChain embedding model.
         folder: The folder of the index, such as `.localllm`. Default: in memory.
-        vectors: A LangChain `VectorStore`, or `"chroma"`, `"sqlite"`, or `"qdrant:http://localhost:6333/notes"` for a collection on
-            a Qdrant server. Default: that of the index; for a new one Chroma if it is installed, else SQLite.
-        chunk_size: Longest passage of the index in UTF-8 bytes. Default: that of the index; for a new one 400, or less if the
-            embedding model's window is small.
-        chunk_overlap: Bytes that neighboring passages may share. Default: that of the index, 0 for a new one.
-        passage_size: Bytes up to which a found passage grows, within its section, before the model gets it. Default: a third of
-            the budget, at most 1,000.
+        vectors: A LangChain `VectorStore`, or `"chroma"`, `"sqlite"`, or
+            `"qdrant:http://localhost:6333/notes"` for a collection on a Qdrant server. Default:
+            that of the index; for a new one Chroma if it is installed, else SQLite.
+        chunk_size: Longest passage of the index in UTF-8 bytes. Default: that of the index; for a
+            new one 400, or less if the embedding model's window is small.
+        chunk_overlap: Bytes that neighboring passages may share. Default: that of the index, 0 for
+            a new one.
+        passage_size: Bytes up to which a found passage grows, within its section, before the model
+            gets it. Default: a third of the budget, at most 1,000.
         k: The most passages that the prompt has. Default: as many as fit the budget.
-        context_tokens: The budget of all passages in the prompt. Default: a quarter of the context that the answer
-            leaves, at most 4,000 tokens.
+        context_tokens: The budget of all passages in the prompt. Default: a quarter of the context
+            that the answer leaves, at most 4,000 tokens.
         filter: Metadata that a passage must have; a list means any of its values.
         mmr: Whether passages that differ from each other are preferred.
-        reranker: Orders the passages again: `LlamaCppReranker`, another document compressor of LangChain, or a function that takes
-            the question and passages and returns a score for each. Default: none, so the order stays that of the search.
-        refusal_quantile: The share of off-topic questions that a question must do better than, to be answered; see
-            `rag.index.threshold`. 0 refuses nothing. Default: by the size of the index, 0.77 for 100 passages and 0.67 for 10,000.
-        min_similarity: A fixed threshold instead: the similarity above which a passage counts that shares no word with the
-            question; -1 accepts all.
+        reranker: Orders the passages again: `LlamaCppReranker`, another document compressor of
+            LangChain, or a function that takes the question and passages and returns a score for
+            each. Default: none, so the order stays that of the search.
+        refusal_quantile: The share of off-topic questions that a question must do better than, to
+            be answered; see `rag.index.threshold`. 0 refuses nothing. Default: by the size of the
+            index, 0.77 for 100 passages and 0.67 for 10,000.
+        min_similarity: A fixed threshold instead: the similarity above which a passage counts that
+            shares no word with the question; -1 accepts all.
         prompt: A template over `passages` and `question`. Default: one that fits the model.
         allow_remote: Whether the models and the vector store may be on another machine.
         trace: Whether LangSmith may trace runs, if it is enabled.
 
     Raises:
-        InvalidOptionError: A model or the vector store is on another machine, and `allow_remote` is not set.
+        InvalidOptionError: A model or the vector store is on another machine, and `allow_remote` is
+            not set.
 
     Example:
         >>> from langchain_localllm import ChatLlamafile, LlamafileEmbeddings, LocalServer
@@ -113,7 +124,9 @@ class LocalRAG(Runnable[Asked, dict[str, Any]]):
     ) -> None:
         if not allow_remote:
             refuse_remote(llm=llm, embeddings=embeddings, vectors=vectors, reranker=reranker)
-        self.store: Final = Store(folder, embeddings, vectors=vectors, chunk_size=chunk_size, chunk_overlap=chunk_overlap)
+        self.store: Final = Store(
+            folder, embeddings, vectors=vectors, chunk_size=chunk_size, chunk_overlap=chunk_overlap
+        )
         """The index."""
         if not allow_remote and self.store.exists:
             refuse_remote(vectors=self.store.setting("vectors"))
@@ -145,7 +158,10 @@ class LocalRAG(Runnable[Asked, dict[str, Any]]):
         ocr: str | None = None,
         on_progress: OnProgress | None = None,
     ) -> Report:
-        """Update the index with files and folders; see `rag.index.update`. Default: the paths indexed before."""
+        """Update the index with files and folders; see `rag.index.update`.
+
+        Default: the paths indexed before.
+        """
         paths = [paths] if isinstance(paths, str | Path) else paths
         return update(
             self.store,
@@ -171,7 +187,9 @@ class LocalRAG(Runnable[Asked, dict[str, Any]]):
         watch(self.store, paths, on_update, stop=stop, on_error=on_error, poll=poll)
 
     def remove(self, paths: str | Path | Sequence[str | Path]) -> int:
-        """Remove files and folders from the index, whether they exist or not; see `rag.index.update.remove`.
+        """Remove files and folders from the index, whether they exist or not.
+
+        See `rag.index.update.remove`.
 
         Returns:
             How many files were removed.
@@ -220,8 +238,10 @@ class LocalRAG(Runnable[Asked, dict[str, Any]]):
         """Return a passage of the index, and where it is in its file.
 
         Args:
-            passage_id: The id of a passage: `Citation.passage_id`, or the `id` of a Document of `Answer.passages`.
-            text: The section around it that the model was given, `Citation.passage`, to find that in the file.
+            passage_id: The id of a passage: `Citation.passage_id`, or the `id` of a Document of
+                `Answer.passages`.
+            text: The section around it that the model was given, `Citation.passage`, to find that
+                in the file.
 
         Raises:
             StoreError: The index does not have it, as after a change of its file.
@@ -240,9 +260,10 @@ class LocalRAG(Runnable[Asked, dict[str, Any]]):
     ) -> BaseTool:
         """Return a tool with which an agent searches the documents.
 
-        Its content is the passages that were found, each with its file and place, and its artifact the documents. With
-        `answer=True`, the content is this object's own answer with its sources, and the artifact the citations. LangSmith, where it
-        is enabled, traces tools with what they return.
+        Its content is the passages that were found, each with its file and place, and its artifact
+        the documents. With `answer=True`, the content is this object's own answer with its sources,
+        and the artifact the citations. LangSmith, where it is enabled, traces tools with what they
+        return.
 
         Args:
             args_schema: With this or `arg_types`, LangChain's own tool for a Runnable is returned.
@@ -261,7 +282,9 @@ class LocalRAG(Runnable[Asked, dict[str, Any]]):
             [1] docs/handbook/people.md, line 3
         """
         if args_schema is not None or arg_types is not None:
-            return super().as_tool(args_schema, name=name, description=description, arg_types=arg_types)
+            return super().as_tool(
+                args_schema, name=name, description=description, arg_types=arg_types
+            )
 
         def search(question: str) -> tuple[str, list[Any]]:
             if answer:
@@ -273,7 +296,8 @@ class LocalRAG(Runnable[Asked, dict[str, Any]]):
         return StructuredTool.from_function(
             search,
             name=name or "search_documents",
-            description=description or "Search the user's documents for what a question asks about.",
+            description=description
+            or "Search the user's documents for what a question asks about.",
             response_format="content_and_artifact",
         )
 
@@ -284,7 +308,12 @@ class LocalRAG(Runnable[Asked, dict[str, Any]]):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.close()
 
     @property
@@ -292,7 +321,9 @@ class LocalRAG(Runnable[Asked, dict[str, Any]]):
         """The sizes of the index and of the prompt, from both models and what was asked for."""
         if self._profile is None:
             try:
-                self._profile = chat_profile(self.llm, self.store.profile).with_overrides(**self._sizes)
+                self._profile = chat_profile(self.llm, self.store.profile).with_overrides(
+                    **self._sizes
+                )
             except (LocalLLMError, OSError):  # a server that does not answer now is asked again
                 return chat_profile(None, self.store.profile).with_overrides(**self._sizes)
         return self._profile
@@ -310,42 +341,64 @@ class LocalRAG(Runnable[Asked, dict[str, Any]]):
             follow_up = RunnablePassthrough.assign(search=RunnableLambda(with_question_before))
         else:
             follow_up = condense_question(self.llm)
-        chain = follow_up | answer_chain(self.retriever, self.llm, self._prompt, embed=self.store.embeddings.embed_documents)
+        chain = follow_up | answer_chain(
+            self.retriever, self.llm, self._prompt, embed=self.store.embeddings.embed_documents
+        )
         if known:  # else the next question tries again to choose the prompts
             self._chain = chain
         return chain
 
     @override
-    def invoke(self, input: Asked, config: RunnableConfig | None = None, **kwargs: Any) -> dict[str, Any]:
+    def invoke(
+        self, input: Asked, config: RunnableConfig | None = None, **kwargs: Any
+    ) -> dict[str, Any]:
         found: Any = AddableDict()
         for part in self.stream(input, config, **kwargs):
             found += part
         return dict(found)
 
     @override
-    async def ainvoke(self, input: Asked, config: RunnableConfig | None = None, **kwargs: Any) -> dict[str, Any]:
+    async def ainvoke(
+        self, input: Asked, config: RunnableConfig | None = None, **kwargs: Any
+    ) -> dict[str, Any]:
         found: Any = AddableDict()
         async for part in self.astream(input, config, **kwargs):
             found += part
         return dict(found)
 
     @override
-    def stream(self, input: Asked, config: RunnableConfig | None = None, **kwargs: Any) -> Iterator[dict[str, Any]]:
+    def stream(
+        self, input: Asked, config: RunnableConfig | None = None, **kwargs: Any
+    ) -> Iterator[dict[str, Any]]:
         meter = _Meter()
         values, config = _values(input), self._config(config, meter)
-        parts = self.chain.stream(values, config) if self._trace else in_private(lambda: self.chain.stream(values, config))
-        with closing(cast("Generator[dict[str, Any]]", parts)):  # closing the stream stops the model
+        parts = (
+            self.chain.stream(values, config)
+            if self._trace
+            else in_private(lambda: self.chain.stream(values, config))
+        )
+        with closing(
+            cast("Generator[dict[str, Any]]", parts)
+        ):  # closing the stream stops the model
             for part in parts:
                 meter.see(part)
                 yield part
         yield meter.report()
 
     @override
-    async def astream(self, input: Asked, config: RunnableConfig | None = None, **kwargs: Any) -> AsyncIterator[dict[str, Any]]:
+    async def astream(
+        self, input: Asked, config: RunnableConfig | None = None, **kwargs: Any
+    ) -> AsyncIterator[dict[str, Any]]:
         meter = _Meter()
         values, config = _values(input), self._config(config, meter)
-        chain = await asyncio.to_thread(lambda: self.chain)  # the first call asks the server for its model
-        parts = chain.astream(values, config) if self._trace else ain_private(lambda: chain.astream(values, config))
+        chain = await asyncio.to_thread(
+            lambda: self.chain
+        )  # the first call asks the server for its model
+        parts = (
+            chain.astream(values, config)
+            if self._trace
+            else ain_private(lambda: chain.astream(values, config))
+        )
         async with aclosing(cast("AsyncGenerator[dict[str, Any]]", parts)):
             async for part in parts:
                 meter.see(part)
@@ -375,7 +428,9 @@ class _Meter(BaseCallbackHandler):
                 self._timings[name] = self._passed()
 
     def report(self) -> dict[str, Any]:
-        return AddableDict(timings={**self._timings, "total": self._passed()}, tokens=self._tokens, **self._finish)
+        return AddableDict(
+            timings={**self._timings, "total": self._passed()}, tokens=self._tokens, **self._finish
+        )
 
     def _passed(self) -> float:
         return round(time.perf_counter() - self._start, 6)
@@ -383,17 +438,27 @@ class _Meter(BaseCallbackHandler):
     @override
     def on_llm_end(self, response: LLMResult, **kwargs: Any) -> None:
         generation = response.generations[0][0]
-        metadata = getattr(getattr(generation, "message", None), "response_metadata", None) or generation.generation_info or {}
+        metadata = (
+            getattr(getattr(generation, "message", None), "response_metadata", None)
+            or generation.generation_info
+            or {}
+        )
         if reason := metadata.get("finish_reason") or metadata.get("done_reason"):
             self._finish = {"finish_reason": str(reason)}
         if usage := getattr(getattr(generation, "message", None), "usage_metadata", None):
             self._tokens = {"prompt": usage["input_tokens"], "completion": usage["output_tokens"]}
         elif usage := (generation.generation_info or {}).get("usage"):
-            self._tokens = {"prompt": usage.get("prompt_tokens", 0), "completion": usage.get("completion_tokens", 0)}
+            self._tokens = {
+                "prompt": usage.get("prompt_tokens", 0),
+                "completion": usage.get("completion_tokens", 0),
+            }
 
 
 def _is_known(llm: Runnable[Any, Any]) -> bool:
-    """Return whether the model can be described, on which its prompts depend. A busy server is asked again."""
+    """Return whether the model can be described, on which its prompts depend.
+
+    A busy server is asked again.
+    """
     try:
         look_again(llm)
     except (LocalLLMError, OSError):
@@ -405,18 +470,26 @@ def _values(asked: Asked) -> dict[str, Any]:
     values = {"question": asked} if isinstance(asked, str) else dict(asked)
     question = values.get("question")
     if not isinstance(question, str) or not question.strip():
-        raise InvalidOptionError('The question is empty. Pass a text, or {"question": ..., "chat_history": [...]}.')
-    return {"question": question, "chat_history": convert_to_messages(values.get("chat_history") or [])}
+        raise InvalidOptionError(
+            'The question is empty. Pass a text, or {"question": ..., "chat_history": [...]}.'
+        )
+    return {
+        "question": question,
+        "chat_history": convert_to_messages(values.get("chat_history") or []),
+    }
 
 
 def _numbered(passage: Document, number: int) -> str:
-    place = _place(passage.metadata.get("source"), passage.metadata.get("page"), passage.metadata.get("line"))
+    place = _place(
+        passage.metadata.get("source"), passage.metadata.get("page"), passage.metadata.get("line")
+    )
     return f"[{number}] {place}\n{passage.page_content}"
 
 
 def _with_sources(found: Answer) -> str:
     sources = dict.fromkeys(
-        f"[{each.marker}] {_place(each.source, each.page, each.line)}: {each.quote}" for each in found.citations
+        f"[{each.marker}] {_place(each.source, each.page, each.line)}: {each.quote}"
+        for each in found.citations
     )
     return "\n".join([found.text_with_markers, *(["", "Sources:", *sources] if sources else [])])
 

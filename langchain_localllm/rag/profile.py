@@ -18,7 +18,8 @@ _BYTES_PER_TOKEN: Final = 3
 _WINDOW: Final = 512
 """The window of an embedding model that does not report one, in tokens."""
 _BYTES_PER_WINDOW_TOKEN: Final = 2
-"""Bytes per token of the embedding model's window that always fit: text of any script, with headings."""
+"""Bytes per token of the embedding model's window that always fit: text of any script, with
+headings."""
 _CHUNK_SIZE: Final = 400
 """The longest passage of an index, in bytes: one to four sentences, which are about one thing."""
 _LARGEST_PASSAGE: Final = 1_000
@@ -32,11 +33,13 @@ class RagProfile:
     """Hold the sizes that an index and its questions use. `localllm rag status` prints them.
 
     Attributes:
-        chunk_size: Longest passage of the index in UTF-8 bytes. The search compares these; they are short, so that each is about
-            one thing.
+        chunk_size: Longest passage of the index in UTF-8 bytes. The search compares these; they are
+            short, so that each is about one thing.
         chunk_overlap: Bytes that neighboring passages of the index may share.
-        longest_sentence: Bytes up to which a sentence stays whole although it is longer than `chunk_size`.
-        passage_size: Bytes up to which a found passage grows, within its section, before the model gets it.
+        longest_sentence: Bytes up to which a sentence stays whole although it is longer than
+            `chunk_size`.
+        passage_size: Bytes up to which a found passage grows, within its section, before the model
+            gets it.
         k: The most passages that the model is given.
         context_tokens: Budget for all passages in the model's context, in tokens.
     """
@@ -63,9 +66,13 @@ class RagProfile:
         given = {name: number for name, number in numbers.items() if number is not None}
         if "context_tokens" in given and "passage_size" not in given:
             given["passage_size"] = _passage_size(given["context_tokens"])
-        if "k" in given and "context_tokens" not in given:  # as many passages as were asked for, if the context holds them
+        if (
+            "k" in given and "context_tokens" not in given
+        ):  # as many passages as were asked for, if the context holds them
             size = given.get("passage_size", self.passage_size)
-            given["context_tokens"] = max(self.context_tokens, given["k"] * size // _BYTES_PER_TOKEN)
+            given["context_tokens"] = max(
+                self.context_tokens, given["k"] * size // _BYTES_PER_TOKEN
+            )
         return dataclasses.replace(self, **given)
 
 

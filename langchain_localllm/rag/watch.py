@@ -19,7 +19,8 @@ _DEBOUNCE: Final = 1600
 """Milliseconds for which changes are collected at most; half a second without one ends it."""
 _QUIET: Final = 500
 _LOOK: Final = 2000
-"""Milliseconds after which files that are watched by themselves, and folders that were away, are looked at."""
+"""Milliseconds after which files that are watched by themselves, and folders that were away, are
+looked at."""
 _RETRY: Final = 30.0
 """Seconds after which an update that failed is tried again."""
 
@@ -42,9 +43,11 @@ def watch(
         paths: Files and folders, as of `update`. Default: those of the index.
         on_update: Called after each update with what it did.
         stop: Set it, from any thread, to return.
-        on_error: Called when a later update fails, such as when the embedding model's server is away; it is tried again at the next
-            change, and after half a minute. Default: the error is raised.
-        poll: Look at all files every few hundred milliseconds, for disks that report no changes, such as network drives.
+        on_error: Called when a later update fails, such as when the embedding model's server is
+            away; it is tried again at the next change, and after half a minute. Default: the error
+            is raised.
+        poll: Look at all files every few hundred milliseconds, for disks that report no changes,
+            such as network drives.
 
     Raises:
         MissingDependencyError: watchfiles is not installed.
@@ -54,7 +57,9 @@ def watch(
     try:
         import watchfiles
     except ImportError as error:
-        raise MissingDependencyError(f"Watching files needs watchfiles: {pip_install('rag')}.") from error
+        raise MissingDependencyError(
+            f"Watching files needs watchfiles: {pip_install('rag')}."
+        ) from error
     stop = stop or threading.Event()
     updates = _Updates(store, on_update, on_error)
     updates.first(paths)
@@ -77,7 +82,12 @@ def watch(
                 ignore_permission_denied=True,
             ):
                 is_other = _signature(roots) != before
-                if any(is_wanted(path) for _, path in changes) or is_first or is_other or updates.is_due():
+                if (
+                    any(is_wanted(path) for _, path in changes)
+                    or is_first
+                    or is_other
+                    or updates.is_due()
+                ):
                     updates.again()
                 is_first = False
                 if is_other:
@@ -87,9 +97,12 @@ def watch(
         except (OSError, RuntimeError) as error:  # the system watches no more files
             if poll:
                 raise DocumentError(
-                    f"The files cannot be watched ({error}). Run `localllm rag index` from time to time."
+                    f"The files cannot be watched ({error}). Run `localllm rag index` from time "
+                    "to time."
                 ) from error
-            _LOGGER.warning("The system cannot watch these files (%s); they are polled instead.", error)
+            _LOGGER.warning(
+                "The system cannot watch these files (%s); they are polled instead.", error
+            )
             poll = True
 
 
@@ -97,7 +110,10 @@ class _Updates:
     """Updates an index again and again, and reports what changed."""
 
     def __init__(
-        self, store: Store, on_update: Callable[[Report], None] | None, on_error: Callable[[LocalLLMError], None] | None
+        self,
+        store: Store,
+        on_update: Callable[[Report], None] | None,
+        on_error: Callable[[LocalLLMError], None] | None,
     ) -> None:
         self._store = store
         self._on_update = on_update
@@ -122,7 +138,9 @@ class _Updates:
             self._on_error(error)
             return
         self._failed = 0.0
-        is_new = report.added or report.changed or report.removed or report.problems != self._problems
+        is_new = (
+            report.added or report.changed or report.removed or report.problems != self._problems
+        )
         self._problems = report.problems
         if self._on_update and is_new:
             self._on_update(report)
@@ -147,12 +165,17 @@ def _signature(roots: Iterable[Path]) -> list[tuple[int, ...]]:
             found.append((0,))
             continue
         is_folder = root.is_dir()
-        found.append((status.st_ino,) if is_folder else (status.st_ino, status.st_size, status.st_mtime_ns))
+        found.append(
+            (status.st_ino,) if is_folder else (status.st_ino, status.st_size, status.st_mtime_ns)
+        )
     return found
 
 
 class _Filter:
-    """Leaves out changes of the index itself and of hidden files; those of `.gitignore` files count."""
+    """Leaves out changes of the index itself and of hidden files.
+
+    Those of `.gitignore` files count.
+    """
 
     def __init__(self, store: Store, roots: Iterable[Path]) -> None:
         self._store = store
@@ -160,7 +183,9 @@ class _Filter:
 
     def __call__(self, path: str) -> bool:
         place = Path(path)
-        inside = [place.relative_to(root).parts for root in self._roots if place.is_relative_to(root)]
+        inside = [
+            place.relative_to(root).parts for root in self._roots if place.is_relative_to(root)
+        ]
         parts = min(inside, key=len, default=())
         is_hidden = any(part.startswith(".") and part != ".gitignore" for part in parts)
         return bool(parts) and not is_hidden and not self._store.owns(place)

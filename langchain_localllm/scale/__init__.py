@@ -1,6 +1,7 @@
 """Beyond one machine: batches on Ray, an index on Qdrant, and how many machines a plan needs.
 
-Several servers as one model need nothing of this: give `Llamafile`, `ChatLlamafile` or `LlamafileEmbeddings` a list of addresses.
+Several servers as one model need nothing of this: give `Llamafile`, `ChatLlamafile` or
+`LlamafileEmbeddings` a list of addresses.
 """
 
 from typing import TYPE_CHECKING

@@ -17,14 +17,16 @@ from langchain_localllm.scale.worker import Job
 class PassageWriter(Runnable[dict[str, Any], str]):
     """Embeds passages and puts them into a collection; what comes out are their ids.
 
-    For `RayMap`, with the columns `text` and any others as input; those become metadata. Ids are those of `LocalRAG`, so what is
-    written twice is there once. Each actor has an embedding model and a connection of its own, so many write at the same time.
+    For `RayMap`, with the columns `text` and any others as input; those become metadata. Ids are
+    those of `LocalRAG`, so what is written twice is there once. Each actor has an embedding model
+    and a connection of its own, so many write at the same time.
 
     Args:
         vectors: A vector store as for `LocalRAG`: `qdrant:http://localhost:6333/notes`.
         embeddings: Where the embedding model comes from: `package.module:name`.
         arguments: What that is called with.
-        folder: Where a vector store without an address has its files; only one actor can write to such a one.
+        folder: Where a vector store without an address has its files; only one actor can write to
+            such a one.
 
     Raises:
         InvalidOptionError: The vector store or the embedding model cannot be made.
@@ -45,13 +47,20 @@ class PassageWriter(Runnable[dict[str, Any], str]):
     """
 
     def __init__(
-        self, vectors: str, embeddings: str, arguments: Mapping[str, Any] | None = None, *, folder: str | None = None
+        self,
+        vectors: str,
+        embeddings: str,
+        arguments: Mapping[str, Any] | None = None,
+        *,
+        folder: str | None = None,
     ) -> None:
         place = None if folder is None else Path(folder)
         self._store = open_vectors(vectors, place, Job(embeddings, arguments or {}).build())
 
     @override
-    def invoke(self, input: dict[str, Any], config: RunnableConfig | None = None, **kwargs: Any) -> str:
+    def invoke(
+        self, input: dict[str, Any], config: RunnableConfig | None = None, **kwargs: Any
+    ) -> str:
         return self._write([input])[0]
 
     @override

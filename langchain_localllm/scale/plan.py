@@ -19,7 +19,8 @@ from langchain_localllm.errors import InvalidOptionError
 _HOUR: Final = 3600.0
 _FLOAT: Final = 4
 _INDEX_FACTOR: Final = 1.5
-"""Qdrant's own rule: vectors x dimension x 4 bytes x 1.5, for the vectors with their graph (its "Capacity Planning")."""
+"""Qdrant's own rule: vectors x dimension x 4 bytes x 1.5, for the vectors with their graph (its
+"Capacity Planning")."""
 _KEPT_FREE: Final = 0.8
 """Share of a machine's memory that an index may fill."""
 
@@ -42,7 +43,10 @@ class ActorThroughput:
 
     def seconds_per_document(self, prompt_tokens: float, answer_tokens: float) -> float:
         """Return how long an actor takes for a document."""
-        return prompt_tokens / self.prompt_tokens_per_second + answer_tokens / self.answer_tokens_per_second
+        return (
+            prompt_tokens / self.prompt_tokens_per_second
+            + answer_tokens / self.answer_tokens_per_second
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +93,8 @@ def plan_capacity(
         hours: The time there is.
         cores: Cores of a machine; one is left to the system and to reading.
         memory: Bytes of memory of a machine.
-        busy: Share of the time that actors work; the rest is lost to starts, failures and the end of the run.
+        busy: Share of the time that actors work; the rest is lost to starts, failures and the end
+            of the run.
         dimension: Numbers of a vector; 0 for no index.
         bytes_per_number: 4, or 1 with Qdrant's scalar quantization.
 
@@ -97,17 +102,30 @@ def plan_capacity(
         InvalidOptionError: Not one actor fits on such a machine, or a number makes no sense.
     """
     if documents < 0 or min(hours, cores, memory) <= 0 or not 0 < busy <= 1:
-        raise InvalidOptionError("documents must be 0 or more, busy above 0 and at most 1, and all else above 0.")
-    actors = min(math.floor((cores - 1) / measured.cores_per_actor), math.floor(memory / measured.memory_per_actor))
+        raise InvalidOptionError(
+            "documents must be 0 or more, busy above 0 and at most 1, and all else above 0."
+        )
+    actors = min(
+        math.floor((cores - 1) / measured.cores_per_actor),
+        math.floor(memory / measured.memory_per_actor),
+    )
     if actors < 1:
         raise InvalidOptionError(
-            f"No actor of {measured.cores_per_actor:g} cores and {measured.memory_per_actor / 1e9:.1f} GB fits next to the system "
-            f"on a machine of {cores:g} cores and {memory / 1e9:.1f} GB."
+            f"No actor of {measured.cores_per_actor:g} cores and "
+            f"{measured.memory_per_actor / 1e9:.1f} GB fits next to the system on a machine of "
+            f"{cores:g} cores and {memory / 1e9:.1f} GB."
         )
     per_hour = actors * busy * _HOUR / measured.seconds_per_document(prompt_tokens, answer_tokens)
     needed = max(1, math.ceil(documents / (per_hour * hours)))
     index = documents * dimension * bytes_per_number * _INDEX_FACTOR
-    return CapacityPlan(needed, actors, per_hour, documents / (per_hour * needed), index, math.ceil(index / (memory * _KEPT_FREE)))
+    return CapacityPlan(
+        needed,
+        actors,
+        per_hour,
+        documents / (per_hour * needed),
+        index,
+        math.ceil(index / (memory * _KEPT_FREE)),
+    )
 
 
 def simulate(

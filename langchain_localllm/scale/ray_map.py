@@ -39,23 +39,26 @@ class Summary:
 class RayMap:
     """Runs a Runnable, or embeddings, over the rows of a `ray.data.Dataset`.
 
-    Each actor builds one engine of its own and gives it rows in batches. A row that fails has its error in a column. When an actor
-    is killed, another takes its place and does its batch again. The cluster is the one that Ray is connected to, the one of
-    RAY_ADDRESS, or else this machine. Ray's usage statistics are off.
+    Each actor builds one engine of its own and gives it rows in batches. A row that fails has its
+    error in a column. When an actor is killed, another takes its place and does its batch again.
+    The cluster is the one that Ray is connected to, the one of RAY_ADDRESS, or else this machine.
+    Ray's usage statistics are off.
 
     Args:
-        runnable: Where the Runnable comes from: `package.module:name` of a class, or of a function that makes one. It must be
-            importable on every machine.
+        runnable: Where the Runnable comes from: `package.module:name` of a class, or of a function
+            that makes one. It must be importable on every machine.
         arguments: What that is called with; plain values, since they travel.
         input: The column that goes in, or several, which go in as a dict.
         output: The column for what comes out: text, a vector, or JSON for anything else.
         key: The column that names each row; needed to resume a run.
-        workers: Actors. Default: as many as there are cores for, one core being left to read the rows.
+        workers: Actors. Default: as many as there are cores for, one core being left to read the
+            rows.
         batch_size: Rows that an actor takes at a time, and writes as one file.
         num_cpus: Cores of an actor.
         num_gpus: GPUs of an actor.
         memory: Bytes of memory of an actor, so that Ray puts no more of them on a machine than fit.
-        restarts: How often a dead actor is started again, before the run stops: one that is out of memory dies each time.
+        restarts: How often a dead actor is started again, before the run stops: one that is out of
+            memory dies each time.
 
     Raises:
         MissingDependencyError: Ray is not installed.
@@ -87,20 +90,36 @@ class RayMap:
         memory: int | None = None,
         restarts: int = 3,
     ) -> None:
-        for name, value, least in (("workers", workers, 1), ("batch_size", batch_size, 1), ("restarts", restarts, 0)):
+        for name, value, least in (
+            ("workers", workers, 1),
+            ("batch_size", batch_size, 1),
+            ("restarts", restarts, 0),
+        ):
             if value is not None and value < least:
                 raise InvalidOptionError(f"{name} must be at least {least}, not {value}.")
-        self._job = Job(runnable, dict(arguments or {}), input if isinstance(input, str) else tuple(input), output)
+        self._job = Job(
+            runnable,
+            dict(arguments or {}),
+            input if isinstance(input, str) else tuple(input),
+            output,
+        )
         self._key = key
         self._workers = workers
         self._batch_size = batch_size
         self._num_cpus = num_cpus
-        self._given = {name: value for name, value in (("num_gpus", num_gpus), ("memory", memory)) if value is not None}
+        self._given = {
+            name: value
+            for name, value in (("num_gpus", num_gpus), ("memory", memory))
+            if value is not None
+        }
         self._restarts = restarts
         _ray()
 
     def map(self, dataset: Any) -> Any:
-        """Return the dataset with columns for the output and the error. Like all steps of Ray Data, it is lazy."""
+        """Return the dataset with columns for the output and the error.
+
+        Like all steps of Ray Data, it is lazy.
+        """
         connect()
         self._check(dataset)
         return self._mapped(dataset, Worker, (self._job,))
@@ -115,25 +134,30 @@ class RayMap:
     ) -> Summary:
         """Do the rows and write the results as they come, a file for each batch.
 
-        A stopped run resumes when it is started again: rows whose key is among the results are skipped, those that failed
-        included.
+        A stopped run resumes when it is started again: rows whose key is among the results are
+        skipped, those that failed included.
 
         Args:
             dataset: A `ray.data.Dataset`.
-            folder: Where the results go: a path that all machines share, or a URI such as `s3://bucket/folder`.
+            folder: Where the results go: a path that all machines share, or a URI such as
+                `s3://bucket/folder`.
             format: `parquet` or `jsonl`.
             show_progress: Whether progress is shown on stderr.
 
         Raises:
-            InvalidOptionError: The Runnable cannot be built, columns are missing, or the folder holds other results.
-            ModelCallError: The run stopped: no row can be done, or actors die again and again. What is done is kept.
+            InvalidOptionError: The Runnable cannot be built, columns are missing, or the folder
+                holds other results.
+            ModelCallError: The run stopped: no row can be done, or actors die again and again. What
+                is done is kept.
         """
         connect()
         self._check(dataset)
         if format not in FORMATS:
             raise InvalidOptionError(f"format must be one of {', '.join(FORMATS)}, not {format!r}.")
         if self._key not in dataset.columns():
-            raise InvalidOptionError(f"The rows have no column {self._key!r} that names them. Give its name as `key`.")
+            raise InvalidOptionError(
+                f"The rows have no column {self._key!r} that names them. Give its name as `key`."
+            )
         place = str(folder) if "://" in str(folder) else str(Path(folder).absolute())
         results = Results(place, format, self._key)
         results.begin(self._job)
@@ -145,7 +169,9 @@ class RayMap:
         left = dataset
         if len(done):
             done_keys = _ray().put(done)
-            left = dataset.map_batches(_without, fn_args=(done_keys, self._key), batch_format="pyarrow")
+            left = dataset.map_batches(
+                _without, fn_args=(done_keys, self._key), batch_format="pyarrow"
+            )
         counts = self._mapped(left, Writer, (self._job, results))
         rows = errors = 0
         total = dataset.count() - len(done) if show_progress else 0
@@ -162,7 +188,9 @@ class RayMap:
 
         revived = {"max_restarts": self._restarts, "max_task_retries": self._restarts}
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # that Ray 2.64 takes `ray_remote_args_fn` out
+            warnings.simplefilter(
+                "ignore", DeprecationWarning
+            )  # that Ray 2.64 takes `ray_remote_args_fn` out
             mapped = dataset.map_batches(
                 worker,
                 fn_constructor_args=arguments,
@@ -182,8 +210,9 @@ class RayMap:
         workers = self._workers or most
         if not 1 <= workers <= most:
             raise InvalidOptionError(
-                f"{self._workers or 1} actors with num_cpus={self._num_cpus:g} would use all {cores:g} cores of the cluster and "
-                "leave none for reading the input, so the job would hang. Give a smaller `workers` or `num_cpus`."
+                f"{self._workers or 1} actors with num_cpus={self._num_cpus:g} would use all "
+                f"{cores:g} cores of the cluster and leave none for reading the input, so the job "
+                "would hang. Give a smaller `workers` or `num_cpus`."
             )
         return workers
 
@@ -191,9 +220,15 @@ class RayMap:
         wanted = (self._job.input,) if isinstance(self._job.input, str) else self._job.input
         known = dataset.columns() or []
         if missing := [name for name in wanted if name not in known]:
-            raise InvalidOptionError(f"The rows have no column {missing[0]!r}, but {', '.join(known)}. Name it as `input`.")
+            raise InvalidOptionError(
+                f"The rows have no column {missing[0]!r}, but {', '.join(known)}. Name it as "
+                "`input`."
+            )
         if taken := {self._job.output, self._job.error} & set(known):
-            raise InvalidOptionError(f"The rows have a column {min(taken)!r} already. Give another name as `output`, or rename it.")
+            raise InvalidOptionError(
+                f"The rows have a column {min(taken)!r} already. Give another name as `output`, "
+                "or rename it."
+            )
 
 
 def connect() -> None:
@@ -239,10 +274,13 @@ def _plain_messages() -> Iterator[None]:
 
 
 def _why(text: str) -> str:
-    last = next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "no reason given")
+    last = next(
+        (line.strip() for line in reversed(text.splitlines()) if line.strip()), "no reason given"
+    )
     if "died" in text.lower() or "out of memory" in text.lower() or "oom" in text.lower():
         return (
-            f"Actors died again and again, and the run stopped: {last} Most often memory is the reason: give `memory` what an "
-            "actor needs, fewer `workers`, a smaller model or a smaller n_ctx. Finished rows are kept; start it again to resume."
+            f"Actors died again and again, and the run stopped: {last} Most often memory is the "
+            "reason: give `memory` what an actor needs, fewer `workers`, a smaller model or a "
+            "smaller n_ctx. Finished rows are kept; start it again to resume."
         )
     return f"The run stopped: {last} Finished rows are kept; start it again to resume."

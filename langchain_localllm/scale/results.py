@@ -18,7 +18,8 @@ class Results:
     """A folder of results.
 
     Attributes:
-        folder: A path that all machines share, or a URI that pyarrow knows, such as `s3://bucket/folder`.
+        folder: A path that all machines share, or a URI that pyarrow knows, such as
+            `s3://bucket/folder`.
         format: `parquet` or `jsonl`.
         key: The column that names a row.
     """
@@ -35,15 +36,28 @@ class Results:
         """
         files, folder = self._place()
         files.create_dir(folder, recursive=True)
-        settled = repr((job.runnable, sorted(job.arguments.items()), job.input, job.output, self.format, self.key))
-        now = {"runnable": job.runnable, "settings": hashlib.sha256(settled.encode()).hexdigest()}  # arguments may hold keys
+        settled = repr(
+            (
+                job.runnable,
+                sorted(job.arguments.items()),
+                job.input,
+                job.output,
+                self.format,
+                self.key,
+            )
+        )
+        now = {
+            "runnable": job.runnable,
+            "settings": hashlib.sha256(settled.encode()).hexdigest(),
+        }  # arguments may hold keys
         path = f"{folder}/{_RUN}"
         if files.get_file_info(path).is_file:
             with files.open_input_stream(path) as stream:
                 before = json.loads(stream.read())
             if before != now:
                 raise InvalidOptionError(
-                    f"{self.folder} holds results of {before['runnable']} with other settings. Give another folder, or delete it."
+                    f"{self.folder} holds results of {before['runnable']} with other settings. "
+                    "Give another folder, or delete it."
                 )
         else:
             self._write(path, json.dumps(now).encode())
@@ -82,7 +96,11 @@ class Results:
 
         files, folder = self._place()
         found = files.get_file_info(fs.FileSelector(folder))
-        return [info.path for info in found if info.base_name.startswith("part-") and info.path.endswith(f".{self.format}")]
+        return [
+            info.path
+            for info in found
+            if info.base_name.startswith("part-") and info.path.endswith(f".{self.format}")
+        ]
 
     def _keys(self, files: Any, path: str) -> list[Any]:
         import pyarrow.parquet as pq
@@ -108,11 +126,19 @@ class Writer(Worker):
         self._results = results
 
     def __call__(self, table: Any) -> Any:
-        """Process the rows and write them; return a table of one row with the numbers of rows and failures."""
+        """Process the rows and write them.
+
+        Return a table of one row with the numbers of rows and failures.
+        """
         import pyarrow as pa
 
         if table.num_rows:
             done = super().__call__(table)
             self._results.write(done)
-            return pa.table({"rows": [table.num_rows], "errors": [table.num_rows - done.column(self._job.error).null_count]})
+            return pa.table(
+                {
+                    "rows": [table.num_rows],
+                    "errors": [table.num_rows - done.column(self._job.error).null_count],
+                }
+            )
         return pa.table({"rows": [0], "errors": [0]})

@@ -22,7 +22,12 @@ from langchain_localllm.errors import (
 
 _MAX_CONCURRENCY: Final = 32
 """Rows of a batch that are with the engine at the same time."""
-_NO_ROWS_FAULT: Final = (AuthenticationError, ConnectionFailedError, MissingDependencyError, ModelMissingError)
+_NO_ROWS_FAULT: Final = (
+    AuthenticationError,
+    ConnectionFailedError,
+    MissingDependencyError,
+    ModelMissingError,
+)
 """Errors that all later rows would meet too."""
 
 
@@ -31,7 +36,8 @@ class Job:
     """What is done with each row.
 
     Attributes:
-        runnable: Where the Runnable or the embeddings come from: `package.module:name` of a class or function.
+        runnable: Where the Runnable or the embeddings come from: `package.module:name` of a class
+            or function.
         arguments: What that is called with: plain values, which reach other machines as they are.
         input: The column that goes in, or several, which go in as a dict.
         output: The column for what comes out.
@@ -46,7 +52,10 @@ class Job:
 
     def __post_init__(self) -> None:
         if not all(self.runnable.partition(":")):
-            raise InvalidOptionError(f"{self.runnable!r} is not an import path. Give one such as 'my_package.chains:make_chain'.")
+            raise InvalidOptionError(
+                f"{self.runnable!r} is not an import path. Give one such as "
+                "'my_package.chains:make_chain'."
+            )
 
     def build(self) -> Any:
         """Make the engine.
@@ -57,7 +66,8 @@ class Job:
         module, _, name = self.runnable.partition(":")
         if not (module and name):
             raise InvalidOptionError(
-                f"runnable={self.runnable!r} is not an import path. Give one such as 'my_package.chains:make_chain'."
+                f"runnable={self.runnable!r} is not an import path. Give one such as "
+                "'my_package.chains:make_chain'."
             )
         try:
             made = importlib.import_module(module)
@@ -66,11 +76,13 @@ class Job:
             engine = made(**self.arguments)  # type: ignore[operator]  # calling is the point
         except Exception as error:
             raise InvalidOptionError(
-                f"{self.runnable} cannot be built where it is to work: {type(error).__name__}: {error}"
+                f"{self.runnable} cannot be built where it is to work: {type(error).__name__}: "
+                f"{error}"
             ) from error
         if not isinstance(engine, Runnable | Embeddings):
             raise InvalidOptionError(
-                f"{self.runnable} gives a {type(engine).__name__}, which is neither a Runnable nor Embeddings."
+                f"{self.runnable} gives a {type(engine).__name__}, which is neither a Runnable "
+                "nor Embeddings."
             )
         return engine
 
@@ -93,10 +105,15 @@ class Worker:
         results = answers(self._engine, inputs)
         failures = [result for result in results if isinstance(result, Exception)]
         if failures and len(failures) == len(results) and isinstance(failures[0], _NO_ROWS_FAULT):
-            raise ModelCallError(f"No row can be done, and the run stops: {failures[0]}") from failures[0]
+            raise ModelCallError(
+                f"No row can be done, and the run stops: {failures[0]}"
+            ) from failures[0]
         kind = pa.list_(pa.float32()) if isinstance(self._engine, Embeddings) else pa.string()
         outputs = [None if isinstance(result, Exception) else plain(result) for result in results]
-        errors = [f"{type(result).__name__}: {result}" if isinstance(result, Exception) else None for result in results]
+        errors = [
+            f"{type(result).__name__}: {result}" if isinstance(result, Exception) else None
+            for result in results
+        ]
         return table.append_column(self._job.output, pa.array(outputs, kind)).append_column(
             self._job.error, pa.array(errors, pa.string())
         )
@@ -105,7 +122,9 @@ class Worker:
 def answers(engine: Any, inputs: Sequence[Any]) -> list[Any]:
     """Return what the engine makes of each input: its answer, or its exception."""
     if isinstance(engine, Runnable):
-        return engine.batch(list(inputs), {"max_concurrency": _MAX_CONCURRENCY}, return_exceptions=True)
+        return engine.batch(
+            list(inputs), {"max_concurrency": _MAX_CONCURRENCY}, return_exceptions=True
+        )
     try:
         return list(engine.embed_documents(list(inputs)))
     except Exception as error:  # noqa: BLE001 - it goes into a column
@@ -120,6 +139,8 @@ def plain(value: Any) -> Any:
         return value.text
     if isinstance(value, BaseModel):
         return value.model_dump_json()
-    if isinstance(value, str) or (isinstance(value, list) and value and isinstance(value[0], float)):
+    if isinstance(value, str) or (
+        isinstance(value, list) and value and isinstance(value[0], float)
+    ):
         return value
     return json.dumps(value, ensure_ascii=False, default=plain)

@@ -1,1 +1,4 @@
-"""A model's chat template, and how it writes tool calls and thoughts: for in-process engines; servers do this themselves."""
+"""A model's chat template, and how it writes tool calls and thoughts: for in-process engines.
+
+Servers do this themselves.
+"""

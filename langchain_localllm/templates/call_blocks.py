@@ -22,7 +22,8 @@ class WrittenCall:
         args: The arguments as JSON text; of a call that cannot be read, what there is of it.
         id: The id, where the model wrote one.
         valid: Whether it can be read.
-        unfinished: What there is of a call whose end is missing; it is complete only if the model ended its answer there.
+        unfinished: What there is of a call whose end is missing; it is complete only if the model
+            ended its answer there.
     """
 
     name: str | None
@@ -57,7 +58,9 @@ _CONSTANTS: Final = {"true": True, "false": False, "null": None}
 """Names that models write in Python's place of `True`, `False` and `None`."""
 
 
-def _call(name: str, args: dict[str, Any] | None, written: str, call_id: str | None = None) -> WrittenCall:
+def _call(
+    name: str, args: dict[str, Any] | None, written: str, call_id: str | None = None
+) -> WrittenCall:
     if args is None:
         return WrittenCall(name, written, call_id, valid=False)
     return WrittenCall(name, json.dumps(args, ensure_ascii=False), call_id)
@@ -86,7 +89,12 @@ def accepts_text(schema: Any) -> bool:
     if not isinstance(schema, Mapping):
         return False
     kinds = schema.get("type")
-    choices = [choice for key in ("anyOf", "oneOf") for choice in schema.get(key) or () if isinstance(choice, Mapping)]
+    choices = [
+        choice
+        for key in ("anyOf", "oneOf")
+        for choice in schema.get(key) or ()
+        if isinstance(choice, Mapping)
+    ]
     enum = schema.get("enum") or ()
     return (
         "string" in (kinds if isinstance(kinds, list) else [kinds])
@@ -119,7 +127,9 @@ def _tagged(call: str, parameter: str) -> Reader:
                 yield _call(name, _object(inner), inner)
             else:
                 call = _call(name, _typed_args(name, arguments.findall(inner), parameters), inner)
-                yield replace(call, unfinished=inner or name) if found.end() == found.end(2) else call
+                yield (
+                    replace(call, unfinished=inner or name) if found.end() == found.end(2) else call
+                )
 
     return read
 
@@ -154,14 +164,20 @@ def _read_python(body: str, _: Parameters) -> Iterator[WrittenCall]:
 def _python_call(node: ast.Call) -> WrittenCall:
     name, written = ast.unparse(node.func), ast.unparse(node)
     try:
-        args = {keyword.arg: _python_value(keyword.value) for keyword in node.keywords if keyword.arg}
+        args = {
+            keyword.arg: _python_value(keyword.value) for keyword in node.keywords if keyword.arg
+        }
     except ValueError:
         return _call(name, None, written)
     return _call(name, None if node.args else args, written)
 
 
 def _python_value(node: ast.expr) -> Any:
-    return _CONSTANTS[node.id] if isinstance(node, ast.Name) and node.id in _CONSTANTS else ast.literal_eval(node)
+    return (
+        _CONSTANTS[node.id]
+        if isinstance(node, ast.Name) and node.id in _CONSTANTS
+        else ast.literal_eval(node)
+    )
 
 
 # --- Gemma 4: an object with bare keys, and strings between quotes of their own ---
@@ -183,15 +199,26 @@ def _read_gemma(body: str, _: Parameters) -> Iterator[WrittenCall]:
 # --- MiniMax M3: elements whose names are those of the arguments, each after a mark ---
 
 _M3: Final = "]<]minimax[>["
-_M3_CALL: Final = re.compile(rf'{re.escape(_M3)}<invoke name="([^"]+)">(.*?)(?:{re.escape(_M3)}</invoke>|$)', re.DOTALL)
-_M3_ELEMENT: Final = re.compile(rf"{re.escape(_M3)}<([^/<>]+)>(.*?){re.escape(_M3)}</\1>", re.DOTALL)
+_M3_CALL: Final = re.compile(
+    rf'{re.escape(_M3)}<invoke name="([^"]+)">(.*?)(?:{re.escape(_M3)}</invoke>|$)', re.DOTALL
+)
+_M3_ELEMENT: Final = re.compile(
+    rf"{re.escape(_M3)}<([^/<>]+)>(.*?){re.escape(_M3)}</\1>", re.DOTALL
+)
 
 
 def _read_minimax3(body: str, parameters: Parameters) -> Iterator[WrittenCall]:
     for found in _M3_CALL.finditer(body):
         name, inner = found.groups()
         properties = (parameters.get(name) or {}).get("properties") or {}
-        call = _call(name, {key: _element(value, properties.get(key)) for key, value in _M3_ELEMENT.findall(inner)}, inner)
+        call = _call(
+            name,
+            {
+                key: _element(value, properties.get(key))
+                for key, value in _M3_ELEMENT.findall(inner)
+            },
+            inner,
+        )
         yield replace(call, unfinished=inner or name) if found.end() == found.end(2) else call
 
 
@@ -210,13 +237,23 @@ def _element(text: str, schema: Any) -> Any:
 _ANYTHING: Final = re.compile("")
 _NAME: Final = r"([\w.-]+)"
 
-_FUNCTION: Final = _tagged(rf"(?:<function=)?{_NAME}>(.*?)(?:</function>|$)", rf"<parameter=([^>\s]+)>\n?(.*?)\n?{_PARAMETER_END}")
-FUNCTIONS: Final = CallBlock(
-    re.compile(r"\s*<function=[\w.-]+>"), re.compile(r"\s*(<[a-z]{0,8}(=[\w.-]{0,64})?)?"), "</tool_call>", _FUNCTION
+_FUNCTION: Final = _tagged(
+    rf"(?:<function=)?{_NAME}>(.*?)(?:</function>|$)",
+    rf"<parameter=([^>\s]+)>\n?(.*?)\n?{_PARAMETER_END}",
 )
-"""`<tool_call><function=NAME><parameter=KEY>VALUE</parameter></function></tool_call>`: Qwen3-Coder, Qwen3.5, Nemotron 3."""
-BARE_FUNCTION: Final = CallBlock(re.compile(r"[\w.-]+>"), re.compile(r"[\w.-]*"), "</function>", _FUNCTION)
-"""`<function=NAME>{...}</function>`: Functionary 3.1, Llama 3; Qwen3-Coder where it forgets `<tool_call>`."""
+FUNCTIONS: Final = CallBlock(
+    re.compile(r"\s*<function=[\w.-]+>"),
+    re.compile(r"\s*(<[a-z]{0,8}(=[\w.-]{0,64})?)?"),
+    "</tool_call>",
+    _FUNCTION,
+)
+"""`<tool_call><function=NAME><parameter=KEY>VALUE</parameter></function></tool_call>`: Qwen3-Coder,
+Qwen3.5, Nemotron 3."""
+BARE_FUNCTION: Final = CallBlock(
+    re.compile(r"[\w.-]+>"), re.compile(r"[\w.-]*"), "</function>", _FUNCTION
+)
+"""`<function=NAME>{...}</function>`: Functionary 3.1, Llama 3; Qwen3-Coder where it forgets
+`<tool_call>`."""
 SEED: Final = CallBlock(_ANYTHING, _ANYTHING, "</seed:tool_call>", _FUNCTION)
 
 
@@ -234,16 +271,26 @@ ARG_KEYS: Final = CallBlock(
     "</tool_call>",
     _arg_keys(),
 )
-"""`<tool_call>NAME<arg_key>KEY</arg_key><arg_value>VALUE</arg_value></tool_call>`: GLM 4.5 and later, Ling 3, Laguna, Spark."""
-HUNYUAN: Final = CallBlock(_ANYTHING, _ANYTHING, "</tool_calls:opensource>", _arg_keys(":opensource"))
+"""`<tool_call>NAME<arg_key>KEY</arg_key><arg_value>VALUE</arg_value></tool_call>`: GLM 4.5 and
+later, Ling 3, Laguna, Spark."""
+HUNYUAN: Final = CallBlock(
+    _ANYTHING, _ANYTHING, "</tool_calls:opensource>", _arg_keys(":opensource")
+)
 
 _INVOKE: Final = _tagged(
-    rf'invoke name="([^"]+)">(.*?)(?:{_DSML}invoke>|$)', rf'parameter name="([^"]+)"[^>]*>(.*?)(?:{_DSML}parameter>|$)'
+    rf'invoke name="([^"]+)">(.*?)(?:{_DSML}invoke>|$)',
+    rf'parameter name="([^"]+)"[^>]*>(.*?)(?:{_DSML}parameter>|$)',
 )
 MINIMAX: Final = CallBlock(_ANYTHING, _ANYTHING, "</minimax:tool_call>", _INVOKE)
 ATEM: Final = CallBlock(_ANYTHING, _ANYTHING, "</atem:function_calls>", _INVOKE)
 DSML: Final = tuple(
-    CallBlock(re.compile(f"{name}>"), re.compile(r"[a-z_]{0,14}"), f"</｜DSML｜{name}>", _INVOKE, ("｜DSML｜",))
+    CallBlock(
+        re.compile(f"{name}>"),
+        re.compile(r"[a-z_]{0,14}"),
+        f"</｜DSML｜{name}>",
+        _INVOKE,
+        ("｜DSML｜",),
+    )
     for name in ("function_calls", "tool_calls")
 )
 """DeepSeek V3.2 and V4."""
@@ -252,7 +299,10 @@ PARAMS: Final = CallBlock(
     re.compile(r'[\w.-]+">'),
     re.compile(r'[\w.-]*"?'),
     "</function>",
-    _tagged(rf'{_NAME}">(.*?)(?:</function>|$)', r'<param name="([^"]+)">(?:<!\[CDATA\[)?(.*?)(?:\]\]>)?</param>'),
+    _tagged(
+        rf'{_NAME}">(.*?)(?:</function>|$)',
+        r'<param name="([^"]+)">(?:<!\[CDATA\[)?(.*?)(?:\]\]>)?</param>',
+    ),
 )
 """`<function name="NAME"><param name="KEY">VALUE</param></function>`: MiniCPM 5."""
 KIMI3: Final = CallBlock(
@@ -306,6 +356,10 @@ HARMONY: Final = CallBlock(
 PYTHON: Final = CallBlock(_ANYTHING, _ANYTHING, "<|tool_call_end|>", _read_python)
 """`<|tool_call_start|>[NAME(KEY=VALUE)]<|tool_call_end|>`: LFM2."""
 GEMMA: Final = CallBlock(
-    re.compile(r"call:[\w.-]+\{"), re.compile(r"[a-z]{0,4}(:[\w.-]*)?"), "<tool_call|>", _read_gemma, (_GEMMA_QUOTE,)
+    re.compile(r"call:[\w.-]+\{"),
+    re.compile(r"[a-z]{0,4}(:[\w.-]*)?"),
+    "<tool_call|>",
+    _read_gemma,
+    (_GEMMA_QUOTE,),
 )
 """`<|tool_call>call:NAME{KEY:<|"|>VALUE<|"|>}<tool_call|>`: Gemma 4."""

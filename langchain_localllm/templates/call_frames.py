@@ -12,18 +12,20 @@ __all__ = ["CallFrame", "call_frame"]
 class CallFrame:
     """How calls are written after what begins them.
 
-    White space in a text matches any amount of it, or none. `{name}` is a tool's name, `{args}` its arguments,
-    `{id}` for an id, `{number}` for a number, `{header}` for what Harmony allows between a name and `<|message|>`, and `{stop}` for
-    `<|calls|>`, which ends an answer and may not be a text.
+    White space in a text matches any amount of it, or none. `{name}` is a tool's name, `{args}` its
+    arguments, `{id}` for an id, `{number}` for a number, `{header}` for what Harmony allows between
+    a name and `<|message|>`, and `{stop}` for `<|calls|>`, which ends an answer and may not be a
+    text.
 
     Attributes:
-        after: A regular expression of what begins calls, in which `{names}` is replaced by the names of the tools.
+        after: A regular expression of what begins calls, in which `{names}` is replaced by the
+            names of the tools.
         call: A call.
         begin: What is before the first call.
         between: What is between two calls; empty where the model makes one call at a time.
         end: What is after the last call.
-        argument: An argument with its `{key}` and `{value}`, where arguments are not one JSON object; `{text}` is `true`
-            where the value is a text, else for `false`.
+        argument: An argument with its `{key}` and `{value}`, where arguments are not one JSON
+            object; `{text}` is `true` where the value is a text, else for `false`.
     """
 
     after: str
@@ -69,7 +71,12 @@ def _dsml(block: str) -> CallFrame:
 
 
 _FRAMES: Final[tuple[tuple[tuple[str | re.Pattern[str], ...], CallFrame | None], ...]] = (
-    (("<|channel|>",), CallFrame(r"<\|(?:channel|start)\|>[^<]*\bto=functions\.", "{name}{header}<|message|>{args}")),  # gpt-oss
+    (
+        ("<|channel|>",),
+        CallFrame(
+            r"<\|(?:channel|start)\|>[^<]*\bto=functions\.", "{name}{header}<|message|>{args}"
+        ),
+    ),  # gpt-oss
     (
         ("<atem:function_calls>",),  # Muse
         _marked(
@@ -86,7 +93,10 @@ _FRAMES: Final[tuple[tuple[tuple[str | re.Pattern[str], ...], CallFrame | None],
             " <tool_call:opensource>{name}<tool_sep:opensource> {args} </tool_call:opensource>",
             between=" ",
             end=" </tool_calls:opensource>",
-            argument="<arg_key:opensource>{key}</arg_key:opensource> <arg_value:opensource>{value}</arg_value:opensource> ",
+            argument=(
+                "<arg_key:opensource>{key}</arg_key:opensource> "
+                "<arg_value:opensource>{value}</arg_value:opensource> "
+            ),
         ),
     ),
     (("<|open|>",), None),  # Kimi K3: the type of each argument
@@ -112,7 +122,8 @@ _FRAMES: Final[tuple[tuple[tuple[str | re.Pattern[str], ...], CallFrame | None],
         ("<|tool_calls_section_begin|>",),  # Kimi K2
         _marked(
             "<|tool_calls_section_begin|>",
-            " <|tool_call_begin|> functions.{name}:{number} <|tool_call_argument_begin|> {args} <|tool_call_end|>",
+            " <|tool_call_begin|> functions.{name}:{number} <|tool_call_argument_begin|> {args} "
+            "<|tool_call_end|>",
             between=" ",
             end=" <|tool_calls_section_end|>",
         ),
@@ -123,25 +134,42 @@ _FRAMES: Final[tuple[tuple[tuple[str | re.Pattern[str], ...], CallFrame | None],
         ("<|tool_calls|>",),  # Solar Open
         _marked(
             "<|tool_calls|>",
-            " <|tool_call:begin|>{id}<|tool_call:name|>{name}<|tool_call:args|>{args}<|tool_call:end|>",
+            " "
+            "<|tool_call:begin|>{id}<|tool_call:name|>{name}<|tool_call:args|>{args}<|tool_call:end|>",
             between=" ",
             end="{stop}",
         ),
     ),
     (("<|tool_call>",), None),  # Gemma 4: neither JSON nor tags
     *(
-        ((sign,), CallFrame(r"<\|tool_call_start\|>\s*(?=\[\s*\{)", _JSON, "[ ", " , ", " ]<|tool_call_end|>"))
-        for sign in ("<|tool_call_start|>", "List of tools: ")  # LFM2, where it writes JSON and not Python
+        (
+            (sign,),
+            CallFrame(
+                r"<\|tool_call_start\|>\s*(?=\[\s*\{)", _JSON, "[ ", " , ", " ]<|tool_call_end|>"
+            ),
+        )
+        for sign in (
+            "<|tool_call_start|>",
+            "List of tools: ",
+        )  # LFM2, where it writes JSON and not Python
     ),
     (
         ("<|START_ACTION|>",),  # Command R7B and A
         _listed(
-            "<|START_ACTION|>", "<|END_ACTION|>", '{ "tool_call_id" : "{id}" , "tool_name" : "{name}" , "parameters" : {args} }'
+            "<|START_ACTION|>",
+            "<|END_ACTION|>",
+            '{ "tool_call_id" : "{id}" , "tool_name" : "{name}" , "parameters" : {args} }',
         ),
     ),
-    (("Action:",), None),  # Command R+: it also calls `directly-answer`, which is not one of the tools
+    (
+        ("Action:",),
+        None,
+    ),  # Command R+: it also calls `directly-answer`, which is not one of the tools
     (("<TOOLCALL>",), _listed("<TOOLCALL>", "</TOOLCALL>")),  # Nemotron Nano 2
-    (("<|tools_prefix|>",), _listed("<|tools_prefix|>", "<|tools_suffix|>", '{ "{name}" : {args} }')),  # Apertus
+    (
+        ("<|tools_prefix|>",),
+        _listed("<|tools_prefix|>", "<|tools_suffix|>", '{ "{name}" : {args} }'),
+    ),  # Apertus
     (
         ("<minimax:tool_call>",),  # MiniMax M2
         _marked(
@@ -163,17 +191,33 @@ _FRAMES: Final[tuple[tuple[tuple[str | re.Pattern[str], ...], CallFrame | None],
     ),
     (
         ("<function name=",),  # MiniCPM 5
-        _each('<function name="', '{name}">{args}', "</function>", '<param name="{key}">{value}</param>'),
+        _each(
+            '<function name="',
+            '{name}">{args}',
+            "</function>",
+            '<param name="{key}">{value}</param>',
+        ),
     ),
     (("<|function_call|>",), _marked("<|function_call|>", f" {_JSON}")),  # GigaChat 3.1
     (("<|role_sep|>",), _marked("function call<|role_sep|>", f" {_JSON}")),  # GigaChat 3
-    (("functools",), CallFrame(r"functools(?=\s*\[\s*\{)", _JSON, " [ ", " , ", " ]")),  # FireFunction
-    ((">>>all",), CallFrame(r"(?:^\s*|>>>)(?=(?:{names})\n)", "{name} {args}", between=">>>")),  # Functionary 3.2
+    (
+        ("functools",),
+        CallFrame(r"functools(?=\s*\[\s*\{)", _JSON, " [ ", " , ", " ]"),
+    ),  # FireFunction
+    (
+        (">>>all",),
+        CallFrame(r"(?:^\s*|>>>)(?=(?:{names})\n)", "{name} {args}", between=">>>"),
+    ),  # Functionary 3.2
     (("<|tool_call|>", "<|/tool_call|>"), _listed("<|tool_call|>", "<|/tool_call|>")),  # Phi-4-mini
     (("<|tool_call|>",), _listed("<|tool_call|>", "")),  # Granite 3
     (
         ("<parameter=",),  # Qwen3-Coder, Qwen3.5, Nemotron 3, Step 3.5
-        _each("<tool_call>", " <function={name}> {args} </function> ", "</tool_call>", "<parameter={key}> {value} </parameter> "),
+        _each(
+            "<tool_call>",
+            " <function={name}> {args} </function> ",
+            "</tool_call>",
+            "<parameter={key}> {value} </parameter> ",
+        ),
     ),
     (
         ("<tool_calls>", "<beginning_of_sentence>"),  # MiniMax M1
@@ -182,16 +226,27 @@ _FRAMES: Final[tuple[tuple[tuple[str | re.Pattern[str], ...], CallFrame | None],
     (("<tool_calls>",), _listed("<tool_calls>", "</tool_calls>")),  # Apriel
     (
         ("<tool_call>", "<arg_key"),  # GLM, Ling 3, Laguna, Spark
-        _each("<tool_call>", " {name} {args} ", "</tool_call>", "<arg_key>{key}</arg_key> <arg_value>{value}</arg_value> "),
+        _each(
+            "<tool_call>",
+            " {name} {args} ",
+            "</tool_call>",
+            "<arg_key>{key}</arg_key> <arg_value>{value}</arg_value> ",
+        ),
     ),
     (("<tool_call>", "<tool_sep"), None),
-    (("<tool_call>", _JSON_CALL), _each("<tool_call>", f" {_JSON} ", "</tool_call>")),  # Qwen, Hermes and many others
+    (
+        ("<tool_call>", _JSON_CALL),
+        _each("<tool_call>", f" {_JSON} ", "</tool_call>"),
+    ),  # Qwen, Hermes and many others
     (("<tool_call>",), None),
     (
         ("[TOOL_CALLS]", "[CALL_ID]"),  # Mistral Small 3.2
         _marked("[TOOL_CALLS]", "{name}[CALL_ID]{id}[ARGS]{args}", between=" [TOOL_CALLS]"),
     ),
-    (("[TOOL_CALLS]", "[ARGS]"), _marked("[TOOL_CALLS]", "{name}[ARGS]{args}", between=" [TOOL_CALLS]")),  # Ministral, Devstral
+    (
+        ("[TOOL_CALLS]", "[ARGS]"),
+        _marked("[TOOL_CALLS]", "{name}[ARGS]{args}", between=" [TOOL_CALLS]"),
+    ),  # Ministral, Devstral
     (
         ("[TOOL_CALLS]", "tool_call.id"),  # Mistral Nemo
         _listed("[TOOL_CALLS]", "", '{ "name" : "{name}" , "arguments" : {args} , "id" : "{id}" }'),
@@ -207,7 +262,8 @@ _FRAMES: Final[tuple[tuple[tuple[str | re.Pattern[str], ...], CallFrame | None],
         ),
     ),
 )
-"""What chat templates hold, and the frame of their models' calls; `None` where a grammar would not be simple."""
+"""What chat templates hold, and the frame of their models' calls; `None` where a grammar would not
+be simple."""
 
 
 def call_frame(template: str) -> CallFrame | None:
@@ -217,7 +273,9 @@ def call_frame(template: str) -> CallFrame | None:
         >>> call_frame("{{ '<TOOLCALL>[' }}").end
         ' ]</TOOLCALL>'
     """
-    return next((frame for signs, frame in _FRAMES if all(_holds(template, sign) for sign in signs)), None)
+    return next(
+        (frame for signs, frame in _FRAMES if all(_holds(template, sign) for sign in signs)), None
+    )
 
 
 def _holds(template: str, sign: str | re.Pattern[str]) -> bool:

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from jinja2 import Template
 
 _THOUGHT_NAMES: Final = ("thinking", "reasoning", "thought")
-"""Names of a message's thoughts other than `reasoning_content`: gpt-oss and LFM2.5, Solar and Command A, Apriel."""
+"""Names of a message's thoughts other than `reasoning_content`: gpt-oss and LFM2.5, Solar and
+Command A, Apriel."""
 _DESCRIPTION: Final = ".description"
 """In a template that reads the descriptions of tools; gpt-oss's fails without one."""
 _THINKING_BLOCK: Final = "block['type'] == 'thinking'"
@@ -30,7 +31,8 @@ _CHANGES_LISTS: Final = re.compile(r"\.(append|pop)\(")
 class ChatTemplate:
     """A chat template in the dialect of the Hugging Face hub, rendered in a sandbox with bounds on time and size.
 
-    A template is a program from a file that someone else wrote: it sees no more than what is passed to `render`.
+    A template is a program from a file that someone else wrote: it sees no more than what is passed
+    to `render`.
 
     Attributes:
         source: The Jinja text, as a GGUF file holds it under `tokenizer.chat_template`.
@@ -64,22 +66,29 @@ class ChatTemplate:
         """Return the prompt for a conversation.
 
         Args:
-            messages: The conversation: dicts with `role`, `content` and, where there are any, `tool_calls` and `reasoning_content`,
-                which templates find under their other names, too.
+            messages: The conversation: dicts with `role`, `content` and, where there are any,
+                `tool_calls` and `reasoning_content`, which templates find under their other names,
+                too.
             tools: Tools in OpenAI's form, for templates that show them to the model.
             documents: Documents with `title` and `text`, for templates that take them.
             add_generation_prompt: Whether the prompt ends where the answer begins.
             **variables: What else this template reads, such as `enable_thinking`.
 
         Raises:
-            ChatTemplateError: The template has a mistake, refuses the conversation, takes too long or grows too large.
+            ChatTemplateError: The template has a mistake, refuses the conversation, takes too long
+                or grows too large.
             MissingDependencyError: jinja2 is not installed.
         """
         if _CHANGES_LISTS.search(self.source):
             messages, tools = copy.deepcopy((messages, tools))
         given = {
-            "messages": [_with_thinking(message, blocks=_THINKING_BLOCK in self.source) for message in messages],
-            "tools": [_with_description(tool) for tool in tools] if tools and _DESCRIPTION in self.source else tools or None,
+            "messages": [
+                _with_thinking(message, blocks=_THINKING_BLOCK in self.source)
+                for message in messages
+            ],
+            "tools": [_with_description(tool) for tool in tools]
+            if tools and _DESCRIPTION in self.source
+            else tools or None,
             **self._tools_by_other_names(tools),
             "documents": documents or None,
             "add_generation_prompt": add_generation_prompt,
@@ -94,7 +103,9 @@ class ChatTemplate:
         except ChatTemplateError:
             if tools or "tools" not in self.source:
                 raise
-            return sandbox.render(_compiled(self.source), {**given, "tools": []})  # it goes through them, whether there are any
+            return sandbox.render(
+                _compiled(self.source), {**given, "tools": []}
+            )  # it goes through them, whether there are any
 
     def _tools_by_other_names(self, tools: Sequence[Mapping[str, Any]] | None) -> dict[str, Any]:
         """Return the tools as SmolLM3's and FireFunction's templates read them."""
@@ -118,7 +129,11 @@ def _with_thinking(message: Mapping[str, Any], *, blocks: bool) -> Mapping[str, 
 
 def _with_description(tool: Mapping[str, Any]) -> Mapping[str, Any]:
     function = tool.get("function")
-    return {**tool, "function": {"description": "", **function}} if isinstance(function, Mapping) else tool
+    return (
+        {**tool, "function": {"description": "", **function}}
+        if isinstance(function, Mapping)
+        else tool
+    )
 
 
 @functools.lru_cache(_KEPT)
@@ -129,12 +144,20 @@ def _compiled(source: str) -> "Template":
         from langchain_localllm.templates import sandbox
     except ImportError:
         raise MissingDependencyError(
-            f"Chat templates need jinja2: {pip_install('gguf')}, or name a server with ChatLlamafile."
+            f"Chat templates need jinja2: {pip_install('gguf')}, or name a server with "
+            "ChatLlamafile."
         ) from None
     try:
         return sandbox.ENVIRONMENT.from_string(source)
-    except (jinja2.TemplateError, MemoryError, RecursionError, SyntaxError, ValueError) as error:  # Python's, too
+    except (
+        jinja2.TemplateError,
+        MemoryError,
+        RecursionError,
+        SyntaxError,
+        ValueError,
+    ) as error:  # Python's, too
         place = f" (line {error.lineno})" if isinstance(error, jinja2.TemplateSyntaxError) else ""
         raise ChatTemplateError(
-            f"The model's chat template has a mistake{place}: {error}. Name another one, such as chat_format='chatml'."
+            f"The model's chat template has a mistake{place}: {error}. Name another one, such as "
+            "chat_format='chatml'."
         ) from error

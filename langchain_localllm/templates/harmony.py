@@ -41,8 +41,12 @@ class HarmonyThoughts(NamedTuple):
     bridge: str
 
 
-GPT_OSS: Final = HarmonyThoughts(f"{_CHANNEL}analysis{_MESSAGE}", "<|end|>", f"{_START}assistant{_CHANNEL}final{_MESSAGE}")
-_MUSE: Final = HarmonyThoughts(f" to=self{_MESSAGE}", "<|eom|>", f"{_START}assistant to=user{_MESSAGE}")
+GPT_OSS: Final = HarmonyThoughts(
+    f"{_CHANNEL}analysis{_MESSAGE}", "<|end|>", f"{_START}assistant{_CHANNEL}final{_MESSAGE}"
+)
+_MUSE: Final = HarmonyThoughts(
+    f" to=self{_MESSAGE}", "<|eom|>", f"{_START}assistant to=user{_MESSAGE}"
+)
 
 
 def harmony_thoughts(template: str) -> HarmonyThoughts:
@@ -53,9 +57,9 @@ def harmony_thoughts(template: str) -> HarmonyThoughts:
 class HarmonySplitter:
     """Splits an answer into thoughts (the channel `analysis`, or to `self`) and text, as `ThinkSplitter` does for other models.
 
-    A call of a function becomes text in one form, `<|channel|>commentary to=functions.NAME<|message|>{...}<|call|>` or
-    `<|message|><atem:function_calls>...`, which `ToolCallParser` reads. Text without a header, as a grammar may force it, is
-    the answer.
+    A call of a function becomes text in one form, `<|channel|>commentary
+    to=functions.NAME<|message|>{...}<|call|>` or `<|message|><atem:function_calls>...`, which
+    `ToolCallParser` reads. Text without a header, as a grammar may force it, is the answer.
 
     Attributes:
         bridge: What comes between the end of the thoughts and the answer.
@@ -79,7 +83,9 @@ class HarmonySplitter:
             inside: Whether the prompt already held the beginning of the thoughts.
         """
         self._held = ""
-        self._kind = "reasoning" if inside else ""  # of the part that is read: reasoning, text or call; empty in a header
+        self._kind = (
+            "reasoning" if inside else ""
+        )  # of the part that is read: reasoning, text or call; empty in a header
         self.done = False
         _, self.closing, self.bridge = thoughts
         self.markers = (_START, _CHANNEL, _MESSAGE, "<|constrain|>", *_ENDS)
@@ -101,14 +107,19 @@ class HarmonySplitter:
         return Split(reasoning, answer)
 
     def end(self) -> Split:
-        """Return what was held back, when no more text comes. A header without its part is nothing."""
+        """Return what was held back, when no more text comes.
+
+        A header without its part is nothing.
+        """
         rest, self._held = self._held, ""
         return self._split(rest) if self._kind or self.done else Split("", "")
 
     def _header(self) -> Split | None:
         header, found, rest = self._held.partition(_MESSAGE)
         begun = self._held.lstrip()
-        if begun and not any(begun.startswith(opening) or opening.startswith(begun) for opening in _OPENINGS):
+        if begun and not any(
+            begun.startswith(opening) or opening.startswith(begun) for opening in _OPENINGS
+        ):
             self.done, self._held = True, ""
             return Split("", begun)
         if not found:

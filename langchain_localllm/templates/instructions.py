@@ -16,9 +16,10 @@ Messages = Sequence[Mapping[str, Any]]
 def render_with_instructions(template: ChatTemplate, messages: Messages, **variables: Any) -> str:
     r"""Render the prompt for a conversation.
 
-    Instructions (system messages) are put into the first question where the template refuses them, as Gemma 2's, or leaves them
-    out, as Phi-3-mini's. The arguments of calls are passed as objects, or as text to a template that needs that; calls and their
-    results are written into texts for a template that leaves them out.
+    Instructions (system messages) are put into the first question where the template refuses them,
+    as Gemma 2's, or leaves them out, as Phi-3-mini's. The arguments of calls are passed as objects,
+    or as text to a template that needs that; calls and their results are written into texts for a
+    template that leaves them out.
 
     Args:
         template: The template.
@@ -26,7 +27,8 @@ def render_with_instructions(template: ChatTemplate, messages: Messages, **varia
         **variables: What else the template reads.
 
     Raises:
-        ChatTemplateError: The template does not take the conversation, or leaves out a message or a call.
+        ChatTemplateError: The template does not take the conversation, or leaves out a message or a
+            call.
 
     Example:
         >>> refuses = "{% if messages[0].role == 'system' %}{{ raise_exception('no') }}{% endif %}{{ messages[0].content }}"
@@ -55,7 +57,8 @@ def render_to_continue(template: ChatTemplate, messages: Messages, **variables: 
     r"""Render a conversation up to the end of the text of its last message, which the model continues.
 
     Raises:
-        ChatTemplateError: The template does not take the conversation, or leaves out the last message.
+        ChatTemplateError: The template does not take the conversation, or leaves out the last
+            message.
 
     Example:
         >>> template = ChatTemplate("{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}")
@@ -65,10 +68,14 @@ def render_to_continue(template: ChatTemplate, messages: Messages, **variables: 
     *before, last = messages
     end = f"zqend{secrets.token_hex(8)}"
     marked = [*before, {**last, "content": f"{last['content']}{end}"}]
-    text = render_with_instructions(template, marked, **{**variables, "add_generation_prompt": False})
+    text = render_with_instructions(
+        template, marked, **{**variables, "add_generation_prompt": False}
+    )
     begun, found, _ = text.rpartition(end)
     if not found:
-        raise ChatTemplateError("The model's chat template leaves out the last message, so that it cannot be continued.")
+        raise ChatTemplateError(
+            "The model's chat template leaves out the last message, so that it cannot be continued."
+        )
     return begun
 
 
@@ -86,13 +93,20 @@ def without_system(messages: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]
 
 
 def _attempts(template: ChatTemplate, messages: Messages) -> Iterator[Messages]:
-    """Yield the conversation unchanged, then in the forms that other kinds of templates need; calls as text come last."""
+    """Yield the conversation unchanged, then in the forms that other kinds of templates need.
+
+    Calls as text come last.
+    """
     tried: list[Messages] = []
     systems = any(message["role"] == "system" for message in messages)
     calls = any(message.get("tool_calls") or message["role"] == "tool" for message in messages)
     form = tool_format(template.source)
     placings: list[Messages] = [list(messages), *([without_system(messages)] if systems else [])]
-    natives = (native for placed in placings for native in (_with_calls_in_other_forms(placed) if calls else [placed]))
+    natives = (
+        native
+        for placed in placings
+        for native in (_with_calls_in_other_forms(placed) if calls else [placed])
+    )
     texts = (text for placed in placings for text in (_as_texts(placed, form) if calls else ()))
     for attempt in chain(natives, texts):
         if attempt not in tried:
@@ -101,7 +115,10 @@ def _attempts(template: ChatTemplate, messages: Messages) -> Iterator[Messages]:
 
 
 def _with_calls_in_other_forms(messages: Messages) -> Iterator[Messages]:
-    forms: list[Messages] = [messages, *([change(message) for message in messages] for change in _CHANGES)]
+    forms: list[Messages] = [
+        messages,
+        *([change(message) for message in messages] for change in _CHANGES),
+    ]
     yield from forms
     yield from map(_with_one_call_each, forms)
 
@@ -119,19 +136,35 @@ def _with_text_arguments(message: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _with_text(call: Mapping[str, Any]) -> dict[str, Any]:
     function = call["function"]
-    return {**call, "function": {**function, "arguments": json.dumps(function["arguments"], ensure_ascii=False)}}
+    return {
+        **call,
+        "function": {
+            **function,
+            "arguments": json.dumps(function["arguments"], ensure_ascii=False),
+        },
+    }
 
 
 def _with_merged_thoughts(message: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the conversation with text before a call moved into the thoughts: gpt-oss's template refuses both."""
-    if not (message.get("tool_calls") and message.get("content") and message.get("reasoning_content")):
+    if not (
+        message.get("tool_calls") and message.get("content") and message.get("reasoning_content")
+    ):
         return message
-    return {**message, "content": "", "reasoning_content": f"{message['reasoning_content']}\n\n{message['content']}"}
+    return {
+        **message,
+        "content": "",
+        "reasoning_content": f"{message['reasoning_content']}\n\n{message['content']}",
+    }
 
 
 def _without_empty_text(message: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the conversation with `None` for empty text next to a call: DeepSeek R1's template drops the call otherwise."""
-    return {**message, "content": None} if message.get("tool_calls") and message.get("content") == "" else message
+    return (
+        {**message, "content": None}
+        if message.get("tool_calls") and message.get("content") == ""
+        else message
+    )
 
 
 _CHANGES: Final[Sequence[Callable[[Mapping[str, Any]], Mapping[str, Any]]]] = (
@@ -148,9 +181,15 @@ def _with_one_call_each(messages: Messages) -> Messages:
     while rest:
         message = rest.pop(0)
         for place, call in enumerate(message.get("tool_calls") or ()):
-            text = {key: value for key, value in message.items() if key not in {"reasoning_content", "thinking"}}
+            text = {
+                key: value
+                for key, value in message.items()
+                if key not in {"reasoning_content", "thinking"}
+            }
             split.append({**(text | {"content": ""} if place else message), "tool_calls": [call]})
-            answers = [other for other in _results(rest) if other.get("tool_call_id") == call.get("id")]
+            answers = [
+                other for other in _results(rest) if other.get("tool_call_id") == call.get("id")
+            ]
             split += answers
             rest = [other for other in rest if not any(other is answer for answer in answers)]
         if not message.get("tool_calls"):
@@ -168,7 +207,10 @@ def _with_merged_users(messages: Messages) -> Messages:
     merged: list[Mapping[str, Any]] = []
     for message in messages:
         if merged and message["role"] == merged[-1]["role"] == "user":
-            merged[-1] = {**merged[-1], "content": f"{merged[-1]['content']}\n\n{message['content']}"}
+            merged[-1] = {
+                **merged[-1],
+                "content": f"{merged[-1]['content']}\n\n{message['content']}",
+            }
         else:
             merged.append(message)
     return merged
@@ -180,11 +222,20 @@ def _with_calls_as_text(message: Mapping[str, Any], form: ToolFormat) -> Mapping
     So templates that know no calls in a history hold them, as in llama.cpp's server.
     """
     if message["role"] == "tool":
-        return {"role": "user", "content": f"Result of {message.get('name') or 'the tool'}:\n{message['content']}"}
+        return {
+            "role": "user",
+            "content": f"Result of {message.get('name') or 'the tool'}:\n{message['content']}",
+        }
     if not (calls := message.get("tool_calls")):
         return message
-    texts = [message.get("content") or "", *(form.write(call["function"]["name"], call["function"]["arguments"]) for call in calls)]
-    return {**{key: value for key, value in message.items() if key != "tool_calls"}, "content": "\n".join(filter(None, texts))}
+    texts = [
+        message.get("content") or "",
+        *(form.write(call["function"]["name"], call["function"]["arguments"]) for call in calls),
+    ]
+    return {
+        **{key: value for key, value in message.items() if key != "tool_calls"},
+        "content": "\n".join(filter(None, texts)),
+    }
 
 
 def _holds_python(messages: Messages, text: str) -> bool:
@@ -199,11 +250,14 @@ def _calls_of(messages: Messages) -> list[Mapping[str, Any]]:
     return [call["function"] for message in messages for call in message.get("tool_calls") or ()]
 
 
-def _check_whole(template: ChatTemplate, messages: Messages, text: str, variables: Mapping[str, Any]) -> None:
+def _check_whole(
+    template: ChatTemplate, messages: Messages, text: str, variables: Mapping[str, Any]
+) -> None:
     """Raise `ChatTemplateError` where the template leaves out a message that is not an answer, or a call.
 
-    A template may edit a text, for example take a switch such as `/no_think` out of it, and the names of tools are in its list of
-    tools. So where that is in doubt, the conversation is rendered with other texts and names to see whether those are there.
+    A template may edit a text, for example take a switch such as `/no_think` out of it, and the
+    names of tools are in its list of tools. So where that is in doubt, the conversation is rendered
+    with other texts and names to see whether those are there.
     """
     doubtful = {
         number
@@ -211,7 +265,8 @@ def _check_whole(template: ChatTemplate, messages: Messages, text: str, variable
         if message["role"] != "assistant" and message["content"].strip() not in text
     }
     calls = bool(_calls_of(messages)) and (
-        bool(variables.get("tools")) or any(call["name"] not in text for call in _calls_of(messages))
+        bool(variables.get("tools"))
+        or any(call["name"] not in text for call in _calls_of(messages))
     )
     if not (doubtful or calls):
         return
@@ -219,9 +274,15 @@ def _check_whole(template: ChatTemplate, messages: Messages, text: str, variable
     probed = [
         {
             **message,
-            **({"content": probes.of(f"messages of the role {message['role']!r}")} if number in doubtful else {}),
             **(
-                {"tool_calls": [probes.call(call) for call in message["tool_calls"]]} if calls and message.get("tool_calls") else {}
+                {"content": probes.of(f"messages of the role {message['role']!r}")}
+                if number in doubtful
+                else {}
+            ),
+            **(
+                {"tool_calls": [probes.call(call) for call in message["tool_calls"]]}
+                if calls and message.get("tool_calls")
+                else {}
             ),
         }
         for number, message in enumerate(messages)
@@ -232,7 +293,8 @@ def _check_whole(template: ChatTemplate, messages: Messages, text: str, variable
         return
     if missing := probes.missing(text):
         raise ChatTemplateError(
-            f"The model's chat template leaves out {missing}. Leave them out, or name another template by `chat_format`."
+            f"The model's chat template leaves out {missing}. Leave them out, or name another "
+            "template by `chat_format`."
         )
 
 
@@ -251,9 +313,14 @@ class _Probes:
     def call(self, call: Mapping[str, Any]) -> dict[str, Any]:
         """Return a call with another name."""
         function = call["function"]
-        return {**call, "function": {**function, "name": self.of(f"the call of {function['name']!r}")}}
+        return {
+            **call,
+            "function": {**function, "name": self.of(f"the call of {function['name']!r}")},
+        }
 
     def missing(self, text: str) -> str | None:
         """Return the first subject whose text is not in a prompt."""
         text = text.lower()  # some templates write instructions in capital letters
-        return next((subject for probe, subject in self._subjects.items() if probe not in text), None)
+        return next(
+            (subject for probe, subject in self._subjects.items() if probe not in text), None
+        )

@@ -31,7 +31,10 @@ class JsonScanner:
         self._in_string = False
 
     def end(self, text: str) -> int | None:
-        """Return the index after the value in the text so far; `None` if the value is not complete."""
+        """Return the index after the value in the text so far.
+
+        `None` if the value is not complete.
+        """
         while found := (_INSIDE if self._in_string else _OUTSIDE).search(text, self._at):
             at, mark = found.start(), found[0]
             if mark == "\\":

@@ -16,4 +16,11 @@ def held_back(text: str, markers: Iterable[str]) -> int:
 
 def _overlap(text: str, marker: str) -> int:
     """Return how many characters at the end of the text are the marker's beginning."""
-    return next((size for size in range(min(len(marker) - 1, len(text)), 0, -1) if text.endswith(marker[:size])), 0)
+    return next(
+        (
+            size
+            for size in range(min(len(marker) - 1, len(text)), 0, -1)
+            if text.endswith(marker[:size])
+        ),
+        0,
+    )

@@ -36,7 +36,9 @@ _CHATML: Final = """\
 """
 
 
-def _turns(user: str, assistant: str, answer: str, *, system: str = "{}\n\n", stop: tuple[str, ...] = ()) -> ChatTemplate:
+def _turns(
+    user: str, assistant: str, answer: str, *, system: str = "{}\n\n", stop: tuple[str, ...] = ()
+) -> ChatTemplate:
     """Make the template of a format without tools.
 
     Args:
@@ -48,10 +50,13 @@ def _turns(user: str, assistant: str, answer: str, *, system: str = "{}\n\n", st
     """
     parts = {"system": system, "user": user, "assistant": assistant}
     branches = [
-        f"{{% {'if' if role == 'system' else 'elif'} message.role == '{role}' %}}{_printed(form)}" for role, form in parts.items()
+        f"{{% {'if' if role == 'system' else 'elif'} message.role == '{role}' %}}{_printed(form)}"
+        for role, form in parts.items()
     ]
     turns = f"{{% for message in messages %}}{''.join(branches)}{{% endif %}}{{% endfor %}}"
-    return ChatTemplate(f"{turns}{{% if add_generation_prompt %}}{{{{ {answer!r} }}}}{{% endif %}}", stop=stop)
+    return ChatTemplate(
+        f"{turns}{{% if add_generation_prompt %}}{{{{ {answer!r} }}}}{{% endif %}}", stop=stop
+    )
 
 
 def _printed(form: str) -> str:
@@ -73,7 +78,10 @@ _LLAMA_2: Final = """\
 {%- endfor %}
 """
 _ALPACA: Final = _turns(
-    "### Instruction:\n{}\n\n", "### Response:\n{}</s>\n\n", "### Response:\n", stop=("### Instruction", "### Input")
+    "### Instruction:\n{}\n\n",
+    "### Response:\n{}</s>\n\n",
+    "### Response:\n",
+    stop=("### Instruction", "### Input"),
 )
 _CHATML_TEMPLATE: Final = ChatTemplate(_CHATML, stop=("<|im_end|>",))
 
@@ -82,7 +90,13 @@ NAMED: Final[Mapping[str, ChatTemplate]] = {
     "alpaca": _ALPACA,
     "baichuan": _turns("<reserved_102>{}", "<reserved_103>{}", "<reserved_103>", system="{}"),
     "baichuan-2": _turns("<reserved_106>{}", "<reserved_107>{}", "<reserved_107>", system="{}"),
-    "chatglm3": _turns("<|user|>\n {}", "<|assistant|>\n {}", "<|assistant|>", system="<|system|>\n {}", stop=("<|user|>",)),
+    "chatglm3": _turns(
+        "<|user|>\n {}",
+        "<|assistant|>\n {}",
+        "<|assistant|>",
+        system="<|system|>\n {}",
+        stop=("<|user|>",),
+    ),
     "chatml-function-calling": _CHATML_TEMPLATE,
     "gemma": _turns(
         "<start_of_turn>user\n{}<end_of_turn>\n",
@@ -91,7 +105,13 @@ NAMED: Final[Mapping[str, ChatTemplate]] = {
         system="<start_of_turn>user\n{}<end_of_turn>\n",
         stop=("<end_of_turn>",),
     ),
-    "intel": _turns("### User:\n{}\n", "### Assistant:\n{}\n", "### Assistant:\n", system="### System:\n{}\n", stop=("### User:",)),
+    "intel": _turns(
+        "### User:\n{}\n",
+        "### Assistant:\n{}\n",
+        "### Assistant:\n",
+        system="### System:\n{}\n",
+        stop=("### User:",),
+    ),
     "llama-2": ChatTemplate(_LLAMA_2),
     "llama-3": _turns(
         "<|start_header_id|>user<|end_header_id|>\n\n{}<|eot_id|>",
@@ -101,9 +121,21 @@ NAMED: Final[Mapping[str, ChatTemplate]] = {
         stop=("<|eot_id|>",),
     ),
     "mistral-instruct": _turns("[INST] {} [/INST]", " {}</s>", "", system="[INST] {} [/INST]"),
-    "mistrallite": _turns("<|prompter|>{}</s>", "<|assistant|>{}</s>", "<|assistant|>", system="<|system|>{}</s>"),
-    "oasst_llama": _turns("<|prompter|>{}</s>", "<|assistant|>{}</s>", "<|assistant|>", system="[INST] <<SYS>>\n{}\n<</SYS>>\n\n"),
-    "open-orca": _turns("User: {}<|end_of_turn|>\n", "Assistant: {}<|end_of_turn|>\n", "Assistant:", stop=("<|end_of_turn|>",)),
+    "mistrallite": _turns(
+        "<|prompter|>{}</s>", "<|assistant|>{}</s>", "<|assistant|>", system="<|system|>{}</s>"
+    ),
+    "oasst_llama": _turns(
+        "<|prompter|>{}</s>",
+        "<|assistant|>{}</s>",
+        "<|assistant|>",
+        system="[INST] <<SYS>>\n{}\n<</SYS>>\n\n",
+    ),
+    "open-orca": _turns(
+        "User: {}<|end_of_turn|>\n",
+        "Assistant: {}<|end_of_turn|>\n",
+        "Assistant:",
+        stop=("<|end_of_turn|>",),
+    ),
     "openbuddy": _turns("User: {}\n", "Assistant: {}\n", "Assistant:", stop=("\nUser:",)),
     "openchat": _turns(
         "GPT4 Correct User: {}<|end_of_turn|>",
@@ -119,19 +151,32 @@ NAMED: Final[Mapping[str, ChatTemplate]] = {
         system="### System Prompt\n{}\n\n",
         stop=("### User Message",),
     ),
-    "pygmalion": _turns("<|user|>{}", "<|model|>{}", "<|model|>", system="<|system|>{}", stop=("<|user|>",)),
+    "pygmalion": _turns(
+        "<|user|>{}", "<|model|>{}", "<|model|>", system="<|system|>{}", stop=("<|user|>",)
+    ),
     "qwen": _CHATML_TEMPLATE,
-    "redpajama-incite": _turns("<human>: {}\n", "<bot>: {}\n", "<bot>:", system="{}\n", stop=("<human>",)),
+    "redpajama-incite": _turns(
+        "<human>: {}\n", "<bot>: {}\n", "<bot>:", system="{}\n", stop=("<human>",)
+    ),
     "saiga": _turns("<s>user\n{}</s>", "<s>bot\n{}</s>", "<s>bot\n", system="<s>system\n{}</s>"),
     "snoozy": _turns(
-        "### Prompt:\n{}\n", "### Response:\n{}\n", "### Response:\n", system="### Instruction:\n{}\n", stop=("### Prompt",)
+        "### Prompt:\n{}\n",
+        "### Response:\n{}\n",
+        "### Response:\n",
+        system="### Instruction:\n{}\n",
+        stop=("### Prompt",),
     ),
     "vicuna": _turns("USER: {} ", "ASSISTANT: {}</s>", "ASSISTANT:", system="{} ", stop=("USER:",)),
     "zephyr": _turns(
-        "<|user|>\n{}</s>\n", "<|assistant|>\n{}</s>\n", "<|assistant|>\n", system="<|system|>\n{}</s>\n", stop=("<|user|>",)
+        "<|user|>\n{}</s>\n",
+        "<|assistant|>\n{}</s>\n",
+        "<|assistant|>\n",
+        system="<|system|>\n{}</s>\n",
+        stop=("<|user|>",),
     ),
 }
-"""Templates by the names that `chat_format` takes: those of llama-cpp-python, as the models' own cards write these formats."""
+"""Templates by the names that `chat_format` takes: those of llama-cpp-python, as the models' own
+cards write these formats."""
 
 
 def named_template(name: str, own: Collection[str] = ()) -> ChatTemplate:
@@ -146,7 +191,8 @@ def named_template(name: str, own: Collection[str] = ()) -> ChatTemplate:
     """
     if name not in NAMED:
         raise InvalidOptionError(
-            f"There is no chat format {name!r}. Use one of: {', '.join([*own, *NAMED])}; or give a template as `chat_template`."
+            f"There is no chat format {name!r}. Use one of: {', '.join([*own, *NAMED])}; or give "
+            "a template as `chat_template`."
         )
     return NAMED[name]
 
@@ -163,10 +209,13 @@ def given_template(given: str | Path) -> str:
         text = Path(given).expanduser().read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
         raise InvalidOptionError(
-            f"`chat_template` is neither a Jinja template nor a file that can be read: {str(given)[:100]!r} ({error})."
+            "`chat_template` is neither a Jinja template nor a file that can be read: "
+            f"{str(given)[:100]!r} ({error})."
         ) from None
     if not is_template(text):
-        raise InvalidOptionError(f"The file {given} is not a Jinja template: it has neither {{{{ nor {{%.")
+        raise InvalidOptionError(
+            f"The file {given} is not a Jinja template: it has neither {{{{ nor {{%."
+        )
     return text
 
 

@@ -28,7 +28,8 @@ _LARGEST: Final = 16_000_000
 _ITEM: Final = 16
 """Characters that each item of a list adds to its own."""
 _LARGEST_OF_CONSTANTS: Final = 64 * _LARGEST
-"""Characters of the template's own text that may be printed; those of an `if` count where they are not, too."""
+"""Characters of the template's own text that may be printed; those of an `if` count where they are
+not, too."""
 _UNUSED_FILTERS: Final = ("pprint", "sum", "urlize", "wordwrap", "xmlattr")
 """Filters that no chat template needs, and that can take very long."""
 _WIDEST: Final = 1_000_000
@@ -41,19 +42,24 @@ _LIST_METHODS: Final = ("append", "pop")
 
 
 def render(template: jinja2.Template, variables: Mapping[str, Any]) -> str:
-    """Render within the bounds; raises `ChatTemplateError` for whatever goes wrong in a template."""
+    """Render within the bounds.
+
+    Raises `ChatTemplateError` for whatever goes wrong in a template.
+    """
     try:
         return template.render({**variables, _BUDGET: _Budget()})
     except ChatTemplateError:
         raise
     except SecurityError as error:
-        raise ChatTemplateError(f"The model's chat template does what the sandbox forbids: {error}.") from error
+        raise ChatTemplateError(
+            f"The model's chat template does what the sandbox forbids: {error}."
+        ) from error
     except RecursionError:
         raise ChatTemplateError("The model's chat template calls itself without end.") from None
     except Exception as error:
         raise ChatTemplateError(
-            f"The model's chat template failed on this conversation ({type(error).__name__}: {error}). "
-            "Perhaps it does not know this kind of message."
+            f"The model's chat template failed on this conversation ({type(error).__name__}: "
+            f"{error}). Perhaps it does not know this kind of message."
         ) from error
 
 
@@ -77,8 +83,8 @@ class _Budget:
         self._steps += 1
         if self._steps % _STEPS_BETWEEN_LOOKS == 0 and time.thread_time() > self._deadline:
             raise ChatTemplateError(
-                f"The model's chat template was ended after {_SECONDS:g} seconds: it loops. Name another one, such as "
-                "chat_format='chatml'."
+                f"The model's chat template was ended after {_SECONDS:g} seconds: it loops. Name "
+                "another one, such as chat_format='chatml'."
             )
 
 
@@ -93,7 +99,10 @@ def _grows() -> ChatTemplateError:
 
 
 def _weight(value: Any, known: dict[int, int]) -> int:
-    """About the characters a value is printed in. What is in it several times counts each time, but is looked at once."""
+    """About the characters a value is printed in.
+
+    What is in it several times counts each time, but is looked at once.
+    """
     if isinstance(value, str):
         return len(value)
     if not isinstance(value, list | tuple | dict):
@@ -112,8 +121,13 @@ class _Environment(ImmutableSandboxedEnvironment):
     intercepted_binops = frozenset({"+", "*", "**", "%"})
 
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
-        """Let a template change a list by one item at a time, as Kimi K2's does; lists that are passed in are copied."""
-        return super().is_safe_attribute(obj, attr, value) or (type(obj) is list and attr in _LIST_METHODS)
+        """Let a template change a list by one item at a time, as Kimi K2's does.
+
+        Lists that are passed in are copied.
+        """
+        return super().is_safe_attribute(obj, attr, value) or (
+            type(obj) is list and attr in _LIST_METHODS
+        )
 
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
         return cast("nodes.Template", _Bounding().visit(super()._parse(source, name, filename)))
@@ -123,7 +137,9 @@ class _Environment(ImmutableSandboxedEnvironment):
         if operator == "*":
             _check_product(left, right)
         elif operator == "**" and max(abs(left), abs(right)) > _STEPS_BETWEEN_LOOKS:
-            raise ChatTemplateError("The model's chat template computes with numbers that grow without end.")
+            raise ChatTemplateError(
+                "The model's chat template computes with numbers that grow without end."
+            )
         elif operator == "%" and isinstance(left, str):
             _check_format(left)
         return _bounded(super().call_binop(context, operator, left, right))
@@ -133,7 +149,10 @@ class _Environment(ImmutableSandboxedEnvironment):
         __context.parent[_BUDGET].step()
         for argument in (*args, *kwargs.values()):
             if isinstance(argument, int) and argument > _WIDEST:
-                raise ChatTemplateError(f"The model's chat template passes {argument} to a function, which is too large.")
+                raise ChatTemplateError(
+                    f"The model's chat template passes {argument} to a function, which is too "
+                    "large."
+                )
         if isinstance(text := getattr(__obj, "__self__", None), str):
             _check_method(text, __obj.__name__, *args, **kwargs)
         return _bounded(super().call(__context, __obj, *args, **kwargs))
@@ -144,8 +163,12 @@ class _Bounding(NodeTransformer):
 
     def visit_For(self, node: nodes.For) -> nodes.Node:  # noqa: N802 - Jinja's name
         self.generic_visit(node)
-        constants = nodes.Const(sum(len(data.data) for data in node.find_all(nodes.TemplateData)), lineno=node.lineno)
-        node.iter = nodes.Filter(node.iter, "__counted", [constants], [], None, None, lineno=node.lineno)
+        constants = nodes.Const(
+            sum(len(data.data) for data in node.find_all(nodes.TemplateData)), lineno=node.lineno
+        )
+        node.iter = nodes.Filter(
+            node.iter, "__counted", [constants], [], None, None, lineno=node.lineno
+        )
         return node
 
     def visit_Concat(self, node: nodes.Concat) -> nodes.Node:  # noqa: N802 - Jinja's name
@@ -163,7 +186,11 @@ class _Bounding(NodeTransformer):
 
     def visit_Tuple(self, node: nodes.Tuple) -> nodes.Node:  # noqa: N802 - Jinja's name
         self.generic_visit(node)
-        return nodes.Filter(node, "__bounded", [], [], None, None, lineno=node.lineno) if node.ctx == "load" else node
+        return (
+            nodes.Filter(node, "__bounded", [], [], None, None, lineno=node.lineno)
+            if node.ctx == "load"
+            else node
+        )
 
 
 class _GenerationTag(Extension):
@@ -197,7 +224,11 @@ def _joined(*parts: Any) -> Any:
 
 def _check_product(left: Any, right: Any) -> None:
     for items, times in ((left, right), (right, left)):
-        if isinstance(items, str | list | tuple) and isinstance(times, int) and _weight(items, {}) * times > _LARGEST:
+        if (
+            isinstance(items, str | list | tuple)
+            and isinstance(times, int)
+            and _weight(items, {}) * times > _LARGEST
+        ):
             raise _grows()
 
 
@@ -218,23 +249,35 @@ def _check_method(text: str, name: str, *args: Any, **kwargs: Any) -> None:
     elif name == "expandtabs" and text.count("\t") * max([8, *args, *kwargs.values()]) > _LARGEST:
         raise _grows()
     elif name == "translate":
-        raise ChatTemplateError("The model's chat template translates letters by a table, which is not offered.")
+        raise ChatTemplateError(
+            "The model's chat template translates letters by a table, which is not offered."
+        )
 
 
 def _check_join(items: Any, between: str) -> None:
-    if isinstance(items, list | tuple) and _weight(items, {}) + len(items) * len(between) > _LARGEST:
+    if (
+        isinstance(items, list | tuple)
+        and _weight(items, {}) + len(items) * len(between) > _LARGEST
+    ):
         raise _grows()
 
 
 @jinja2.pass_eval_context
-def _join(context: nodes.EvalContext, value: Iterable[Any], d: str = "", attribute: str | int | None = None) -> str:
+def _join(
+    context: nodes.EvalContext,
+    value: Iterable[Any],
+    d: str = "",
+    attribute: str | int | None = None,
+) -> str:
     items = list(value)
     _check_join(items, str(d))
     return str(do_join(context, items, d, attribute))
 
 
 @jinja2.pass_eval_context
-def _replace(context: nodes.EvalContext, s: str, old: str, new: str, count: int | None = None) -> str:
+def _replace(
+    context: nodes.EvalContext, s: str, old: str, new: str, count: int | None = None
+) -> str:
     _check_method(str(s), "replace", str(old), str(new))
     return do_replace(context, s, old, new, count)
 
@@ -264,7 +307,14 @@ def _tojson(
 ) -> str:
     """As on the hub: Jinja's own would escape `<` and `&` for HTML."""
     width = None if indent is None else min(indent, _WIDEST_INDENT)
-    return json.dumps(value, ensure_ascii=ensure_ascii, indent=width, separators=separators, sort_keys=sort_keys, default=_items)
+    return json.dumps(
+        value,
+        ensure_ascii=ensure_ascii,
+        indent=width,
+        separators=separators,
+        sort_keys=sort_keys,
+        default=_items,
+    )
 
 
 def _items(value: Any) -> list[Any]:
@@ -283,7 +333,9 @@ def _strftime_now(form: str) -> str:
 
 
 def _make_environment() -> _Environment:
-    environment = _Environment(trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols", _GenerationTag])
+    environment = _Environment(
+        trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols", _GenerationTag]
+    )
     environment.filters |= {
         "__bounded": _bounded,
         "__counted": _counted,

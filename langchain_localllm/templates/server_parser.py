@@ -1,6 +1,7 @@
 """Choose the models whose answers this package parses, since llama.cpp's server parses them wrongly.
 
-The places are those in llama.cpp's source as of September 2026 (llama-cpp-python 0.3.36, xllamacpp 2026.10).
+The places are those in llama.cpp's source as of September 2026 (llama-cpp-python 0.3.36, xllamacpp
+2026.10).
 """
 
 from collections.abc import Mapping
@@ -15,11 +16,15 @@ _MISPARSED: Final[Mapping[str, str]] = {
     "<response></response>": "Granite 3.3: calls stay in the text; patch `Granite 3.3`, line 52",
     "<beginning_of_sentence>": "MiniMax M1: one call in an answer; analyze_tool_call_format, line 831",
     "<minimax:tool_call>": "MiniMax M2: one call in an answer; analyze_tool_call_format, line 831",
-    "[CALL_ID]": "Mistral Small 3.2: its grammar repeats the last call; build_func_parser, chat-auto-parser-generator.cpp:255",
+    "[CALL_ID]": (
+        "Mistral Small 3.2: its grammar repeats the last call; build_func_parser, "
+        "chat-auto-parser-generator.cpp:255"
+    ),
     "<|tool_calls|>": "Solar Open: one call, and thoughts stay in the text; patch `Solar Open`, line 153",
     "' <think>'": "RWKV World: thoughts are text; no thoughts are found in the template",
 }
-"""What is in a chat template, and what the server loses or fails at; the lines are those of common/chat-diff-analyzer.cpp."""
+"""What is in a chat template, and what the server loses or fails at; the lines are those of
+common/chat-diff-analyzer.cpp."""
 
 
 def is_misparsed_by_server(template: str) -> bool:

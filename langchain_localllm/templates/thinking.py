@@ -6,7 +6,15 @@ from typing import Final, NamedTuple
 
 from langchain_localllm.templates.markers import held_back
 
-__all__ = ["ALL_MARKERS", "THINK", "Split", "ThinkSplitter", "ThoughtMarkers", "answer_markers", "thinking_markers"]
+__all__ = [
+    "ALL_MARKERS",
+    "THINK",
+    "Split",
+    "ThinkSplitter",
+    "ThoughtMarkers",
+    "answer_markers",
+    "thinking_markers",
+]
 
 
 class ThoughtMarkers(NamedTuple):
@@ -33,10 +41,16 @@ _FAMILIES: Final[Mapping[str, ThoughtMarkers]] = {
     "<|START_RESPONSE|>": ThoughtMarkers(  # Command R7B, Command A
         "<|START_THINKING|>", "<|END_THINKING|>", ("<|START_RESPONSE|>", "<|END_RESPONSE|>")
     ),
-    "<|START_TEXT|>": ThoughtMarkers("<|START_THINKING|>", "<|END_THINKING|>", ("<|START_TEXT|>", "<|END_TEXT|>")),
-    "<|CHATBOT_TOKEN|>": ThoughtMarkers("<think>", "</think>", ("<|CHATBOT_TOKEN|>",)),  # Command R+
+    "<|START_TEXT|>": ThoughtMarkers(
+        "<|START_THINKING|>", "<|END_THINKING|>", ("<|START_TEXT|>", "<|END_TEXT|>")
+    ),
+    "<|CHATBOT_TOKEN|>": ThoughtMarkers(
+        "<think>", "</think>", ("<|CHATBOT_TOKEN|>",)
+    ),  # Command R+
     "<|inner_prefix|>": ThoughtMarkers("<|inner_prefix|>", "<|inner_suffix|>"),  # Apertus
-    "<|channel>": ThoughtMarkers("<|channel>thought", "<channel|>", ("<|channel>thought", "<channel|>")),  # Gemma 4
+    "<|channel>": ThoughtMarkers(
+        "<|channel>thought", "<channel|>", ("<|channel>thought", "<channel|>")
+    ),  # Gemma 4
     "<|open|>": ThoughtMarkers(  # Kimi K3
         "<|open|>think<|sep|>",
         "<|close|>think<|sep|>",
@@ -49,15 +63,25 @@ _FAMILIES: Final[Mapping[str, ThoughtMarkers]] = {
         "<|think|>", "<|end|>", ("<|begin|>assistant", "<|content|>", "<|end|>")
     ),
     ":opensource": ThoughtMarkers("<think:opensource>", "</think:opensource>"),  # Hunyuan 3
-    "<response></response>": ThoughtMarkers("<think>", "</think>", ("<response>", "</response>")),  # Granite 3.3
+    "<response></response>": ThoughtMarkers(
+        "<think>", "</think>", ("<response>", "</response>")
+    ),  # Granite 3.3
     ">>>all": ThoughtMarkers("<think>", "</think>", (">>>all\n",)),  # Functionary 3.2
-    "<|tool_calls_section_begin|>": ThoughtMarkers("<think>", "</think>", ended_by=("<|tool_calls_section_begin|>",)),  # Kimi K2
-    "<parameter=": ThoughtMarkers("<think>", "</think>", ended_by=("<tool_call>\n<function=",)),  # Qwen3.5, Nemotron 3, Step 3.5
-    "<role>ASSISTANT</role>": ThoughtMarkers("<think>", "</think>", ended_by=("<tool_call>",)),  # Ling 3
+    "<|tool_calls_section_begin|>": ThoughtMarkers(
+        "<think>", "</think>", ended_by=("<|tool_calls_section_begin|>",)
+    ),  # Kimi K2
+    "<parameter=": ThoughtMarkers(
+        "<think>", "</think>", ended_by=("<tool_call>\n<function=",)
+    ),  # Qwen3.5, Nemotron 3, Step 3.5
+    "<role>ASSISTANT</role>": ThoughtMarkers(
+        "<think>", "</think>", ended_by=("<tool_call>",)
+    ),  # Ling 3
 }
 """What a chat template holds, and how its model marks thoughts, where not by `<think>` alone."""
 ALL_MARKERS: Final = frozenset(
-    marker for markers in (THINK, *_FAMILIES.values()) for marker in (markers.opening, markers.closing, *markers.around)
+    marker
+    for markers in (THINK, *_FAMILIES.values())
+    for marker in (markers.opening, markers.closing, *markers.around)
 )
 """The markers of all families; special tokens in many models."""
 _PUT_TOGETHER: Final = ("<|open|>", ":opensource")
@@ -65,7 +89,10 @@ _PUT_TOGETHER: Final = ("<|open|>", ":opensource")
 
 
 def answer_markers(template: str) -> ThoughtMarkers:
-    """Return how a chat template's model marks thoughts and answers; one that does not think may mark its answers, too."""
+    """Return how a chat template's model marks thoughts and answers.
+
+    One that does not think may mark its answers, too.
+    """
     return next((markers for sign, markers in _FAMILIES.items() if sign in template), THINK)
 
 
@@ -77,7 +104,11 @@ def thinking_markers(template: str) -> ThoughtMarkers | None:
         ThoughtMarkers(opening='[THINK]', closing='[/THINK]', around=(), ended_by=())
     """
     markers = answer_markers(template)
-    thinks = markers.opening in template or markers.closing in template or any(sign in template for sign in _PUT_TOGETHER)
+    thinks = (
+        markers.opening in template
+        or markers.closing in template
+        or any(sign in template for sign in _PUT_TOGETHER)
+    )
     return markers if thinks else None
 
 
@@ -122,7 +153,17 @@ class ThinkSplitter:
     """
 
     bridge: Final = ""
-    __slots__ = ("_after_marker", "_around", "_ends", "_held", "_opening", "_state", "closing", "done", "markers")
+    __slots__ = (
+        "_after_marker",
+        "_around",
+        "_ends",
+        "_held",
+        "_opening",
+        "_state",
+        "closing",
+        "done",
+        "markers",
+    )
 
     def __init__(self, markers: ThoughtMarkers = THINK, *, inside: bool = False) -> None:
         """Begin.
@@ -137,7 +178,9 @@ class ThinkSplitter:
         self.markers = (self._opening, self.closing, *around)
         self._state = _State.THOUGHT_BEGINS if inside else _State.START
         self._held = ""
-        self._after_marker = False  # whether white space that comes now follows a marker around the answer
+        self._after_marker = (
+            False  # whether white space that comes now follows a marker around the answer
+        )
         self.done = False
 
     @property
@@ -174,7 +217,9 @@ class ThinkSplitter:
         begun = self._held.lstrip()
         if begun.startswith(self._opening):
             self._held, self._state = begun[len(self._opening) :], _State.THOUGHT_BEGINS
-        elif begun.startswith(self.closing):  # no thoughts, as some models answer that are not to think
+        elif begun.startswith(
+            self.closing
+        ):  # no thoughts, as some models answer that are not to think
             self._held, self._state = begun[len(self.closing) :], _State.ANSWER_BEGINS
         elif not (self._opening.startswith(begun) or self.closing.startswith(begun)):
             self._state = _State.ANSWER
@@ -192,10 +237,15 @@ class ThinkSplitter:
         if not self._around:
             return self._release(len(self._held))
         answer = ""
-        while found := min(((at, marker) for marker in self._around if (at := self._held.find(marker)) >= 0), default=None):
+        while found := min(
+            ((at, marker) for marker in self._around if (at := self._held.find(marker)) >= 0),
+            default=None,
+        ):
             answer += self._without_space(self._release(found[0])).rstrip()
             self._held, self._after_marker = self._held.removeprefix(found[1]), True
-        return answer + self._without_space(self._release(len(self._held) if last else held_back(self._held, self._around)))
+        return answer + self._without_space(
+            self._release(len(self._held) if last else held_back(self._held, self._around))
+        )
 
     def _without_space(self, text: str) -> str:
         if not self._after_marker:

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 LEVELS: Final = ("minimal", "low", "medium", "high", "xhigh", "max")
-"""How hard a model thinks, in order; most models that have levels know `low`, `medium` and `high`."""
+"""How hard a model thinks, in order; most models that have levels know `low`, `medium` and
+`high`."""
 _SWITCHES: Final[Mapping[str, tuple[Any, Any]]] = {
     "enable_thinking": (True, False),  # Qwen3, GLM, Gemma 4, Nemotron 3, SmolLM3, ...
     "thinking": (True, False),  # DeepSeek V3.1 and later, Granite 3.3, Kimi K3
@@ -27,8 +28,12 @@ _WORDS: Final = {True: "/think", False: "/no_think"}
 """Words in a message that switch thinking in templates without a variable: Nemotron Nano 2."""
 
 
-def switch_variables(template: str, reasoning: bool | str | None, budget: int | None = None) -> dict[str, Any]:
-    """Return the variables that a chat template reads to switch thinking; empty where it has no switch, or is not to be switched.
+def switch_variables(
+    template: str, reasoning: bool | str | None, budget: int | None = None
+) -> dict[str, Any]:
+    """Return the variables that a chat template reads to switch thinking.
+
+    Empty where it has no switch, or is not to be switched.
 
     Args:
         template: The template, in Jinja.
@@ -46,7 +51,9 @@ def switch_variables(template: str, reasoning: bool | str | None, budget: int | 
     if reasoning is None:
         return variables
     on = reasoning is not False
-    variables |= {name: values[0] if on else values[1] for name, values in _SWITCHES.items() if name in read}
+    variables |= {
+        name: values[0] if on else values[1] for name, values in _SWITCHES.items() if name in read
+    }
     for name in (name for name in _EFFORTS if name in read):
         if (effort := _effort(template, name, reasoning)) is not None:
             variables[name] = effort
@@ -60,10 +67,16 @@ def usual_variables(reasoning: bool | str) -> dict[str, Any]:
     return {"enable_thinking": on, "thinking": on, **level}
 
 
-def with_switch_word(template: str, messages: Sequence[Mapping[str, Any]], reasoning: bool | str | None) -> list[dict[str, Any]]:
+def with_switch_word(
+    template: str, messages: Sequence[Mapping[str, Any]], reasoning: bool | str | None
+) -> list[dict[str, Any]]:
     """Return the conversation with a word that switches thinking, for a template that looks for one and has no variable."""
     conversation = [dict(message) for message in messages]
-    if reasoning is None or _WORDS[False] not in template or _SWITCHES.keys() & _variables(template):
+    if (
+        reasoning is None
+        or _WORDS[False] not in template
+        or _SWITCHES.keys() & _variables(template)
+    ):
         return conversation
     word = _WORDS[reasoning is not False]
     for message in reversed(conversation):
@@ -101,7 +114,10 @@ def _quoted(template: str) -> frozenset[str]:
 
 @functools.lru_cache(64)
 def _variables(template: str) -> frozenset[str]:
-    """Return the names that a template looks up in what it is rendered with; none where it cannot be read."""
+    """Return the names that a template looks up in what it is rendered with.
+
+    None where it cannot be read.
+    """
     import jinja2.meta
 
     from langchain_localllm.templates import sandbox

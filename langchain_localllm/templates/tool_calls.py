@@ -32,7 +32,17 @@ from langchain_localllm.templates.call_blocks import (
 from langchain_localllm.templates.json_scan import JsonScanner
 from langchain_localllm.templates.markers import held_back
 
-__all__ = ["FORMATS", "HERMES", "JSON", "LLAMA3", "MISTRAL", "ToolCallParser", "ToolFormat", "WrittenCall", "tool_format"]
+__all__ = [
+    "FORMATS",
+    "HERMES",
+    "JSON",
+    "LLAMA3",
+    "MISTRAL",
+    "ToolCallParser",
+    "ToolFormat",
+    "WrittenCall",
+    "tool_format",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +76,10 @@ class ToolFormat:
     @property
     def openings(self) -> tuple[str, ...]:
         """What may begin calls."""
-        return (*((self.opening,) if self.opening else ()), *(opening for opening, _ in self.others))
+        return (
+            *((self.opening,) if self.opening else ()),
+            *(opening for opening, _ in self.others),
+        )
 
     def write(self, name: str, arguments: Mapping[str, Any]) -> str:
         """Return a call as the model writes it, or as JSON."""
@@ -76,19 +89,39 @@ class ToolFormat:
 
     def blocks_after(self, opening: str) -> tuple[CallBlock, ...]:
         """Return how calls after a marker are written, if not as JSON."""
-        return self.blocks if opening == self.opening else tuple(block for other, block in self.others if other == opening)
+        return (
+            self.blocks
+            if opening == self.opening
+            else tuple(block for other, block in self.others if other == opening)
+        )
 
     @property
     def markers(self) -> tuple[str, ...]:
-        """All of its markers. A model may have a token for each, which is not part of a text unless it is asked for."""
+        """All of its markers.
+
+        A model may have a token for each, which is not part of a text unless it is asked for.
+        """
         in_blocks = (marker for block in self.blocks for marker in (block.closing, *block.inside))
-        return tuple(dict.fromkeys(marker for marker in (*self.openings, self.closing, *self.inside, *in_blocks) if marker))
+        return tuple(
+            dict.fromkeys(
+                marker
+                for marker in (*self.openings, self.closing, *self.inside, *in_blocks)
+                if marker
+            )
+        )
 
 
 HERMES: Final = ToolFormat(
-    "<tool_call>", "</tool_call>", before="<tool_call>\n", after="\n</tool_call>", blocks=(FUNCTIONS, ARG_KEYS), fenced=True
+    "<tool_call>",
+    "</tool_call>",
+    before="<tool_call>\n",
+    after="\n</tool_call>",
+    blocks=(FUNCTIONS, ARG_KEYS),
+    fenced=True,
 )
-MISTRAL: Final = ToolFormat("[TOOL_CALLS]", bare=True, before="[TOOL_CALLS][", after="]", inside=("[CALL_ID]", "[ARGS]"))
+MISTRAL: Final = ToolFormat(
+    "[TOOL_CALLS]", bare=True, before="[TOOL_CALLS][", after="]", inside=("[CALL_ID]", "[ARGS]")
+)
 LLAMA3: Final = ToolFormat("<|python_tag|>", bare=True, arguments="parameters")
 JSON: Final = ToolFormat("", bare=True)
 
@@ -97,12 +130,16 @@ _LFM2: Final = ToolFormat("<|tool_call_start|>", "<|tool_call_end|>", bare=True,
 
 FORMATS: Final = {
     "<|channel|>": ToolFormat("<|channel|>", bare=True, blocks=(HARMONY,)),
-    "<atem:function_calls>": ToolFormat("<|message|><atem:function_calls>", bare=True, blocks=(ATEM,)),  # Muse
+    "<atem:function_calls>": ToolFormat(
+        "<|message|><atem:function_calls>", bare=True, blocks=(ATEM,)
+    ),  # Muse
     "]<]minimax[>[": ToolFormat("]<]minimax[>[<tool_call>", bare=True, blocks=(MINIMAX3,)),
     ":opensource": ToolFormat("<tool_calls:opensource>", bare=True, blocks=(HUNYUAN,)),
     "<|open|>": ToolFormat("<|open|>tools<|sep|>", bare=True, blocks=(KIMI3,)),
     "<｜tool▁calls▁begin｜>": ToolFormat("<｜tool▁calls▁begin｜>", bare=True, blocks=(DEEPSEEK,)),
-    "<|tool_calls_section_begin|>": ToolFormat("<|tool_calls_section_begin|>", bare=True, blocks=(KIMI,)),
+    "<|tool_calls_section_begin|>": ToolFormat(
+        "<|tool_calls_section_begin|>", bare=True, blocks=(KIMI,)
+    ),
     "｜DSML｜": ToolFormat("<｜DSML｜", bare=True, blocks=DSML),
     "<|tool_calls|>": ToolFormat("<|tool_calls|>", bare=True, blocks=(SOLAR,)),
     "<|tool_call>": ToolFormat("<|tool_call>", bare=True, blocks=(GEMMA,)),
@@ -110,7 +147,12 @@ FORMATS: Final = {
     "List of tools: ": _LFM2,
     "<|START_ACTION|>": _COHERE,
     "Action:": ToolFormat(  # Command R+
-        "Action:\n```json", "```", bare=True, before="Action:\n```json\n[", after="]\n```", arguments="parameters"
+        "Action:\n```json",
+        "```",
+        bare=True,
+        before="Action:\n```json\n[",
+        after="]\n```",
+        arguments="parameters",
     ),
     "<TOOLCALL>": ToolFormat("<TOOLCALL>", "</TOOLCALL>", bare=True),
     "<|tools_prefix|>": ToolFormat("<|tools_prefix|>", "<|tools_suffix|>", bare=True),  # Apertus
@@ -119,7 +161,9 @@ FORMATS: Final = {
     "<function name=": ToolFormat('<function name="', bare=True, blocks=(PARAMS,)),
     "<|function_call|>": ToolFormat("<|function_call|>", bare=True),  # GigaChat 3.1
     "<|role_sep|>": ToolFormat(
-        "<|message_sep|>\n\nfunction call<|role_sep|>", bare=True, inside=("<|message_sep|>", "<|role_sep|>")
+        "<|message_sep|>\n\nfunction call<|role_sep|>",
+        bare=True,
+        inside=("<|message_sep|>", "<|role_sep|>"),
     ),
     "functools": ToolFormat("functools", bare=True),  # FireFunction
     ">>>all": ToolFormat(">>>", bare=True),  # Functionary 3.2
@@ -137,16 +181,25 @@ FORMATS: Final = {
 
 
 def tool_format(template: str) -> ToolFormat:
-    """Return the way in which a chat template's model writes calls; plain JSON if the template does not say."""
+    """Return the way in which a chat template's model writes calls.
+
+    Plain JSON if the template does not say.
+    """
     return next((form for marker, form in FORMATS.items() if marker in template), JSON)
 
 
-_CALL_KEYS: Final = frozenset({"name", "arguments", "parameters", "function", "type", "id", "tool_name", "tool_call_id"})
+_CALL_KEYS: Final = frozenset(
+    {"name", "arguments", "parameters", "function", "type", "id", "tool_name", "tool_call_id"}
+)
 _FIRST_KEY: Final = re.compile(r'\[?\s*\{\s*"(\w+)"')
 _KEY_MAY_COME: Final = re.compile(r'\[?\s*(\{\s*("\w*)?)?')
 _NAME: Final = re.compile(r'"name"\s*:\s*"([^"\\]*)"')
-_FENCE: Final = re.compile(r'```(?:json|tool_call)?\s*?\n\s*\[?\s*\{\s*"(?:name|arguments|parameters|function|type|id)"')
-_FENCE_MAY_COME: Final = re.compile(r'`{1,3}|```[a-z_]{0,9}|```[a-z_]{0,9}\s*?\n\s*\[?\s*(\{\s*("\w*)?)?')
+_FENCE: Final = re.compile(
+    r'```(?:json|tool_call)?\s*?\n\s*\[?\s*\{\s*"(?:name|arguments|parameters|function|type|id)"'
+)
+_FENCE_MAY_COME: Final = re.compile(
+    r'`{1,3}|```[a-z_]{0,9}|```[a-z_]{0,9}\s*?\n\s*\[?\s*(\{\s*("\w*)?)?'
+)
 """A call in a code fence, and its beginning."""
 _HEADER: Final = re.compile(r"\s*([\w.-]+)\s*(?:\[CALL_ID\]\s*(\w+)\s*)?(?:\[ARGS\]\s*)?")
 """How newer Mistral models write a name before its arguments."""
@@ -167,8 +220,9 @@ class _State(Enum):
 class ToolCallParser:
     """Separate tool calls from text in a streamed answer.
 
-    Text is returned at once; only what may be the beginning of a call, or white space before one, is held back. A marker that no
-    call follows is text, as is a value that cannot be read as a call and names no tool.
+    Text is returned at once; only what may be the beginning of a call, or white space before one,
+    is held back. A marker that no call follows is text, as is a value that cannot be read as a call
+    and names no tool.
 
     Example:
         >>> parser = ToolCallParser(HERMES)
@@ -200,15 +254,19 @@ class ToolCallParser:
 
         Args:
             form: How the model writes calls.
-            names: The tools on offer, or their parameters' JSON schemas by name. JSON without a marker is a call only where it
-                names one of them.
+            names: The tools on offer, or their parameters' JSON schemas by name. JSON without a
+                marker is a call only where it names one of them.
         """
         self._form = form
         self._openings = form.openings
         self._names = frozenset(names)
         self._parameters: Parameters = names if isinstance(names, Mapping) else {}
-        self._blocks: tuple[CallBlock, ...] = ()  # how calls after the marker that was found may be written
-        self._block: CallBlock | None = None  # how the calls after the marker are written, if not as JSON
+        self._blocks: tuple[
+            CallBlock, ...
+        ] = ()  # how calls after the marker that was found may be written
+        self._block: CallBlock | None = (
+            None  # how the calls after the marker are written, if not as JSON
+        )
         self._state = _State.START if form.bare or form.fenced else _State.TEXT
         self._marked = False  # whether the calls that are being read began with the marker
         self._lead = ""  # the marker, which is text if no call follows
@@ -223,13 +281,18 @@ class ToolCallParser:
         return self._parts(last=False)
 
     def end(self, *, cut: bool = False) -> list[str | WrittenCall]:
-        """Return what was held back, when no more text comes. A call that is not complete is not valid.
+        """Return what was held back, when no more text comes.
+
+        A call that is not complete is not valid.
 
         Args:
-            cut: Whether the answer ended at a limit, so that a call without its end is not complete.
+            cut: Whether the answer ended at a limit, so that a call without its end is not
+                complete.
         """
         parts = self._parts(last=True)
-        return [_cut_call(part) if cut and isinstance(part, WrittenCall) else part for part in parts]
+        return [
+            _cut_call(part) if cut and isinstance(part, WrittenCall) else part for part in parts
+        ]
 
     def _parts(self, *, last: bool) -> list[str | WrittenCall]:
         steps = {
@@ -248,7 +311,9 @@ class ToolCallParser:
 
     def _start(self, *, last: bool) -> list[str | WrittenCall] | None:
         begun = self._text.lstrip()
-        if self._form.fenced and (_FENCE.match(begun) or (not last and _FENCE_MAY_COME.fullmatch(begun))):
+        if self._form.fenced and (
+            _FENCE.match(begun) or (not last and _FENCE_MAY_COME.fullmatch(begun))
+        ):
             if not _FENCE.match(begun):
                 return None
             self._state = _State.FENCE
@@ -263,7 +328,10 @@ class ToolCallParser:
         return []
 
     def _tell_fenced(self, *, last: bool) -> list[str | WrittenCall] | None:
-        """Return the calls in a code fence with which the answer begins; the fence's text where there are none."""
+        """Return the calls in a code fence with which the answer begins.
+
+        The fence's text where there are none.
+        """
         start = self._text.index("`") + 3
         start = self._text.index("\n", start)
         if (end := self._text.find("```", start)) < 0 and not last:
@@ -276,7 +344,10 @@ class ToolCallParser:
         return list(calls)
 
     def _tell_block(self, *, last: bool) -> list[str | WrittenCall] | None:
-        """Return the calls between an opening marker and its closing one; their text where there are none."""
+        """Return the calls between an opening marker and its closing one.
+
+        Their text where there are none.
+        """
         if (block := self._block) is None:
             self._state = _State.TEXT
             return []
@@ -293,7 +364,10 @@ class ToolCallParser:
 
     def _tell_text(self, *, last: bool) -> list[str | WrittenCall] | None:
         openings = self._openings
-        found = min(((at, opening) for opening in openings if (at := self._text.find(opening)) >= 0), default=None)
+        found = min(
+            ((at, opening) for opening in openings if (at := self._text.find(opening)) >= 0),
+            default=None,
+        )
         if found is None:
             size = held_back(self._text, openings) if openings and not last else len(self._text)
             return [self._take(size)] if size else None
@@ -315,7 +389,10 @@ class ToolCallParser:
         self._marked, self._read = True, False
 
     def _begins_call(self, opening: str, start: int, *, last: bool) -> bool | None:
-        """Return whether a call begins after a marker, which ends at `start`; `None` if more text is needed."""
+        """Return whether a call begins after a marker, which ends at `start`.
+
+        `None` if more text is needed.
+        """
         rest = self._text[start:].lstrip()
         if opening.startswith(rest):
             return False if last else None
@@ -331,7 +408,10 @@ class ToolCallParser:
         return True if self._block else self._header_begins(rest, last=last)
 
     def _header_begins(self, rest: str, *, last: bool) -> bool | None:
-        """Return whether a name comes before the arguments, as in newer Mistral models; `None` if more text is needed."""
+        """Return whether a name comes before the arguments, as in newer Mistral models.
+
+        `None` if more text is needed.
+        """
         if not last and any(block.may_begin.fullmatch(rest) for block in self._blocks):
             return None
         header, brace, _ = rest.partition("{")
@@ -343,7 +423,11 @@ class ToolCallParser:
         start = len(self._text) - len(self._text.lstrip(_BETWEEN))
         rest, openings = self._text[start:], self._openings
         closing = self._form.closing if self._read and not self._closed else ""
-        if not rest or closing.startswith(rest) or any(opening.startswith(rest) for opening in openings):
+        if (
+            not rest
+            or closing.startswith(rest)
+            or any(opening.startswith(rest) for opening in openings)
+        ):
             return self._end_calls(rest, closing) if last else None
         if closing and rest.startswith(closing):
             self._take(start + len(closing))
@@ -372,7 +456,10 @@ class ToolCallParser:
         return [lead] if text.isspace() or (rest and closing.startswith(rest)) else [lead + text]
 
     def _tell_value(self, start: int, *, last: bool) -> list[str | WrittenCall] | None:
-        """Return the calls of one JSON value that begins at `start`; its text where it holds none."""
+        """Return the calls of one JSON value that begins at `start`.
+
+        Its text where it holds none.
+        """
         self._scanner = self._scanner or JsonScanner(start, self._form.closing)
         end = self._scanner.end(self._text)
         if end is None and not last:
@@ -381,7 +468,12 @@ class ToolCallParser:
         body = self._take(len(self._text) if end is None else end)
         lead, self._lead = self._lead, ""
         calls = _calls_in(body, start, self._names)
-        cut = end is None and self._marked and (key := _FIRST_KEY.match(body[start:])) and key[1] in _CALL_KEYS
+        cut = (
+            end is None
+            and self._marked
+            and (key := _FIRST_KEY.match(body[start:]))
+            and key[1] in _CALL_KEYS
+        )
         if cut or self._are_calls(calls, body, start):
             self._read, self._closed = True, False
             return list(calls)
@@ -389,9 +481,17 @@ class ToolCallParser:
         return [lead + body]
 
     def _are_calls(self, calls: list[WrittenCall], body: str, start: int) -> bool:
-        if not self._marked or body[:start].strip(_BETWEEN):  # without a marker, or with a name before the arguments
-            return any(call.name in self._names for call in calls) or (self._marked and not self._names)
-        return any(call.valid for call in calls) or not self._names or any(name in body for name in self._names)
+        if not self._marked or body[:start].strip(
+            _BETWEEN
+        ):  # without a marker, or with a name before the arguments
+            return any(call.name in self._names for call in calls) or (
+                self._marked and not self._names
+            )
+        return (
+            any(call.valid for call in calls)
+            or not self._names
+            or any(name in body for name in self._names)
+        )
 
     def _take(self, size: int) -> str:
         taken, self._text = self._text[:size], self._text[size:]
@@ -399,7 +499,9 @@ class ToolCallParser:
 
 
 def _cut_call(call: WrittenCall) -> WrittenCall:
-    return WrittenCall(call.name, call.unfinished, call.id, valid=False) if call.unfinished else call
+    return (
+        WrittenCall(call.name, call.unfinished, call.id, valid=False) if call.unfinished else call
+    )
 
 
 def _calls_in(body: str, start: int, names: Collection[str] = ()) -> list[WrittenCall]:
@@ -411,12 +513,20 @@ def _calls_in(body: str, start: int, names: Collection[str] = ()) -> list[Writte
     if header := _HEADER.fullmatch(body, 0, start):
         return [WrittenCall(header[1], body[start:], header[2], valid=isinstance(value, dict))]
     values = value if isinstance(value, list) else [value]
-    return [call for item in values for call in (_named_by_key(item, names) or [_call(item, body.lstrip(_BETWEEN).rstrip())])]
+    return [
+        call
+        for item in values
+        for call in (_named_by_key(item, names) or [_call(item, body.lstrip(_BETWEEN).rstrip())])
+    ]
 
 
 def _named_by_key(value: Any, names: Collection[str]) -> list[WrittenCall]:
     """Return the calls in an object whose keys are names of tools, as Apertus writes them."""
-    if not (isinstance(value, dict) and value and all(key in names and isinstance(args, dict) for key, args in value.items())):
+    if not (
+        isinstance(value, dict)
+        and value
+        and all(key in names and isinstance(args, dict) for key, args in value.items())
+    ):
         return []
     return [WrittenCall(name, json.dumps(args, ensure_ascii=False)) for name, args in value.items()]
 

@@ -1,7 +1,8 @@
 """Find what is unusual in a chat template, at which an engine may end the process.
 
-llama.cpp's server has its own Jinja without limits: it overflows its stack where a template nests too deeply or calls itself
-without end, and computes for as long as a template says. So a template that is not like others is tried in a child process.
+llama.cpp's server has its own Jinja without limits: it overflows its stack where a template nests
+too deeply or calls itself without end, and computes for as long as a template says. So a template
+that is not like others is tried in a child process.
 """
 
 import re

@@ -11,11 +11,15 @@ from langchain_localllm.testing.paths import PATHS, one_event_loop
 
 _PACKAGE: Final = f"{__package__}."
 TRIES: Final = 10
-"""How often a time is measured before a test fails, since a busy machine disturbs single measurements."""
+"""How often a time is measured before a test fails, since a busy machine disturbs single
+measurements."""
 
 
 class LLMTests:
-    """What both suites share. Implement `llm_class`; override the other properties where the defaults do not fit."""
+    """What both suites share. Implement `llm_class`.
+
+    Override the other properties where the defaults do not fit.
+    """
 
     # --- the class and how to make it ---
 
@@ -50,7 +54,9 @@ class LLMTests:
 
     def make(self, **kwargs: Any) -> Any:
         """Return an object of the class: greedy, and with at most 24 tokens of answer, unless specified otherwise."""
-        return self.llm_class(**{**self.llm_params, **self.greedy_params, **self.limit(24), **kwargs})
+        return self.llm_class(
+            **{**self.llm_params, **self.greedy_params, **self.limit(24), **kwargs}
+        )
 
     @pytest.fixture
     def llm(self) -> Any:
@@ -71,17 +77,26 @@ class LLMTests:
 
     @property
     def logprobs_params(self) -> Mapping[str, Any]:
-        """Options that ask for the log probabilities of the tokens; empty where the class has none."""
+        """Options that ask for the log probabilities of the tokens.
+
+        Empty where the class has none.
+        """
         return {}
 
     @property
     def json_schema_option(self) -> str | None:
-        """The name of the option that takes a JSON schema for the answer; `None` where the class has none."""
+        """The name of the option that takes a JSON schema for the answer.
+
+        `None` where the class has none.
+        """
         return None
 
     @property
     def secret_params(self) -> Mapping[str, Any]:
-        """Arguments of the constructor that hold the word `hidden`, which must not be shown; such as `{"api_key": "hidden"}`."""
+        """Arguments of the constructor that hold the word `hidden`, which must not be shown.
+
+        Such as `{"api_key": "hidden"}`.
+        """
         return {}
 
     # --- the suite itself ---
@@ -89,17 +104,29 @@ class LLMTests:
     def test_no_overrides_DO_NOT_OVERRIDE(self) -> None:  # noqa: N802 - the name that langchain-tests gives it
         """No standard test is overridden or removed, unless it is marked as an expected failure, with the reason.
 
-        If this test fails, remove your method of that name, or mark it with `@pytest.mark.xfail(reason="...")`.
+        If this test fails, remove your method of that name, or mark it with
+        `@pytest.mark.xfail(reason="...")`.
         """
         mro = reversed(type(self).__mro__)
-        standard = {name: test for base in mro if base.__module__.startswith(_PACKAGE) for name, test in vars(base).items()}
-        changed = [name for name, test in standard.items() if name.startswith("test_") and not self._kept(name, test)]
+        standard = {
+            name: test
+            for base in mro
+            if base.__module__.startswith(_PACKAGE)
+            for name, test in vars(base).items()
+        }
+        changed = [
+            name
+            for name, test in standard.items()
+            if name.startswith("test_") and not self._kept(name, test)
+        ]
         assert not changed
 
     def _kept(self, name: str, test: object) -> bool:
         own = getattr(type(self), name)
         marks = getattr(own, "pytestmark", [])
-        return own is test or any(mark.name == "xfail" and mark.kwargs.get("reason") for mark in marks)
+        return own is test or any(
+            mark.name == "xfail" and mark.kwargs.get("reason") for mark in marks
+        )
 
 
 class IntegrationTests(LLMTests):
@@ -136,7 +163,10 @@ class IntegrationTests(LLMTests):
         return self.limit(400)
 
     def engine_is_busy(self) -> bool | None:
-        """Return whether the engine works on an answer; `None`, where it can't be asked, measures when it takes the next call."""
+        """Return whether the engine works on an answer.
+
+        `None`, where it can't be asked, measures when it takes the next call.
+        """
         return None
 
 

@@ -22,9 +22,12 @@ class FaultTests(IntegrationTests):
 
     @each_path
     def test_too_long_prompt(self, path: str) -> None:
-        """A prompt longer than the context raises; the error is not returned as text, nor is the prompt silently cut.
+        """A prompt longer than the context raises.
 
-        If this test fails, compare the tokens of the prompt with the context, or ask the engine neither to cut nor to shift.
+        The error is not returned as text, nor is the prompt silently cut.
+
+        If this test fails, compare the tokens of the prompt with the context, or ask the engine
+        neither to cut nor to shift.
         """
         llm = self.make(**self.too_long_params)
         notes = Recorder()
@@ -38,7 +41,8 @@ class FaultTests(IntegrationTests):
     def test_batch_errors(self, path: str) -> None:
         """With `return_exceptions=True`, an item of a batch that fails does not take the others with it.
 
-        If this test fails: LangChain's `batch` for text models fails as a whole; hand such calls to `Runnable.batch`.
+        If this test fails: LangChain's `batch` for text models fails as a whole; hand such calls to
+        `Runnable.batch`.
         """
         llm = self.make(**self.too_long_params)
         prompts = [self.prompt, self.too_long_prompt]
@@ -64,7 +68,8 @@ class FaultTests(IntegrationTests):
     def test_closing_a_stream(self) -> None:
         """Closing a stream, as leaving a loop does, ends the engine's work.
 
-        If this test fails, close the engine's answer in a `finally` of the generator; a thread that reads it must be stopped.
+        If this test fails, close the engine's answer in a `finally` of the generator; a thread that
+        reads it must be stopped.
         """
 
         def leave(llm: Any, _: float) -> float:
@@ -79,7 +84,8 @@ class FaultTests(IntegrationTests):
     def test_closing_an_async_stream(self) -> None:
         """The same for an async stream.
 
-        If this test fails, write `_astream` itself: LangChain's default reads `_stream` in a thread.
+        If this test fails, write `_astream` itself: LangChain's default reads `_stream` in a
+        thread.
         """
 
         async def leave(llm: Any) -> float:
@@ -109,7 +115,10 @@ class FaultTests(IntegrationTests):
         self._check_ends(lambda llm, whole: run(leave(llm, 0.1 * whole)))
 
     def _check_ends(self, leave: Callable[[Any, float], float]) -> None:
-        """Whether the engine is free much sooner than the whole answer takes; a busy machine gets some tries."""
+        """Whether the engine is free much sooner than the whole answer takes.
+
+        A busy machine gets some tries.
+        """
         llm = self.make(**self.long_answer)
         llm.invoke(self.prompt)  # so that the prompt is known to a cache, if there is one
         waits = []
@@ -122,7 +131,9 @@ class FaultTests(IntegrationTests):
             waits.append((time.perf_counter() - left) / whole)
             if waits[-1] < 0.5:
                 return
-        pytest.fail(f"the engine worked on for {min(waits):.0%} of the time that the whole answer takes")
+        pytest.fail(
+            f"the engine worked on for {min(waits):.0%} of the time that the whole answer takes"
+        )
 
     def _wait_until_free(self, llm: Any) -> None:
         if self.engine_is_busy() is None:
@@ -137,7 +148,8 @@ class FaultTests(IntegrationTests):
     def test_threads(self, llm: Any) -> None:
         """Calls and streams in several threads get each their own answer.
 
-        If this test fails or the process dies, the engine can work on one answer at a time: give it a thread and a queue.
+        If this test fails or the process dies, the engine can work on one answer at a time: give it
+        a thread and a queue.
         """
         alone = [llm.invoke(prompt) for prompt in self.prompts]
         with ThreadPoolExecutor(2 * len(alone)) as pool:
@@ -149,7 +161,8 @@ class FaultTests(IntegrationTests):
     def test_streams_in_turn(self, llm: Any) -> None:
         """Two streams that are read in turn in one thread both get their own answer.
 
-        If this test fails or does not end, a lock is held from one token to the next: put answers in a queue each.
+        If this test fails or does not end, a lock is held from one token to the next: put answers
+        in a queue each.
         """
         first, second = self.prompts[:2]
         texts: list[list[str]] = [[], []]
@@ -183,7 +196,9 @@ class FaultTests(IntegrationTests):
             shares.append(run(self._longest_pause(llm)))
             if shares[-1] < 0.5:
                 return
-        pytest.fail(f"the event loop was blocked for {min(shares):.0%} of the time that the answer takes")
+        pytest.fail(
+            f"the event loop was blocked for {min(shares):.0%} of the time that the answer takes"
+        )
 
     async def _longest_pause(self, llm: Any) -> float:
         """Return the longest time for which another task did not run, as a share of the time that an answer takes."""
@@ -202,7 +217,9 @@ class FaultTests(IntegrationTests):
         If this test fails, keep async connections and locks for each event loop apart.
         """
         assert asyncio.run(llm.ainvoke(self.prompt)) == asyncio.run(llm.ainvoke(self.prompt))
-        assert asyncio.run(_whole(llm.astream(self.prompt))) == asyncio.run(_whole(llm.astream(self.prompt)))
+        assert asyncio.run(_whole(llm.astream(self.prompt))) == asyncio.run(
+            _whole(llm.astream(self.prompt))
+        )
 
 
 class _Enough(BaseCallbackHandler):

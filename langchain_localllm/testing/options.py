@@ -19,18 +19,23 @@ class OptionTests(IntegrationTests):
     def test_stop(self, llm: Any, path: str) -> None:
         """A call's `stop` ends the answer before the stop sequence, and handlers never see it, also when it is split over tokens.
 
-        If this test fails, let the engine stop, and hold back text that may be the beginning of a stop sequence.
+        If this test fails, let the engine stop, and hold back text that may be the beginning of a
+        stop sequence.
         """
         whole, stop = self._whole_and_stop(llm, path)
         notes = Recorder()
-        assert PATHS[path](llm, self.prompt, {"callbacks": [notes]}, stop=[stop]) == whole[: whole.index(stop)]
+        assert (
+            PATHS[path](llm, self.prompt, {"callbacks": [notes]}, stop=[stop])
+            == whole[: whole.index(stop)]
+        )
         assert set(notes.texts) <= {whole[: whole.index(stop)]}
 
     @each_path
     def test_stop_field(self, llm: Any, path: str) -> None:
         """The constructor's `stop` does the same.
 
-        If this test fails, see whether `_stream` and `_generate` look at the field as well as at their argument.
+        If this test fails, see whether `_stream` and `_generate` look at the field as well as at
+        their argument.
         """
         whole, stop = self._whole_and_stop(llm, path)
         assert PATHS[path](self.make(stop=[stop]), self.prompt) == whole[: whole.index(stop)]
@@ -43,14 +48,21 @@ class OptionTests(IntegrationTests):
         """
         whole, stop = self._whole_and_stop(llm, path)
         expected = whole[: whole.index(stop)]
-        assert PATHS[path](self.make(stop=["never in an answer"]), self.prompt, stop=[stop]) == expected
-        assert PATHS[path](self.make(stop=[stop]), self.prompt, stop=["never in an answer"]) == expected
+        assert (
+            PATHS[path](self.make(stop=["never in an answer"]), self.prompt, stop=[stop])
+            == expected
+        )
+        assert (
+            PATHS[path](self.make(stop=[stop]), self.prompt, stop=["never in an answer"])
+            == expected
+        )
 
     @each_path
     def test_stop_is_literal(self, llm: Any, path: str) -> None:
         """A stop sequence is text, not a regular expression.
 
-        If this test fails, use `str.find`: `enforce_stop_tokens` of `langchain_community` splits by a regular expression.
+        If this test fails, use `str.find`: `enforce_stop_tokens` of `langchain_community` splits by
+        a regular expression.
         """
         assert PATHS[path](llm, self.prompt, stop=["^.*$", ".*[("]) == PATHS[path](llm, self.prompt)
 
@@ -63,7 +75,8 @@ class OptionTests(IntegrationTests):
     def test_call_options(self, llm: Any, path: str) -> None:
         """An option of a call overrides the field for that call and nothing else.
 
-        If this test fails, see whether each method reads its `**kwargs`, and writes nothing to the object.
+        If this test fails, see whether each method reads its `**kwargs`, and writes nothing to the
+        object.
         """
         whole = PATHS[path](llm, self.prompt)
         short = PATHS[path](llm, self.prompt, **self.limit(4))
@@ -84,12 +97,15 @@ class OptionTests(IntegrationTests):
     def test_seed(self, llm: Any, path: str) -> None:
         """A seed repeats a random answer, and another seed gives another one.
 
-        If this test fails, see whether `seed` reaches the engine; where it has none, set `supports_seed` to `False`. A model
-        that is sure of its answer needs hotter `random_params`.
+        If this test fails, see whether `seed` reaches the engine; where it has none, set
+        `supports_seed` to `False`. A model that is sure of its answer needs hotter `random_params`.
         """
         if not self.supports_seed:
             pytest.skip("this class takes no seed")
-        first, again, *others = (PATHS[path](llm, self.prompt, seed=seed, **self.random_params) for seed in (7, 7, 8, 9, 10))
+        first, again, *others = (
+            PATHS[path](llm, self.prompt, seed=seed, **self.random_params)
+            for seed in (7, 7, 8, 9, 10)
+        )
         assert again == first
         assert set(others) != {first}
 
@@ -111,18 +127,27 @@ class OptionTests(IntegrationTests):
 
         If this test fails, see `test_call_options` and `test_stop`.
         """
-        assert PATHS[path](llm.bind(**self.limit(4)), self.prompt) == PATHS[path](llm, self.prompt, **self.limit(4))
+        assert PATHS[path](llm.bind(**self.limit(4)), self.prompt) == PATHS[path](
+            llm, self.prompt, **self.limit(4)
+        )
 
     @on_paths(["invoke", "stream"])
     def test_json_schema(self, llm: Any, path: str) -> None:
         """With a JSON schema, the answer is JSON that follows it.
 
-        If this test fails, see whether `json_schema_option` names the right option, and whether it reaches the engine.
+        If this test fails, see whether `json_schema_option` names the right option, and whether it
+        reaches the engine.
         """
         if not self.json_schema_option:
             pytest.skip("this class takes no JSON schema")
-        schema = {"type": "string", "enum": ["red", "blue"]}  # an object may have spaces in it, of which small models find no end
-        assert json.loads(PATHS[path](llm, self.prompt, **{self.json_schema_option: schema})) in {"red", "blue"}
+        schema = {
+            "type": "string",
+            "enum": ["red", "blue"],
+        }  # an object may have spaces in it, of which small models find no end
+        assert json.loads(PATHS[path](llm, self.prompt, **{self.json_schema_option: schema})) in {
+            "red",
+            "blue",
+        }
 
     # --- the cache ---
 
@@ -142,8 +167,9 @@ class OptionTests(IntegrationTests):
     def test_cache_knows_options(self, path: str) -> None:
         """An option that changes the answer, of the object or of the call, is in the cache's key.
 
-        If this test fails, put each option in `_identifying_params`. LangChain's key holds the object's only: override `generate`
-        and `agenerate` so that a call's options become those of a copy.
+        If this test fails, put each option in `_identifying_params`. LangChain's key holds the
+        object's only: override `generate` and `agenerate` so that a call's options become those of
+        a copy.
         """
         llm = self.make(cache=InMemoryCache())
         whole = PATHS[path](llm, self.prompt)

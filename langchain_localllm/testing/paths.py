@@ -1,4 +1,7 @@
-"""The nine ways to call a model. Each accepts a model, a prompt and call arguments, and returns the text."""
+"""The nine ways to call a model.
+
+Each accepts a model, a prompt and call arguments, and returns the text.
+"""
 
 import asyncio
 import contextlib
@@ -73,7 +76,9 @@ def abatch(model: Any, prompt: str, config: RunnableConfig | None = None, **kwar
     return _text(first)
 
 
-def _for_generate(model: Any, prompt: str, config: RunnableConfig | None, kwargs: Any) -> tuple[list[Any], dict[str, Any]]:
+def _for_generate(
+    model: Any, prompt: str, config: RunnableConfig | None, kwargs: Any
+) -> tuple[list[Any], dict[str, Any]]:
     prompts: list[Any] = [[HumanMessage(prompt)]] if isinstance(model, BaseChatModel) else [prompt]
     return prompts, {**kwargs, "callbacks": (config or {}).get("callbacks")}
 
@@ -90,19 +95,34 @@ def agenerate(model: Any, prompt: str, config: RunnableConfig | None = None, **k
     return str(run(model.agenerate(prompts, **arguments)).generations[0][0].text)
 
 
-def astream_events(model: Any, prompt: str, config: RunnableConfig | None = None, **kwargs: Any) -> str:
+def astream_events(
+    model: Any, prompt: str, config: RunnableConfig | None = None, **kwargs: Any
+) -> str:
     """By `astream_events`."""
 
     async def collect() -> str:
         events = model.astream_events(prompt, config, version="v2", **kwargs)
         kinds = {"on_llm_stream", "on_chat_model_stream"}
-        return "".join([_text(event["data"]["chunk"]) async for event in events if event["event"] in kinds])
+        return "".join(
+            [_text(event["data"]["chunk"]) async for event in events if event["event"] in kinds]
+        )
 
     return run(collect())
 
 
 PATHS: Final[Mapping[str, Path]] = {
-    path.__name__: path for path in (invoke, ainvoke, stream, astream, batch, abatch, generate, agenerate, astream_events)
+    path.__name__: path
+    for path in (
+        invoke,
+        ainvoke,
+        stream,
+        astream,
+        batch,
+        abatch,
+        generate,
+        agenerate,
+        astream_events,
+    )
 }
 """Name to path."""
 ASYNC_PATHS: Final = frozenset({"ainvoke", "astream", "abatch", "agenerate", "astream_events"})

@@ -22,7 +22,9 @@ class Recorder(BaseCallbackHandler):
         self.results: list[LLMResult] = []
         self.errors: list[BaseException] = []
 
-    def on_llm_new_token(self, token: Any, *, chunk: Any = None, run_id: Any = None, **_: Any) -> None:
+    def on_llm_new_token(
+        self, token: Any, *, chunk: Any = None, run_id: Any = None, **_: Any
+    ) -> None:
         """LangChain calls this, as those below."""
         self.by_run.setdefault(run_id, []).append(token)
         self.chunks.append(chunk)
@@ -47,6 +49,8 @@ class AsyncRecorder(AsyncCallbackHandler):
     def __init__(self) -> None:
         self.notes = Recorder()
 
-    async def on_llm_new_token(self, token: Any, *, chunk: Any = None, run_id: Any = None, **_: Any) -> None:
+    async def on_llm_new_token(
+        self, token: Any, *, chunk: Any = None, run_id: Any = None, **_: Any
+    ) -> None:
         """LangChain calls this."""
         self.notes.on_llm_new_token(token, chunk=chunk, run_id=run_id)

@@ -42,7 +42,8 @@ class ResultTests(IntegrationTests):
     def test_finish_reason(self, path: str) -> None:
         """The result says that the limit of tokens ended the answer, or a stop sequence.
 
-        If this test fails, put `finish_reason` in the `generation_info` of the last chunk; `LLM` drops it, so subclass `BaseLLM`.
+        If this test fails, put `finish_reason` in the `generation_info` of the last chunk; `LLM`
+        drops it, so subclass `BaseLLM`.
         """
         assert {self.finish_reason_of(info) for info in self._infos(path)} == {"length"}
         whole = PATHS[path](self.make(), self.prompt)
@@ -53,7 +54,8 @@ class ResultTests(IntegrationTests):
     def test_usage(self, path: str) -> None:
         """The result counts the tokens of the prompt and of the answer.
 
-        If this test fails, put `usage` with `prompt_tokens` and `completion_tokens` in the `generation_info` of the last chunk.
+        If this test fails, put `usage` with `prompt_tokens` and `completion_tokens` in the
+        `generation_info` of the last chunk.
         """
         for info in self._infos(path):
             usage = self.usage_of(info)
@@ -73,7 +75,8 @@ class ResultTests(IntegrationTests):
     def test_timings(self, path: str) -> None:
         """The result says how long the engine worked.
 
-        If this test fails, put `timings` with the seconds of `generation` in the `generation_info` of the last chunk.
+        If this test fails, put `timings` with the seconds of `generation` in the `generation_info`
+        of the last chunk.
         """
         assert all((self.seconds_of(info) or 0) > 0 for info in self._infos(path))
 
@@ -81,7 +84,8 @@ class ResultTests(IntegrationTests):
     def test_logprobs(self, path: str) -> None:
         """With `logprobs_params`, the result carries a log probability for each token.
 
-        If this test fails, put a list with a dict for each token under `logprobs` in the `generation_info`.
+        If this test fails, put a list with a dict for each token under `logprobs` in the
+        `generation_info`.
         """
         if not self.logprobs_params:
             pytest.skip("this class has no log probabilities")
@@ -91,8 +95,9 @@ class ResultTests(IntegrationTests):
     def test_token_count(self, llm: Any) -> None:
         """`get_num_tokens` counts as the engine does.
 
-        If this test fails, override `get_token_ids` with the engine's tokenizer: LangChain's default is that of GPT-2. Where
-        there is none, raise an error that says so, and set `supports_token_count` to `False`.
+        If this test fails, override `get_token_ids` with the engine's tokenizer: LangChain's
+        default is that of GPT-2. Where there is none, raise an error that says so, and set
+        `supports_token_count` to `False`.
         """
         if not self.supports_token_count:
             pytest.skip("this class counts no tokens")

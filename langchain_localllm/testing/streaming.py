@@ -23,7 +23,9 @@ class StreamingTests(IntegrationTests):
         """
         notes = Recorder()
         llm = self.make(callbacks=[notes]) if given_to == "constructor" else self.make()
-        text = PATHS[path](llm, self.prompt, {"callbacks": [notes]} if given_to == "config" else None)
+        text = PATHS[path](
+            llm, self.prompt, {"callbacks": [notes]} if given_to == "config" else None
+        )
         assert text
         assert set(notes.texts) == {text}
         assert min(len(tokens) for tokens in notes.by_run.values()) > 1
@@ -33,7 +35,8 @@ class StreamingTests(IntegrationTests):
     def test_streams_to_async_handlers(self, llm: Any, path: str) -> None:
         """Async handlers are awaited for each token on the async paths.
 
-        If this test fails, write `_astream` and `_agenerate` with `await run_manager.on_llm_new_token(...)`.
+        If this test fails, write `_astream` and `_agenerate` with `await
+        run_manager.on_llm_new_token(...)`.
         """
         handler = AsyncRecorder()
         text = PATHS[path](llm, self.prompt, {"callbacks": [handler]})
@@ -43,7 +46,8 @@ class StreamingTests(IntegrationTests):
     def test_no_empty_tokens(self, llm: Any, path: str) -> None:
         """No empty text is reported as a token.
 
-        If this test fails, report only chunks that have text; the last one, which carries the usage, has none.
+        If this test fails, report only chunks that have text; the last one, which carries the
+        usage, has none.
         """
         notes = Recorder()
         PATHS[path](llm, self.prompt, {"callbacks": [notes]})
@@ -53,7 +57,8 @@ class StreamingTests(IntegrationTests):
     def test_no_empty_chunks(self, llm: Any, path: str) -> None:
         """A stream yields no empty text.
 
-        If this test fails, see `test_no_empty_tokens`; LangChain's own `stream` passes on the empty text of a last chunk too.
+        If this test fails, see `test_no_empty_tokens`; LangChain's own `stream` passes on the empty
+        text of a last chunk too.
         """
 
         async def collect() -> list[str]:
@@ -65,8 +70,9 @@ class StreamingTests(IntegrationTests):
     def test_first_token_comes_early(self, path: str) -> None:
         """The first token is reported long before the last.
 
-        If this test fails, the answer is probably collected before it is returned: ask the engine for a stream, read it with
-        `_stream` and `_astream`, and do not block the event loop meanwhile.
+        If this test fails, the answer is probably collected before it is returned: ask the engine
+        for a stream, read it with `_stream` and `_astream`, and do not block the event loop
+        meanwhile.
         """
         assert any(self._share_before_first_token(path) < 0.7 for _ in range(TRIES))
 
@@ -80,7 +86,8 @@ class StreamingTests(IntegrationTests):
     def test_batch_tokens_by_run(self, path: str) -> None:
         """In a batch, each run reports the tokens of its own prompt.
 
-        If this test fails, override `_generate_helper` and `_agenerate_helper`: LangChain's hand only the first run to `_generate`.
+        If this test fails, override `_generate_helper` and `_agenerate_helper`: LangChain's hand
+        only the first run to `_generate`.
         """
         notes = Recorder()
         llm = self.make(callbacks=[notes])

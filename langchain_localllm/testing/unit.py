@@ -31,18 +31,29 @@ class LLMUnitTests(LLMTests):
     def test_init(self) -> None:
         """The class is a `BaseLLM` and can be constructed from `llm_params`.
 
-        If this test fails, check `llm_params`, and `max_tokens_option` and `greedy_params` if your class spells them otherwise.
+        If this test fails, check `llm_params`, and `max_tokens_option` and `greedy_params` if your
+        class spells them otherwise.
         """
         assert issubclass(self.llm_class, BaseLLM)
         assert self.make()._llm_type
 
-    @pytest.mark.parametrize("option", ["temperature", "max_tokens", "timeout", "seed", "stop", "top_k", "top_p"])
+    @pytest.mark.parametrize(
+        "option", ["temperature", "max_tokens", "timeout", "seed", "stop", "top_k", "top_p"]
+    )
     def test_common_options(self, option: str) -> None:
         """The options that runtimes have in common are accepted under their common names, so that models can be exchanged.
 
         If this test fails, add a field or an alias of that name.
         """
-        values = {"temperature": 0.5, "max_tokens": 8, "timeout": 30.0, "seed": 7, "stop": ["END"], "top_k": 20, "top_p": 0.5}
+        values = {
+            "temperature": 0.5,
+            "max_tokens": 8,
+            "timeout": 30.0,
+            "seed": 7,
+            "stop": ["END"],
+            "top_k": 20,
+            "top_p": 0.5,
+        }
         if option == "seed" and not self.supports_seed:
             pytest.skip("this class takes no seed")
         assert self.llm_class(**{**self.llm_params, option: values[option]})
@@ -76,8 +87,15 @@ class LLMUnitTests(LLMTests):
     def test_secrets(self) -> None:
         """Keys and passwords are not in `repr`, nor in what is traced or serialized.
 
-        If this test fails, make the field a `SecretStr`, or give it `Field(repr=False)` and leave it out of `_identifying_params`.
+        If this test fails, make the field a `SecretStr`, or give it `Field(repr=False)` and leave
+        it out of `_identifying_params`.
         """
         llm = self.llm_class(**{**self.llm_params, **self.secret_params})
-        for shown in (repr(llm), str(llm), str(llm._identifying_params), str(llm.dict()), dumps(llm)):
+        for shown in (
+            repr(llm),
+            str(llm),
+            str(llm._identifying_params),
+            str(llm.dict()),
+            dumps(llm),
+        ):
             assert "hidden" not in shown

@@ -20,7 +20,8 @@ class Address:
     Attributes:
         url: `http://host:port` or `https://...`, with a path when the server is behind one.
         headers: Pairs of name and value; kept out of `repr` because they may hold keys.
-        verify: Which certificates are trusted, as the option `verify` says; `None` leaves it to the environment.
+        verify: Which certificates are trusted, as the option `verify` says; `None` leaves it to the
+            environment.
     """
 
     url: str
@@ -28,10 +29,13 @@ class Address:
     verify: bool | str | None = None
 
     @classmethod
-    def parse(cls, base_url: str, headers: dict[str, str] | None = None, verify: bool | str | None = None) -> "Address":
+    def parse(
+        cls, base_url: str, headers: dict[str, str] | None = None, verify: bool | str | None = None
+    ) -> "Address":
         """Read a base URL as people write it: `localhost:8080`, `http://host:8080/v1/`, `https://user:password@host/llm`.
 
-        A `/v1` at its end is dropped, since OpenAI's clients want it there and the paths here begin with it where they need it.
+        A `/v1` at its end is dropped, since OpenAI's clients want it there and the paths here begin
+        with it where they need it.
 
         Raises:
             InvalidOptionError: The text is not an http(s) URL, or HTTP cannot carry a header.
@@ -40,12 +44,16 @@ class Address:
         parts = _split(text if "://" in text else f"http://{text}")
         sent = {_header_name(name): value for name, value in (headers or {}).items()}
         if parts.username is not None:
-            sent["Authorization"] = basic_auth(unquote(parts.username), unquote(parts.password or ""))
+            sent["Authorization"] = basic_auth(
+                unquote(parts.username), unquote(parts.password or "")
+            )
         for name, value in sent.items():
             _check_header(name, value)
         location = parts.netloc.rpartition("@")[2]
         path = parts.path.rstrip("/").removesuffix("/v1").rstrip("/")
-        return cls(urlunsplit((parts.scheme, location, path, "", "")), tuple(sorted(sent.items())), verify)
+        return cls(
+            urlunsplit((parts.scheme, location, path, "", "")), tuple(sorted(sent.items())), verify
+        )
 
     @property
     def is_secure(self) -> bool:
@@ -72,8 +80,8 @@ def _check_header(name: str, value: str) -> None:
     """Check a header here, since the HTTP libraries differ in what they refuse, and one shows the value, which may be a key."""
     if not (_HEADER_NAME.fullmatch(name) and _HEADER_VALUE.fullmatch(value)):
         raise InvalidOptionError(
-            f"HTTP cannot carry the header {name!r}: it has a line end, a space at an end, or a letter that is not ASCII. "
-            "Is a line end left in a key that was read from a file?"
+            f"HTTP cannot carry the header {name!r}: it has a line end, a space at an end, or a "
+            "letter that is not ASCII. Is a line end left in a key that was read from a file?"
         )
 
 
@@ -90,5 +98,7 @@ def _split(url: str) -> SplitResult:
         usable = False
     if not usable:
         shown = url.rpartition("@")[2]
-        raise InvalidOptionError(f"{shown!r} is not a server's address. Give one such as 'http://localhost:8080'.")
+        raise InvalidOptionError(
+            f"{shown!r} is not a server's address. Give one such as 'http://localhost:8080'."
+        )
     return parts

@@ -21,9 +21,21 @@ from typing_extensions import override
 
 from langchain_localllm.errors import InvalidOptionError, InvalidRequestError, ModelCallError
 from langchain_localllm.transport.address import Address
-from langchain_localllm.transport.connection_errors import CONNECTION_FAULTS, connection_error, unreadable_encoding
+from langchain_localllm.transport.connection_errors import (
+    CONNECTION_FAULTS,
+    connection_error,
+    unreadable_encoding,
+)
 from langchain_localllm.transport.gather import agather, gather
-from langchain_localllm.transport.operations import FirstBytes, Gather, Plan, Read, Send, Sleep, Step
+from langchain_localllm.transport.operations import (
+    FirstBytes,
+    Gather,
+    Plan,
+    Read,
+    Send,
+    Sleep,
+    Step,
+)
 from langchain_localllm.transport.proxy import proxy_url as _proxy_for
 from langchain_localllm.transport.tls import ssl_context, trusted
 
@@ -51,11 +63,16 @@ class Decoder(Protocol[Item]):
         """Return the items that are complete with these bytes."""
 
     def end(self) -> list[Item]:
-        """Return the items left when the bytes have ended; raise `StreamBrokenError` when the answer is not whole."""
+        """Return the items left when the bytes have ended.
+
+        Raise `StreamBrokenError` when the answer is not whole.
+        """
 
 
 class HttpClient:
-    """A connection pool to one server, for threads and event loops. Nothing is opened before the first request.
+    """A connection pool to one server, for threads and event loops.
+
+    Nothing is opened before the first request.
 
     Attributes:
         address: The server.
@@ -78,7 +95,10 @@ class HttpClient:
         self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
 
     def __reduce__(self) -> tuple[type["HttpClient"], tuple[Address, str]]:
-        return HttpClient, (self.address, self._hint)  # a copy in another process opens connections of its own
+        return HttpClient, (
+            self.address,
+            self._hint,
+        )  # a copy in another process opens connections of its own
 
     def run(self, plan: Plan[T]) -> T:
         """Carry out a plan, on this server where its steps name none."""
@@ -113,7 +133,10 @@ class HttpClient:
             plan.close()  # one that was interrupted releases what it holds
 
     def stream(self, opening: Plan[Any], decoder: Decoder[Item]) -> Generator[Item]:
-        """Yield the items of an answer as they arrive. Closing the iterator closes the connection and ends the server's work."""
+        """Yield the items of an answer as they arrive.
+
+        Closing the iterator closes the connection and ends the server's work.
+        """
         reply = self.run(opening)
         client = reply.client
         try:
@@ -207,7 +230,9 @@ class HttpClient:
         except ModelCallError:  # some of ours are OSErrors too
             raise
         except CONNECTION_FAULTS as fault:
-            raise connection_error(fault, url=self.address.url, hint=self._hint, answering=answering) from fault
+            raise connection_error(
+                fault, url=self.address.url, hint=self._hint, answering=answering
+            ) from fault
 
     def _send(self, send: Send) -> "_SyncReply":
         session = self._session  # another thread may close the client meanwhile
@@ -232,7 +257,9 @@ class HttpClient:
     def _new_session(self) -> requests.Session:
         _LOGGER.debug("Opening a connection pool for %s", self.address.url)
         session = requests.Session()
-        session.trust_env = False  # what the environment says is read by `proxy` and `tls`, for async code as well
+        session.trust_env = (
+            False  # what the environment says is read by `proxy` and `tls`, for async code as well
+        )
         if proxy := _proxy_for(self.address):
             session.proxies = {"all": proxy}
         session.auth = _unchanged
@@ -252,7 +279,9 @@ class HttpClient:
         if send.new_connection:
             connector = _connector(weakref.ref(self), force_close=True)
             pool.others.add(connector)
-        session = aiohttp.ClientSession(connector=connector, connector_owner=False, headers=pool.headers)
+        session = aiohttp.ClientSession(
+            connector=connector, connector_owner=False, headers=pool.headers
+        )
         try:
             with _content(send) as data:
                 response = await session.request(
@@ -262,11 +291,15 @@ class HttpClient:
                     headers=_JSON,
                     proxy=pool.proxy,
                     ssl=pool.context or True,
-                    timeout=aiohttp.ClientTimeout(sock_connect=_connect_seconds(send), sock_read=send.timeout),
+                    timeout=aiohttp.ClientTimeout(
+                        sock_connect=_connect_seconds(send), sock_read=send.timeout
+                    ),
                     allow_redirects=False,
                 )
         finally:
-            session.detach()  # it costs little, and one that is kept complains when its event loop was never shut down
+            # it costs little, and one that is kept complains when its event loop was never shut
+            # down
+            session.detach()
         _LOGGER.debug(_ANSWERED, send.method, self.address.url, send.path, response.status)
         return _AsyncReply(self, response)
 
@@ -279,7 +312,9 @@ class HttpClient:
         headers = {**_HEADERS, **dict(self.address.headers)}
         proxy = _proxy_for(self.address)
         context = ssl_context(self.address.verify) if self.address.is_secure else None
-        pool = self._loops[loop] = _LoopPool(await anext(life), others, life, headers, proxy, context)
+        pool = self._loops[loop] = _LoopPool(
+            await anext(life), others, life, headers, proxy, context
+        )
         return pool
 
 
@@ -292,7 +327,9 @@ def _connector(owner: "weakref.ref[HttpClient]", **options: Any) -> _Connector:
     return _Connector(limit=0, socket_factory=_socket_for(owner), **options)
 
 
-async def _pool_life(owner: "weakref.ref[HttpClient]", others: "weakref.WeakSet[_Connector]") -> AsyncGenerator[_Connector]:
+async def _pool_life(
+    owner: "weakref.ref[HttpClient]", others: "weakref.WeakSet[_Connector]"
+) -> AsyncGenerator[_Connector]:
     """Connections that end with their event loop: a loop closes the async generators that are still open."""
     loop = asyncio.get_running_loop()
     connector = _connector(owner)
@@ -340,10 +377,14 @@ def _content(send: Send) -> Iterator[bytes | BinaryIO | None]:
 def _json(body: dict[str, Any] | None) -> bytes | None:
     """Return the body as JSON."""
     try:
-        return None if body is None else json.dumps(body, allow_nan=False, ensure_ascii=False).encode()
+        return (
+            None if body is None else json.dumps(body, allow_nan=False, ensure_ascii=False).encode()
+        )
     except UnicodeEncodeError as error:
         shown = error.object[max(0, error.start - 20) : error.end]
-        raise InvalidRequestError(f"The text holds half of a surrogate pair, which is not a character: {shown!r}.") from None
+        raise InvalidRequestError(
+            f"The text holds half of a surrogate pair, which is not a character: {shown!r}."
+        ) from None
     except (TypeError, ValueError) as error:
         raise InvalidOptionError(f"The request cannot be written as JSON: {error}.") from None
 
@@ -360,7 +401,9 @@ def _closed_by_error(reply: "OpenReply") -> Iterator[None]:
 class _Adapter(requests.adapters.HTTPAdapter):
     """Checks certificates with a context of ours, and notes the sockets that it opens."""
 
-    def __init__(self, sockets: "weakref.WeakSet[socket.socket]", context: ssl.SSLContext | None) -> None:
+    def __init__(
+        self, sockets: "weakref.WeakSet[socket.socket]", context: ssl.SSLContext | None
+    ) -> None:
         self._sockets, self._context = sockets, context
         super().__init__(pool_maxsize=_POOL_SIZE)
 
@@ -375,7 +418,9 @@ class _Adapter(requests.adapters.HTTPAdapter):
 
     def _note(self, manager: Any) -> None:
         kinds = urllib3.poolmanager.pool_classes_by_scheme
-        manager.pool_classes_by_scheme = {scheme: _noting(kind, self._sockets) for scheme, kind in kinds.items()}
+        manager.pool_classes_by_scheme = {
+            scheme: _noting(kind, self._sockets) for scheme, kind in kinds.items()
+        }
 
 
 def _noting(kind: Any, sockets: "weakref.WeakSet[socket.socket]") -> Any:
@@ -385,7 +430,8 @@ def _noting(kind: Any, sockets: "weakref.WeakSet[socket.socket]") -> Any:
         def connect(self) -> None:
             super().connect()
             sockets.add(self.sock)
-            self.is_verified = True  # unverified only by `verify=False`, and urllib3 would warn of that on every request
+            # unverified only by `verify=False`, and urllib3 would warn of that on every request
+            self.is_verified = True
 
     return type(kind.__name__, (kind,), {"ConnectionCls": Connection})
 
@@ -444,7 +490,10 @@ class OpenReply:
 
 
 def _is_compressed(address: Address, headers: Mapping[str, str]) -> bool:
-    """Return whether the body is compressed, as gateways do though it was not asked for; raises where it cannot be read."""
+    """Return whether the body is compressed, as gateways do though it was not asked for.
+
+    Raises where it cannot be read.
+    """
     encoding = headers.get("Content-Encoding", "").lower()
     if encoding in _PLAIN:
         return False
@@ -461,8 +510,13 @@ class _SyncReply(OpenReply):
         self.server = response.headers.get("Server", "")
         self._response = response
         raw, packed = response.raw, _is_compressed(client.address, response.headers)
-        # Both return what has arrived; the first, which only reads chunks, takes half the time of the second for each.
-        parts = raw.read_chunked(decode_content=packed) if raw.chunked else iter(lambda: raw.read1(_READ_SIZE, packed), b"")
+        # Both return what has arrived; the first, which only reads chunks, takes half the time of
+        # the second for each.
+        parts = (
+            raw.read_chunked(decode_content=packed)
+            if raw.chunked
+            else iter(lambda: raw.read1(_READ_SIZE, packed), b"")
+        )
         self.read: Callable[[], bytes] = functools.partial(next, parts, b"")
 
     @override
@@ -488,7 +542,9 @@ class _AsyncReply(OpenReply):
         self.status = response.status
         self.content_type = response.headers.get("Content-Type", "")
         self.server = response.headers.get("Server", "")
-        _is_compressed(client.address, response.headers)  # refuses encodings that aiohttp would not decode
+        _is_compressed(
+            client.address, response.headers
+        )  # refuses encodings that aiohttp would not decode
         self.read: Callable[[], Awaitable[bytes]] = response.content.readany
         self.read_all = response.read
         self._response = response

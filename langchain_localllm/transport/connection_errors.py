@@ -17,14 +17,23 @@ from langchain_localllm.errors import (
     WrongServerError,
 )
 
-CONNECTION_FAULTS: Final = (requests.RequestException, urllib3.exceptions.HTTPError, aiohttp.ClientError, OSError)
+CONNECTION_FAULTS: Final = (
+    requests.RequestException,
+    urllib3.exceptions.HTTPError,
+    aiohttp.ClientError,
+    OSError,
+)
 """All that the two libraries raise when a connection fails. `TimeoutError` is an `OSError`."""
 
 _TIMEOUTS: Final = (requests.Timeout, urllib3.exceptions.TimeoutError, TimeoutError)
 _NOT_TAKEN: Final = (requests.ConnectTimeout, aiohttp.ConnectionTimeoutError)
 """The connection was not accepted, as when a machine is off."""
 _NOT_SECURE: Final = (requests.exceptions.SSLError, aiohttp.ClientSSLError)
-_PROXY: Final = (requests.exceptions.ProxyError, aiohttp.ClientProxyConnectionError, aiohttp.ClientHttpProxyError)
+_PROXY: Final = (
+    requests.exceptions.ProxyError,
+    aiohttp.ClientProxyConnectionError,
+    aiohttp.ClientHttpProxyError,
+)
 
 
 def connection_error(fault: Exception, *, url: str, hint: str, answering: bool) -> ModelCallError:
@@ -37,18 +46,26 @@ def connection_error(fault: Exception, *, url: str, hint: str, answering: bool) 
         answering: Whether the answer had begun.
     """
     if (isinstance(fault, _TIMEOUTS) or _was_timeout(fault)) and not isinstance(fault, _NOT_TAKEN):
-        return CallTimeoutError(f"The server at {url} was silent for longer than `timeout`. Raise it, or set it to None.")
+        return CallTimeoutError(
+            f"The server at {url} was silent for longer than `timeout`. Raise it, or set it to "
+            "None."
+        )
     if answering:
-        return StreamBrokenError(f"The server at {url} broke off its answer. See the server's log for the reason.")
+        return StreamBrokenError(
+            f"The server at {url} broke off its answer. See the server's log for the reason."
+        )
     return _wrong_server(fault, url) or ConnectionFailedError(f"No server answers at {url}. {hint}")
 
 
 def _wrong_server(fault: Exception, url: str) -> ModelCallError | None:
-    """Return the error for something that answers but is not the server that was expected; `None` where nothing answers."""
+    """Return the error for something that answers but is not the server that was expected.
+
+    `None` where nothing answers.
+    """
     if isinstance(fault, _PROXY):
         return ConnectionFailedError(
-            f"The proxy that the environment names (HTTP_PROXY, HTTPS_PROXY or ALL_PROXY) does not lead to {url}. "
-            "Add the server's host to NO_PROXY, or correct the proxy."
+            "The proxy that the environment names (HTTP_PROXY, HTTPS_PROXY or ALL_PROXY) does "
+            f"not lead to {url}. Add the server's host to NO_PROXY, or correct the proxy."
         )
     if isinstance(fault, _NOT_SECURE):
         return _insecure(fault, url)
@@ -65,19 +82,28 @@ def _was_timeout(fault: Exception) -> bool:
 
 
 def _was_no_http(fault: Exception) -> bool:
-    """Return whether the answer was not HTTP. A closed connection, which is an `HTTPException` too, does not count."""
+    """Return whether the answer was not HTTP.
+
+    A closed connection, which is an `HTTPException` too, does not count.
+    """
     kinds = (http.client.HTTPException, aiohttp.ClientResponseError)
-    return any(isinstance(each, kinds) and not isinstance(each, ConnectionError) for each in _causes(fault))
+    return any(
+        isinstance(each, kinds) and not isinstance(each, ConnectionError) for each in _causes(fault)
+    )
 
 
 def _insecure(fault: Exception, url: str) -> WrongServerError:
     """Return the error for a connection that TLS refused."""
-    reason = next((each.verify_message for each in _causes(fault) if hasattr(each, "verify_message")), None)
+    reason = next(
+        (each.verify_message for each in _causes(fault) if hasattr(each, "verify_message")), None
+    )
     if reason is None:
-        return WrongServerError(f"No secure connection to {url} could be made. Does the server speak http, not https?")
+        return WrongServerError(
+            f"No secure connection to {url} could be made. Does the server speak http, not https?"
+        )
     return WrongServerError(
-        f"The certificate of {url} is not trusted: {reason}. Give the file of its certificate authority as "
-        "`verify`, or in the environment as SSL_CERT_FILE."
+        f"The certificate of {url} is not trusted: {reason}. Give the file of its certificate "
+        "authority as `verify`, or in the environment as SSL_CERT_FILE."
     )
 
 
@@ -93,6 +119,6 @@ def _causes(fault: BaseException | None) -> Iterator[BaseException]:
 def unreadable_encoding(encoding: str, url: str) -> WrongServerError:
     """Return the error for an answer that is compressed in a way that was not asked for and cannot be read."""
     return WrongServerError(
-        f"The server at {url} compressed its answer with {encoding}, though no compression was asked for. "
-        "Switch compression off in the server, or in the gateway before it."
+        f"The server at {url} compressed its answer with {encoding}, though no compression was "
+        "asked for. Switch compression off in the server, or in the gateway before it."
     )

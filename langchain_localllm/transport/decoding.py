@@ -8,11 +8,16 @@ from langchain_localllm.errors import StreamBrokenError, WrongServerError
 
 _SHOWN: Final = 80
 _HALF: Final = re.compile("[\ud800-\udfff]")
-_decode: Final = json.JSONDecoder().decode  # json.loads would guess the encoding and look at its other arguments, for each token
+_decode: Final = (
+    json.JSONDecoder().decode
+)  # json.loads would guess the encoding and look at its other arguments, for each token
 
 
 class LineBuffer:
-    """Collect bytes and return complete lines. A character that was split between two reads is joined before decoding."""
+    """Collect bytes and return complete lines.
+
+    A character that was split between two reads is joined before decoding.
+    """
 
     __slots__ = ("_rest",)
 
@@ -32,7 +37,10 @@ class LineBuffer:
 
 
 class HalfCharacters:
-    r"""Joins the two halves of a character that came in two events, as `\ud83d` and `\ude00`; a half alone becomes U+FFFD."""
+    r"""Joins the two halves of a character that came in two events, as `\ud83d` and `\ude00`.
+
+    A half alone becomes U+FFFD.
+    """
 
     __slots__ = ("waiting",)
 
@@ -40,7 +48,9 @@ class HalfCharacters:
         self.waiting: dict[Any, str] = {}
 
     def feed(self, text: str, of: Any = None) -> str:
-        """Return the text with whole characters; the first half of one at its end is kept until the next text.
+        """Return the text with whole characters.
+
+        The first half of one at its end is kept until the next text.
 
         Args:
             text: What came next.
@@ -61,7 +71,11 @@ class HalfCharacters:
 
 def whole_characters(text: str) -> str:
     """Return the text with the halves of characters joined, and U+FFFD for one that is alone, since it could not be encoded."""
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace") if _HALF.search(text) else text
+    return (
+        text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+        if _HALF.search(text)
+        else text
+    )
 
 
 def json_or_text(body: bytes) -> Any:
@@ -85,5 +99,9 @@ def parse_json(line: bytes) -> Any:
     except ValueError:
         shown = line[:_SHOWN].decode("utf-8", "replace").strip()
         if shown.startswith("<"):
-            raise WrongServerError(f"The server sent a web page: {shown!r}. Is `base_url` right?") from None
-        raise StreamBrokenError(f"The server sent what is not JSON: {shown!r}. Is another program answering there?") from None
+            raise WrongServerError(
+                f"The server sent a web page: {shown!r}. Is `base_url` right?"
+            ) from None
+        raise StreamBrokenError(
+            f"The server sent what is not JSON: {shown!r}. Is another program answering there?"
+        ) from None

@@ -49,7 +49,9 @@ class DefaultAddress:
 
 
 DEFAULT_ADDRESSES: Final = (
-    *(DefaultAddress(port, LLAMA_CPP) for port in _LLAMA_CPP_PORTS),  # 9931 since https://github.com/ggml-org/llama.cpp/pull/26508
+    *(
+        DefaultAddress(port, LLAMA_CPP) for port in _LLAMA_CPP_PORTS
+    ),  # 9931 since https://github.com/ggml-org/llama.cpp/pull/26508
     DefaultAddress(11434, "Ollama"),
     DefaultAddress(1234, "LM Studio"),
     DefaultAddress(8000, "vLLM"),
@@ -97,7 +99,11 @@ def _says(words: str) -> Callable[[Any], bool]:
 
 
 _BY_PATH: Final[tuple[tuple[str, str, Callable[[Any], bool]], ...]] = (
-    ("/api/extra/version", "KoboldCpp", lambda answer: isinstance(answer, dict) and answer.get("result") == "KoboldCpp"),
+    (
+        "/api/extra/version",
+        "KoboldCpp",
+        lambda answer: isinstance(answer, dict) and answer.get("result") == "KoboldCpp",
+    ),
     ("/props", LLAMA_CPP, _has("default_generation_settings")),
     ("/api/v1/health", "Lemonade", _has("model_loaded")),
     ("/get_model_info", "SGLang", _has("model_path")),
@@ -105,7 +111,8 @@ _BY_PATH: Final[tuple[tuple[str, str, Callable[[Any], bool]], ...]] = (
     ("/api/version", "Ollama", _has("version")),  # several of the programs above answer it too
     ("/", "LM Studio", _says("Unexpected endpoint or method")),
 )
-"""A path, and the program whose answer is recognized there, asked where `/v1/models` does not name the program."""
+"""A path, and the program whose answer is recognized there, asked where `/v1/models` does not name
+the program."""
 _silent_until: Final[dict[str, float]] = {}
 """Until when a host and port is taken for silent, by the monotonic clock."""
 
@@ -136,12 +143,15 @@ def find_servers(
     seconds: float | None = None,
     is_enough: Callable[[Sequence[FoundServer | None]], bool] = lambda _: False,
 ) -> Plan[list[FoundServer | None]]:
-    """Look at addresses at the same time, and return what answers at each; `None` where nothing listens.
+    """Look at addresses at the same time, and return what answers at each.
+
+    `None` where nothing listens.
 
     Args:
         places: The addresses.
         seconds: How long it takes at most, for all of them together. Default: 2.
-        is_enough: Says of the first results, in the order of the addresses, whether the others need not be waited for.
+        is_enough: Says of the first results, in the order of the addresses, whether the others need
+            not be waited for.
     """
     seconds = SECONDS if seconds is None else seconds
 
@@ -152,11 +162,17 @@ def find_servers(
     done = yield Gather(plans, seconds, lambda done: is_enough(first_ones(done)))
     if is_enough(found := first_ones(done)):
         return found
-    return [done[number] if number in done else _note_silent(place.url, seconds) for number, place in enumerate(places)]
+    return [
+        done[number] if number in done else _note_silent(place.url, seconds)
+        for number, place in enumerate(places)
+    ]
 
 
 def find_server(url: str) -> Plan[FoundServer | None]:
-    """Return the server at an address, which is asked for two seconds at most; `None` where nothing listens."""
+    """Return the server at an address, which is asked for two seconds at most.
+
+    `None` where nothing listens.
+    """
     done = yield Gather((identify(url),), SECONDS)
     return done[0] if done else _note_silent(url, SECONDS)
 
@@ -164,13 +180,17 @@ def find_server(url: str) -> Plan[FoundServer | None]:
 def look_at(place: DefaultAddress, seconds: float | None = None) -> Plan[FoundServer | None]:
     """Ask what listens at a default address; `None` where nothing does."""
     found = yield from identify(place.url, place.program, seconds)
-    if place.path and found is not None and found.problem:  # another program, whose API begins at the root
+    if (
+        place.path and found is not None and found.problem
+    ):  # another program, whose API begins at the root
         at_root = yield from identify(place.url.removesuffix(place.path), place.program, seconds)
         return at_root if at_root and (at_root.program or not at_root.problem) else found
     return found
 
 
-def identify(url: str, expected: str = "", seconds: float | None = None) -> Plan[FoundServer | None]:
+def identify(
+    url: str, expected: str = "", seconds: float | None = None
+) -> Plan[FoundServer | None]:
     """Ask a server which program it is, without any key; `None` where nothing listens.
 
     Args:
@@ -194,11 +214,17 @@ def identify(url: str, expected: str = "", seconds: float | None = None) -> Plan
     models = list(_models(body))
     owner = models[0][1] if models else ""
     program = next((name for prefix, name in _BY_HEADER.items() if header.startswith(prefix)), "")
-    program = program or _BY_OWNER.get(owner, "") or (expected if _SHARED_OWNERS.get(owner) == expected else "")
+    program = (
+        program
+        or _BY_OWNER.get(owner, "")
+        or (expected if _SHARED_OWNERS.get(owner) == expected else "")
+    )
     version = ""
     if not program:
         program, version = yield from _by_path(client, end)
-    return FoundServer(url, program, tuple(name for name, _ in models), _problem(status, body), version)
+    return FoundServer(
+        url, program, tuple(name for name, _ in models), _problem(status, body), version
+    )
 
 
 def check_answer(url: str) -> Plan[None]:
@@ -231,7 +257,9 @@ def _note_silent(url: str, seconds: float) -> FoundServer:
 
 
 def _silent(url: str, seconds: float) -> FoundServer:
-    return FoundServer(url, problem=f"It did not answer within {seconds:g} seconds.", is_silent=True)
+    return FoundServer(
+        url, problem=f"It did not answer within {seconds:g} seconds.", is_silent=True
+    )
 
 
 def _by_path(client: HttpClient, end: float) -> Plan[tuple[str, str]]:
@@ -258,7 +286,9 @@ def _by_path(client: HttpClient, end: float) -> Plan[tuple[str, str]]:
 def _get(client: HttpClient, path: str, seconds: float) -> Plan[tuple[int, str, Any]]:
     """Return the status, the header `Server` and the body of an answer."""
     connect = _CONNECT_SECONDS if client.address.is_loopback else None
-    reply = yield Send("GET", path, timeout=seconds, client=client, new_connection=True, connect_timeout=connect)
+    reply = yield Send(
+        "GET", path, timeout=seconds, client=client, new_connection=True, connect_timeout=connect
+    )
     body = json_or_text((yield Read(reply)))
     return reply.status, reply.server, body
 

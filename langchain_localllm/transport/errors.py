@@ -40,7 +40,10 @@ def status_error(status: int, reason: str, *, url: str) -> ModelCallError:
         url: The server's address, without credentials.
     """
     if status in _REDIRECTS:
-        return WrongServerError(f"The server at {url} redirects elsewhere ({status}). Give `base_url` its final address.")
+        return WrongServerError(
+            f"The server at {url} redirects elsewhere ({status}). Give `base_url` its final "
+            "address."
+        )
     kind = _STATUS.get(status, ServerError)
     advice = " Give its key as `api_key`." if kind is AuthenticationError else ""
     return kind(f"The server at {url} answered {status}: {reason or 'no reason given'}.{advice}")
@@ -55,7 +58,10 @@ def reason_of(body: Any) -> str:
     if not isinstance(body, dict):
         return ""
     error = body.get("error")
-    found = next(filter(None, map(reason_of, map((error if isinstance(error, dict) else body).get, _WORDS))), "")
+    found = next(
+        filter(None, map(reason_of, map((error if isinstance(error, dict) else body).get, _WORDS))),
+        "",
+    )
     if found and isinstance(place := body.get("loc"), list):  # FastAPI names the field
         return f"{'.'.join(map(str, place))}: {found}"
     if not found and any(value not in (None, {}, [], "") for value in body.values()):

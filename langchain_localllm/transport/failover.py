@@ -1,6 +1,7 @@
 """Balance requests over several servers with the same model, eject those that fail, and retry on another one.
 
-All but the watch is without I/O: `BackendPool.send` makes a plan, so it is written once for sync and async code.
+All but the watch is without I/O: `BackendPool.send` makes a plan, so it is written once for sync
+and async code.
 """
 
 import logging
@@ -29,7 +30,8 @@ T = TypeVar("T")
 Ask = Callable[[HttpClient, RetryPolicy], Plan[T]]
 """Makes the plan of a request to the server of this client."""
 Identify = Callable[[HttpClient, RetryPolicy], Plan[str | None]]
-"""Makes the plan that asks a server which model it runs; `None` from a server that does not report it."""
+"""Makes the plan that asks a server which model it runs; `None` from a server that does not report
+it."""
 
 
 class Backend(Protocol):
@@ -38,7 +40,9 @@ class Backend(Protocol):
     def __len__(self) -> int:
         """Return how many servers there are."""
 
-    def send(self, ask: Ask[T], retry_policy: RetryPolicy, identify: Identify, *, streamed: bool = False) -> Plan[T]:
+    def send(
+        self, ask: Ask[T], retry_policy: RetryPolicy, identify: Identify, *, streamed: bool = False
+    ) -> Plan[T]:
         """Return what to do to have a request answered."""
 
 
@@ -50,7 +54,8 @@ _LOGGER: Final = logging.getLogger(__name__)
 _LOOK_EVERY: Final = 1.0
 _PROBE_SECONDS: Final = 5.0
 _PROBES: Final = 2
-"""A server that is silent on every connection, and to this many questions for its health in a row, is frozen."""
+"""A server that is silent on every connection, and to this many questions for its health in a row,
+is frozen."""
 _SHORTEST_BREAK: Final = 1.0
 _LONGEST_BREAK: Final = 30.0
 _FAILURE: Final = 500
@@ -85,7 +90,9 @@ class Server:
         with self._lock:
             self.busy += 1
             if self._watch is None or not self._watch.is_alive():  # a fork has none
-                self._watch = threading.Thread(target=_watch, args=(self, weakref.ref(owner)), daemon=True)
+                self._watch = threading.Thread(
+                    target=_watch, args=(self, weakref.ref(owner)), daemon=True
+                )
                 self._watch.start()
 
     def release(self, error: Exception | None = None) -> None:
@@ -96,7 +103,10 @@ class Server:
             self.eject()
 
     def track(self, reply: Any, *, others: int) -> None:
-        """Count a request until its reply has ended; an error then says how many others could answer it."""
+        """Count a request until its reply has ended.
+
+        An error then says how many others could answer it.
+        """
         with self._lock:
             self.busy += 1
 
@@ -114,7 +124,11 @@ class Server:
             if not self.ejected:
                 self.ejected = True
                 self._back_at = time.monotonic() + self._break
-                _LOGGER.info("%s failed: no requests are sent to it for %.0f s", self.client.address.url, self._break)
+                _LOGGER.info(
+                    "%s failed: no requests are sent to it for %.0f s",
+                    self.client.address.url,
+                    self._break,
+                )
                 self._break = min(2 * self._break, _LONGEST_BREAK)
 
     def succeeded(self) -> None:
@@ -155,7 +169,10 @@ class Server:
         return silent + 1
 
     def _health(self) -> int | None:
-        """Return the status with which the server answers; any will do, since not all have such a path."""
+        """Return the status with which the server answers.
+
+        Any will do, since not all have such a path.
+        """
         probe = HttpClient(self.client.address, "")
         try:
             return probe.run(_status())
@@ -188,20 +205,25 @@ class BackendPool:
         self._lock = threading.Lock()
 
     def __reduce__(self) -> tuple[type["BackendPool"], tuple[list[HttpClient]]]:
-        return BackendPool, ([server.client for server in self._servers],)  # a copy in another process counts for itself
+        return BackendPool, (
+            [server.client for server in self._servers],
+        )  # a copy in another process counts for itself
 
     def __len__(self) -> int:
         return len(self._servers)
 
-    def send(self, ask: Ask[T], retry_policy: RetryPolicy, identify: Identify, *, streamed: bool = False) -> Plan[T]:
+    def send(
+        self, ask: Ask[T], retry_policy: RetryPolicy, identify: Identify, *, streamed: bool = False
+    ) -> Plan[T]:
         """Return what to do to ask the least busy server, and another one if that fails at once.
 
         Args:
             ask: What is asked.
-            retry_policy: How long to retry; of several servers only the last one is waited for while it loads its model.
+            retry_policy: How long to retry; of several servers only the last one is waited for
+                while it loads its model.
             identify: How one of several servers is asked for its model.
-            streamed: Whether the result is a reply whose body is still to be read. Of several servers, the first bytes are
-                waited for.
+            streamed: Whether the result is a reply whose body is still to be read. Of several
+                servers, the first bytes are waited for.
 
         Raises:
             ConnectionFailedError: None of them answers.
@@ -211,7 +233,9 @@ class BackendPool:
             return ask(self._servers[0].client, retry_policy)
         return self._send_to_any(ask, retry_policy, identify, streamed=streamed)
 
-    def _send_to_any(self, ask: Ask[T], retry_policy: RetryPolicy, identify: Identify, *, streamed: bool) -> Plan[T]:
+    def _send_to_any(
+        self, ask: Ask[T], retry_policy: RetryPolicy, identify: Identify, *, streamed: bool
+    ) -> Plan[T]:
         tried: set[Server] = set()
         while True:
             server = self.take(tried)
@@ -219,7 +243,8 @@ class BackendPool:
             last = len(tried) == len(self)
             try:
                 yield from self.compare(server, identify, retry_policy)
-                # A connection that was kept open may be closed by now, so each server is tried as often as a single one.
+                # A connection that was kept open may be closed by now, so each server is tried as
+                # often as a single one.
                 policy = retry_policy if last else RetryPolicy(retry_policy.max_retries, 0)
                 result: Any = yield from ask(server.client, policy)
                 if streamed:
@@ -227,7 +252,9 @@ class BackendPool:
                     yield FirstBytes(result)
                     if not result.first:
                         result.close()
-                        raise StreamBrokenError(f"The server at {server.client.address.url} sent nothing.")
+                        raise StreamBrokenError(
+                            f"The server at {server.client.address.url} sent nothing."
+                        )
             except WrongServerError:
                 raise  # no fault that passes
             except _SERVERS_OWN as error:
@@ -241,9 +268,15 @@ class BackendPool:
                 server.release()
 
     def take(self, tried: set[Server]) -> Server:
-        """Return the server to ask next: not tried yet, well, least busy, longest not asked; to be released."""
+        """Return the server to ask next: not tried yet, well, least busy, longest not asked.
+
+        To be released.
+        """
         with self._lock:
-            server = min(self._servers, key=lambda server: (server in tried, server.ejected, server.busy, server.turn))
+            server = min(
+                self._servers,
+                key=lambda server: (server in tried, server.ejected, server.busy, server.turn),
+            )
             self._turns += 1
             server.turn = self._turns
             server.take(self)
@@ -259,9 +292,15 @@ class BackendPool:
             return
         model = yield from identify(server.client, retry_policy)
         for other in self._servers:
-            if other.verified and model is not None and other.model is not None and other.model != model:
+            if (
+                other.verified
+                and model is not None
+                and other.model is not None
+                and other.model != model
+            ):
                 raise InvalidOptionError(
-                    f"The servers in `base_url` must run the same model: {other.client.address.url} runs {other.model!r}, "
+                    "The servers in `base_url` must run the same model: "
+                    f"{other.client.address.url} runs {other.model!r}, "
                     f"{server.client.address.url} runs {model!r}."
                 )
         server.model, server.verified = model, True
@@ -271,4 +310,6 @@ class BackendPool:
         if not isinstance(error, (CallTimeoutError, ConnectionFailedError)):
             return error
         urls = ", ".join(server.client.address.url for server in self._servers)
-        return ConnectionFailedError(f"None of the {len(self)} servers answers ({urls}). The last one: {error}")
+        return ConnectionFailedError(
+            f"None of the {len(self)} servers answers ({urls}). The last one: {error}"
+        )

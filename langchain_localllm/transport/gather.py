@@ -44,7 +44,10 @@ def gather(run: Callable[[Plan[Any]], Any], step: Gather) -> dict[int, Any]:
 
 
 async def agather(run: Callable[[Plan[Any]], Awaitable[Any]], step: Gather) -> dict[int, Any]:
-    """Work like `gather`, without blocking the event loop; plans that are not done in time are cancelled."""
+    """Work like `gather`, without blocking the event loop.
+
+    Plans that are not done in time are cancelled.
+    """
     tasks = {asyncio.ensure_future(run(plan)): position for position, plan in enumerate(step.plans)}
     pending = set(tasks)
     end = time.monotonic() + step.seconds
@@ -52,7 +55,9 @@ async def agather(run: Callable[[Plan[Any]], Awaitable[Any]], step: Gather) -> d
     try:
         while pending and not step.is_enough(results):
             left = max(0.0, end - time.monotonic())
-            done, pending = await asyncio.wait(pending, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+            done, pending = await asyncio.wait(
+                pending, timeout=left, return_when=asyncio.FIRST_COMPLETED
+            )
             if not done:
                 break
             results |= {tasks[task]: task.result() for task in done}

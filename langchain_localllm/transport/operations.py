@@ -1,7 +1,8 @@
 """Describe HTTP operations without performing them (sans-I/O).
 
-A plan is a generator that yields steps and is sent their results; `client` runs it with `requests` or `aiohttp`. So retries,
-waiting and the reading of answers are written once for sync and async code. `retry` sends a request until it is answered.
+A plan is a generator that yields steps and is sent their results; `client` runs it with `requests`
+or `aiohttp`. So retries, waiting and the reading of answers are written once for sync and async
+code. `retry` sends a request until it is answered.
 """
 
 from collections.abc import Callable, Generator, Mapping, Sequence
@@ -22,9 +23,11 @@ class Send:
         method: `GET`, `HEAD`, `POST` or `DELETE`.
         path: Path below the server's base URL, with a leading slash.
         body: What is sent as JSON, or `None`. llama.cpp's server wants a list at one path.
-        timeout: Seconds of silence from the server after which the call fails; `None` waits forever.
+        timeout: Seconds of silence from the server after which the call fails; `None` waits
+            forever.
         client: The client of the server that it goes to; `None` is the one that runs the plan.
-        new_connection: Whether it needs a new connection: one that was kept may be closed by the server at this moment.
+        new_connection: Whether it needs a new connection: one that was kept may be closed by the
+            server at this moment.
         file: A file whose bytes are sent instead of a body.
         connect_timeout: Seconds for the connection, where that is less than for others.
     """
@@ -82,7 +85,9 @@ class Gather:
 
     plans: Sequence[Generator[Any, Any, Any]]
     seconds: float
-    is_enough: Callable[[Mapping[int, Any]], bool] = field(default=lambda _: False, compare=False, repr=False)
+    is_enough: Callable[[Mapping[int, Any]], bool] = field(
+        default=lambda _: False, compare=False, repr=False
+    )
 
 
 Step = Send | Read | FirstBytes | Sleep | Gather

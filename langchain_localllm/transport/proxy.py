@@ -18,8 +18,9 @@ _WITH_PORT: Final = re.compile(r"(\[.*\]|[^:]+):(\d+)")
 def proxy_url(address: Address) -> str | None:
     """Return the proxy from `HTTP_PROXY`, `HTTPS_PROXY` or `ALL_PROXY` for a server, or `None`.
 
-    A server on this machine is always reached directly, and so is one that `NO_PROXY` names: by its host, by a domain that it
-    belongs to, by its address, or by a network such as `10.0.0.0/8` or `fd00::/8`; each may be followed by a port.
+    A server on this machine is always reached directly, and so is one that `NO_PROXY` names: by its
+    host, by a domain that it belongs to, by its address, or by a network such as `10.0.0.0/8` or
+    `fd00::/8`; each may be followed by a port.
 
     Args:
         address: The server.
@@ -35,8 +36,9 @@ def proxy_url(address: Address) -> str | None:
     url = proxy if "://" in proxy else f"http://{proxy}"
     if urlsplit(url).scheme not in _PORTS:
         raise InvalidOptionError(
-            f"The environment names a {urlsplit(url).scheme} proxy for {address.url}; only http and https proxies are supported. "
-            "Name an HTTP proxy, or add the server's host to NO_PROXY."
+            f"The environment names a {urlsplit(url).scheme} proxy for {address.url}; only http "
+            "and https proxies are supported. Name an HTTP proxy, or add the server's host to "
+            "NO_PROXY."
         )
     return url
 

@@ -29,7 +29,10 @@ class RetryPolicy:
 
 
 def open_reply(send: Send, retry_policy: RetryPolicy, read_error: ErrorReader) -> Plan[Any]:
-    """Send a request until it is answered with success; the result is the reply, its body unread."""
+    """Send a request until it is answered with success.
+
+    The result is the reply, its body unread.
+    """
     retries = retry_policy.max_retries
     waited = 0.0
     for pause in _pauses():
@@ -41,7 +44,12 @@ def open_reply(send: Send, retry_policy: RetryPolicy, read_error: ErrorReader) -
         except ModelLoadingError:
             if waited >= retry_policy.wait_until_ready:
                 raise
-            _LOGGER.info("The server is still loading its model: retrying %s %s in %.2f s", send.method, send.path, pause)
+            _LOGGER.info(
+                "The server is still loading its model: retrying %s %s in %.2f s",
+                send.method,
+                send.path,
+                pause,
+            )
         except ConnectionFailedError as error:
             if retries == 0 or isinstance(error, WrongServerError):
                 raise
@@ -58,7 +66,9 @@ def fetch_json(send: Send, retry_policy: RetryPolicy, read_error: ErrorReader) -
     reply = yield from open_reply(send, retry_policy, read_error)
     data = json_or_text((yield Read(reply)))
     if isinstance(data, str):
-        raise WrongServerError(f"{send.path} was answered with something that is not JSON. Is `base_url` right?")
+        raise WrongServerError(
+            f"{send.path} was answered with something that is not JSON. Is `base_url` right?"
+        )
     return data
 
 

@@ -10,10 +10,12 @@ from certifi import where
 from langchain_localllm.errors import InvalidOptionError
 
 Verify = bool | str
-"""`True` trusts public authorities, `False` checks nothing, and a path names a file or folder of trusted certificates."""
+"""`True` trusts public authorities, `False` checks nothing, and a path names a file or folder of
+trusted certificates."""
 
 _VARIABLES: Final = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")
-"""Environment variables of requests, curl and OpenSSL that name trusted certificates, in the order in which they are read."""
+"""Environment variables of requests, curl and OpenSSL that name trusted certificates, in the order
+in which they are read."""
 
 
 def trusted(verify: Verify | None) -> Verify:
@@ -27,12 +29,19 @@ def trusted(verify: Verify | None) -> Verify:
     """
     if isinstance(verify, bool):
         return verify
-    name = next((name for name in _VARIABLES if os.environ.get(name)), None) if verify is None else "verify"
+    name = (
+        next((name for name in _VARIABLES if os.environ.get(name)), None)
+        if verify is None
+        else "verify"
+    )
     if name is None:
         return True
     path = Path(verify or os.environ[name]).expanduser()
     if not path.exists():
-        raise InvalidOptionError(f"`{name}` is {path}, which does not exist. Give a PEM file or a folder of certificates.")
+        raise InvalidOptionError(
+            f"`{name}` is {path}, which does not exist. Give a PEM file or a folder of "
+            "certificates."
+        )
     return str(path)
 
 
@@ -45,7 +54,8 @@ def ssl_context(verify: Verify | None) -> ssl.SSLContext:
         verify: The option `verify`.
 
     Raises:
-        InvalidOptionError: The file or folder does not exist, or holds no certificate that can be read.
+        InvalidOptionError: The file or folder does not exist, or holds no certificate that can be
+            read.
     """
     trust = trusted(verify)
     if trust is False:
@@ -59,7 +69,11 @@ def ssl_context(verify: Verify | None) -> ssl.SSLContext:
             context.load_verify_locations(where())
         else:
             folder = Path(trust).is_dir()
-            context = ssl.create_default_context(cafile=None if folder else trust, capath=trust if folder else None)
+            context = ssl.create_default_context(
+                cafile=None if folder else trust, capath=trust if folder else None
+            )
     except (OSError, ssl.SSLError) as error:
-        raise InvalidOptionError(f"{trust} holds no certificates that can be read: {error}. Give a PEM file.") from error
+        raise InvalidOptionError(
+            f"{trust} holds no certificates that can be read: {error}. Give a PEM file."
+        ) from error
     return context

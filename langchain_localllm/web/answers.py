@@ -26,19 +26,34 @@ class AnswerTurn:
         model: The name of the model.
 
     Attributes:
-        turn: The turn so far: `question`, `answer` (with the markers of its sources, and `[?]` after a sentence that no passage
-            supports), `plain` (without those), `citations`, `passages`, `left_out`, `rejected`, `unsupported`, `timings`,
-            `tokens`, `tokens_per_second`, `finish_reason`, `refused`, `model`, `asked` (seconds since 1970),
+        turn: The turn so far: `question`, `answer` (with the markers of its sources, and `[?]`
+            after a sentence that no passage supports), `plain` (without those), `citations`,
+            `passages`, `left_out`, `rejected`, `unsupported`, `timings`, `tokens`,
+            `tokens_per_second`, `finish_reason`, `refused`, `model`, `asked` (seconds since 1970),
             `status` (`stopped`, `done`, `failed`), `fault`.
     """
 
     def __init__(self, question: str, model: str) -> None:
         lists: dict[str, Any] = {name: [] for name in _LISTS}
-        values: dict[str, Any] = {"timings": {}, "tokens": {}, "tokens_per_second": None, "status": "stopped", "fault": ""}
-        about = {"question": question, "model": model, "asked": time.time(), "finish_reason": None, "refused": False}
+        values: dict[str, Any] = {
+            "timings": {},
+            "tokens": {},
+            "tokens_per_second": None,
+            "status": "stopped",
+            "fault": "",
+        }
+        about = {
+            "question": question,
+            "model": model,
+            "asked": time.time(),
+            "finish_reason": None,
+            "refused": False,
+        }
         self.turn: dict[str, Any] = {**about, "answer": "", "plain": "", **lists, **values}
 
-    async def events(self, rag: LocalRAG, turns: Sequence[dict[str, Any]]) -> AsyncIterator[dict[str, Any]]:
+    async def events(
+        self, rag: LocalRAG, turns: Sequence[dict[str, Any]]
+    ) -> AsyncIterator[dict[str, Any]]:
         """Yield `{"answer": text}`, `{"citations": [...]}` and other parts of the turn, as they come.
 
         Args:
@@ -64,11 +79,15 @@ class AnswerTurn:
         if part.get("left_out"):
             event["left_out"] = [_passage(each) for each in part["left_out"]]
         if part.get("citations"):
-            event["citations"] = [{**asdict(each), "id": each.passage_id or ""} for each in part["citations"]]
+            event["citations"] = [
+                {**asdict(each), "id": each.passage_id or ""} for each in part["citations"]
+            ]
         if part.get("rejected"):
             event["rejected"] = [asdict(each) for each in part["rejected"]]
         if unsupported := [each for each in part.get("statements", ()) if not each.supported]:
-            event["unsupported"] = [{"text": each.text, "missing": list(each.missing)} for each in unsupported]
+            event["unsupported"] = [
+                {"text": each.text, "missing": list(each.missing)} for each in unsupported
+            ]
         self.turn["plain"] += part.get("answer", "")
         if shown := part.get("answer", "") + "".join(map(marker_of, part.get("statements", ()))):
             event["answer"] = shown
@@ -85,8 +104,16 @@ class AnswerTurn:
 
 
 def _messages(turns: Sequence[dict[str, Any]]) -> list[tuple[str, str]]:
-    said = [(str(turn["question"]), str(turn.get("plain") or turn["answer"])) for turn in turns if turn.get("answer")]
-    return [message for asked, answer in said[-_TURNS:] for message in (("human", asked), ("ai", answer))]
+    said = [
+        (str(turn["question"]), str(turn.get("plain") or turn["answer"]))
+        for turn in turns
+        if turn.get("answer")
+    ]
+    return [
+        message
+        for asked, answer in said[-_TURNS:]
+        for message in (("human", asked), ("ai", answer))
+    ]
 
 
 def _passage(document: Document) -> dict[str, Any]:
@@ -96,5 +123,8 @@ def _passage(document: Document) -> dict[str, Any]:
 
 def _speed(timings: dict[str, float], tokens: dict[str, int]) -> float | None:
     """Return the tokens per second while the answer was written, or `None` if they were not counted."""
-    count, seconds = tokens.get("completion", 0), timings["total"] - timings.get("first_token", timings["total"])
+    count, seconds = (
+        tokens.get("completion", 0),
+        timings["total"] - timings.get("first_token", timings["total"]),
+    )
     return round((count - 1) / seconds, 1) if count > 1 and seconds > 0 else None

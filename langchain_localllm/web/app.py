@@ -1,4 +1,7 @@
-"""The page of `localllm ui` and the API behind it, as one ASGI application. Everything but the page's own files needs the token."""
+"""The page of `localllm ui` and the API behind it, as one ASGI application.
+
+Everything but the page's own files needs the token.
+"""
 
 import json
 from collections.abc import AsyncIterator, Callable
@@ -30,16 +33,25 @@ from langchain_localllm.web.uploads import MAX_BYTES
 STATIC: Final = Path(str(files("langchain_localllm.web").joinpath("static")))
 """The files of the page."""
 CONTENT_SECURITY_POLICY: Final = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; base-uri 'none'; "
-    "form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src "
+    "'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+    "require-trusted-types-for 'script'; trusted-types 'none'"
 )
-"""What the page may do: its own scripts, styles, pictures and requests, and nothing else; no text can become markup in it."""
+"""What the page may do: its own scripts, styles, pictures and requests, and nothing else; no text
+can become markup in it."""
 _FILES_AT_ONCE: Final = 100
 _PASSAGES_AT_ONCE: Final = 30
 _LONGEST_QUESTION: Final = 20_000
 
 
-def ui_app(library: Library, history: History, *, token: str, host: str = LOOPBACK, allow_remote: bool = False) -> ASGIApp:
+def ui_app(
+    library: Library,
+    history: History,
+    *,
+    token: str,
+    host: str = LOOPBACK,
+    allow_remote: bool = False,
+) -> ASGIApp:
     """Return the page and its API.
 
     Args:
@@ -110,11 +122,16 @@ class _Api:
         return JSONResponse({"version": __version__, **self._library.state()})
 
     async def ask(self, request: Request) -> Response:
-        """Stream the answer as JSON lines; the first has the id of the conversation, which keeps the turn."""
+        """Stream the answer as JSON lines.
+
+        The first has the id of the conversation, which keeps the turn.
+        """
         body = await _json_of(request)
         question, key = _text(body, "question").strip(), _text(body, "conversation")
         if not question or len(question) > _LONGEST_QUESTION:
-            raise HTTPException(400, "The question is empty." if not question else "The question is too long.")
+            raise HTTPException(
+                400, "The question is empty." if not question else "The question is too long."
+            )
         key = key or await run_in_threadpool(self._history.begin, question)
         turns = (await run_in_threadpool(self._history.read, key))["turns"]
 
@@ -135,7 +152,9 @@ class _Api:
 
     def files(self, request: Request) -> Response:
         offset = _number(request, "offset")
-        total, found = self._library.files(request.query_params.get("words", ""), offset, _FILES_AT_ONCE)
+        total, found = self._library.files(
+            request.query_params.get("words", ""), offset, _FILES_AT_ONCE
+        )
         return JSONResponse({"total": total, "offset": offset, "files": found})
 
     def remove_file(self, request: Request) -> Response:
@@ -155,7 +174,9 @@ class _Api:
         query = request.query_params
         offset = _number(request, "offset") if "offset" in query else None
         return JSONResponse(
-            self._library.document(query.get("source", ""), query.get("passage", ""), offset, _PASSAGES_AT_ONCE),
+            self._library.document(
+                query.get("source", ""), query.get("passage", ""), offset, _PASSAGES_AT_ONCE
+            ),
         )
 
     def pdf_page(self, request: Request) -> Response:
@@ -167,7 +188,11 @@ class _Api:
         return Response(picture, media_type="image/png")
 
     def models(self, _: Request) -> Response:
-        return JSONResponse(model_choices(self._library.chat, self._library.embeddings, allow_remote=self._allow_remote))
+        return JSONResponse(
+            model_choices(
+                self._library.chat, self._library.embeddings, allow_remote=self._allow_remote
+            )
+        )
 
     async def choose_model(self, request: Request) -> Response:
         body = await _json_of(request)
@@ -233,4 +258,6 @@ def _refusal(scope: Scope, error: HTTPException) -> Response:
     """Show a person who opens a wrong address what to do."""
     if scope["path"] != "/":
         return refuse(error)
-    return HTMLResponse(STATIC.joinpath("refused.html").read_text(encoding="utf-8"), error.status_code)
+    return HTMLResponse(
+        STATIC.joinpath("refused.html").read_text(encoding="utf-8"), error.status_code
+    )

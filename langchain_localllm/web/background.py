@@ -15,7 +15,9 @@ class _StoppedError(Exception):
 
 
 class BackgroundIndexing:
-    """Update the index within a `with` block; at its end the update stops, and the next one resumes it.
+    """Update the index within a `with` block.
+
+    At its end the update stops, and the next one resumes it.
 
     Args:
         documents: The documents.
@@ -32,7 +34,12 @@ class BackgroundIndexing:
         self._thread.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self._stopping.set()
         self._thread.join()
 

@@ -29,8 +29,12 @@ class Passage(BaseModel):
     page: int | None = None
     heading: str | None = None
     line: int | None = Field(None, description="The line of the file in which it begins.")
-    score: float | None = Field(None, description="How well it fits what was searched for; 1 is best.")
-    similarity: float | None = Field(None, description="The cosine similarity of its vector and that of the question.")
+    score: float | None = Field(
+        None, description="How well it fits what was searched for; 1 is best."
+    )
+    similarity: float | None = Field(
+        None, description="The cosine similarity of its vector and that of the question."
+    )
 
     @classmethod
     def of(cls, found: Document) -> "Passage":
@@ -42,13 +46,17 @@ class Passage(BaseModel):
 class DocumentEntry(BaseModel):
     """A file of the index."""
 
-    source: str = Field(description="Its path, relative to the folder that holds the index, if it is in there.")
+    source: str = Field(
+        description="Its path, relative to the folder that holds the index, if it is in there."
+    )
     passages: int = Field(description="How many passages of it are in the index.")
     problem: str | None = Field(None, description="Why it could not be read.")
 
 
 class Documents:
-    """Search, read and update an index. What is not in the index, or outside its folders, is refused.
+    """Search, read and update an index.
+
+    What is not in the index, or outside its folders, is refused.
 
     Args:
         rag: The index and its models.
@@ -78,7 +86,10 @@ class Documents:
 
     @property
     def indexing_note(self) -> str | None:
-        """A sentence for readers of answers while the index is being made or updated; else `None`."""
+        """A sentence for readers of answers while the index is being made or updated.
+
+        Else `None`.
+        """
         if (now := self._progress) is None:
             return None if self.rag.store.exists else "There is no index yet."
         done = f" ({now.files} of {now.all_files} files are done)" if now.all_files else ""
@@ -88,7 +99,10 @@ class Documents:
         """Return the files of the index. Before it is made, there are none."""
         store = self.rag.store
         files = store.catalog.files() if store.exists else []
-        return [DocumentEntry(source=path, passages=passages, problem=problem) for path, passages, problem in files]
+        return [
+            DocumentEntry(source=path, passages=passages, problem=problem)
+            for path, passages, problem in files
+        ]
 
     def search(self, query: str, limit: int) -> list[Passage]:
         """Return the passages that fit a question or some words, best first.
@@ -111,7 +125,10 @@ class Documents:
         """
         found = self.rag.store.catalog.documents([key]).get(key)
         if found is None:
-            raise DocumentError(f"There is no passage {key!r} in the index. Search again: files may have changed since.")
+            raise DocumentError(
+                f"There is no passage {key!r} in the index. Search again: files may have changed "
+                "since."
+            )
         return Passage.of(found)
 
     def passages_of(self, source: str) -> list[Passage]:
@@ -127,16 +144,23 @@ class Documents:
         if found := catalog.passages_of(source):
             return [Passage.of(each) for each in found]
         entry = catalog.file(source)
-        raise DocumentError(entry.problem if entry and entry.problem else f"There is no document {source!r} in the index.")
+        raise DocumentError(
+            entry.problem
+            if entry and entry.problem
+            else f"There is no document {source!r} in the index."
+        )
 
     def index(self, paths: Iterable[str] = (), on_progress: OnProgress | None = None) -> Report:
-        """Update the index with new, changed and deleted files of its folders. Links that lead out of these are left out.
+        """Update the index with new, changed and deleted files of its folders.
+
+        Links that lead out of these are left out.
 
         If an update is in progress, this one waits for it, and reports its progress.
 
         Args:
             paths: Update only the folders that these files and folders are in. Default: all.
-            on_progress: Called with the progress; what it raises stops the update, which resumes at the next one.
+            on_progress: Called with the progress; what it raises stops the update, which resumes at
+                the next one.
 
         Raises:
             InvalidOptionError: A path is outside the folders, also by a link.
@@ -165,20 +189,27 @@ class Documents:
         if store.folder is None:
             report = self.rag.index(paths, exclude=exclude, on_progress=on_progress)
         else:
-            # Its own connections: an update closes those that it began with. The models were checked when `rag` was made.
+            # Its own connections: an update closes those that it began with. The models were
+            # checked when `rag` was made.
             with LocalRAG(None, store.embeddings, store.folder, allow_remote=True) as writer:
                 writer.store.embedding_source = store.embedding_source
                 report = writer.index(paths, exclude=exclude, on_progress=on_progress)
-        report.problems += [f"{readable(link)}: it is a link that leads out of the folders." for link in links]
+        report.problems += [
+            f"{readable(link)}: it is a link that leads out of the folders." for link in links
+        ]
         return report
 
     def _all(self) -> list[Path]:
         """Return the folders to pass for an update of all: new ones only, since the index knows the others."""
         store = self.rag.store
-        known = {store.root / root for root in store.setting("roots") or ()} if store.exists else set()
+        known = (
+            {store.root / root for root in store.setting("roots") or ()} if store.exists else set()
+        )
         new = [folder for folder in self._given if folder not in known]
         if not known and not new:
-            raise StoreError("The index has no folders yet. Start this server with the folder of your documents.")
+            raise StoreError(
+                "The index has no folders yet. Start this server with the folder of your documents."
+            )
         return new
 
     def _folder_of(self, path: str) -> Path:
@@ -186,9 +217,14 @@ class Documents:
         folders = self.folders
         bases = [Path()] if os.path.isabs(path) else [self.rag.store.root, *folders]  # noqa: PTH117 - a text
         for real in (os.path.realpath(base / path) for base in bases):
-            if found := next((folder for folder in folders if is_in_any(real, [os.path.realpath(folder)])), None):
+            if found := next(
+                (folder for folder in folders if is_in_any(real, [os.path.realpath(folder)])), None
+            ):
                 return found
-        raise InvalidOptionError(f"{path!r} is outside the folders of this index, which are: {', '.join(map(str, folders))}.")
+        raise InvalidOptionError(
+            f"{path!r} is outside the folders of this index, which are: "
+            f"{', '.join(map(str, folders))}."
+        )
 
 
 def document_uri(source: str) -> str:

@@ -30,7 +30,10 @@ class History:
         self._lock = threading.Lock()
 
     def list(self) -> list[dict[str, Any]]:
-        """Return `id`, `title` and `updated` of the latest 500 conversations, the newest first. Damaged files have no title."""
+        """Return `id`, `title` and `updated` of the latest 500 conversations, the newest first.
+
+        Damaged files have no title.
+        """
         found = []
         for path in self._folder.glob("*.json") if self._folder.is_dir() else ():
             try:
@@ -39,7 +42,10 @@ class History:
             except FileNotFoundError:  # deleted meanwhile
                 continue
         newest = sorted(found, reverse=True)[:_MOST_LISTED]
-        return [{"id": path.stem, "title": self._title(path), "updated": updated} for updated, path in newest]
+        return [
+            {"id": path.stem, "title": self._title(path), "updated": updated}
+            for updated, path in newest
+        ]
 
     def read(self, key: str) -> dict[str, Any]:
         """Return a conversation.
@@ -54,7 +60,9 @@ class History:
         except FileNotFoundError:
             raise InvalidOptionError("This conversation does not exist any more.") from None
         except (ValueError, TypeError, KeyError):
-            raise InvalidOptionError("The file of this conversation is damaged. Delete the conversation.") from None
+            raise InvalidOptionError(
+                "The file of this conversation is damaged. Delete the conversation."
+            ) from None
 
     def begin(self, question: str) -> str:
         """Begin a conversation without turns, titled by its first question, and return its id."""
@@ -108,7 +116,12 @@ def _write(path: Path, text: str) -> None:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     new = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8", errors="replace") as file:
+        with os.fdopen(
+            os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600),
+            "w",
+            encoding="utf-8",
+            errors="replace",
+        ) as file:
             file.write(text)
         new.replace(path)
     finally:

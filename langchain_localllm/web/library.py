@@ -30,7 +30,8 @@ class ModelOpeners:
     """Open models.
 
     Attributes:
-        resolve: Return the model of a reference, for `chat` or `embeddings`; raises an error if it cannot be used.
+        resolve: Return the model of a reference, for `chat` or `embeddings`; raises an error if it
+            cannot be used.
         chat: Open a chat model.
         embeddings: Open an embedding model.
     """
@@ -52,7 +53,13 @@ class Library:
     """
 
     def __init__(
-        self, folder: Path, openers: ModelOpeners, *, chat: ListedModel, embeddings: ListedModel, allow_remote: bool = False
+        self,
+        folder: Path,
+        openers: ModelOpeners,
+        *,
+        chat: ListedModel,
+        embeddings: ListedModel,
+        allow_remote: bool = False,
     ) -> None:
         self.uploads: Final = Uploads(folder / "uploads")
         """The files that the page sent."""
@@ -77,7 +84,11 @@ class Library:
     def state(self) -> dict[str, Any]:
         """Return what the page shows all the time: the job in progress, counts, models, the last report and fault."""
         with self._lock:
-            job = {"name": self._job, "progress": asdict(self._progress) if self._progress else None} if self._waiting else None
+            job = (
+                {"name": self._job, "progress": asdict(self._progress) if self._progress else None}
+                if self._waiting
+                else None
+            )
             found: dict[str, Any] = {"job": job, "report": self._report, "fault": self._fault}
         models = {"chat": self.chat.short_name, "embeddings": self.embeddings.short_name}
         return {**found, "models": models, "documents": self.counts()}
@@ -85,7 +96,11 @@ class Library:
     def counts(self) -> dict[str, int]:
         """Return the numbers of files, passages and files that were left out."""
         with self._index() as index:
-            return asdict(index.catalog.counts()) if index else {"files": 0, "passages": 0, "unreadable": 0}
+            return (
+                asdict(index.catalog.counts())
+                if index
+                else {"files": 0, "passages": 0, "unreadable": 0}
+            )
 
     @contextmanager
     def rag(self) -> Iterator[LocalRAG]:
@@ -106,7 +121,11 @@ class Library:
             if index is None:
                 return 0, []
             wanted = [word.lower() for word in words.split()]
-            rows = [row for row in index.catalog.files() if all(word in row[0].lower() for word in wanted)]
+            rows = [
+                row
+                for row in index.catalog.files()
+                if all(word in row[0].lower() for word in wanted)
+            ]
             rows.sort(key=lambda row: row[2] is None)
             return len(rows), [self._file(index, *row) for row in rows[offset : offset + limit]]
 
@@ -126,10 +145,17 @@ class Library:
             passages = index.catalog.passages_of(source) if index else []
             if not index or not passages:
                 raise InvalidOptionError("The index does not hold this document any more.")
-            place = next((number for number, each in enumerate(passages) if each.id == passage), None)
+            place = next(
+                (number for number, each in enumerate(passages) if each.id == passage), None
+            )
             start = max(0, (place or 0) - limit // 2) if offset is None else max(0, offset)
             shown = [_shown(each) for each in passages[start : start + limit]]
-            return {**self._file(index, source, len(passages), None), "offset": start, "found": place, "shown": shown}
+            return {
+                **self._file(index, source, len(passages), None),
+                "offset": start,
+                "found": place,
+                "shown": shown,
+            }
 
     def path(self, source: str) -> Path:
         """Return the path of a file of the index.
@@ -165,7 +191,10 @@ class Library:
         """Remove an uploaded file from the index and from the disk."""
         path = self.path(source)
         if self.uploads.name(path) is None:
-            raise InvalidOptionError("Only uploaded files can be removed here. Delete the file itself, and check for changes.")
+            raise InvalidOptionError(
+                "Only uploaded files can be removed here. Delete the file itself, and check for "
+                "changes."
+            )
 
         def run() -> None:
             self.uploads.delete(path)
@@ -185,7 +214,10 @@ class Library:
             LocalLLMError: The model cannot be used.
         """
         model = self._openers.resolve(reference, kind)
-        self._begin("Loading the model", lambda: self._choose_chat(model) if kind == "chat" else self._choose_embeddings(model))
+        self._begin(
+            "Loading the model",
+            lambda: self._choose_chat(model) if kind == "chat" else self._choose_embeddings(model),
+        )
 
     def close(self) -> None:
         """Wait for the change in progress, and close everything."""
@@ -226,7 +258,11 @@ class Library:
             report = rag.index(paths, rebuild=rebuild, exclude=exclude, on_progress=self._show)
         shown = {"problems": report.problems[:_MOST_NAMED], "problem_count": len(report.problems)}
         with self._lock:
-            self._report = {**asdict(report), **shown, "outside_links": [readable(link) for link in links[:_MOST_NAMED]]}
+            self._report = {
+                **asdict(report),
+                **shown,
+                "outside_links": [readable(link) for link in links[:_MOST_NAMED]],
+            }
         self._rag.replace(self._open_rag())
 
     def _choose_chat(self, model: ListedModel) -> None:
@@ -291,7 +327,9 @@ class Library:
         finally:
             index.close()
 
-    def _file(self, index: Store, source: str, passages: int, problem: str | None) -> dict[str, Any]:
+    def _file(
+        self, index: Store, source: str, passages: int, problem: str | None
+    ) -> dict[str, Any]:
         uploaded = self.uploads.name(index.root / source)
         about = {"source": source, "name": uploaded or source, "uploaded": uploaded is not None}
         return {**about, "passages": passages, "problem": problem}

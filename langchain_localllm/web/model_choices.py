@@ -8,7 +8,9 @@ from langchain_localllm.manage.inventory import ListedModel, installed
 from langchain_localllm.manage.resolve import resolve
 
 
-def model_choices(chat: ListedModel, embeddings: ListedModel, *, allow_remote: bool) -> dict[str, list[dict[str, Any]]]:
+def model_choices(
+    chat: ListedModel, embeddings: ListedModel, *, allow_remote: bool
+) -> dict[str, list[dict[str, Any]]]:
     """Return the models that can answer (`chat`) and those that can embed (`embeddings`), the ones in use first.
 
     Args:
@@ -16,20 +18,32 @@ def model_choices(chat: ListedModel, embeddings: ListedModel, *, allow_remote: b
         embeddings: The embedding model in use.
         allow_remote: Whether models that run on other machines are offered.
     """
-    usable = [model for model in installed() if not model.ranks and (allow_remote or model.on_this_machine)]
+    usable = [
+        model
+        for model in installed()
+        if not model.ranks and (allow_remote or model.on_this_machine)
+    ]
     kinds = {
-        "chat": (chat, [model for model in usable if not model.embeddings and model.chat is not False]),
+        "chat": (
+            chat,
+            [model for model in usable if not model.embeddings and model.chat is not False],
+        ),
         "embeddings": (embeddings, [model for model in usable if _may_embed(model)]),
     }
     found = {}
     for kind, (current, models) in kinds.items():
         by_reference = {model.reference: model for model in (current, *models)}
-        found[kind] = [_choice(model, is_current=key == current.reference) for key, model in by_reference.items()]
+        found[kind] = [
+            _choice(model, is_current=key == current.reference)
+            for key, model in by_reference.items()
+        ]
     return found
 
 
 def _may_embed(model: ListedModel) -> bool:
-    return bool(model.embeddings) or (model.embeddings is None and "embed" in model.place.lower() + model.short_name.lower())
+    return bool(model.embeddings) or (
+        model.embeddings is None and "embed" in model.place.lower() + model.short_name.lower()
+    )
 
 
 def _choice(model: ListedModel, *, is_current: bool) -> dict[str, Any]:

@@ -23,8 +23,8 @@ class _Link(NamedTuple):
 def outside_links(folders: Sequence[Path]) -> tuple[list[Path], list[str]]:
     """Return the links in some folders that lead to files or folders outside all of them, and patterns for `exclude`.
 
-    The patterns leave out these links, and links to folders that have such links: these would be reached by another path. Other
-    files in such a folder are found by its own path.
+    The patterns leave out these links, and links to folders that have such links: these would be
+    reached by another path. Other files in such a folder are found by its own path.
 
     Example:
         >>> import tempfile
@@ -53,14 +53,21 @@ def exclude_outside_links(store: Store, folders: Sequence[Path]) -> tuple[list[P
         folders: The folders to index. Those that the index has are added.
     """
     known = (store.setting("roots") or []) if store.exists else []
-    links, patterns = outside_links(list(dict.fromkeys([*folders, *(store.root / root for root in known)])))
+    links, patterns = outside_links(
+        list(dict.fromkeys([*folders, *(store.root / root for root in known)]))
+    )
     kept = (store.setting("exclude") or []) if store.exists else []
-    return links, [*(pattern for pattern in kept if pattern not in patterns), *patterns]  # the last one that matches counts
+    return links, [
+        *(pattern for pattern in kept if pattern not in patterns),
+        *patterns,
+    ]  # the last one that matches counts
 
 
 def is_in_any(path: str, folders: Sequence[str]) -> bool:
     """Return whether a path is one of these folders, or in one of them. All are without links."""
-    return any(path == folder or path.startswith(f"{folder.rstrip(os.sep)}{os.sep}") for folder in folders)
+    return any(
+        path == folder or path.startswith(f"{folder.rstrip(os.sep)}{os.sep}") for folder in folders
+    )
 
 
 def _links(folder: Path) -> Iterator[_Link]:
@@ -70,7 +77,11 @@ def _links(folder: Path) -> Iterator[_Link]:
             for entry in entries:
                 if entry.is_symlink():
                     path = Path(entry.path)
-                    yield _Link(path, os.path.realpath(path), f"/{_escaped(path.relative_to(folder).as_posix())}")
+                    yield _Link(
+                        path,
+                        os.path.realpath(path),
+                        f"/{_escaped(path.relative_to(folder).as_posix())}",
+                    )
                 elif entry.is_dir(follow_symlinks=False):
                     waiting.append(entry.path)
 
@@ -82,7 +93,12 @@ def _escaped(path: str) -> str:
 def _holders(links: Iterable[_Link]) -> set[tuple[int, int]]:
     """Return the identities of all folders in which links are."""
     folders = {Path(os.path.realpath(link.path.parent)) for link in links}
-    return {known for folder in folders for each in (folder, *folder.parents) if (known := _identity(each))}
+    return {
+        known
+        for folder in folders
+        for each in (folder, *folder.parents)
+        if (known := _identity(each))
+    }
 
 
 def _identity(path: str | Path) -> tuple[int, int] | None:

@@ -1,7 +1,7 @@
 """Draw a page of a PDF file as a PNG picture: `python pdf_drawing.py FILE PAGE <QUOTE >PICTURE`.
 
-It runs in a process of its own, since a document must not be able to end or block the server, and imports nothing of this package,
-so that it starts quickly.
+It runs in a process of its own, since a document must not be able to end or block the server, and
+imports nothing of this package, so that it starts quickly.
 """
 
 import re
@@ -26,7 +26,9 @@ def main(file: str, page: str, quote: str) -> None:
     shown = document[int(page) - 1]
     width, height = shown.get_size()
     scale = min(_WIDTH / width, (_MOST_PIXELS / (width * height)) ** 0.5)
-    pixels = shown.render(scale=scale, rev_byteorder=True, prefer_bgrx=False).to_numpy()[:, :, :3].copy()
+    pixels = (
+        shown.render(scale=scale, rev_byteorder=True, prefer_bgrx=False).to_numpy()[:, :, :3].copy()
+    )
     for left, bottom, right, top in _places(shown, quote):
         rows = slice(max(0, int((height - top) * scale)), int((height - bottom) * scale) + 1)
         columns = slice(max(0, int(left * scale)), int(right * scale) + 1)
@@ -55,7 +57,10 @@ def _png(pixels: Any) -> bytes:
     rows = b"".join(b"\0" + pixels[row].tobytes() for row in range(height))
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     parts = [(b"IHDR", header), (b"IDAT", zlib.compress(rows, 6)), (b"IEND", b"")]
-    chunks = (struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in parts)
+    chunks = (
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in parts
+    )
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
 
 
@@ -63,7 +68,9 @@ def _limit_memory() -> None:
     import resource
 
     with suppress(OSError, ValueError):  # macOS has no such limit
-        resource.setrlimit(resource.RLIMIT_AS, (_MOST_MEMORY, resource.getrlimit(resource.RLIMIT_AS)[1]))
+        resource.setrlimit(
+            resource.RLIMIT_AS, (_MOST_MEMORY, resource.getrlimit(resource.RLIMIT_AS)[1])
+        )
 
 
 if __name__ == "__main__":

@@ -25,7 +25,9 @@ def draw_page(path: Path, page: int, quote: str = "") -> bytes:
     command = [sys.executable, "-P", str(_DRAWING), str(path), str(page)]
     text = quote.encode("utf-8", "replace")
     try:
-        done = subprocess.run(command, input=text, capture_output=True, check=True, timeout=_SECONDS)  # noqa: S603 - our own
+        done = subprocess.run(  # noqa: S603 - our own
+            command, input=text, capture_output=True, check=True, timeout=_SECONDS
+        )
     except (subprocess.SubprocessError, OSError) as error:
         raise DocumentError(f"Page {page} of {path.name} cannot be drawn.") from error
     return done.stdout

@@ -1,8 +1,9 @@
 """Protect a local HTTP server: who may use it, from which web page, how large and how slow a request may be.
 
-A server on 127.0.0.1 is reachable by every program of every user of the machine, and by every web page that a browser has open. So
-each request needs the key; a request from another web page is refused (`Origin`, `Sec-Fetch-Site`), and so is one to another name
-than that of this machine (`Host`: a page can let its own name resolve to 127.0.0.1, which is called DNS rebinding).
+A server on 127.0.0.1 is reachable by every program of every user of the machine, and by every web
+page that a browser has open. So each request needs the key; a request from another web page is
+refused (`Origin`, `Sec-Fetch-Site`), and so is one to another name than that of this machine
+(`Host`: a page can let its own name resolve to 127.0.0.1, which is called DNS rebinding).
 """
 
 import asyncio
@@ -39,7 +40,12 @@ SECURITY_HEADERS: Final[Mapping[str, str]] = {
 _KEY: Final = re.compile(r"[!-~]+")
 _HOST: Final = re.compile(r"(?P<name>\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(?::\d{1,5})?")
 _ORIGIN: Final = re.compile(r"^https?://")
-_TYPES: Final = {401: "authentication_error", 403: "permission_error", 408: "timeout_error", 413: "request_too_large"}
+_TYPES: Final = {
+    401: "authentication_error",
+    403: "permission_error",
+    408: "timeout_error",
+    413: "request_too_large",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +83,17 @@ def check_host(host: str, key: str) -> None:
         key: The key that the user gave, or an empty string.
 
     Raises:
-        InvalidOptionError: The server would be open to other machines without a key, or the key is unusable.
+        InvalidOptionError: The server would be open to other machines without a key, or the key is
+            unusable.
     """
     if key and not _KEY.fullmatch(key):
-        raise InvalidOptionError("The key may have ASCII letters, digits and punctuation only, and no spaces.")
+        raise InvalidOptionError(
+            "The key may have ASCII letters, digits and punctuation only, and no spaces."
+        )
     if not key and not is_loopback(host):
         raise InvalidOptionError(
-            f"{host} can be reached from other machines. Give a key that they must send, with --api-key, or listen on {LOOPBACK}."
+            f"{host} can be reached from other machines. Give a key that they must send, with "
+            f"--api-key, or listen on {LOOPBACK}."
         )
 
 
@@ -98,10 +108,14 @@ def listen(host: str, port: int) -> socket.socket:
         InvalidOptionError: The port is in use, or the address is not one of this machine.
     """
     try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
         sock = socket.socket(family, kind, protocol)
     except (OSError, UnicodeError) as error:  # a name that cannot be encoded
-        raise InvalidOptionError(f"Cannot listen on {host}: {getattr(error, 'strerror', None) or error}.") from error
+        raise InvalidOptionError(
+            f"Cannot listen on {host}: {getattr(error, 'strerror', None) or error}."
+        ) from error
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind(address)
@@ -109,13 +123,17 @@ def listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         sock.close()
         raise InvalidOptionError(
-            f"Cannot listen on {host}, port {port}: {error.strerror}. Choose another port with --port, or 0 for a free one."
+            f"Cannot listen on {host}, port {port}: {error.strerror}. Choose another port with "
+            "--port, or 0 for a free one."
         ) from error
     return sock
 
 
 def address_of(sock: socket.socket) -> str:
-    """Return the http address of a listening socket; for one that listens on all addresses, the loopback one."""
+    """Return the http address of a listening socket.
+
+    For one that listens on all addresses, the loopback one.
+    """
     host, port = sock.getsockname()[:2]
     if ipaddress.ip_address(host).is_unspecified:
         host = LOOPBACK if sock.family == socket.AF_INET else "::1"
@@ -125,19 +143,23 @@ def address_of(sock: socket.socket) -> str:
 class Guard:
     """Let only requests pass that have the key and come from this application: an ASGI middleware for HTTP.
 
-    Refusals are JSON in the form of OpenAI's API: `{"error": {"message": ..., "type": ..., "code": ...}}`. All responses get
-    `SECURITY_HEADERS`. WebSockets are refused.
+    Refusals are JSON in the form of OpenAI's API: `{"error": {"message": ..., "type": ..., "code":
+    ...}}`. All responses get `SECURITY_HEADERS`. WebSockets are refused.
 
     Args:
         app: The application to protect.
         key: The key, which a request sends as `Authorization: Bearer KEY`.
-        host: The address or name on which the server listens. On a loopback one, `Host` must be a loopback name.
-        query_key: The query parameter that may have the key instead, such as `token`, for addresses that a browser opens.
-        public: Paths that need no key, without secrets. One that ends with `/` includes all paths below.
+        host: The address or name on which the server listens. On a loopback one, `Host` must be a
+            loopback name.
+        query_key: The query parameter that may have the key instead, such as `token`, for addresses
+            that a browser opens.
+        public: Paths that need no key, without secrets. One that ends with `/` includes all paths
+            below.
         limits: Of the body of each request.
         path_limits: Of paths that have others.
         headers: Headers of every response, in addition to `SECURITY_HEADERS` or instead of them.
-        refusal: Makes the response to a refused request from its scope and the error. Default: `refuse`.
+        refusal: Makes the response to a refused request from its scope and the error. Default:
+            `refuse`.
     """
 
     def __init__(
@@ -216,10 +238,15 @@ class Guard:
         if listens_on is None or not listens_on.is_unspecified:
             return False
         own = socket.gethostname().lower()
-        return _address(name) is not None or name in {own, f"{own}.local"}  # a page cannot rebind an address, only a name
+        return _address(name) is not None or name in {
+            own,
+            f"{own}.local",
+        }  # a page cannot rebind an address, only a name
 
     def _is_public(self, path: str) -> bool:
-        return any(path == each or (each.endswith("/") and path.startswith(each)) for each in self._public)
+        return any(
+            path == each or (each.endswith("/") and path.startswith(each)) for each in self._public
+        )
 
     def _has_key(self, scope: Scope, headers: Headers) -> bool:
         kind, _, key = headers.get("authorization", "").partition(" ")
@@ -236,7 +263,10 @@ def refuse(refusal: HTTPException) -> Response:
         >>> refuse(HTTPException(404, "There is no such document.")).body
         b'{"error":{"message":"There is no such document.","type":"invalid_request_error","code":404}}'
     """
-    kind = _TYPES.get(refusal.status_code, "invalid_request_error" if refusal.status_code < 500 else "server_error")  # noqa: PLR2004 - HTTP
+    kind = _TYPES.get(
+        refusal.status_code,
+        "invalid_request_error" if refusal.status_code < 500 else "server_error",  # noqa: PLR2004 - HTTP
+    )
     content = {"error": {"message": refusal.detail, "type": kind, "code": refusal.status_code}}
     return JSONResponse(content, refusal.status_code, refusal.headers)
 
@@ -250,15 +280,23 @@ def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
 
 def _is_same_site(headers: Headers, method: str) -> bool:
     """Return whether a request is from this application's page, from no page, or opens a page in a window of its own."""
-    if (origin := headers.get("origin")) is not None and _ORIGIN.sub("", origin.lower()) != headers.get("host", "").lower():
+    if (origin := headers.get("origin")) is not None and _ORIGIN.sub(
+        "", origin.lower()
+    ) != headers.get("host", "").lower():
         return False
     if headers.get("sec-fetch-site", "none") in {"none", "same-origin"}:
         return True
-    return method in {"GET", "HEAD"} and headers.get("sec-fetch-mode") == "navigate" and headers.get("sec-fetch-dest") == "document"
+    return (
+        method in {"GET", "HEAD"}
+        and headers.get("sec-fetch-mode") == "navigate"
+        and headers.get("sec-fetch-dest") == "document"
+    )
 
 
 def _too_large(limits: RequestLimits) -> HTTPException:
-    return HTTPException(413, f"The request is larger than {limits.max_bytes:,} bytes.", {"Connection": "close"})
+    return HTTPException(
+        413, f"The request is larger than {limits.max_bytes:,} bytes.", {"Connection": "close"}
+    )
 
 
 def _limited(receive: Receive, limits: RequestLimits) -> Receive:

@@ -12,9 +12,11 @@ from typing_extensions import override
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 REQUEST_SECONDS: Final = 10
-"""Seconds in which the first line and the headers of a request must arrive on an open connection."""
+"""Seconds in which the first line and the headers of a request must arrive on an open
+connection."""
 IDLE_SECONDS: Final = 5
-"""Seconds after which a connection is closed on which an answer was sent and nothing has come since."""
+"""Seconds after which a connection is closed on which an answer was sent and nothing has come
+since."""
 _SECONDS_TO_END: Final = 2
 """Seconds that answers in progress have left after Ctrl-C."""
 
@@ -22,9 +24,9 @@ _SECONDS_TO_END: Final = 2
 class _Connection(H11Protocol):
     """A connection that is closed when no request arrives on it in time.
 
-    uvicorn limits only the time between an answer and the first byte of the next request. A client that sends nothing, or half a
-    request, would hold the connection forever, and enough of them the server. Where there are too many connections, the one that
-    has waited longest is closed.
+    uvicorn limits only the time between an answer and the first byte of the next request. A client
+    that sends nothing, or half a request, would hold the connection forever, and enough of them the
+    server. Where there are too many connections, the one that has waited longest is closed.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -77,8 +79,12 @@ class _Connection(H11Protocol):
 
     def _make_room(self) -> None:
         limit = self.limit_concurrency
-        others = [each for each in self.connections if isinstance(each, _Connection) and each is not self]
-        waiting = sorted((each for each in others if each.is_waiting), key=lambda each: each.waiting_since)
+        others = [
+            each for each in self.connections if isinstance(each, _Connection) and each is not self
+        ]
+        waiting = sorted(
+            (each for each in others if each.is_waiting), key=lambda each: each.waiting_since
+        )
         while limit is not None and len(self.connections) >= limit and waiting:
             oldest = waiting.pop(0)
             self.connections.discard(oldest)
@@ -98,11 +104,14 @@ class _Server(uvicorn.Server):
 
 
 def server_config(app: ASGIApp, *, most_connections: int = 100) -> uvicorn.Config:
-    """Return how an application is served. Requests are not logged, since their addresses may have the key.
+    """Return how an application is served.
+
+    Requests are not logged, since their addresses may have the key.
 
     Args:
         app: The application, usually a `Guard`.
-        most_connections: Open connections; where there are more, those that wait are closed, or else requests get status 503.
+        most_connections: Open connections; where there are more, those that wait are closed, or
+            else requests get status 503.
     """
     return uvicorn.Config(
         app,

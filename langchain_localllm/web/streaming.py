@@ -12,7 +12,9 @@ from typing_extensions import override
 
 
 class JSONLinesResponse(Response):
-    """Send each event of an async generator as a line of JSON. The generator is closed when the client is gone.
+    """Send each event of an async generator as a line of JSON.
+
+    The generator is closed when the client is gone.
 
     Args:
         events: A function that returns the generator.
@@ -41,7 +43,9 @@ class JSONLinesResponse(Response):
             raise error
 
     async def _send(self, send: Send) -> None:
-        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        await send(
+            {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
+        )
         async with aclosing(self._events()) as events:  # type: ignore[type-var]  # it is a generator
             async for event in events:
                 line = json.dumps(event, ensure_ascii=False).encode("utf-8", "replace")

@@ -48,13 +48,19 @@ class Uploads:
             'uploads/notes/today.md'
         """
         parts = name.split("/")
-        wrong = not name or len(parts) > _MOST_FOLDERS or any(part in {"", ".", ".."} for part in parts)
+        wrong = (
+            not name or len(parts) > _MOST_FOLDERS or any(part in {"", ".", ".."} for part in parts)
+        )
         if wrong or _FORBIDDEN.search(name):
-            raise InvalidOptionError(f"The file name {name[:200]!r} cannot be used. Rename the file.")
+            raise InvalidOptionError(
+                f"The file name {name[:200]!r} cannot be used. Rename the file."
+            )
         if any(part.startswith(".") for part in parts):
             raise InvalidOptionError(f"{name}: hidden files are not read.")
         if any(len(part.encode()) > _LONGEST_NAME for part in parts):
-            raise InvalidOptionError(f"The file name {name[:60]}\u2026 is too long. Rename the file.")
+            raise InvalidOptionError(
+                f"The file name {name[:60]}\u2026 is too long. Rename the file."
+            )
         path = self.folder.joinpath(*parts)
         if not Path(os.path.realpath(path.parent)).is_relative_to(os.path.realpath(self.folder)):
             raise InvalidOptionError(f"{name} is behind a link that leaves the folder of uploads.")
@@ -84,7 +90,10 @@ class Uploads:
         return path
 
     def delete(self, path: Path) -> None:
-        """Delete an uploaded file, and folders that are empty then. Files elsewhere are not touched."""
+        """Delete an uploaded file, and folders that are empty then.
+
+        Files elsewhere are not touched.
+        """
         if self.name(path) is None:
             return
         path.unlink(missing_ok=True)

@@ -8,7 +8,8 @@ import pytest
 from langchain_localllm import LocalServer
 from langchain_localllm.models import tiny_chat_model, tiny_embedding_model
 
-# A run in the background is started with interrupts ignored, and what it starts would not end by one either.
+# A run in the background is started with interrupts ignored, and what it starts would not end by
+# one either.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 

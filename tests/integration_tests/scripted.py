@@ -102,7 +102,13 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self, body: Any) -> None:
         owner = self.server.owner
         self.turn += 1
-        request = Request(self.command, self.path, {name.lower(): value for name, value in self.headers.items()}, body, self.turn)
+        request = Request(
+            self.command,
+            self.path,
+            {name.lower(): value for name, value in self.headers.items()},
+            body,
+            self.turn,
+        )
         left = owner.left
         if (aside := owner.asides.get(urlsplit(self.path).path)) is not None:
             answer = aside
@@ -111,7 +117,9 @@ class _Handler(BaseHTTPRequestHandler):
             answer = owner.script(request)
         try:
             if not answer.raw:
-                begin = self.send_response_only if "Server" in answer.headers else self.send_response
+                begin = (
+                    self.send_response_only if "Server" in answer.headers else self.send_response
+                )
                 begin(answer.status)
                 for name, value in ({"Transfer-Encoding": "chunked"} | answer.headers).items():
                     self.send_header(name, value)
@@ -180,7 +188,9 @@ class ScriptedServer:
         if tls is not None:
             self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
         self._server.owner = self
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
+        )
         self._thread.start()
 
     def reset(self, script: Script | Answer) -> None:
@@ -212,7 +222,12 @@ class ScriptedServer:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.close()
 
 

@@ -1,7 +1,7 @@
 """LangChain's agent with two tools runs to its end on each runtime, on the real engine.
 
-The tiny model chooses the tool for a request by itself. Two tools for one request are more than it can, so there the turns are
-forced, by a middleware such as people write.
+The tiny model chooses the tool for a request by itself. Two tools for one request are more than it
+can, so there the turns are forced, by a middleware such as people write.
 """
 
 from collections.abc import Callable
@@ -39,7 +39,9 @@ def light(on: bool) -> str:
 class OneAfterTheOther(AgentMiddleware):
     """Has each tool called once, then lets the model answer."""
 
-    def wrap_model_call(self, request: ModelRequest, handler: Callable[[ModelRequest], ModelResponse]) -> ModelResponse:
+    def wrap_model_call(
+        self, request: ModelRequest, handler: Callable[[ModelRequest], ModelResponse]
+    ) -> ModelResponse:
         done = [message.name for message in request.messages if isinstance(message, ToolMessage)]
         left = [name for name in ("paint", "light") if name not in done]
         return handler(request.override(tool_choice=left[0] if left else "none"))
@@ -48,20 +50,40 @@ class OneAfterTheOther(AgentMiddleware):
 def arguments(runtime: str, folder: Path, stack: ExitStack) -> dict[str, Any]:
     """What the runtime's class needs to reach the tiny model."""
     if runtime == "llamafile":
-        return {"base_url": stack.enter_context(LocalServer(tiny_chat_model(), n_ctx=2048)).base_url}
+        return {
+            "base_url": stack.enter_context(LocalServer(tiny_chat_model(), n_ctx=2048)).base_url
+        }
     if runtime == "ollama":
         url = stack.enter_context(ollama.serve(folder))
-        ollama.create(url, "agent", tiny_chat_model(), template=go_template(), parameters={"num_ctx": 2048, "num_thread": 1})
+        ollama.create(
+            url,
+            "agent",
+            tiny_chat_model(),
+            template=go_template(),
+            parameters={"num_ctx": 2048, "num_thread": 1},
+        )
         return {"base_url": url, "model": "agent"}
-    return {"model": tiny_chat_model(), **({"backend": "llamacpp"} if runtime == "gpt4all_llamacpp" else {})}
+    return {
+        "model": tiny_chat_model(),
+        **({"backend": "llamacpp"} if runtime == "gpt4all_llamacpp" else {}),
+    }
 
 
 def cases() -> list[Any]:
     free = pytest.mark.xfail(
-        reason="The gpt4all package cannot constrain what a model writes, and the tiny one writes texts for booleans.", strict=False
+        reason=(
+            "The gpt4all package cannot constrain what a model writes, and the tiny one writes "
+            "texts for booleans."
+        ),
+        strict=False,
     )
-    runtimes = [*(runtime for runtime, kinds in RUNTIMES.items() if "chat" in kinds), "gpt4all_llamacpp"]
-    return [pytest.param(runtime, marks=[free] if runtime == "gpt4all" else []) for runtime in runtimes]
+    runtimes = [
+        *(runtime for runtime, kinds in RUNTIMES.items() if "chat" in kinds),
+        "gpt4all_llamacpp",
+    ]
+    return [
+        pytest.param(runtime, marks=[free] if runtime == "gpt4all" else []) for runtime in runtimes
+    ]
 
 
 @pytest.mark.parametrize("runtime", cases())
@@ -69,8 +91,12 @@ def test_an_agent_calls_two_tools_and_answers(runtime: str, tmp_path: Path) -> N
     with ExitStack() as stack:
         model_class = getattr(langchain_localllm, RUNTIMES[runtime.partition("_")[0]]["chat"])
         chat = model_class(**arguments(runtime, tmp_path, stack), temperature=0, max_tokens=80)
-        agent: Any = create_agent(chat, [paint, light], middleware=[OneAfterTheOther()], system_prompt="Be brief.")
-        messages = agent.invoke({"messages": [("user", "Paint the house red and switch the light on.")]})["messages"]
+        agent: Any = create_agent(
+            chat, [paint, light], middleware=[OneAfterTheOther()], system_prompt="Be brief."
+        )
+        messages = agent.invoke(
+            {"messages": [("user", "Paint the house red and switch the light on.")]}
+        )["messages"]
     results = [message for message in messages if isinstance(message, ToolMessage)]
     assert [result.name for result in results] == ["paint", "light"]
     assert all(result.status == "success" for result in results)
@@ -85,7 +111,9 @@ def get_weather(city: str) -> str:
     return f"It is sunny in {city}."
 
 
-@pytest.mark.parametrize("runtime", [runtime for runtime, kinds in RUNTIMES.items() if "chat" in kinds])
+@pytest.mark.parametrize(
+    "runtime", [runtime for runtime, kinds in RUNTIMES.items() if "chat" in kinds]
+)
 def test_an_agent_chooses_the_tool_for_each_request(runtime: str, tmp_path: Path) -> None:
     with ExitStack() as stack:
         model_class = getattr(langchain_localllm, RUNTIMES[runtime.partition("_")[0]]["chat"])
@@ -107,6 +135,10 @@ class House(BaseModel):
 
 
 def test_an_agent_answers_with_an_object() -> None:
-    with langchain_localllm.ChatLlamaCpp(model_path=str(tiny_chat_model()), temperature=0, max_tokens=80) as chat:
+    with langchain_localllm.ChatLlamaCpp(
+        model_path=str(tiny_chat_model()), temperature=0, max_tokens=80
+    ) as chat:
         agent: Any = create_agent(chat, [], response_format=House)
-        assert isinstance(agent.invoke({"messages": [("user", "A red house.")]})["structured_response"], House)
+        assert isinstance(
+            agent.invoke({"messages": [("user", "A red house.")]})["structured_response"], House
+        )

@@ -1,6 +1,8 @@
-"""Frameworks that build on chat models run on ours: deepagents, langgraph-supervisor, langgraph-swarm and trustcall.
+"""Frameworks that build on chat models run on ours: deepagents, langgraph-supervisor,
+langgraph-swarm and trustcall.
 
-A scripted model decides for the next step of each, so that they are tested and not the model's cleverness.
+A scripted model decides for the next step of each, so that they are tested and not the model's
+cleverness.
 """
 
 import json
@@ -47,8 +49,11 @@ TEXTS = {
 Scripted = Callable[..., Any]
 
 
-def following(kind: type[Any], choices: dict[str, dict[str, Any]], **options: Any) -> tuple[Any, list[str]]:
-    """Return a model of a class that writes one text after the other, and the list of their names."""
+def following(
+    kind: type[Any], choices: dict[str, dict[str, Any]], **options: Any
+) -> tuple[Any, list[str]]:
+    """Return a model of a class that writes one text after the other, and the list of their
+    names."""
     names: list[str] = []
 
     def open_answer(self: Any, messages: Any, stop: Any, request: Any) -> Any:
@@ -59,7 +64,9 @@ def following(kind: type[Any], choices: dict[str, dict[str, Any]], **options: An
 
 
 @pytest.fixture(scope="module", params=["llamacpp", "llamafile", "ollama"])
-def scripted(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scripted]:
+def scripted(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Scripted]:
     """What returns a model that writes the texts that are named."""
     folder = tmp_path_factory.mktemp("frameworks")
     with ExitStack() as stack:
@@ -69,8 +76,15 @@ def scripted(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
             for name, text in for_ollama.items():
                 scripted_model(folder / f"{name}.gguf", [text])
                 settings = {"num_ctx": 2048, "num_thread": 1}
-                ollama.create(url, name, folder / f"{name}.gguf", template=go_template(), parameters=settings)
-            model, names = following(ChatOllama, {name: {"model": name} for name in for_ollama}, base_url=url, model="done")
+                ollama.create(
+                    url, name, folder / f"{name}.gguf", template=go_template(), parameters=settings
+                )
+            model, names = following(
+                ChatOllama,
+                {name: {"model": name} for name in for_ollama},
+                base_url=url,
+                model="done",
+            )
         else:
             with ChatLlamaCpp(model_path=tiny_chat_model()) as tiny:
                 template = tiny.template().source
@@ -83,7 +97,9 @@ def scripted(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
                 server = stack.enter_context(LocalServer(file, n_ctx=16_384))
                 model, names = following(ChatLlamafile, choices, base_url=server.base_url)
             else:
-                model, names = following(ChatLlamaCpp, choices, model_path=file, n_ctx=16_384, backend="xllamacpp")
+                model, names = following(
+                    ChatLlamaCpp, choices, model_path=file, n_ctx=16_384, backend="xllamacpp"
+                )
                 stack.enter_context(model)
 
         def writes(*texts: str) -> Any:
@@ -96,8 +112,15 @@ def scripted(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 
 def run(agent: Any) -> dict[str, Any]:
     state: dict[str, Any] = agent.invoke({"messages": [("user", "Do the work.")]})
-    calls = [call["id"] for message in state["messages"] if isinstance(message, AIMessage) for call in message.tool_calls]
-    assert calls == [message.tool_call_id for message in state["messages"] if isinstance(message, ToolMessage)]
+    calls = [
+        call["id"]
+        for message in state["messages"]
+        if isinstance(message, AIMessage)
+        for call in message.tool_calls
+    ]
+    assert calls == [
+        message.tool_call_id for message in state["messages"] if isinstance(message, ToolMessage)
+    ]
     assert len(set(calls)) == len(calls)
     assert state["messages"][-1].text == TEXTS["done"]
     return state
@@ -105,7 +128,8 @@ def run(agent: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def deep(scripted: Scripted) -> Iterator[Any]:
-    """A model that writes a list of things to do, then answers; on Ollama a stand-in, since the prompt has 6,000 tokens."""
+    """A model that writes a list of things to do, then answers; on Ollama a stand-in, since the
+    prompt has 6,000 tokens."""
     if not isinstance(scripted(), ChatOllama):
         yield scripted("todo", "done")
         return
@@ -125,7 +149,9 @@ def deep(scripted: Scripted) -> Iterator[Any]:
     assert not steps
 
 
-def test_deep_agent_writes_its_todos_and_answers(deep: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_deep_agent_writes_its_todos_and_answers(
+    deep: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.syspath_prepend(DEEPAGENTS)
     from deepagents import create_deep_agent
 
@@ -136,16 +162,25 @@ def test_deep_agent_writes_its_todos_and_answers(deep: Any, monkeypatch: pytest.
 def test_supervisor_hands_over_and_gets_control_back(scripted: Scripted) -> None:
     model = scripted("to_bob", "done", "done")
     state = run(create_supervisor([create_agent(model, [], name="bob")], model=model).compile())
-    assert [message.name for message in state["messages"] if message.text == TEXTS["done"]] == ["bob", "supervisor"]
+    assert [message.name for message in state["messages"] if message.text == TEXTS["done"]] == [
+        "bob",
+        "supervisor",
+    ]
 
 
 def test_swarm_hands_over(scripted: Scripted) -> None:
     model = scripted("to_bob", "done")
     alice = create_agent(model, [create_handoff_tool(agent_name="bob")], name="alice")
-    state = run(create_swarm([alice, create_agent(model, [], name="bob")], default_active_agent="alice").compile())
+    state = run(
+        create_swarm(
+            [alice, create_agent(model, [], name="bob")], default_active_agent="alice"
+        ).compile()
+    )
     assert state["active_agent"] == "bob"
 
 
 def test_trustcall_extracts_an_object(scripted: Scripted) -> None:
     extractor = create_extractor(scripted("user"), tools=[User], tool_choice="User")
-    assert extractor.invoke({"messages": [("user", "Ada is 36.")]})["responses"] == [User(name="Ada", age=36)]
+    assert extractor.invoke({"messages": [("user", "Ada is 36.")]})["responses"] == [
+        User(name="Ada", age=36)
+    ]

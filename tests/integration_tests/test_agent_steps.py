@@ -1,4 +1,5 @@
-"""Each step of an agent with tools and a `response_format` is valid calls or the object, whatever the model writes."""
+"""Each step of an agent with tools and a `response_format` is valid calls or the object, whatever
+the model writes."""
 
 import functools
 import json
@@ -86,7 +87,9 @@ CALLS = ["valid", "type", "enum", "missing", "unknown", "after text", "unfinishe
 
 
 @pytest.fixture(scope="module", params=ENGINES)
-def make(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Make]:
+def make(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Make]:
     """What makes a chat whose model writes one of the texts."""
     folder = tmp_path_factory.mktemp("steps")
     with ChatLlamaCpp(model_path=tiny_chat_model()) as tiny:
@@ -97,12 +100,22 @@ def make(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
             url = stack.enter_context(ollama.serve(folder))
             yield functools.cache(functools.partial(on_ollama, url, folder, options))
             return
-        starts = dict(zip(TEXTS, scripted_model(folder / "steps.gguf", list(TEXTS.values()), template=template), strict=True))
+        starts = dict(
+            zip(
+                TEXTS,
+                scripted_model(folder / "steps.gguf", list(TEXTS.values()), template=template),
+                strict=True,
+            )
+        )
         if request.param == "llamafile":
             server = stack.enter_context(LocalServer(folder / "steps.gguf", n_ctx=2048))
             chat: Any = ChatLlamafile(base_url=server.base_url, **options)
         else:
-            chat = stack.enter_context(ChatLlamaCpp(model_path=folder / "steps.gguf", n_ctx=2048, backend=request.param, **options))
+            chat = stack.enter_context(
+                ChatLlamaCpp(
+                    model_path=folder / "steps.gguf", n_ctx=2048, backend=request.param, **options
+                )
+            )
         yield lambda name: chat.model_copy(update={"logit_bias": {starts[name]: 20}})
 
 
@@ -110,7 +123,13 @@ def on_ollama(url: str, folder: Path, options: dict[str, Any], name: str) -> Cha
     """A model for each text, since Ollama takes no bias."""
     scripted_model(folder / f"{name}.gguf", [TEXTS[name]])
     model = name.replace(" ", "-")
-    ollama.create(url, model, folder / f"{name}.gguf", template=go_template(), parameters={"num_ctx": 2048, "num_thread": 1})
+    ollama.create(
+        url,
+        model,
+        folder / f"{name}.gguf",
+        template=go_template(),
+        parameters={"num_ctx": 2048, "num_thread": 1},
+    )
     return ChatOllama(base_url=url, model=model, **options)
 
 
@@ -132,9 +151,14 @@ async def test_step_with_tools_and_a_form_is_valid(make: Make, name: str) -> Non
         assert not step.invalid_tool_calls
         assert bool(step.tool_calls) == (name in CALLS)
         assert is_valid(step, name), step
-        assert step.response_metadata["finish_reason"] == ("tool_calls" if name in CALLS else "stop")
+        assert step.response_metadata["finish_reason"] == (
+            "tool_calls" if name in CALLS else "stop"
+        )
     texts = [chunk.tool_call_chunks[0]["args"] or "" for chunk in chunks if chunk.tool_call_chunks]
-    assert all(isinstance(parse_partial_json("".join(texts[: end + 1]) or "{}"), dict) for end in range(len(texts)))
+    assert all(
+        isinstance(parse_partial_json("".join(texts[: end + 1]) or "{}"), dict)
+        for end in range(len(texts))
+    )
 
 
 def test_one_call_is_kept_where_a_call_allows_no_more(make: Make) -> None:
@@ -163,19 +187,33 @@ def tiny(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     with ExitStack() as stack:
         if request.param == "ollama":
             url = stack.enter_context(ollama.serve(tmp_path_factory.mktemp("tiny")))
-            ollama.create(url, "tiny", tiny_chat_model(), template=go_template(), parameters={"num_ctx": 2048, "num_thread": 1})
+            ollama.create(
+                url,
+                "tiny",
+                tiny_chat_model(),
+                template=go_template(),
+                parameters={"num_ctx": 2048, "num_thread": 1},
+            )
             yield ChatOllama(base_url=url, model="tiny", **options)
         elif request.param == "llamafile":
             server = stack.enter_context(LocalServer(tiny_chat_model(), n_ctx=2048, n_parallel=1))
             yield ChatLlamafile(base_url=server.base_url, **options)
         else:
-            yield stack.enter_context(ChatLlamaCpp(model_path=tiny_chat_model(), n_ctx=2048, backend=request.param, **options))
+            yield stack.enter_context(
+                ChatLlamaCpp(
+                    model_path=tiny_chat_model(), n_ctx=2048, backend=request.param, **options
+                )
+            )
 
 
 def test_agent_with_a_form_is_interrupted_and_resumes_with_ids_of_their_own(tiny: Any) -> None:
     review = HumanInTheLoopMiddleware(interrupt_on={"get_weather": True})
     agent: Any = create_agent(
-        tiny, [get_weather], response_format=Weather.model_json_schema(), checkpointer=InMemorySaver(), middleware=[review]
+        tiny,
+        [get_weather],
+        response_format=Weather.model_json_schema(),
+        checkpointer=InMemorySaver(),
+        middleware=[review],
     )
     config = {"configurable": {"thread_id": "1"}}
     for city in ("Lisbon", "Rome"):
@@ -184,22 +222,40 @@ def test_agent_with_a_form_is_interrupted_and_resumes_with_ids_of_their_own(tiny
         assert asked["args"] == {"city": city}
         state = agent.invoke(Command(resume={"decisions": [{"type": "approve"}]}), config)
         Weather.model_validate(state["structured_response"])
-    ids = [call["id"] for message in state["messages"] if isinstance(message, AIMessage) for call in message.tool_calls]
-    assert len(ids) == len(set(ids)) == len([message for message in state["messages"] if isinstance(message, ToolMessage)]) == 2
+    ids = [
+        call["id"]
+        for message in state["messages"]
+        if isinstance(message, AIMessage)
+        for call in message.tool_calls
+    ]
+    assert (
+        len(ids)
+        == len(set(ids))
+        == len([message for message in state["messages"] if isinstance(message, ToolMessage)])
+        == 2
+    )
 
 
 def test_agent_streams_calls_and_the_object_once_and_reads_no_prompt_again(tiny: Any) -> None:
-    agent: Any = create_agent(tiny.model_copy(update={"output_version": "v1"}), [get_weather], response_format=Weather)
+    agent: Any = create_agent(
+        tiny.model_copy(update={"output_version": "v1"}), [get_weather], response_format=Weather
+    )
     asked = {"messages": [("user", "What is the weather in Oslo?")]}
     streamed = list(agent.stream(asked, stream_mode=["messages", "updates"]))
     updates = [part["model"] for mode, part in streamed if mode == "updates" and "model" in part]
     (call,), (answer,) = (update["messages"] for update in updates)
     assert [block["type"] for block in call.content] == ["tool_call"]
-    chunks = [part[0] for mode, part in streamed if mode == "messages" and isinstance(part[0], AIMessageChunk)]
+    chunks = [
+        part[0]
+        for mode, part in streamed
+        if mode == "messages" and isinstance(part[0], AIMessageChunk)
+    ]
     assert "".join(chunk.text for chunk in chunks) == answer.text
     assert Weather.model_validate_json(answer.text) == updates[1]["structured_response"]
     if cached := answer.usage_metadata.get("input_token_details"):  # Ollama does not report it
-        assert answer.usage_metadata["input_tokens"] - cached["cache_read"] <= 1  # the beginning that was dropped had read the rest
+        assert (
+            answer.usage_metadata["input_tokens"] - cached["cache_read"] <= 1
+        )  # the beginning that was dropped had read the rest
 
 
 def test_tool_choice_of_a_call_replaces_what_is_bound(tiny: Any) -> None:
@@ -226,7 +282,9 @@ def test_summaries_keep_a_long_run_within_the_context(tiny: Any) -> None:
     config = {"configurable": {"thread_id": "1"}}
     counts = []
     for turn in range(4):
-        state = agent.invoke({"messages": [("user", f"The lamp number {turn} is red. " * 8)]}, config)
+        state = agent.invoke(
+            {"messages": [("user", f"The lamp number {turn} is red. " * 8)]}, config
+        )
         counts.append(state["messages"][-1].usage_metadata["input_tokens"])
     assert max(counts) < room * 0.4
     assert any(later < earlier for earlier, later in pairwise(counts))

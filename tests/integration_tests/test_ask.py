@@ -1,4 +1,5 @@
-"""The command `localllm ask` as a person runs it: a process of its own, on the real engine with the tiny models."""
+"""The command `localllm ask` as a person runs it: a process of its own, on the real engine with the
+tiny models."""
 
 import json
 import os
@@ -30,7 +31,9 @@ def localllm(*arguments: str | Path, **environment: str) -> subprocess.Completed
     """Run the command to its end."""
     command = [*COMMAND, *map(str, arguments)]
     environment = {**os.environ, **environment}
-    return subprocess.run(command, capture_output=True, check=False, encoding="utf-8", timeout=120, env=environment)
+    return subprocess.run(
+        command, capture_output=True, check=False, encoding="utf-8", timeout=120, env=environment
+    )
 
 
 def check_fault(asked: subprocess.CompletedProcess[str], code: int, *words: str) -> None:
@@ -91,7 +94,9 @@ def test_json(notes: Path) -> None:
     assert ANSWER in asked["sources"][0]["text"]
 
 
-def test_servers_that_run_already(notes: Path, chat_server: LocalServer, embedding_server: LocalServer) -> None:
+def test_servers_that_run_already(
+    notes: Path, chat_server: LocalServer, embedding_server: LocalServer
+) -> None:
     addresses = ["--model", chat_server.base_url, "--embedding-model", embedding_server.base_url]
     assert ANSWER in localllm("ask", notes, QUESTION, *addresses).stdout
 
@@ -115,7 +120,14 @@ def test_a_question_in_chinese(tmp_path: Path) -> None:
 def test_nothing_is_sent_to_a_tracer(notes: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as tracer:
         address = f"http://127.0.0.1:{tracer.getsockname()[1]}"
-        asked = localllm("ask", notes, QUESTION, LANGSMITH_TRACING="true", LANGSMITH_ENDPOINT=address, LANGSMITH_API_KEY="none")
+        asked = localllm(
+            "ask",
+            notes,
+            QUESTION,
+            LANGSMITH_TRACING="true",
+            LANGSMITH_ENDPOINT=address,
+            LANGSMITH_API_KEY="none",
+        )
         tracer.settimeout(0.1)
         with pytest.raises(TimeoutError):
             tracer.accept()
@@ -134,9 +146,15 @@ def encrypted_pdf(path: Path) -> None:
 BAD_FILES: dict[str, tuple[Callable[[Path], object], str]] = {
     "binary.bin": (lambda path: path.write_bytes(os.urandom(5000)), "it is a binary file"),
     "encrypted.pdf": (encrypted_pdf, "it is encrypted"),
-    "truncated.pdf": (lambda path: path.write_bytes((HANDBOOK / "safety.pdf").read_bytes()[:400]), "truncated PDF"),
+    "truncated.pdf": (
+        lambda path: path.write_bytes((HANDBOOK / "safety.pdf").read_bytes()[:400]),
+        "truncated PDF",
+    ),
     "empty.md": (lambda path: path.touch(), "it is empty"),
-    "link.txt": (lambda path: path.symlink_to("nowhere"), "it is a link to a file that does not exist"),
+    "link.txt": (
+        lambda path: path.symlink_to("nowhere"),
+        "it is a link to a file that does not exist",
+    ),
 }
 
 
@@ -167,7 +185,9 @@ def test_a_folder_is_answered_without_its_bad_files(notes: Path) -> None:
 
 
 def test_an_empty_folder(tmp_path: Path) -> None:
-    check_fault(localllm("ask", tmp_path, QUESTION), 1, "There is no readable text in", str(tmp_path))
+    check_fault(
+        localllm("ask", tmp_path, QUESTION), 1, "There is no readable text in", str(tmp_path)
+    )
 
 
 # --- wrong usage ---
@@ -184,8 +204,14 @@ def test_an_empty_folder(tmp_path: Path) -> None:
         (["ask", str(HANDBOOK), QUESTION, "--colour"], "--colour"),
         (["ask", str(HANDBOOK), QUESTION, "-k", "0"], "--passages"),
         (["ask", str(HANDBOOK), QUESTION, "--chunk-size", "many"], "--chunk-size"),
-        (["ask", str(HANDBOOK), QUESTION, "--model", "ftp://localhost"], "'ftp://localhost' is not a server's address."),
-        (["ask", str(HANDBOOK), QUESTION, "--embedding-model", "http://:x"], "is not a server's address."),
+        (
+            ["ask", str(HANDBOOK), QUESTION, "--model", "ftp://localhost"],
+            "'ftp://localhost' is not a server's address.",
+        ),
+        (
+            ["ask", str(HANDBOOK), QUESTION, "--embedding-model", "http://:x"],
+            "is not a server's address.",
+        ),
         (["answer"], "answer"),
     ],
 )
@@ -198,7 +224,9 @@ def test_wrong_usage(arguments: list[str], words: str) -> None:
 
 @pytest.mark.parametrize("option", ["--model", "--embedding-model"])
 def test_ask_model_that_does_not_exist_says_so(notes: Path, option: str) -> None:
-    check_fault(localllm("ask", notes, QUESTION, option, "none.gguf"), 1, "There is no model none.gguf")
+    check_fault(
+        localllm("ask", notes, QUESTION, option, "none.gguf"), 1, "There is no model none.gguf"
+    )
 
 
 @pytest.mark.parametrize("option", ["--model", "--embedding-model"])
@@ -212,18 +240,30 @@ def test_ask_model_that_does_not_exist_says_so(notes: Path, option: str) -> None
     ],
     ids=["truncated", "corrupt", "text", "empty"],
 )
-def test_a_bad_model_file(notes: Path, tmp_path: Path, option: str, content: bytes, words: str) -> None:
+def test_a_bad_model_file(
+    notes: Path, tmp_path: Path, option: str, content: bytes, words: str
+) -> None:
     model = tmp_path / "bad.gguf"
     model.write_bytes(content)
     check_fault(localllm("ask", notes, QUESTION, option, model), 1, "bad.gguf", words)
 
 
 def test_an_address_where_nobody_answers(notes: Path) -> None:
-    check_fault(localllm("ask", notes, QUESTION, "--model", "http://127.0.0.1:9"), 1, "No server answers at http://127.0.0.1:9")
+    check_fault(
+        localllm("ask", notes, QUESTION, "--model", "http://127.0.0.1:9"),
+        1,
+        "No server answers at http://127.0.0.1:9",
+    )
 
 
-def test_an_embedding_server_that_makes_no_embeddings(notes: Path, chat_server: LocalServer) -> None:
-    check_fault(localllm("ask", notes, QUESTION, "--embedding-model", chat_server.base_url), 1, chat_server.base_url)
+def test_an_embedding_server_that_makes_no_embeddings(
+    notes: Path, chat_server: LocalServer
+) -> None:
+    check_fault(
+        localllm("ask", notes, QUESTION, "--embedding-model", chat_server.base_url),
+        1,
+        chat_server.base_url,
+    )
 
 
 def test_passages_that_do_not_fit_are_left_out_and_reported(notes: Path) -> None:
@@ -231,7 +271,10 @@ def test_passages_that_do_not_fit_are_left_out_and_reported(notes: Path) -> None
     with LocalServer(tiny_chat_model(), n_ctx=384) as server:
         asked = localllm("ask", notes, QUESTION, "--model", server.base_url, "-k", "20")
     assert asked.returncode == 0, asked.stderr
-    assert re.fullmatch(r"localllm: \d+ of \d+ passages do not fit into the model's context and were left out\.\n", asked.stderr)
+    assert re.fullmatch(
+        r"localllm: \d+ of \d+ passages do not fit into the model's context and were left out\.\n",
+        asked.stderr,
+    )
 
 
 def test_a_context_too_small_for_any_passage(notes: Path) -> None:
@@ -254,7 +297,9 @@ def waiting(notes: Path) -> Iterator[tuple[subprocess.Popen[str], LocalServer]]:
     with LocalServer(tiny_chat_model()) as server:
         os.kill(server.pid, signal.SIGSTOP)
         command = [*COMMAND, "ask", str(notes), QUESTION, "--model", server.base_url]
-        asked = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8")
+        asked = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8"
+        )
         try:
             until(lambda: is_connected(asked.pid, server.port))
             yield asked, server
@@ -265,7 +310,10 @@ def waiting(notes: Path) -> Iterator[tuple[subprocess.Popen[str], LocalServer]]:
 
 
 def is_connected(pid: int, port: int) -> bool:
-    return any(link.raddr and link.raddr.port == port for link in psutil.Process(pid).net_connections("tcp"))
+    return any(
+        link.raddr and link.raddr.port == port
+        for link in psutil.Process(pid).net_connections("tcp")
+    )
 
 
 def until(condition: Callable[[], bool]) -> None:
@@ -284,7 +332,9 @@ def test_ctrl_c_ends_it_quietly(waiting: tuple[subprocess.Popen[str], LocalServe
     assert psutil.wait_procs(children, timeout=60)[1] == []
 
 
-def test_a_server_that_dies_while_it_answers(waiting: tuple[subprocess.Popen[str], LocalServer]) -> None:
+def test_a_server_that_dies_while_it_answers(
+    waiting: tuple[subprocess.Popen[str], LocalServer],
+) -> None:
     asked, server = waiting
     os.kill(server.pid, signal.SIGKILL)
     _, told = asked.communicate(timeout=120)
@@ -295,7 +345,9 @@ def test_a_server_that_dies_while_it_answers(waiting: tuple[subprocess.Popen[str
 
 
 def test_a_closed_pipe_is_no_fault(notes: Path) -> None:
-    with subprocess.Popen([*COMMAND, "ask", str(notes), QUESTION], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as asked:
+    with subprocess.Popen(
+        [*COMMAND, "ask", str(notes), QUESTION], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as asked:
         assert asked.stdout
         assert asked.stderr
         asked.stdout.close()

@@ -15,7 +15,9 @@ CHEAP: Final = ("test_unknown_argument", "test_no_empty_chunks", "test_second_ev
 
 
 def test_the_page_has_all_tests_and_classes() -> None:
-    assert set(read()) == {(test, subject.place) for test in standard_tests() for subject in SUBJECTS}
+    assert set(read()) == {
+        (test, subject.place) for test in standard_tests() for subject in SUBJECTS
+    }
 
 
 def test_the_page_is_about_the_versions_that_are_installed() -> None:
@@ -30,15 +32,33 @@ def test_the_page_lists_what_is_left_out_of_the_suite_of_langchain_ollama() -> N
 
 def test_the_suite_of_langchain_ollama_passes() -> None:
     command = [sys.executable, "-m", "tools.comparison.ollama_suite", "--", "-x"]
-    ran = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=600, check=False)
+    ran = subprocess.run(
+        command,
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
     assert ran.returncode == 0, ran.stdout[-4000:] + ran.stderr[-1000:]
 
 
 def test_our_classes_fail_nothing() -> None:
-    assert {row: said for row, said in read().items() if row[1].startswith("langchain_localllm") and said not in {"✓", "n/a"}} == {}
+    assert {
+        row: said
+        for row, said in read().items()
+        if row[1].startswith("langchain_localllm") and said not in {"✓", "n/a"}
+    } == {}
 
 
 def test_some_rows_are_still_true() -> None:
     command = [sys.executable, "-m", "tools.comparison", "--check", "--tests", *CHEAP]
-    ran = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=600, check=False)
+    ran = subprocess.run(
+        command,
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
     assert ran.returncode == 0, ran.stderr

@@ -1,4 +1,5 @@
-"""Servers of language models on this machine are found at their usual ports, and named by what they answer."""
+"""Servers of language models on this machine are found at their usual ports, and named by what they
+answer."""
 
 import asyncio
 import re
@@ -21,7 +22,12 @@ from langchain_localllm.runtimes.llamafile import default_server
 from langchain_localllm.transport import discovery
 from langchain_localllm.transport.address import Address
 from langchain_localllm.transport.client import HttpClient
-from langchain_localllm.transport.discovery import DEFAULT_ADDRESSES, DefaultAddress, FoundServer, identify
+from langchain_localllm.transport.discovery import (
+    DEFAULT_ADDRESSES,
+    DefaultAddress,
+    FoundServer,
+    identify,
+)
 from tests.integration_tests.scripted import Answer, Request, ScriptedServer, Wait, as_json
 
 PATIENT = 60.0
@@ -31,19 +37,35 @@ NOT_FOUND = as_json({"error": "not found"}, 404)
 
 def listed(*models: str, owner: str | None = None) -> Answer:
     """An answer of `/v1/models`."""
-    return as_json({"object": "list", "data": [{"id": each} | ({"owned_by": owner} if owner else {}) for each in models]})
+    return as_json(
+        {
+            "object": "list",
+            "data": [{"id": each} | ({"owned_by": owner} if owner else {}) for each in models],
+        }
+    )
 
 
 PROGRAMS: dict[str, dict[str, Answer]] = {
     "LM Studio": {"/v1/models": listed("a", "b", owner="organization_owner")},
-    "LM Studio, empty": {"/v1/models": listed(), "/": as_json({"error": "Unexpected endpoint or method. (GET /)"})},
+    "LM Studio, empty": {
+        "/v1/models": listed(),
+        "/": as_json({"error": "Unexpected endpoint or method. (GET /)"}),
+    },
     "vLLM": {"/v1/models": listed("a", owner="vllm")},
-    "vLLM, with a key": {"/v1/models": as_json({"error": "Unauthorized"}, 401), "/version": as_json({"version": "0.11.2"})},
+    "vLLM, with a key": {
+        "/v1/models": as_json({"error": "Unauthorized"}, 401),
+        "/version": as_json({"version": "0.11.2"}),
+    },
     "Docker Model Runner": {"/engines/v1/models": listed("ai/smollm2", owner="docker")},
     "Lemonade": {"/api/v1/models": listed("a", owner="lemonade")},
-    "Lemonade, empty": {"/api/v1/models": listed(), "/api/v1/health": as_json({"status": "ok", "model_loaded": None})},
+    "Lemonade, empty": {
+        "/api/v1/models": listed(),
+        "/api/v1/health": as_json({"status": "ok", "model_loaded": None}),
+    },
     "Jan": {"/v1/models": listed("a", owner="user")},
-    "KoboldCpp": {"/v1/models": Answer(listed("a").parts, headers={"Server": "ConcedoLlamaForKoboldServer"})},
+    "KoboldCpp": {
+        "/v1/models": Answer(listed("a").parts, headers={"Server": "ConcedoLlamaForKoboldServer"})
+    },
     "KoboldCpp, behind a proxy": {
         "/v1/models": listed("a"),
         "/api/extra/version": as_json({"result": "KoboldCpp", "version": "1.110"}),
@@ -51,12 +73,21 @@ PROGRAMS: dict[str, dict[str, Answer]] = {
     },
     "GPT4All": {"/v1/models": listed("a", owner="humanity")},
     "SGLang": {"/v1/models": listed("a", owner="sglang")},
-    "SGLang, with a key": {"/v1/models": as_json({}, 401), "/get_model_info": as_json({"model_path": "a"})},
+    "SGLang, with a key": {
+        "/v1/models": as_json({}, 401),
+        "/get_model_info": as_json({"model_path": "a"}),
+    },
     "Ollama": {"/v1/models": listed("a", owner="library")},
-    "Ollama, empty": {"/v1/models": as_json({"object": "list", "data": None}), "/api/version": as_json({"version": "0.24.0"})},
+    "Ollama, empty": {
+        "/v1/models": as_json({"object": "list", "data": None}),
+        "/api/version": as_json({"version": "0.24.0"}),
+    },
     "llama.cpp's server": {"/v1/models": listed("a", owner="llamacpp")},
     "llama.cpp's server, loading": {"/v1/models": Answer([b"{}"], 503, {"Server": "llama.cpp"})},
-    "llama.cpp's server, behind a proxy": {"/v1/models": listed("a"), "/props": as_json({"default_generation_settings": {}})},
+    "llama.cpp's server, behind a proxy": {
+        "/v1/models": listed("a"),
+        "/props": as_json({"default_generation_settings": {}}),
+    },
     "llama-swap": {"/v1/models": listed("a", owner="llama-swap")},
 }
 PATHS = {place.program: place.path for place in DEFAULT_ADDRESSES}
@@ -79,9 +110,11 @@ def test_identify_names_the_program_by_its_answers(case: str) -> None:
     with speaking(PROGRAMS[case]) as server:
         found = look(server, program)
     assert found.program == program
-    assert found.version == {"vLLM, with a key": "0.11.2", "KoboldCpp, behind a proxy": "1.110", "Ollama, empty": "0.24.0"}.get(
-        case, ""
-    )
+    assert found.version == {
+        "vLLM, with a key": "0.11.2",
+        "KoboldCpp, behind a proxy": "1.110",
+        "Ollama, empty": "0.24.0",
+    }.get(case, "")
     assert all("authorization" not in request.headers for request in server.requests)
 
 
@@ -100,7 +133,9 @@ def test_identify_names_the_program_by_its_answers(case: str) -> None:
 def test_identify_unknown_program_has_no_name(answer: Answer, problem: str) -> None:
     with ScriptedServer(answer) as server:
         seconds = 0.3 if "0.3" in problem else PATIENT
-        found = HttpClient(Address.parse(server.base_url), "").run(identify(server.base_url, seconds=seconds))
+        found = HttpClient(Address.parse(server.base_url), "").run(
+            identify(server.base_url, seconds=seconds)
+        )
     assert found is not None
     assert found.program == ""
     assert problem in found.problem
@@ -109,7 +144,9 @@ def test_identify_unknown_program_has_no_name(answer: Answer, problem: str) -> N
 
 def at(*urls: str) -> tuple[DefaultAddress, ...]:
     """A port without a server, and these servers, each where vLLM is expected."""
-    return tuple(DefaultAddress(int(url.rpartition(":")[2]), "vLLM") for url in ("127.0.0.1:9", *urls))
+    return tuple(
+        DefaultAddress(int(url.rpartition(":")[2]), "vLLM") for url in ("127.0.0.1:9", *urls)
+    )
 
 
 @pytest.fixture
@@ -127,17 +164,24 @@ def places(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 SILENT = Answer([Wait()])
-SLOW_HEAD = Answer([part for letter in b"HTTP/1.1 200 OK\r\n" for part in (bytes([letter]), Wait(0.4))], raw=True)
+SLOW_HEAD = Answer(
+    [part for letter in b"HTTP/1.1 200 OK\r\n" for part in (bytes([letter]), Wait(0.4))], raw=True
+)
 SLOW_BODY = Answer([part for letter in b'{"data": [] }' for part in (bytes([letter]), Wait(0.4))])
 ONLY_MODELS = {"/v1/models": listed("a")}
 
 
-def test_silent_servers_take_two_seconds_together(places: Any, monkeypatch: pytest.MonkeyPatch, chat_server: LocalServer) -> None:
+def test_silent_servers_take_two_seconds_together(
+    places: Any, monkeypatch: pytest.MonkeyPatch, chat_server: LocalServer
+) -> None:
     def script(request: Request) -> Answer:
         return ONLY_MODELS.get(request.path, SILENT)
 
     with ExitStack() as stack:
-        servers = [stack.enter_context(ScriptedServer(each)) for each in (SILENT, SLOW_HEAD, SLOW_BODY, SILENT, script)]
+        servers = [
+            stack.enter_context(ScriptedServer(each))
+            for each in (SILENT, SLOW_HEAD, SLOW_BODY, SILENT, script)
+        ]
         places(*(server.base_url for server in servers), chat_server.base_url)
         monkeypatch.setattr(discovery, "SECONDS", 2.0)
         begin = time.monotonic()
@@ -159,30 +203,44 @@ def test_silent_servers_take_two_seconds_together(places: Any, monkeypatch: pyte
             resolve.resolve("no-such-model")
         report = diagnose().runtimes
         assert time.monotonic() - begin < 4
-        assert [each["address"] for each in report if each["details"][1:] == ["It did not answer within 2 seconds."]] == [
-            server.base_url for server in servers[:4]
-        ]
+        assert [
+            each["address"]
+            for each in report
+            if each["details"][1:] == ["It did not answer within 2 seconds."]
+        ] == [server.base_url for server in servers[:4]]
 
 
 @pytest.mark.parametrize("answer", [SILENT, SLOW_HEAD, SLOW_BODY])
 async def test_chat_without_an_address_does_not_wait_for_silent_servers_in_turn(
     answer: Answer, places: Any, monkeypatch: pytest.MonkeyPatch, chat_server: LocalServer
 ) -> None:
-    with ScriptedServer(answer) as first, ScriptedServer(answer) as second, ScriptedServer(answer) as third:
+    with (
+        ScriptedServer(answer) as first,
+        ScriptedServer(answer) as second,
+        ScriptedServer(answer) as third,
+    ):
         places(first.base_url, second.base_url, chat_server.base_url, third.base_url)
         monkeypatch.setattr(discovery, "SECONDS", 2.0)
         for call in (True, False):
             monkeypatch.setattr(discovery, "_silent_until", {})
             begin = time.monotonic()
             chat = ChatLlamafile(temperature=0, max_tokens=1)
-            assert await chat.ainvoke("Hello!") if call else await asyncio.to_thread(chat.invoke, "Hello!")
+            assert (
+                await chat.ainvoke("Hello!")
+                if call
+                else await asyncio.to_thread(chat.invoke, "Hello!")
+            )
             assert time.monotonic() - begin < 4
         places(first.base_url)
-        with pytest.raises(ConnectionFailedError, match=f"What listens at {first.base_url} does not answer"):
+        with pytest.raises(
+            ConnectionFailedError, match=f"What listens at {first.base_url} does not answer"
+        ):
             await ChatLlamafile(max_tokens=1).ainvoke("Hello!")
 
 
-def test_chat_without_an_address_does_not_wait_for_those_after_the_first(places: Any, chat_server: LocalServer) -> None:
+def test_chat_without_an_address_does_not_wait_for_those_after_the_first(
+    places: Any, chat_server: LocalServer
+) -> None:
     with ScriptedServer(SILENT) as silent:
         places(chat_server.base_url, silent.base_url)
         begin = time.monotonic()
@@ -191,7 +249,10 @@ def test_chat_without_an_address_does_not_wait_for_those_after_the_first(places:
 
 
 def says(text: str) -> Answer:
-    event = b'data: {"choices": [{"delta": {"content": "%s"}, "finish_reason": "stop"}]}\n\ndata: [DONE]\n\n' % text.encode()
+    event = (
+        b'data: {"choices": [{"delta": {"content": "%s"}, "finish_reason": "stop"}]}\n\ndata: [DONE]\n\n'
+        % text.encode()
+    )
     return Answer([event], headers={"Content-Type": "text/event-stream"})
 
 
@@ -208,13 +269,19 @@ def lm_studio() -> Iterator[ScriptedServer]:
         yield server
 
 
-def test_running_servers_are_named_and_located(places: Any, lm_studio: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_running_servers_are_named_and_located(
+    places: Any, lm_studio: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with ScriptedServer(Answer([b"a page"])) as page:
         places(lm_studio.base_url, page.base_url)
         known, unknown = probe.running_servers()
         monkeypatch.setattr(probe, "_listener", lambda _: "ssh")
         report = diagnosed()
-    assert (known.program, known.models, known.location) == ("LM Studio", ("a", "b"), "on this machine")
+    assert (known.program, known.models, known.location) == (
+        "LM Studio",
+        ("a", "b"),
+        "on this machine",
+    )
     assert (unknown.program, unknown.problem[:9]) == ("a program where vLLM often is", "It lists ")
     assert [each["name"] for each in report] == ["LM Studio", "A program where vLLM often is"]
     assert report[0]["details"] == ["on another machine, through ssh", "2 models: a, b"]
@@ -225,7 +292,9 @@ def test_listener_is_this_process_where_psutil_sees_it(lm_studio: ScriptedServer
     assert probe._listener(int(lm_studio.base_url.rpartition(":")[2])) == psutil.Process().name()
 
 
-def test_models_of_a_server_are_listed_and_resolved_by_name(places: Any, lm_studio: ScriptedServer) -> None:
+def test_models_of_a_server_are_listed_and_resolved_by_name(
+    places: Any, lm_studio: ScriptedServer
+) -> None:
     places(lm_studio.base_url)
     rows = [row for row in inventory.installed() if row.runtime == "llamafile"]
     assert [row.name for row in rows] == [f"{lm_studio.base_url}#a", f"{lm_studio.base_url}#b"]
@@ -239,7 +308,9 @@ def test_models_of_a_server_are_listed_and_resolved_by_name(places: Any, lm_stud
 def test_name_on_two_servers_is_ambiguous(places: Any, lm_studio: ScriptedServer) -> None:
     with speaking(PROGRAMS["vLLM"]) as vllm:
         places(lm_studio.base_url, vllm.base_url)
-        with pytest.raises(ModelMissingError, match=f"several models: {lm_studio.base_url}#a, {vllm.base_url}"):
+        with pytest.raises(
+            ModelMissingError, match=f"several models: {lm_studio.base_url}#a, {vllm.base_url}"
+        ):
             resolve.resolve("a")
 
 
@@ -260,12 +331,16 @@ def test_chat_without_an_address_uses_the_first_llama_cpp_server(
     assert chat.bind(base_url=lm_studio.base_url, model="b").invoke("Hello!").text == "b"
 
 
-def test_embeddings_without_an_address_use_the_first_llama_cpp_server(places: Any, embedding_server: LocalServer) -> None:
+def test_embeddings_without_an_address_use_the_first_llama_cpp_server(
+    places: Any, embedding_server: LocalServer
+) -> None:
     places(embedding_server.base_url)
     assert len(LlamafileEmbeddings().embed_documents(["a lamp", "a boat"])) == 2
 
 
-def test_chat_without_an_address_says_what_was_looked_at(places: Any, lm_studio: ScriptedServer, chat_server: LocalServer) -> None:
+def test_chat_without_an_address_says_what_was_looked_at(
+    places: Any, lm_studio: ScriptedServer, chat_server: LocalServer
+) -> None:
     places(lm_studio.base_url)
     chat = ChatLlamafile(max_tokens=8)
     studio = re.escape(lm_studio.base_url)
@@ -278,7 +353,9 @@ def test_chat_without_an_address_says_what_was_looked_at(places: Any, lm_studio:
     assert chat.invoke("Repeat: red lamp").text, "it is looked for again"
 
 
-def test_chat_without_an_address_uses_any_server_at_8080(monkeypatch: pytest.MonkeyPatch, lm_studio: ScriptedServer) -> None:
+def test_chat_without_an_address_uses_any_server_at_8080(
+    monkeypatch: pytest.MonkeyPatch, lm_studio: ScriptedServer
+) -> None:
     (place,) = at(lm_studio.base_url)[1:]
     monkeypatch.setattr(default_server, "DEFAULT_ADDRESSES", (place,))
     monkeypatch.setattr(default_server, "DEFAULT_URL", lm_studio.base_url)
@@ -286,5 +363,17 @@ def test_chat_without_an_address_uses_any_server_at_8080(monkeypatch: pytest.Mon
 
 
 def test_default_addresses_begin_with_llama_cpps() -> None:
-    assert [place.port for place in DEFAULT_ADDRESSES] == [8080, 9931, 11434, 1234, 8000, 12434, 13305, 1337, 5001, 4891, 30000]
+    assert [place.port for place in DEFAULT_ADDRESSES] == [
+        8080,
+        9931,
+        11434,
+        1234,
+        8000,
+        12434,
+        13305,
+        1337,
+        5001,
+        4891,
+        30000,
+    ]
     assert all(place.url.startswith("http://127.0.0.1:") for place in DEFAULT_ADDRESSES)

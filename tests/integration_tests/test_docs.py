@@ -1,4 +1,5 @@
-"""Every Python block of the README and the docs, and every notebook, runs on real engines and prints what is shown."""
+"""Every Python block of the README and the docs, and every notebook, runs on real engines and
+prints what is shown."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,10 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[pages.Place]:
 @pytest.mark.parametrize("page", WITH_BLOCKS, ids=lambda page: page.stem)
 def test_the_blocks_of_a_page_run_and_print_what_it_shows(page: Path, place: pages.Place) -> None:
     blocks = pages.blocks(page)
-    for block, printed in zip(blocks, pages.run([block.code for block in blocks], place), strict=True):
+    for block, printed in zip(
+        blocks, pages.run([block.code for block in blocks], place), strict=True
+    ):
         if block.shown is not None:
-            assert pages.agrees(block.shown, printed), f"`python -m tools.engines.pages` renews it. Printed:\n{printed}"
+            assert pages.agrees(block.shown, printed), (
+                f"`python -m tools.engines.pages` renews it. Printed:\n{printed}"
+            )

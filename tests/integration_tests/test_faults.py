@@ -1,4 +1,5 @@
-"""What goes wrong between a class and its server: the same fault has the same type on every path, and the next call works."""
+"""What goes wrong between a class and its server: the same fault has the same type on every path,
+and the next call works."""
 
 import asyncio
 import gc
@@ -66,7 +67,8 @@ class Fault:
         outcome: The error's type, or the right text.
         says: Words of the error.
         settings: Settings of the model.
-        shared: Whether whatever is asked of the server meets it, embeddings too, with the same outcome.
+        shared: Whether whatever is asked of the server meets it, embeddings too, with the same
+            outcome.
         only: The classes that can meet it, when not all can.
     """
 
@@ -78,7 +80,9 @@ class Fault:
     only: tuple[str, ...] = tuple(WIRES)
 
 
-def always(answer: Answer | Callable[[Wire], Answer], outcome: type[Exception], says: str, **settings: Any) -> Fault:
+def always(
+    answer: Answer | Callable[[Wire], Answer], outcome: type[Exception], says: str, **settings: Any
+) -> Fault:
     script = (lambda _: answer) if isinstance(answer, Answer) else answer
     return Fault(script, outcome, says, settings, shared=True)
 
@@ -89,7 +93,9 @@ def reported(status: int, message: str, **more: Any) -> Callable[[Wire], Answer]
 
 def then(*parts: Part | Callable[[Wire], bytes]) -> Callable[[Wire], Answer]:
     """A token, and then these parts."""
-    return lambda wire: wire.streamed(wire.token("Hel"), *(part(wire) if callable(part) else part for part in parts))
+    return lambda wire: wire.streamed(
+        wire.token("Hel"), *(part(wire) if callable(part) else part for part in parts)
+    )
 
 
 def at_chunks(size: int) -> Callable[[Wire], Answer]:
@@ -107,7 +113,9 @@ def loading_twice(wire: Wire) -> Script:
 
 def overflow(wire: Wire) -> Answer:
     words = "the input length exceeds the context length (601 tokens)"
-    return wire.reported(400, words, type="exceed_context_size_error", n_prompt_tokens=601, n_ctx=256)
+    return wire.reported(
+        400, words, type="exceed_context_size_error", n_prompt_tokens=601, n_ctx=256
+    )
 
 
 def half_a_token(wire: Wire) -> bytes:
@@ -122,50 +130,101 @@ PAGE = Answer([b"<!DOCTYPE html>\n<html><body>Welcome</body></html>"], headers=H
 FAULTS = {
     # what is asked: the server at all
     "a web page": always(PAGE, errors.WrongServerError, "`base_url`"),
-    "a web page that is missing": always(Answer(PAGE.parts, 404, HTML), errors.WrongServerError, "`base_url`"),
-    "another server's 404": always(Answer([b"404 page not found"], 404), errors.WrongServerError, "`base_url`"),
-    "no HTTP": always(Answer([b"SSH-2.0-OpenSSH_9.6\r\n"], raw=True), errors.WrongServerError, "`base_url`", max_retries=0),
-    "a redirect": always(Answer(status=307, headers={"Location": "http://127.0.0.1:9/"}), errors.WrongServerError, "redirects"),
-    "gone before it answers": always(Answer(raw=True), errors.ConnectionFailedError, "No server answers"),
-    "silence before the answer": always(Answer([Wait()], raw=True), errors.CallTimeoutError, "`timeout`", timeout=0.1),
+    "a web page that is missing": always(
+        Answer(PAGE.parts, 404, HTML), errors.WrongServerError, "`base_url`"
+    ),
+    "another server's 404": always(
+        Answer([b"404 page not found"], 404), errors.WrongServerError, "`base_url`"
+    ),
+    "no HTTP": always(
+        Answer([b"SSH-2.0-OpenSSH_9.6\r\n"], raw=True),
+        errors.WrongServerError,
+        "`base_url`",
+        max_retries=0,
+    ),
+    "a redirect": always(
+        Answer(status=307, headers={"Location": "http://127.0.0.1:9/"}),
+        errors.WrongServerError,
+        "redirects",
+    ),
+    "gone before it answers": always(
+        Answer(raw=True), errors.ConnectionFailedError, "No server answers"
+    ),
+    "silence before the answer": always(
+        Answer([Wait()], raw=True), errors.CallTimeoutError, "`timeout`", timeout=0.1
+    ),
     # what it reports
     "no key": always(reported(401, "Invalid API Key"), errors.AuthenticationError, "`api_key`"),
     "forbidden": always(reported(403, "Not for you"), errors.PermissionDeniedError, "Not for you"),
-    "a model that is missing": always(reported(404, "model 'a' not found"), errors.ModelMissingError, "model"),
+    "a model that is missing": always(
+        reported(404, "model 'a' not found"), errors.ModelMissingError, "model"
+    ),
     "too many": always(reported(429, "Slow down"), errors.RateLimitError, "Slow down"),
     "a failure": always(reported(500, "Compute error"), errors.ServerError, "Compute error"),
     "a failure without words": always(Answer(status=502), errors.ServerError, "no reason given"),
-    "a wrong option": always(reported(400, "type must be number"), errors.InvalidRequestError, "must be number"),
+    "a wrong option": always(
+        reported(400, "type must be number"), errors.InvalidRequestError, "must be number"
+    ),
     "an overflow": always(overflow, errors.ContextLengthError, "context"),
-    "loading forever": always(reported(503, "Loading model"), errors.ModelLoadingError, "`wait_until_ready`", wait_until_ready=0.1),
+    "loading forever": always(
+        reported(503, "Loading model"),
+        errors.ModelLoadingError,
+        "`wait_until_ready`",
+        wait_until_ready=0.1,
+    ),
     "loading, then ready": Fault(loading_twice, SAYS_HELLO),
-    "silence in an error": always(Answer([b"{", Wait()], 500), errors.CallTimeoutError, "`timeout`", timeout=0.1),
-    "cut in an error": always(Answer([b"{", Cut()], 400), errors.StreamBrokenError, "broke off", max_retries=0),
+    "silence in an error": always(
+        Answer([b"{", Wait()], 500), errors.CallTimeoutError, "`timeout`", timeout=0.1
+    ),
+    "cut in an error": always(
+        Answer([b"{", Cut()], 400), errors.StreamBrokenError, "broke off", max_retries=0
+    ),
     # how the answer ends
-    "cut before the first token": always(Answer([Cut()]), errors.StreamBrokenError, "", max_retries=0),
-    "silence in the answer": Fault(then(Wait()), errors.CallTimeoutError, "`timeout`", {"timeout": 0.1}),
+    "cut before the first token": always(
+        Answer([Cut()]), errors.StreamBrokenError, "", max_retries=0
+    ),
+    "silence in the answer": Fault(
+        then(Wait()), errors.CallTimeoutError, "`timeout`", {"timeout": 0.1}
+    ),
     "cut in a token": Fault(then(half_a_token, Cut()), errors.StreamBrokenError),
     "an end in a token": Fault(then(half_a_token), errors.StreamBrokenError, "complete"),
     "an end after a token": Fault(then(), errors.StreamBrokenError, "before it was complete"),
-    "an empty answer": Fault(lambda wire: wire.streamed(), errors.StreamBrokenError, "before it was complete"),
-    "more after the end": Fault(lambda wire: wire.streamed(wire.whole(), wire.token("more"), b"junk"), SAYS_HELLO),
+    "an empty answer": Fault(
+        lambda wire: wire.streamed(), errors.StreamBrokenError, "before it was complete"
+    ),
+    "more after the end": Fault(
+        lambda wire: wire.streamed(wire.whole(), wire.token("more"), b"junk"), SAYS_HELLO
+    ),
     # what cannot be read
-    "half a line of JSON": Fault(then(lambda wire: wire.framed(b'{"con')), errors.StreamBrokenError, "not JSON"),
-    "an event of another shape": Fault(then(lambda wire: wire.framed(b"[1]")), errors.StreamBrokenError, "[1]"),
+    "half a line of JSON": Fault(
+        then(lambda wire: wire.framed(b'{"con')), errors.StreamBrokenError, "not JSON"
+    ),
+    "an event of another shape": Fault(
+        then(lambda wire: wire.framed(b"[1]")), errors.StreamBrokenError, "[1]"
+    ),
     "bytes that are not UTF-8": Fault(
-        then(lambda wire: wire.framed(b'{"content": "\xe6\xff"}')), errors.StreamBrokenError, "not JSON"
+        then(lambda wire: wire.framed(b'{"content": "\xe6\xff"}')),
+        errors.StreamBrokenError,
+        "not JSON",
     ),
     "an error in the answer": Fault(
-        then(lambda wire: wire.event({"error": wire.error(500, "Compute error")})), errors.ServerError, "Compute error"
+        then(lambda wire: wire.event({"error": wire.error(500, "Compute error")})),
+        errors.ServerError,
+        "Compute error",
     ),
     "an error line in the answer": Fault(
-        then(b'error: {"code": 500, "message": "Compute error"}\n\n'), errors.ServerError, "Compute error", only=SSE
+        then(b'error: {"code": 500, "message": "Compute error"}\n\n'),
+        errors.ServerError,
+        "Compute error",
+        only=SSE,
     ),
     # how the network cuts it
     "a byte at a time": Fault(at_chunks(1), SAYS_HELLO),
     "characters in parts": Fault(at_chunks(7), SAYS_HELLO),
     "all at once": Fault(lambda wire: wire.streamed(wire.whole()), SAYS_HELLO),
-    "no length and no chunks": Fault(lambda wire: Answer([b"HTTP/1.0 200 OK\r\n\r\n" + wire.whole()], raw=True), SAYS_HELLO),
+    "no length and no chunks": Fault(
+        lambda wire: Answer([b"HTTP/1.0 200 OK\r\n\r\n" + wire.whole()], raw=True), SAYS_HELLO
+    ),
 }
 SHARED = {name: fault for name, fault in FAULTS.items() if fault.shared}
 
@@ -181,7 +240,8 @@ def check(call: Callable[[], Any], fault: Fault) -> None:
 
 
 def meet(fault: Fault, wire: Wire, path: paths.Path, server: ScriptedServer) -> None:
-    """Call a model whose server has the fault; then the server is well, and the same object works."""
+    """Call a model whose server has the fault; then the server is well, and the same object
+    works."""
     answer = fault.script(wire)
     server.script = (lambda _: answer) if isinstance(answer, Answer) else answer
     model = wire.make(base_url=server.base_url, **fault.settings)
@@ -192,9 +252,13 @@ def meet(fault: Fault, wire: Wire, path: paths.Path, server: ScriptedServer) -> 
 
 
 @pytest.mark.parametrize(
-    ("name", "wire"), [(name, wire) for name, fault in FAULTS.items() for wire in fault.only], indirect=["wire"]
+    ("name", "wire"),
+    [(name, wire) for name, fault in FAULTS.items() for wire in fault.only],
+    indirect=["wire"],
 )
-def test_a_fault_has_its_type_on_every_path(name: str, wire: Wire, path: paths.Path, server: ScriptedServer) -> None:
+def test_a_fault_has_its_type_on_every_path(
+    name: str, wire: Wire, path: paths.Path, server: ScriptedServer
+) -> None:
     meet(FAULTS[name], wire, path, server)
 
 
@@ -208,8 +272,12 @@ def test_a_fault_has_the_same_type_when_ollama_is_asked_about_the_model(
 
 
 @pytest.mark.parametrize("slow_path", [paths.stream, paths.astream])
-def test_the_timeout_is_for_silence_and_not_for_the_whole(slow_path: paths.Path, wire: Wire, server: ScriptedServer) -> None:
-    server.script = lambda _: wire.streamed(*[part for text in HELLO for part in (wire.token(text), Wait(0.4))], wire.ending())
+def test_the_timeout_is_for_silence_and_not_for_the_whole(
+    slow_path: paths.Path, wire: Wire, server: ScriptedServer
+) -> None:
+    server.script = lambda _: wire.streamed(
+        *[part for text in HELLO for part in (wire.token(text), Wait(0.4))], wire.ending()
+    )
     assert slow_path(wire.make(base_url=server.base_url, timeout=1.5), PROMPT) == SAYS_HELLO
 
 
@@ -234,7 +302,9 @@ Rows = Callable[[list[list[float]]], Answer]
 EMBEDDERS: dict[str, tuple[Any, Rows]] = {
     "Llamafile": (
         LlamafileEmbeddings,
-        lambda rows: as_json({"data": [{"index": index, "embedding": row} for index, row in enumerate(rows)]}),
+        lambda rows: as_json(
+            {"data": [{"index": index, "embedding": row} for index, row in enumerate(rows)]}
+        ),
     ),
     "Ollama": (OllamaEmbeddings, lambda rows: as_json({"embeddings": rows})),
 }
@@ -251,8 +321,12 @@ EMBED_FAULTS = SHARED | {
     "JSON of another shape": always(as_json([1, 2]), errors.WrongServerError, "no vectors"),
     "no vectors": always_rows([], "0 vectors came back"),
     "too many vectors": always_rows([[3.0, 4.0]] * 3, "3 vectors came back"),
-    "cut in the answer": always(Answer([b'{"data": [', Cut()]), errors.StreamBrokenError, "broke off"),
-    "silence in the answer": always(Answer([b'{"data": [', Wait()]), errors.CallTimeoutError, "`timeout`", timeout=0.1),
+    "cut in the answer": always(
+        Answer([b'{"data": [', Cut()]), errors.StreamBrokenError, "broke off"
+    ),
+    "silence in the answer": always(
+        Answer([b'{"data": [', Wait()]), errors.CallTimeoutError, "`timeout`", timeout=0.1
+    ),
 }
 
 
@@ -266,7 +340,9 @@ def test_a_fault_has_its_type_for_embeddings_too(
     answer = fault.script(wire)
     server.script = (lambda _: answer) if isinstance(answer, Answer) else answer
     model_class, rows = EMBEDDERS[wire.make.__name__]
-    model = model_class(base_url=server.base_url, model="m", **fault.settings)  # a name, so that none is asked for
+    model = model_class(
+        base_url=server.base_url, model="m", **fault.settings
+    )  # a name, so that none is asked for
     check(lambda: embed(model), fault)
     model.timeout = None
     server.script = lambda request: rows([[3.0, 4.0]] * len(request.body["input"]))
@@ -275,7 +351,9 @@ def test_a_fault_has_its_type_for_embeddings_too(
 
 @pytest.mark.parametrize("value", [0.0, float("nan"), float("inf")])
 @pytest.mark.parametrize("wire", EMBEDDERS, indirect=True)
-def test_a_vector_that_has_no_direction_is_refused(value: float, wire: Wire, server: ScriptedServer) -> None:
+def test_a_vector_that_has_no_direction_is_refused(
+    value: float, wire: Wire, server: ScriptedServer
+) -> None:
     model_class, rows = EMBEDDERS[wire.make.__name__]
     server.script = lambda _: rows([[value, value]])
     with pytest.raises(errors.ServerError, match="Does this model make embeddings"):
@@ -296,16 +374,22 @@ def test_no_server_is_told_with_what_to_do(wire: Wire, path: paths.Path, free_po
     with pytest.raises(errors.ConnectionFailedError) as caught:
         path(wire.make(base_url=f"http://127.0.0.1:{free_port}"), PROMPT)
     assert type(caught.value) is errors.ConnectionFailedError
-    assert str(caught.value).startswith(f"No server answers at http://127.0.0.1:{free_port}. {wire.make.START_HINT}")
+    assert str(caught.value).startswith(
+        f"No server answers at http://127.0.0.1:{free_port}. {wire.make.START_HINT}"
+    )
 
 
 @pytest.mark.parametrize("embed", EMBED_PATHS)
-def test_no_embedding_server_is_told_with_what_to_do(embed: Callable[[Embeddings], Any], free_port: int) -> None:
+def test_no_embedding_server_is_told_with_what_to_do(
+    embed: Callable[[Embeddings], Any], free_port: int
+) -> None:
     with pytest.raises(errors.ConnectionFailedError, match="--embedding"):
         embed(LlamafileEmbeddings(base_url=f"http://127.0.0.1:{free_port}"))
 
 
-def test_a_connection_that_breaks_before_the_answer_is_tried_again(wire: Wire, path: paths.Path, server: ScriptedServer) -> None:
+def test_a_connection_that_breaks_before_the_answer_is_tried_again(
+    wire: Wire, path: paths.Path, server: ScriptedServer
+) -> None:
     breaks = Answer(raw=True)
     server.script = in_turn([breaks, wire.hello()])
     if path in {paths.batch, paths.abatch}:
@@ -313,8 +397,11 @@ def test_a_connection_that_breaks_before_the_answer_is_tried_again(wire: Wire, p
     assert path(wire.make(base_url=server.base_url, max_retries=2), PROMPT) == SAYS_HELLO
 
 
-def test_kept_connections_that_are_all_closed_at_once_cost_one_retry(wire: Wire, path: paths.Path, server: ScriptedServer) -> None:
-    """As llama.cpp's server closes them after five idle seconds, perhaps just when they are used again."""
+def test_kept_connections_that_are_all_closed_at_once_cost_one_retry(
+    wire: Wire, path: paths.Path, server: ScriptedServer
+) -> None:
+    """As llama.cpp's server closes them after five idle seconds, perhaps just when they are used
+    again."""
     server.script = lambda _: wire.streamed(Wait(0.1), *wire.hello().parts)
     model = wire.make(base_url=server.base_url)
     with paths.one_event_loop():
@@ -331,7 +418,9 @@ def test_an_answer_that_began_is_never_asked_for_again(wire: Wire, server: Scrip
     assert len(server.requests) == 1
 
 
-def test_a_cache_works_with_a_server_that_names_no_model(path: paths.Path, server: ScriptedServer) -> None:
+def test_a_cache_works_with_a_server_that_names_no_model(
+    path: paths.Path, server: ScriptedServer
+) -> None:
     wire = WIRES["Llamafile"]
     missing = wire.reported(404, "File Not Found")
     server.script = lambda request: missing if request.path == "/v1/models" else wire.hello()
@@ -347,9 +436,13 @@ TEXT = pytest.mark.parametrize("wire", ["Llamafile", "Ollama"], indirect=True)
 
 @TEXT
 @pytest.mark.parametrize("path", [paths.batch, paths.abatch])
-def test_the_first_real_error_of_a_batch_is_raised(path: paths.Path, wire: Wire, server: ScriptedServer) -> None:
+def test_the_first_real_error_of_a_batch_is_raised(
+    path: paths.Path, wire: Wire, server: ScriptedServer
+) -> None:
     """A prompt that is stopped because another one failed does not hide why."""
-    slow = wire.streamed(*[part for _ in range(100) for part in (wire.token("a"), Wait(0.2))], wire.ending())
+    slow = wire.streamed(
+        *[part for _ in range(100) for part in (wire.token("a"), Wait(0.2))], wire.ending()
+    )
     server.script = in_turn([slow, wire.reported(400, "refused")])
     with pytest.raises(errors.InvalidRequestError, match="refused"):
         path(wire.make(base_url=server.base_url), PROMPT)
@@ -406,7 +499,9 @@ class Raising(BaseCallbackHandler):
         raise ZeroDivisionError
 
 
-def test_a_callback_that_raises_ends_the_call(wire: Wire, path: paths.Path, server: ScriptedServer) -> None:
+def test_a_callback_that_raises_ends_the_call(
+    wire: Wire, path: paths.Path, server: ScriptedServer
+) -> None:
     server.script = lambda _: wire.streamed(wire.token("Hel"), Wait(), wire.ending())
     model = wire.make(base_url=server.base_url)
     with pytest.raises(ZeroDivisionError) as caught:
@@ -490,7 +585,9 @@ def test_connections_are_used_again(wire: Wire, server: ScriptedServer) -> None:
     assert server.connections == 2
 
 
-def test_an_object_works_in_one_event_loop_after_another(wire: Wire, server: ScriptedServer) -> None:
+def test_an_object_works_in_one_event_loop_after_another(
+    wire: Wire, server: ScriptedServer
+) -> None:
     server.script = lambda _: wire.hello()
     model = wire.make(base_url=server.base_url)
     for _ in range(3):
@@ -529,10 +626,16 @@ def test_many_streams_of_one_object_do_not_mix(wire: Wire, server: ScriptedServe
 
 @pytest.mark.parametrize("call", PATHS)
 def test_neither_proxies_nor_netrc_touch_this_machine(
-    call: paths.Path, wire: Wire, server: ScriptedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    call: paths.Path,
+    wire: Wire,
+    server: ScriptedServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     netrc = tmp_path / "netrc"
-    netrc.write_text("machine 127.0.0.1 login me password hidden\nmachine localhost login me password hidden\n")
+    netrc.write_text(
+        "machine 127.0.0.1 login me password hidden\nmachine localhost login me password hidden\n"
+    )
     netrc.chmod(0o600)
     monkeypatch.setenv("NETRC", str(netrc))
     server.script = lambda _: wire.hello()
@@ -549,7 +652,11 @@ def test_neither_proxies_nor_netrc_touch_this_machine(
 
 
 def test_another_machine_is_reached_through_the_proxy_and_with_its_own_key(
-    wire: Wire, path: paths.Path, server: ScriptedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    wire: Wire,
+    path: paths.Path,
+    server: ScriptedServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     netrc = tmp_path / "netrc"
     netrc.write_text("machine model.example login me password hidden\n")
@@ -558,7 +665,9 @@ def test_another_machine_is_reached_through_the_proxy_and_with_its_own_key(
     for name in ("HTTP_PROXY", "http_proxy"):
         monkeypatch.setenv(name, server.base_url)
     server.script = lambda _: wire.hello()
-    assert path(wire.make(base_url="http://model.example:8080", api_key="a-key"), PROMPT) == SAYS_HELLO
+    assert (
+        path(wire.make(base_url="http://model.example:8080", api_key="a-key"), PROMPT) == SAYS_HELLO
+    )
     assert all(request.path.startswith("http://model.example:8080/") for request in server.requests)
     assert {request.headers["authorization"] for request in server.requests} == {"Bearer a-key"}
 
@@ -571,9 +680,13 @@ def test_a_redirect_is_not_followed(wire: Wire, path: paths.Path, server: Script
         assert not elsewhere.requests
 
 
-def test_keys_and_headers_are_sent_and_passwords_are_not_told(wire: Wire, path: paths.Path, server: ScriptedServer) -> None:
+def test_keys_and_headers_are_sent_and_passwords_are_not_told(
+    wire: Wire, path: paths.Path, server: ScriptedServer
+) -> None:
     server.script = lambda _: wire.reported(401, "Invalid API Key")
-    model = wire.make(base_url=server.base_url, api_key="hidden-key", headers={"X-Tenant": "hidden-tenant"})
+    model = wire.make(
+        base_url=server.base_url, api_key="hidden-key", headers={"X-Tenant": "hidden-tenant"}
+    )
     with pytest.raises(errors.AuthenticationError) as caught:
         path(model, PROMPT)
     assert server.requests[0].headers["authorization"] == "Bearer hidden-key"
@@ -613,11 +726,15 @@ LEFT_LOOP = """
 """
 
 
-def test_an_event_loop_that_was_never_shut_down_brings_no_complaint(wire: Wire, server: ScriptedServer) -> None:
+def test_an_event_loop_that_was_never_shut_down_brings_no_complaint(
+    wire: Wire, server: ScriptedServer
+) -> None:
     server.script = lambda _: wire.hello()
     code = textwrap.dedent(LEFT_LOOP.format(model_class=wire.make.__name__))
     command = [sys.executable, "-c", code, server.base_url]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, cwd=ROOT)
+    run = subprocess.run(
+        command, capture_output=True, text=True, timeout=120, check=False, cwd=ROOT
+    )
     assert (run.returncode, run.stderr) == (0, "")
 
 
@@ -660,6 +777,17 @@ TIDY = """
 def test_nothing_is_left_unclosed(wire: Wire, server: ScriptedServer) -> None:
     server.script = lambda _: wire.hello()
     code = textwrap.dedent(TIDY.format(model_class=wire.make.__name__))
-    command = [sys.executable, "-W", "ignore", "-W", "error::ResourceWarning", "-c", code, server.base_url]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, cwd=ROOT)
+    command = [
+        sys.executable,
+        "-W",
+        "ignore",
+        "-W",
+        "error::ResourceWarning",
+        "-c",
+        code,
+        server.base_url,
+    ]
+    run = subprocess.run(
+        command, capture_output=True, text=True, timeout=120, check=False, cwd=ROOT
+    )
     assert (run.returncode, run.stderr) == (0, "")

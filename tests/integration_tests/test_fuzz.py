@@ -1,4 +1,5 @@
-"""Files that are damaged at random, the same ones in each run: `make fuzz` tries others, for longer."""
+"""Files that are damaged at random, the same ones in each run: `make fuzz` tries others, for
+longer."""
 
 import subprocess
 import sys
@@ -12,7 +13,16 @@ SECONDS = 60
 
 @pytest.mark.parametrize(("kind", "count"), [("models", 25), ("documents", 120)])
 def test_damaged_files_are_used_or_refused(kind: str, count: int, tmp_path: Path) -> None:
-    limits = ["--seconds", str(SECONDS), "--count", str(count), "--seed", "20261129", "--out", str(tmp_path)]
+    limits = [
+        "--seconds",
+        str(SECONDS),
+        "--count",
+        str(count),
+        "--seed",
+        "20261129",
+        "--out",
+        str(tmp_path),
+    ]
     command = [sys.executable, "-m", "tools.fuzz", "--only", kind, *limits]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -97,7 +97,9 @@ def answer_into(llm: GPT4All, box: ResponseQueue, prompt: str, **options: Any) -
 
 
 def test_a_reader_that_leaves_ends_the_answer_within_a_token(endless: GPT4All) -> None:
-    before = len(endless.get_token_ids(PROMPT)) + 1  # looks: once before, then at each token of the prompt
+    before = (
+        len(endless.get_token_ids(PROMPT)) + 1
+    )  # looks: once before, then at each token of the prompt
     box = Box(before + 3)
     answer_into(endless, box, PROMPT, max_tokens=200)
     assert [bool(box.take(0).text) for _ in range(4)] == [True] * 4
@@ -112,7 +114,9 @@ def test_a_reader_that_leaves_ends_the_reading_within_a_batch(endless: GPT4All) 
     answer_into(endless, box, prompt, n_batch=8)
     last = box.take(0)
     assert last.finish is not None
-    assert last.finish.prompt_tokens == 13  # it was told in the middle of the second batch, and read no third
+    assert (
+        last.finish.prompt_tokens == 13
+    )  # it was told in the middle of the second batch, and read no third
     assert last.finish.completion_tokens == 0
     assert box.empty()
 
@@ -141,7 +145,10 @@ def test_leaving_a_loop_and_cancelling_free_the_engine(endless: GPT4All) -> None
 
 
 def test_a_call_that_takes_too_long_ends(endless: GPT4All) -> None:
-    for call in (endless.invoke, lambda prompt, **options: asyncio.run(endless.ainvoke(prompt, **options))):
+    for call in (
+        endless.invoke,
+        lambda prompt, **options: asyncio.run(endless.ainvoke(prompt, **options)),
+    ):
         with pytest.raises(CallTimeoutError):
             call(PROMPT, timeout=0.01, max_tokens=200)
         wait_until_idle(endless)
@@ -150,7 +157,9 @@ def test_a_call_that_takes_too_long_ends(endless: GPT4All) -> None:
 # --- the context ---
 
 
-def test_an_answer_ends_where_the_context_does(endless: GPT4All, capfd: pytest.CaptureFixture[str]) -> None:
+def test_an_answer_ends_where_the_context_does(
+    endless: GPT4All, capfd: pytest.CaptureFixture[str]
+) -> None:
     for max_tokens in (-1, 10_000):
         finish = finish_of(endless, max_tokens=max_tokens)
         assert finish.reason == "length"
@@ -160,9 +169,17 @@ def test_an_answer_ends_where_the_context_does(endless: GPT4All, capfd: pytest.C
 
 
 def test_a_prompt_may_fill_all_but_four_tokens(endless: GPT4All) -> None:
-    fitting = next(prompt for count in range(300, 0, -1) if endless.get_num_tokens(prompt := "lamp " * count) <= CONTEXT - 4)
-    assert finish_of(endless, fitting).prompt_tokens == endless.get_num_tokens(fitting) == CONTEXT - 4
-    with pytest.raises(ContextLengthError, match=r"The prompt has 253 tokens, and the context 256") as caught:
+    fitting = next(
+        prompt
+        for count in range(300, 0, -1)
+        if endless.get_num_tokens(prompt := "lamp " * count) <= CONTEXT - 4
+    )
+    assert (
+        finish_of(endless, fitting).prompt_tokens == endless.get_num_tokens(fitting) == CONTEXT - 4
+    )
+    with pytest.raises(
+        ContextLengthError, match=r"The prompt has 253 tokens, and the context 256"
+    ) as caught:
         endless.invoke(fitting + "lamp ")
     assert (caught.value.prompt_tokens, caught.value.context_tokens) == (253, 256)
 
@@ -192,8 +209,13 @@ def test_special_tokens_are_read_and_never_shown(endless: GPT4All) -> None:
 def test_an_answer_ends_at_each_token_that_ends_one(tmp_path: Path) -> None:
     path = tmp_path / "other-end.gguf"
     path.write_bytes(tiny_chat_model().read_bytes())
-    GGUFReader(path, "r+").fields["tokenizer.ggml.eos_token_id"].parts[-1][0] = 255  # the package alone would go on
-    with GPT4All(model=path, temperature=0) as other, GPT4All(model=tiny_chat_model(), temperature=0) as usual:
+    GGUFReader(path, "r+").fields["tokenizer.ggml.eos_token_id"].parts[-1][0] = (
+        255  # the package alone would go on
+    )
+    with (
+        GPT4All(model=path, temperature=0) as other,
+        GPT4All(model=tiny_chat_model(), temperature=0) as usual,
+    ):
         assert finish_of(other, QUESTION).reason == "stop"
         assert other.invoke(QUESTION) == usual.invoke(QUESTION)
 
@@ -203,12 +225,22 @@ def test_a_character_in_several_tokens_is_whole(endless: GPT4All) -> None:
     assert endless.get_num_tokens(text) > len(text.split())
 
 
-def test_the_prompt_is_read_as_the_engine_alone_reads_it(endless: GPT4All, endless_file: Path) -> None:
+def test_the_prompt_is_read_as_the_engine_alone_reads_it(
+    endless: GPT4All, endless_file: Path
+) -> None:
     """The package's own `generate`, with the same options, is the yardstick."""
-    alone = gpt4all.GPT4All(endless_file.name, model_path=endless_file.parent, allow_download=False, n_ctx=CONTEXT, n_threads=1)
+    alone = gpt4all.GPT4All(
+        endless_file.name,
+        model_path=endless_file.parent,
+        allow_download=False,
+        n_ctx=CONTEXT,
+        n_threads=1,
+    )
     for prompt in (PROMPT, "Größe 灯", "a\n\nb"):
         expected = alone.generate(prompt, max_tokens=30, temp=0, top_p=0.1, n_batch=128)
-        assert endless.invoke(prompt, max_tokens=30) == re.sub(r"<\|.*?\|>", "", expected)  # it prints special tokens
+        assert endless.invoke(prompt, max_tokens=30) == re.sub(
+            r"<\|.*?\|>", "", expected
+        )  # it prints special tokens
     alone.close()
 
 
@@ -219,11 +251,15 @@ HOT: Final[dict[str, Any]] = {"temperature": 5, "top_p": 1, "max_tokens": 12}
 
 def test_a_seed_holds_for_its_call_only(endless: GPT4All) -> None:
     first = endless.invoke(PROMPT, seed=7, **HOT)
-    others = {endless.invoke(PROMPT, **HOT) for _ in range(4)} | {endless.invoke(PROMPT, seed=-1, **HOT) for _ in range(4)}
+    others = {endless.invoke(PROMPT, **HOT) for _ in range(4)} | {
+        endless.invoke(PROMPT, seed=-1, **HOT) for _ in range(4)
+    }
     assert len(others) == 8
     assert endless.invoke(PROMPT, seed=7, **HOT) == first
     assert endless.with_options({"seed": 7}).invoke(PROMPT, **HOT) == first
-    assert endless.invoke(PROMPT, seed=2**40 + 7, **HOT) == first  # as with llama.cpp, 32 bits count
+    assert (
+        endless.invoke(PROMPT, seed=2**40 + 7, **HOT) == first
+    )  # as with llama.cpp, 32 bits count
     with GPT4All(model=endless.model, n_ctx=128, seed=7) as other:
         assert other.invoke(PROMPT, **HOT) == first
 
@@ -303,19 +339,30 @@ print(next(stream) != "")
 
 def test_nothing_is_printed_and_a_process_with_an_open_stream_ends(endless_file: Path) -> None:
     code = AT_EXIT.format(model=str(endless_file))
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False, cwd=ROOT)
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        cwd=ROOT,
+    )
     assert (run.returncode, run.stdout, run.stderr) == (0, "True\n", "")
 
 
 def test_two_hundred_streams_at_once(endless: GPT4All) -> None:
     async def read(number: int) -> str:
-        return "".join([text async for text in endless.astream(f"{number} lamps are", max_tokens=5)])
+        return "".join(
+            [text async for text in endless.astream(f"{number} lamps are", max_tokens=5)]
+        )
 
     async def all_of_them() -> list[str]:
         return await asyncio.gather(*(read(number % 5) for number in range(200)))
 
     answers = asyncio.run(all_of_them())
-    assert answers == [endless.invoke(f"{number % 5} lamps are", max_tokens=5) for number in range(200)]
+    assert answers == [
+        endless.invoke(f"{number % 5} lamps are", max_tokens=5) for number in range(200)
+    ]
 
 
 def test_two_files_work_side_by_side(endless: GPT4All, endless_file: Path) -> None:
@@ -340,8 +387,15 @@ def test_each_option_reaches_the_engine(endless: GPT4All) -> None:
         "n_batch": 16,
         "temp": 0.3,
     }
-    request = endless.with_options({**given, "n_predict": 9, "seed": 3, "n_threads": 2}).request("p", ["END"])
-    assert (request.sampling, request.max_tokens, request.seed, request.threads) == (given, 9, 3, min(2, PROCESSORS))
+    request = endless.with_options({**given, "n_predict": 9, "seed": 3, "n_threads": 2}).request(
+        "p", ["END"]
+    )
+    assert (request.sampling, request.max_tokens, request.seed, request.threads) == (
+        given,
+        9,
+        3,
+        min(2, PROCESSORS),
+    )
     assert (request.prompt, request.stop) == ("p", ["END"])
     defaults = GPT4All(model=endless.model, n_ctx=CONTEXT).request("p", [])
     assert defaults.sampling == {
@@ -361,15 +415,22 @@ def test_numbers_that_c_cannot_hold_do_no_harm(endless: GPT4All) -> None:
     for name in ("n_batch", "max_tokens", "repeat_last_n", "top_k", "seed"):
         given: dict[str, Any] = {"max_tokens": 5, name: 2**33 + 1}
         assert endless.invoke(PROMPT, **given)[:10] == whole[:10]
-    with pytest.raises(InvalidOptionError, match="n_ctx"):  # the engine would end the process for want of memory
+    with pytest.raises(
+        InvalidOptionError, match="n_ctx"
+    ):  # the engine would end the process for want of memory
         GPT4All(model=endless.model, n_ctx=2**31)
 
 
 @pytest.mark.parametrize("option", ["grammar_path", "format", "response_format"])
 def test_what_the_engine_cannot_do_is_refused_with_advice(endless: GPT4All, option: str) -> None:
     given: dict[str, Any] = {option: "x"}
-    for call in (lambda: endless.invoke(PROMPT, **given), lambda: GPT4All(model=endless.model, **given)):
-        with pytest.raises(InvalidOptionError, match=f"GPT4All cannot take `{option}`.*backend='llamacpp'"):
+    for call in (
+        lambda: endless.invoke(PROMPT, **given),
+        lambda: GPT4All(model=endless.model, **given),
+    ):
+        with pytest.raises(
+            InvalidOptionError, match=f"GPT4All cannot take `{option}`.*backend='llamacpp'"
+        ):
             call()
 
 
@@ -389,7 +450,8 @@ def test_an_embedding_model_is_refused() -> None:
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home folder whose model folder holds the tiny model, and a working folder that holds nothing."""
+    """A home folder whose model folder holds the tiny model, and a working folder that holds
+    nothing."""
     models = tmp_path / ".cache" / "gpt4all"
     models.mkdir(parents=True)
     (models / "tiny.gguf").write_bytes(tiny_chat_model().read_bytes())
@@ -399,14 +461,18 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("name", ["tiny.gguf", "tiny", "~/.cache/gpt4all/tiny", "../.cache/gpt4all/tiny.gguf"])
+@pytest.mark.parametrize(
+    "name", ["tiny.gguf", "tiny", "~/.cache/gpt4all/tiny", "../.cache/gpt4all/tiny.gguf"]
+)
 @pytest.mark.usefixtures("home")
 def test_a_model_is_found_by_name_and_by_path(name: str) -> None:
     with GPT4All(model=name, max_tokens=2) as llm:
         assert llm.invoke(PROMPT)
 
 
-def test_a_model_is_still_found_from_another_working_folder(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_is_still_found_from_another_working_folder(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with GPT4All(model="../.cache/gpt4all/tiny.gguf", max_tokens=2) as llm:
         monkeypatch.chdir(home / ".cache" / "gpt4all")
         assert llm.invoke(PROMPT)
@@ -440,7 +506,10 @@ def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
 
 
 def offer(site: Hub, entry: dict[str, Any], path: str = "gguf/new.gguf") -> None:
-    site.files |= {"models3.json": json.dumps([{"filename": "new.gguf", **entry}]).encode(), path: CONTENT}
+    site.files |= {
+        "models3.json": json.dumps([{"filename": "new.gguf", **entry}]).encode(),
+        path: CONTENT,
+    }
 
 
 @pytest.mark.parametrize("name", ["new.gguf", "new"])
@@ -452,14 +521,18 @@ def offer(site: Hub, entry: dict[str, Any], path: str = "gguf/new.gguf") -> None
         ({"filename": "another.gguf"}, "gguf/new.gguf"),  # a file that the catalog leaves out
     ],
 )
-def test_a_model_is_fetched_when_asked(name: str, entry: dict[str, str], path: str, home: Path, site: Hub) -> None:
+def test_a_model_is_fetched_when_asked(
+    name: str, entry: dict[str, str], path: str, home: Path, site: Hub
+) -> None:
     offer(site, {key: value.replace("{site}", files.SITE) for key, value in entry.items()}, path)
     with GPT4All(model=name, allow_download=True) as llm:
         assert llm.invoke(PROMPT, max_tokens=2)
     assert (home / ".cache/gpt4all/new.gguf").read_bytes() == CONTENT
 
 
-def test_a_fetch_that_broke_off_is_resumed_and_shown(home: Path, site: Hub, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_fetch_that_broke_off_is_resumed_and_shown(
+    home: Path, site: Hub, capfd: pytest.CaptureFixture[str]
+) -> None:
     offer(site, {"md5sum": MD5})
     site.cut_after, site.cuts = 2**20, 1
     with pytest.raises(ConnectionFailedError, match="interrupted"):
@@ -474,8 +547,16 @@ def test_a_fetch_that_broke_off_is_resumed_and_shown(home: Path, site: Hub, capf
     ("entry", "error", "message"),
     [
         ({"md5sum": "0" * 32}, ModelFileError, "has another MD5 than expected"),
-        ({"url": "{site}/nowhere.gguf"}, ModelFileError, r"gpt4all\.io has no model new\.gguf\. Similar names: new"),
-        ({"filename": "Meta-Llama.gguf", "url": "{site}/nowhere.gguf"}, ModelFileError, "Is the name right"),
+        (
+            {"url": "{site}/nowhere.gguf"},
+            ModelFileError,
+            r"gpt4all\.io has no model new\.gguf\. Similar names: new",
+        ),
+        (
+            {"filename": "Meta-Llama.gguf", "url": "{site}/nowhere.gguf"},
+            ModelFileError,
+            "Is the name right",
+        ),
     ],
 )
 def test_a_model_that_is_not_there_or_another(
@@ -493,20 +574,30 @@ def test_a_model_that_is_not_there_or_another(
 @pytest.mark.parametrize("catalog", [None, b"<html>", b"{}x", b'[{"name": 1}]', b"[1]"])
 def test_a_catalog_that_cannot_be_read(catalog: bytes | None, site: Hub) -> None:
     site.files = {} if catalog is None else {"models3.json": catalog}
-    with pytest.raises(ConnectionFailedError, match=r"gpt4all\.io cannot be reached to fetch new\.gguf"):
+    with pytest.raises(
+        ConnectionFailedError, match=r"gpt4all\.io cannot be reached to fetch new\.gguf"
+    ):
         GPT4All(model="new.gguf", allow_download=True)
 
 
 # --- the package ---
 
 
-def test_prompt_that_cannot_be_read_raises_the_reason_that_the_engine_prints(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_prompt_that_cannot_be_read_raises_the_reason_that_the_engine_prints(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     def fail(*_: Any, **__: Any) -> None:
-        os.write(2, b"llama_decode: failed to decode the batch, n_tokens = 8.\nLLAMA ERROR: out of room\n")
+        os.write(
+            2,
+            b"llama_decode: failed to decode the batch, n_tokens = 8.\nLLAMA ERROR: out of room\n",
+        )
 
     monkeypatch.setattr("langchain_localllm.runtimes.gpt4all.generation.run_prompt", fail)
     message = r"read the prompt of \d+ tokens: failed to .* n_tokens = 8; out of room\."
-    with GPT4All(model=tiny_chat_model(), n_ctx=128) as llm, pytest.raises(ServerError, match=message):
+    with (
+        GPT4All(model=tiny_chat_model(), n_ctx=128) as llm,
+        pytest.raises(ServerError, match=message),
+    ):
         llm.invoke("The lamp is red.")
 
 
@@ -519,9 +610,15 @@ def fresh_binding() -> Iterator[None]:
 
 @pytest.mark.usefixtures("fresh_binding")
 @pytest.mark.parametrize(
-    ("version", "message"), [(None, r'pip install "langchain-localllm\[gpt4all\]"'), ("2.9.1", "gpt4all 2.9.1 is installed")]
+    ("version", "message"),
+    [
+        (None, r'pip install "langchain-localllm\[gpt4all\]"'),
+        ("2.9.1", "gpt4all 2.9.1 is installed"),
+    ],
 )
-def test_a_package_that_is_missing_or_another_version(version: str | None, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_package_that_is_missing_or_another_version(
+    version: str | None, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def tell(_: str) -> str:
         if version is None:
             raise ModuleNotFoundError

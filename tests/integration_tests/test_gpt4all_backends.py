@@ -1,4 +1,5 @@
-"""GPT4All's classes on the gpt4all package and on llama.cpp: which one runs a file, and that both answer alike."""
+"""GPT4All's classes on the gpt4all package and on llama.cpp: which one runs a file, and that both
+answer alike."""
 
 import gc
 import re
@@ -15,11 +16,21 @@ from gguf import GGUFWriter, PoolingType
 
 from langchain_localllm import ChatGPT4All, GPT4All, GPT4AllEmbeddings, LlamaCpp
 from langchain_localllm.base.options import warn_once
-from langchain_localllm.errors import InvalidOptionError, InvalidRequestError, MissingDependencyError, ModelFileError
+from langchain_localllm.errors import (
+    InvalidOptionError,
+    InvalidRequestError,
+    MissingDependencyError,
+    ModelFileError,
+)
 from langchain_localllm.gguf.header import GGUFInfo, Tensor, check_gguf
 from langchain_localllm.models import tiny_chat_model, tiny_embedding_model
 from langchain_localllm.runtimes.gpt4all import binding, llamacpp_engine, options
-from langchain_localllm.runtimes.gpt4all.backend import ARCHITECTURES, FORMER_BACKENDS, PRE_TOKENIZERS, check_supported
+from langchain_localllm.runtimes.gpt4all.backend import (
+    ARCHITECTURES,
+    FORMER_BACKENDS,
+    PRE_TOKENIZERS,
+    check_supported,
+)
 from langchain_localllm.runtimes.gpt4all.engine import GPT4AllEngine
 from langchain_localllm.runtimes.gpt4all.llamacpp_engine import LlamaCppEngine
 from langchain_localllm.runtimes.gpt4all.vocabulary import Vocabulary
@@ -58,7 +69,9 @@ def engine_of(model: Any) -> type:
 # --- what the package can load ---
 
 
-def test_the_package_reads_the_pre_tokenizers_that_are_listed_and_no_newer_ones(tmp_path: Path) -> None:
+def test_the_package_reads_the_pre_tokenizers_that_are_listed_and_no_newer_ones(
+    tmp_path: Path,
+) -> None:
     """The package's own library is asked."""
     binding.binding()
     header, path = Header.read(Path(TINY)), tmp_path / "model.gguf"
@@ -69,10 +82,14 @@ def test_the_package_reads_the_pre_tokenizers_that_are_listed_and_no_newer_ones(
         return Vocabulary.load(path) is not None
 
     assert [name for name in sorted(PRE_TOKENIZERS) if not loads(name)] == []
-    assert [name for name in ("smollm", "tekken", "gpt-4o", "deepseek-r1-qwen", "qwen35") if loads(name)] == []
+    assert [
+        name for name in ("smollm", "tekken", "gpt-4o", "deepseek-r1-qwen", "qwen35") if loads(name)
+    ] == []
 
 
-def test_the_package_knows_the_architectures_that_are_listed_and_no_newer_ones(tmp_path: Path) -> None:
+def test_the_package_knows_the_architectures_that_are_listed_and_no_newer_ones(
+    tmp_path: Path,
+) -> None:
     module = binding.binding()
 
     def known(architecture: str) -> bool:
@@ -90,10 +107,16 @@ def test_the_package_knows_the_architectures_that_are_listed_and_no_newer_ones(t
         return True
 
     assert [name for name in sorted(ARCHITECTURES) if not known(name)] == []
-    assert [name for name in ("qwen3", "gemma3", "mamba", "minicpm", "olmo2", "smollm3", "jina-bert-v2") if known(name)] == []
+    assert [
+        name
+        for name in ("qwen3", "gemma3", "mamba", "minicpm", "olmo2", "smollm3", "jina-bert-v2")
+        if known(name)
+    ] == []
 
 
-def info_of(architecture: str = "llama", tokenizer: str = "llama", pre: str | None = None, kind: int = 0) -> GGUFInfo:
+def info_of(
+    architecture: str = "llama", tokenizer: str = "llama", pre: str | None = None, kind: int = 0
+) -> GGUFInfo:
     metadata = {"general.architecture": architecture, "tokenizer.ggml.model": tokenizer}
     metadata |= {"tokenizer.ggml.pre": pre} if pre else {}
     return GGUFInfo(metadata, {}, tensors={"output.weight": Tensor((32,), 32, kind)})
@@ -112,7 +135,10 @@ def info_of(architecture: str = "llama", tokenizer: str = "llama", pre: str | No
     ],
 )
 def test_a_newer_file_is_known_by_its_header(info: GGUFInfo, reason: str) -> None:
-    with pytest.raises(ModelFileError, match=rf"GPT4All cannot load x\.gguf: the package .*{reason}.*backend='llamacpp'"):
+    with pytest.raises(
+        ModelFileError,
+        match=rf"GPT4All cannot load x\.gguf: the package .*{reason}.*backend='llamacpp'",
+    ):
         check_supported(Path("x.gguf"), info, embeds=False)
 
 
@@ -131,7 +157,9 @@ def test_an_older_file_is_left_to_the_package(info: GGUFInfo) -> None:
 
 
 def test_vectors_of_other_architectures_are_for_llamacpp() -> None:
-    with pytest.raises(ModelFileError, match="embeds with bert and nomic-bert only, and not with qwen2"):
+    with pytest.raises(
+        ModelFileError, match="embeds with bert and nomic-bert only, and not with qwen2"
+    ):
         check_supported(Path("x.gguf"), info_of("qwen2"), embeds=True)
 
 
@@ -145,7 +173,9 @@ print("loaded")
 
 def test_a_file_at_which_the_package_ends_the_process_runs_on_llamacpp(tmp_path: Path) -> None:
     path = with_newer_type(Path(TINY), tmp_path / "mxfp4.gguf")
-    alone = subprocess.run([sys.executable, "-c", PACKAGE_ALONE, str(path)], capture_output=True, check=False, cwd=ROOT)
+    alone = subprocess.run(
+        [sys.executable, "-c", PACKAGE_ALONE, str(path)], capture_output=True, check=False, cwd=ROOT
+    )
     assert alone.returncode not in {0, 1}
     with pytest.warns(UserWarning, match="does not know the type 39 of the tensor"):
         llm = GPT4All(model=path, temperature=0)
@@ -158,13 +188,23 @@ def test_a_file_at_which_the_package_ends_the_process_runs_on_llamacpp(tmp_path:
 
 
 def test_the_package_keeps_what_it_can_load(recwarn: pytest.WarningsRecorder) -> None:
-    with GPT4All(model=TINY) as llm, ChatGPT4All(model=TINY) as chat, GPT4AllEmbeddings(model=tiny_embedding_model()) as embeddings:
+    with (
+        GPT4All(model=TINY) as llm,
+        ChatGPT4All(model=TINY) as chat,
+        GPT4AllEmbeddings(model=tiny_embedding_model()) as embeddings,
+    ):
         assert {engine_of(made) for made in (llm, chat, embeddings)} == {GPT4AllEngine}
     assert not recwarn.list
 
 
-@pytest.mark.parametrize("make", [recurrent, lambda model, target: with_window(model, target, 64)], ids=["mamba", "gemma3"])
-def test_a_newer_architecture_runs_on_llamacpp(make: Callable[[Path, Path], Path], tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "make",
+    [recurrent, lambda model, target: with_window(model, target, 64)],
+    ids=["mamba", "gemma3"],
+)
+def test_a_newer_architecture_runs_on_llamacpp(
+    make: Callable[[Path, Path], Path], tmp_path: Path
+) -> None:
     path = make(Path(TINY), tmp_path / "newer.gguf")
     with pytest.warns(UserWarning, match="does not know the architecture"):
         llm = GPT4All(model=path, max_tokens=3)
@@ -182,13 +222,18 @@ def test_a_newer_file_is_reported_once_with_the_reason_and_the_choice(newer: Pat
         assert llm.invoke(PROMPT) == "red lamp"
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        with ChatGPT4All(model=newer, temperature=0) as chat, GPT4All(model=newer, backend="llamacpp"):
+        with (
+            ChatGPT4All(model=newer, temperature=0) as chat,
+            GPT4All(model=newer, backend="llamacpp"),
+        ):
             assert chat.invoke("Repeat: red lamp").text == "red lamp"
     with pytest.raises(ModelFileError, match="'smollm'"):
         GPT4All(model=newer, backend="gpt4all")
 
 
-def test_a_file_that_the_package_fails_to_load_runs_on_llamacpp(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_the_package_fails_to_load_runs_on_llamacpp(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Where the header says nothing: in a trial in another process, or in this one."""
     for failing in ("require_loadable", "GPT4AllEngine"):
         with monkeypatch.context() as patch:
@@ -197,7 +242,10 @@ def test_a_file_that_the_package_fails_to_load_runs_on_llamacpp(monkeypatch: pyt
                 raise ModelFileError("GPT4All ends the process when it loads it (SIGABRT).")
 
             patch.setattr(options, failing, fail)
-            with pytest.warns(UserWarning, match="SIGABRT"), GPT4All(model=TINY, n_ctx=64, max_tokens=2) as llm:
+            with (
+                pytest.warns(UserWarning, match="SIGABRT"),
+                GPT4All(model=TINY, n_ctx=64, max_tokens=2) as llm,
+            ):
                 assert engine_of(llm) is LlamaCppEngine
             with pytest.raises(ModelFileError, match="SIGABRT"):
                 GPT4All(model=TINY, n_ctx=64, backend="gpt4all")
@@ -225,9 +273,14 @@ def test_a_real_model_that_is_newer_than_the_package(model: Path) -> None:
 
 @pytest.mark.parametrize("backend", ["llamacpp", *LLAMACPP])
 def test_llamacpp_can_be_chosen(backend: Any, recwarn: pytest.WarningsRecorder) -> None:
-    with GPT4All(model=TINY, backend=backend, temperature=0) as llm, ChatGPT4All(model=TINY, backend=backend) as chat:
+    with (
+        GPT4All(model=TINY, backend=backend, temperature=0) as llm,
+        ChatGPT4All(model=TINY, backend=backend) as chat,
+    ):
         assert llm.invoke(PROMPT) == "red lamp"
-        assert llm.on_llamacpp().backend == (backend if backend in LLAMACPP else LlamaCpp.PREFERRED_BACKEND)
+        assert llm.on_llamacpp().backend == (
+            backend if backend in LLAMACPP else LlamaCpp.PREFERRED_BACKEND
+        )
         assert chat.engine is llm.engine
     assert not recwarn.list
 
@@ -242,12 +295,20 @@ def test_what_used_to_be_called_a_backend_has_no_effect(name: Any) -> None:
 
 
 def test_an_unknown_backend_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(InvalidOptionError, match="'gpt4all', 'llamacpp', 'llama-cpp-python' or 'xllamacpp'"):
+    with pytest.raises(
+        InvalidOptionError, match="'gpt4all', 'llamacpp', 'llama-cpp-python' or 'xllamacpp'"
+    ):
         GPT4All(model=TINY, backend="llama.cpp")  # type: ignore[arg-type]  # on purpose
 
 
 LACKING: Final[list[dict[str, Any]]] = [
-    {"json_schema": {"type": "object", "properties": {"lamp": {"enum": ["red"]}}, "required": ["lamp"]}},
+    {
+        "json_schema": {
+            "type": "object",
+            "properties": {"lamp": {"enum": ["red"]}},
+            "required": ["lamp"],
+        }
+    },
     {"grammar": 'root ::= "yes" | "no"'},
     {"logprobs": 1},
     {"n_probs": 1},
@@ -263,9 +324,14 @@ def test_an_option_that_the_package_lacks_is_for_llamacpp(cls: Any, given: dict[
         assert engine_of(made) is LlamaCppEngine
         assert made.backend == "llamacpp"
         assert made.invoke("Repeat: red lamp")
-    with pytest.raises(InvalidOptionError, match=r"The gpt4all package has no `\w+`.*backend='llamacpp'"):
+    with pytest.raises(
+        InvalidOptionError, match=r"The gpt4all package has no `\w+`.*backend='llamacpp'"
+    ):
         cls(model=TINY, backend="gpt4all", **given)
-    with cls(model=TINY) as on_package, pytest.raises(InvalidOptionError, match=r"has no `\w+`.*backend='llamacpp'"):
+    with (
+        cls(model=TINY) as on_package,
+        pytest.raises(InvalidOptionError, match=r"has no `\w+`.*backend='llamacpp'"),
+    ):
         on_package.invoke("Hi", **given)
     with cls(model=TINY, backend="llamacpp", temperature=0, max_tokens=24) as other:
         assert other.invoke("Repeat: red lamp", **given)
@@ -291,9 +357,16 @@ def pair(request: pytest.FixtureRequest) -> Iterator[tuple[GPT4All, GPT4All]]:
         yield package, llamacpp
 
 
-@pytest.mark.parametrize("prompt", [PROMPT, "The lamp on the table is", "Größe 灯", "Rain <|im_end|> is"])
-@pytest.mark.parametrize("call", [{}, {"max_tokens": 3}, {"stop": ["lamp"]}, {"repeat_penalty": 1.0, "repeat_last_n": -1}])
-def test_greedy_answers_and_results_are_the_same(pair: tuple[GPT4All, GPT4All], prompt: str, call: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "prompt", [PROMPT, "The lamp on the table is", "Größe 灯", "Rain <|im_end|> is"]
+)
+@pytest.mark.parametrize(
+    "call",
+    [{}, {"max_tokens": 3}, {"stop": ["lamp"]}, {"repeat_penalty": 1.0, "repeat_last_n": -1}],
+)
+def test_greedy_answers_and_results_are_the_same(
+    pair: tuple[GPT4All, GPT4All], prompt: str, call: dict[str, Any]
+) -> None:
     one, other = [llm.generate([prompt], **call) for llm in pair]
     (first,), (second,) = one.generations[0], other.generations[0]
     assert first.text == second.text
@@ -304,7 +377,11 @@ def test_greedy_answers_and_results_are_the_same(pair: tuple[GPT4All, GPT4All], 
         assert first.generation_info[key] == second.generation_info[key]
     usages = [info["usage"] for info in (first.generation_info, second.generation_info)]
     assert len({usage["prompt_tokens"] for usage in usages}) == 1
-    ends = pair[1].backend == "xllamacpp" and first.generation_info["finish_reason"] == "stop" and "stop" not in call
+    ends = (
+        pair[1].backend == "xllamacpp"
+        and first.generation_info["finish_reason"] == "stop"
+        and "stop" not in call
+    )
     assert (
         usages[1]["completion_tokens"] - usages[0]["completion_tokens"] == ends
     )  # the server counts the token that ends an answer
@@ -318,14 +395,33 @@ def test_chats_are_the_same(backend: Any) -> None:
     with ChatGPT4All(**settings) as package, ChatGPT4All(**settings, backend=backend) as llamacpp:
         one, other = package.invoke(messages), llamacpp.invoke(messages)
         assert one.response_metadata.keys() == other.response_metadata.keys()
-        assert one.response_metadata["model_provider"] == other.response_metadata["model_provider"] == "gpt4all"
-        assert {**(package.profile or {}), "structured_output": True} == llamacpp.profile  # the package enforces nothing
-        plain = [("human", "Repeat: red lamp")]
-        assert package.get_num_tokens_from_messages(package._convert_input(plain).to_messages()) == (
-            llamacpp.get_num_tokens_from_messages(llamacpp._convert_input(plain).to_messages())
+        assert (
+            one.response_metadata["model_provider"]
+            == other.response_metadata["model_provider"]
+            == "gpt4all"
         )
+        assert {
+            **(package.profile or {}),
+            "structured_output": True,
+        } == llamacpp.profile  # the package enforces nothing
+        plain = [("human", "Repeat: red lamp")]
+        assert package.get_num_tokens_from_messages(
+            package._convert_input(plain).to_messages()
+        ) == (llamacpp.get_num_tokens_from_messages(llamacpp._convert_input(plain).to_messages()))
         with pytest.raises(InvalidRequestError, match="this class"):
-            llamacpp.invoke([("human", [{"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}])])
+            llamacpp.invoke(
+                [
+                    (
+                        "human",
+                        [
+                            {
+                                "type": "image_url",
+                                "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="},
+                            }
+                        ],
+                    )
+                ]
+            )
 
 
 @pytest.mark.parametrize("backend", LLAMACPP)
@@ -345,12 +441,37 @@ def test_defaults_and_options_reach_llamacpp() -> None:
     with GPT4All(model=TINY, backend="llamacpp", n_ctx=256) as llm:
         wanted = llm.on_llamacpp()
         assert (wanted.temperature, wanted.top_k, wanted.top_p, wanted.min_p) == (0.7, 40, 0.1, 0.0)
-        assert (wanted.repeat_penalty, wanted.last_n_tokens_size, wanted.max_tokens) == (1.18, 64, 256)
-        assert (wanted.n_ctx, wanted.n_gpu_layers, wanted.n_threads, wanted.seed) == (256, 0, None, None)
-        given = {"temp": 0.1, "top_k": 2, "top_p": 0.5, "min_p": 0.2, "n_predict": 7, "seed": 5, "timeout": 9.0, "n_batch": 8}
-        called = llm.with_options({**given, "repeat_penalty": 1.1, "repeat_last_n": 8, "n_threads": 10_000}).on_llamacpp()
+        assert (wanted.repeat_penalty, wanted.last_n_tokens_size, wanted.max_tokens) == (
+            1.18,
+            64,
+            256,
+        )
+        assert (wanted.n_ctx, wanted.n_gpu_layers, wanted.n_threads, wanted.seed) == (
+            256,
+            0,
+            None,
+            None,
+        )
+        given = {
+            "temp": 0.1,
+            "top_k": 2,
+            "top_p": 0.5,
+            "min_p": 0.2,
+            "n_predict": 7,
+            "seed": 5,
+            "timeout": 9.0,
+            "n_batch": 8,
+        }
+        called = llm.with_options(
+            {**given, "repeat_penalty": 1.1, "repeat_last_n": 8, "n_threads": 10_000}
+        ).on_llamacpp()
         assert (called.temperature, called.top_k, called.top_p, called.min_p) == (0.1, 2, 0.5, 0.2)
-        assert (called.max_tokens, called.seed, called.timeout, called.n_batch) == (7, 5, 9.0, wanted.n_batch)
+        assert (called.max_tokens, called.seed, called.timeout, called.n_batch) == (
+            7,
+            5,
+            9.0,
+            wanted.n_batch,
+        )
         assert (called.repeat_penalty, called.last_n_tokens_size) == (1.1, 8)
         assert 1 <= called.n_threads < 10_000
         assert llm.invoke(PROMPT, n_batch=8, seed=3) == llm.invoke(PROMPT, seed=3)
@@ -404,10 +525,19 @@ def page_blocks(count: int) -> str:
     return "\n".join(re.findall(r"```python\n(.*?)```", page, re.DOTALL)[:count])
 
 
-@pytest.mark.parametrize("missing", [["gpt4all"], ["gpt4all", "llama_cpp"]], ids=["llama-cpp-python", "xllamacpp"])
+@pytest.mark.parametrize(
+    "missing", [["gpt4all"], ["gpt4all", "llama_cpp"]], ids=["llama-cpp-python", "xllamacpp"]
+)
 def test_the_page_runs_without_the_package(missing: list[str]) -> None:
     code = WITHOUT_PACKAGE.format(code=page_blocks(2), missing=missing)
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False, cwd=ROOT)
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        cwd=ROOT,
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("red lamp\nred lamp\n")
 
@@ -422,21 +552,28 @@ def no_package(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.mark.usefixtures("no_package")
 def test_without_the_package_all_run_on_llamacpp() -> None:
-    with pytest.warns(UserWarning, match=r"tiny-chat\.gguf runs on llama\.cpp: The gpt4all package cannot be loaded"):
+    with pytest.warns(
+        UserWarning,
+        match=r"tiny-chat\.gguf runs on llama\.cpp: The gpt4all package cannot be loaded",
+    ):
         llm = GPT4All(model=TINY, temperature=0)
     with pytest.warns(UserWarning, match=r"tiny-embed\.gguf runs on llama\.cpp"):
         embeddings = GPT4AllEmbeddings(model=tiny_embedding_model())
     with llm, embeddings:
         assert llm.invoke(PROMPT) == "red lamp"
         assert len(embeddings.embed_query("a lamp")) == 256
-    with pytest.raises(MissingDependencyError, match=r'pip install "langchain-localllm\[gpt4all\]"'):
+    with pytest.raises(
+        MissingDependencyError, match=r'pip install "langchain-localllm\[gpt4all\]"'
+    ):
         GPT4All(model=TINY, backend="gpt4all")
 
 
 @pytest.mark.usefixtures("no_package")
 def test_without_any_package_the_error_names_both(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(options, "llamacpp_is_installed", lambda: False)
-    with pytest.raises(MissingDependencyError, match=r"langchain-localllm\[gpt4all\].*backend='llamacpp'"):
+    with pytest.raises(
+        MissingDependencyError, match=r"langchain-localllm\[gpt4all\].*backend='llamacpp'"
+    ):
         GPT4All(model=TINY)
 
 

@@ -15,7 +15,11 @@ from langchain_localllm import ChatLlamafile, LlamaCpp, Llamafile, LocalServer
 from langchain_localllm.base.http import ServerOptions
 from langchain_localllm.base.option_roles import NotSent, options_marked
 from langchain_localllm.base.trace_names import short_name
-from langchain_localllm.errors import AuthenticationError, ConnectionFailedError, InvalidRequestError
+from langchain_localllm.errors import (
+    AuthenticationError,
+    ConnectionFailedError,
+    InvalidRequestError,
+)
 from langchain_localllm.models import tiny_chat_model
 from langchain_localllm.testing.paths import PATHS
 from tests.unit_tests.option_cases import LLAMAFILE, SUBJECTS
@@ -43,8 +47,11 @@ NOT_TOLD: Final = {
     "sse_ping_interval",
     "t_max_predict_ms",
 }
-"""Options that the server's answer tells in another form or not at all; most are tested below by what they do."""
-TOLD: Final = sorted(name for name, case in LLAMAFILE.items() if case.sent is None and name not in NOT_TOLD)
+"""Options that the server's answer tells in another form or not at all; most are tested below by
+what they do."""
+TOLD: Final = sorted(
+    name for name, case in LLAMAFILE.items() if case.sent is None and name not in NOT_TOLD
+)
 
 
 @pytest.fixture
@@ -54,7 +61,9 @@ def llm(chat_server: LocalServer) -> Llamafile:
 
 def about(llm: Llamafile, prompt: str = PROMPT, **options: Any) -> dict[str, Any]:
     """What a result says of itself."""
-    info: dict[str, Any] | None = llm.generate([prompt], **options).generations[0][0].generation_info
+    info: dict[str, Any] | None = (
+        llm.generate([prompt], **options).generations[0][0].generation_info
+    )
     assert info
     return info
 
@@ -65,7 +74,9 @@ def test_an_option_reaches_the_sampler(name: str, chat_server: LocalServer) -> N
     body = {**Llamafile(**{name: value}).payload(), "prompt": PROMPT, "n_predict": 1}
     if name == "stop":
         body["stop"] = value
-    settings = requests.post(f"{chat_server.base_url}/completion", json=body, timeout=60).json()["generation_settings"]
+    settings = requests.post(f"{chat_server.base_url}/completion", json=body, timeout=60).json()[
+        "generation_settings"
+    ]
     told = settings[name]
     if name == "seed":
         value = 2**32 - 1  # so the server writes -1
@@ -81,7 +92,17 @@ def test_an_option_reaches_the_sampler(name: str, chat_server: LocalServer) -> N
     ],
 )
 @pytest.mark.parametrize(
-    "tools", [[], [{"name": "add", "description": "Add.", "parameters": {"type": "object", "properties": {}}}]]
+    "tools",
+    [
+        [],
+        [
+            {
+                "name": "add",
+                "description": "Add.",
+                "parameters": {"type": "object", "properties": {}},
+            }
+        ],
+    ],
 )
 def test_get_num_tokens_from_messages_returns_the_tokens_of_the_prompt(
     messages: list[tuple[str, str]], tools: list[Any], chat_server: LocalServer
@@ -89,19 +110,30 @@ def test_get_num_tokens_from_messages_returns_the_tokens_of_the_prompt(
     chat = ChatLlamafile(base_url=chat_server.base_url, max_tokens=1)
     usage = chat.invoke(messages, tools=tools).usage_metadata
     assert usage
-    assert chat.get_num_tokens_from_messages(convert_to_messages(messages), tools=tools) == usage["input_tokens"]
+    assert (
+        chat.get_num_tokens_from_messages(convert_to_messages(messages), tools=tools)
+        == usage["input_tokens"]
+    )
 
 
 def test_get_num_tokens_from_messages_counts_images_without_an_answer(tmp_path: Path) -> None:
-    with LocalServer(tiny_chat_model(), n_ctx=512, mmproj=projector(tmp_path / "mmproj.gguf"), metrics=True) as server:
+    with LocalServer(
+        tiny_chat_model(), n_ctx=512, mmproj=projector(tmp_path / "mmproj.gguf"), metrics=True
+    ) as server:
         chat = ChatLlamafile(base_url=server.base_url, max_tokens=1)
-        messages: list[BaseMessage] = [HumanMessage([{"type": "text", "text": "What is this?"}, block(png(255, 0, 0))])]
+        messages: list[BaseMessage] = [
+            HumanMessage([{"type": "text", "text": "What is this?"}, block(png(255, 0, 0))])
+        ]
         count = chat.get_num_tokens_from_messages(messages)
         metrics = requests.get(f"{server.base_url}/metrics", timeout=60).text
         assert "llamacpp:tokens_predicted_total 0\n" in metrics
         usage = chat.invoke(messages).usage_metadata
         assert usage
-        assert count == usage["input_tokens"] > chat.get_num_tokens_from_messages([HumanMessage("What is this?")])
+        assert (
+            count
+            == usage["input_tokens"]
+            > chat.get_num_tokens_from_messages([HumanMessage("What is this?")])
+        )
 
 
 @pytest.mark.parametrize("kind", [Llamafile, ChatLlamafile])
@@ -165,10 +197,16 @@ def test_probabilities_come_with_each_token(llm: Llamafile) -> None:
     assert all(len(token["top_logprobs"]) == 2 and token["logprob"] <= 0 for token in probabilities)
 
 
-def test_several_answers_come_each_with_its_own_seed(llm: Llamafile, chat_server: LocalServer) -> None:
-    rows = llm.generate([PROMPT, "A boat"], n=2, seed=7, response_fields=["stop_type", "generation_settings/seed"]).generations
+def test_several_answers_come_each_with_its_own_seed(
+    llm: Llamafile, chat_server: LocalServer
+) -> None:
+    rows = llm.generate(
+        [PROMPT, "A boat"], n=2, seed=7, response_fields=["stop_type", "generation_settings/seed"]
+    ).generations
     infos = [[one.generation_info or {} for one in row] for row in rows]
-    assert [[info["response_fields"]["generation_settings/seed"] for info in row] for row in infos] == [[7, 8]] * 2
+    assert [
+        [info["response_fields"]["generation_settings/seed"] for info in row] for row in infos
+    ] == [[7, 8]] * 2
     assert [[info["finish_reason"] for info in row] for row in infos] == [["length", "length"]] * 2
     chat = ChatLlamafile(base_url=chat_server.base_url, temperature=0, max_tokens=8)
     messages = convert_to_messages([("user", "Hello!")])
@@ -198,7 +236,12 @@ def test_tokens_and_fields_are_reported_when_asked_for(llm: Llamafile) -> None:
 def test_lines_and_time_end_an_answer(llm: Llamafile) -> None:
     lines = 'root ::= "  a\\nb\\nc\\n" [a-z\\n]*'
     assert about(llm, grammar=lines, n_indent=2, max_tokens=32)["usage"]["completion_tokens"] < 32
-    assert about(llm, grammar='root ::= "\\n"+', t_max_predict_ms=1, max_tokens=400)["usage"]["completion_tokens"] < 400
+    assert (
+        about(llm, grammar='root ::= "\\n"+', t_max_predict_ms=1, max_tokens=400)["usage"][
+            "completion_tokens"
+        ]
+        < 400
+    )
 
 
 def test_drafted_tokens_are_counted_in_every_result() -> None:
@@ -228,12 +271,22 @@ LONG: Final = "One lamp is red and another one is green. " * 30
 
 @pytest.mark.parametrize("path", sorted(PATHS))
 @pytest.mark.parametrize("kind", ["text", "chat"])
-def test_the_progress_of_reading_a_prompt_is_a_custom_event(kind: str, path: str, llm: Llamafile, chat_server: LocalServer) -> None:
-    model: Any = llm if kind == "text" else ChatLlamafile(base_url=chat_server.base_url, max_tokens=2)
+def test_the_progress_of_reading_a_prompt_is_a_custom_event(
+    kind: str, path: str, llm: Llamafile, chat_server: LocalServer
+) -> None:
+    model: Any = (
+        llm if kind == "text" else ChatLlamafile(base_url=chat_server.base_url, max_tokens=2)
+    )
     listener = Listener()
-    PATHS[path](model, LONG, config={"callbacks": [listener]}, return_progress=True, cache_prompt=False)
+    PATHS[path](
+        model, LONG, config={"callbacks": [listener]}, return_progress=True, cache_prompt=False
+    )
     assert {name for name, _ in listener.events} == {"prompt_progress"}
-    assert max(data["processed"] for _, data in listener.events) == listener.events[-1][1]["total"] > 200
+    assert (
+        max(data["processed"] for _, data in listener.events)
+        == listener.events[-1][1]["total"]
+        > 200
+    )
     PATHS[path](model, LONG, config={"callbacks": [silent := Listener()]})
     assert silent.events == []
 
@@ -242,25 +295,39 @@ def test_the_progress_of_reading_a_prompt_is_a_custom_event(kind: str, path: str
 async def test_the_progress_of_reading_a_prompt_is_among_the_events_of_a_chain(
     kind: str, llm: Llamafile, chat_server: LocalServer
 ) -> None:
-    model: Any = llm if kind == "text" else ChatLlamafile(base_url=chat_server.base_url, max_tokens=2)
+    model: Any = (
+        llm if kind == "text" else ChatLlamafile(base_url=chat_server.base_url, max_tokens=2)
+    )
     chain = RunnableLambda(str.strip) | model.bind(return_progress=True)
     events = [event async for event in chain.astream_events(LONG, version="v2")]
-    data = [event["data"] for event in events if event["event"] == "on_custom_event" and event["name"] == "prompt_progress"]
+    data = [
+        event["data"]
+        for event in events
+        if event["event"] == "on_custom_event" and event["name"] == "prompt_progress"
+    ]
     assert data[-1]["processed"] == data[-1]["total"] > 200
-    runs = {event["run_id"] for event in events if event["event"] in {"on_llm_start", "on_chat_model_start"}}
+    runs = {
+        event["run_id"]
+        for event in events
+        if event["event"] in {"on_llm_start", "on_chat_model_start"}
+    }
     assert {event["run_id"] for event in events if event["event"] == "on_custom_event"} == runs
 
 
 @pytest.mark.parametrize("form", [True, "content"])
 def test_a_message_is_continued_and_echoed(form: Any, chat_server: LocalServer) -> None:
-    chat = ChatLlamafile(base_url=chat_server.base_url, temperature=0, max_tokens=3, continue_final_message=form)
+    chat = ChatLlamafile(
+        base_url=chat_server.base_url, temperature=0, max_tokens=3, continue_final_message=form
+    )
     messages = [("user", "Hello!"), ("ai", "Hello the")]
     assert chat.invoke(messages, echo=True).text == "Hello the" + chat.invoke(messages).text
 
 
 def test_a_prompt_without_the_beginning_of_an_answer_is_shorter(chat_server: LocalServer) -> None:
     chat = ChatLlamafile(base_url=chat_server.base_url, max_tokens=1)
-    with_it, without = (chat.invoke("Hello!", add_generation_prompt=value).usage_metadata for value in (True, False))
+    with_it, without = (
+        chat.invoke("Hello!", add_generation_prompt=value).usage_metadata for value in (True, False)
+    )
     assert with_it
     assert without
     assert without["input_tokens"] < with_it["input_tokens"]
@@ -272,16 +339,29 @@ def test_the_model_is_found_by_itself(llm: Llamafile) -> None:
 
 
 def test_a_gap_is_filled_as_in_this_process(tmp_path: Path) -> None:
-    path = with_control_tokens(tiny_chat_model(), tmp_path / "code.gguf", ["<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>"])
+    path = with_control_tokens(
+        tiny_chat_model(),
+        tmp_path / "code.gguf",
+        ["<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>"],
+    )
     options: dict[str, Any] = {"temperature": 0, "max_tokens": 8, "suffix": " is lit"}
-    with LocalServer(path) as server, LlamaCpp(model_path=path, backend="xllamacpp", n_ctx=512, **options) as here:
+    with (
+        LocalServer(path) as server,
+        LlamaCpp(model_path=path, backend="xllamacpp", n_ctx=512, **options) as here,
+    ):
         llm = Llamafile(base_url=server.base_url, **options)
         expected = here.generate(["The red lamp"]).generations[0][0]
         found = llm.generate(["The red lamp"]).generations[0][0]
         assert found.text == expected.text == "".join(llm.stream("The red lamp"))
-        usages = [each.generation_info["usage"]["prompt_tokens"] for each in (found, expected) if each.generation_info]
+        usages = [
+            each.generation_info["usage"]["prompt_tokens"]
+            for each in (found, expected)
+            if each.generation_info
+        ]
         assert usages == [usages[0]] * 2
-        more = llm.generate(["The red lamp"], input_extra=[{"filename": "a.py", "text": "The lamp is red."}]).generations[0][0]
+        more = llm.generate(
+            ["The red lamp"], input_extra=[{"filename": "a.py", "text": "The lamp is red."}]
+        ).generations[0][0]
         assert more.generation_info is not None
         assert more.generation_info["usage"]["prompt_tokens"] > usages[0]
 
@@ -297,20 +377,26 @@ def test_tokens_are_counted_by_the_server(llm: Llamafile) -> None:
 
 def test_a_server_with_a_key_wants_it() -> None:
     with LocalServer(tiny_chat_model(), n_ctx=256, api_key="a-key") as server:
-        assert Llamafile(base_url=server.base_url, api_key=SecretStr("a-key"), max_tokens=2).invoke(PROMPT)
+        assert Llamafile(base_url=server.base_url, api_key=SecretStr("a-key"), max_tokens=2).invoke(
+            PROMPT
+        )
         for key in (None, SecretStr("another")):
             with pytest.raises(AuthenticationError, match="api_key"):
                 Llamafile(base_url=server.base_url, api_key=key, max_tokens=2).invoke(PROMPT)
         elsewhere = server.base_url.replace("127.0.0.1", "localhost")
         with pytest.raises(AuthenticationError):  # the key of one address is not told to another
-            Llamafile(base_url=server.base_url, api_key=SecretStr("a-key")).invoke(PROMPT, base_url=elsewhere)
+            Llamafile(base_url=server.base_url, api_key=SecretStr("a-key")).invoke(
+                PROMPT, base_url=elsewhere
+            )
 
 
 def test_the_profile_comes_from_the_server(chat_server: LocalServer) -> None:
     chat = ChatLlamafile(base_url=chat_server.base_url)
     profile = ChatLlamafile(base_url=chat_server.base_url, validate_model_on_init=True).profile
     assert chat.profile == chat.with_options({"top_k": 1}).profile == profile
-    assert ChatLlamafile(base_url=chat_server.base_url, profile={"max_input_tokens": 5}).profile == {"max_input_tokens": 5}
+    assert ChatLlamafile(
+        base_url=chat_server.base_url, profile={"max_input_tokens": 5}
+    ).profile == {"max_input_tokens": 5}
     assert ChatLlamafile(base_url="http://127.0.0.1:9").profile == {"structured_output": True}
     assert profile == {
         "tool_calling": True,
@@ -327,19 +413,31 @@ def test_the_profile_comes_from_the_server(chat_server: LocalServer) -> None:
 
 def test_adapters_have_the_scale_of_the_call(tmp_path: Path) -> None:
     adapter = lora_adapter(tiny_chat_model(), tmp_path / "a.gguf")
-    with LocalServer(tiny_chat_model(), n_ctx=256, lora=adapter, lora_init_without_apply=True) as server:
+    with LocalServer(
+        tiny_chat_model(), n_ctx=256, lora=adapter, lora_init_without_apply=True
+    ) as server:
         llm = Llamafile(
-            base_url=server.base_url, temperature=0, max_tokens=1, n_probs=1, response_fields=["generation_settings/lora"]
+            base_url=server.base_url,
+            temperature=0,
+            max_tokens=1,
+            n_probs=1,
+            response_fields=["generation_settings/lora"],
         )
         plain, scaled = about(llm), about(llm, lora=[{"id": 0, "scale": 1.0}])
         field = "generation_settings/lora"
-        assert [each["response_fields"][field] for each in (plain, scaled)] == [[], [{"id": 0, "scale": 1.0}]]
+        assert [each["response_fields"][field] for each in (plain, scaled)] == [
+            [],
+            [{"id": 0, "scale": 1.0}],
+        ]
         logprobs = [each["logprobs"][0]["logprob"] for each in (plain, scaled)]
         assert logprobs[0] != logprobs[1]
 
 
 def test_variables_reach_the_template() -> None:
-    template = "{% for message in messages %}<{{ message.role }}>{{ message.content }}{{ tone }}{% endfor %}"
+    template = (
+        "{% for message in messages %}<{{ message.role }}>{{ message.content }}{{ tone }}{% "
+        "endfor %}"
+    )
     with LocalServer(tiny_chat_model(), n_ctx=256, chat_template=template) as server:
         chat = ChatLlamafile(base_url=server.base_url, max_tokens=1)
         plain, longer = (
@@ -350,15 +448,25 @@ def test_variables_reach_the_template() -> None:
         assert longer
         assert longer["input_tokens"] > plain["input_tokens"] + 3
         counted = chat.with_options({"chat_template_kwargs": {"tone": "very dry indeed"}})
-        assert counted.get_num_tokens_from_messages([HumanMessage("Hello!")]) == longer["input_tokens"]
+        assert (
+            counted.get_num_tokens_from_messages([HumanMessage("Hello!")]) == longer["input_tokens"]
+        )
 
 
 def test_thoughts_are_where_reasoning_format_says(tmp_path: Path) -> None:
     with LocalServer(thinking_model(tmp_path / "thinks.gguf"), n_ctx=512) as server:
         chat = ChatLlamafile(base_url=server.base_url, temperature=0, max_tokens=60)
         apart = chat.invoke("2 + 2?", reasoning_format="deepseek")
-        assert (apart.text, apart.additional_kwargs["reasoning_content"]) == ("".join(ANSWER), "".join(THOUGHT))
+        assert (apart.text, apart.additional_kwargs["reasoning_content"]) == (
+            "".join(ANSWER),
+            "".join(THOUGHT),
+        )
         within = f"<think>{''.join(THOUGHT)}</think>{''.join(ANSWER)}"
         assert chat.invoke("2 + 2?", reasoning_format="none").text == within
-        assert "".join(chunk.text for chunk in chat.stream("2 + 2?", reasoning_format="none")) == within
-        assert chat.invoke("2 + 2?", reasoning_format="none", reasoning=False).text == "".join(ANSWER)
+        assert (
+            "".join(chunk.text for chunk in chat.stream("2 + 2?", reasoning_format="none"))
+            == within
+        )
+        assert chat.invoke("2 + 2?", reasoning_format="none", reasoning=False).text == "".join(
+            ANSWER
+        )

@@ -1,4 +1,5 @@
-"""LocalServer with the real llama.cpp server: it starts, tells why it does not, and ends in every way."""
+"""LocalServer with the real llama.cpp server: it starts, tells why it does not, and ends in every
+way."""
 
 import gc
 import json
@@ -22,7 +23,12 @@ import numpy as np
 import psutil
 import pytest
 
-from langchain_localllm.errors import InvalidOptionError, MissingDependencyError, ModelFileError, ServerStartError
+from langchain_localllm.errors import (
+    InvalidOptionError,
+    MissingDependencyError,
+    ModelFileError,
+    ServerStartError,
+)
 from langchain_localllm.models import tiny_chat_model, tiny_embedding_model
 from langchain_localllm.runtimes.llamafile import server as server_module
 from langchain_localllm.runtimes.llamafile.server import LocalServer
@@ -40,9 +46,14 @@ def no_installed_server(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def ask(server: LocalServer, route: str, body: object = None, key: str | None = None) -> Any:
-    headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {key}"} if key else {})
+    headers = {"Content-Type": "application/json"} | (
+        {"Authorization": f"Bearer {key}"} if key else {}
+    )
     data = None if body is None else json.dumps(body).encode()
-    with OPENER.open(urllib.request.Request(server.base_url + route, data, headers), timeout=60) as answer:  # noqa: S310 - http only
+    with OPENER.open(
+        urllib.request.Request(server.base_url + route, data, headers),  # noqa: S310 - http only
+        timeout=60,
+    ) as answer:
         return json.load(answer)
 
 
@@ -81,7 +92,8 @@ def write_script(path: Path, text: str) -> Path:
 
 
 def stand_in(path: Path) -> Path:
-    """A llamafile: takes the options of one and serves the tiny model, here with the server of the wheel, as a child."""
+    """A llamafile: takes the options of one and serves the tiny model, here with the server of the
+    wheel, as a child."""
     return write_script(
         path,
         f"""
@@ -137,7 +149,9 @@ def test_default_context_is_that_of_the_model() -> None:
 
 def test_embeddings_of_a_text_as_long_as_the_context() -> None:
     with LocalServer(tiny_embedding_model(), embedding=True) as server:
-        tokens = ask(server, "/tokenize", {"content": "river " * 600, "add_special": True})["tokens"]
+        tokens = ask(server, "/tokenize", {"content": "river " * 600, "add_special": True})[
+            "tokens"
+        ]
         text = "river " * int(600 * 500 / len(tokens))
         answer = ask(server, "/v1/embeddings", {"input": ["a river", text]})
     vectors = [item["embedding"] for item in answer["data"]]
@@ -176,7 +190,10 @@ def test_proxies_are_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_two_at_once() -> None:
-    with LocalServer(tiny_chat_model()) as one, LocalServer(tiny_embedding_model(), embedding=True) as two:
+    with (
+        LocalServer(tiny_chat_model()) as one,
+        LocalServer(tiny_embedding_model(), embedding=True) as two,
+    ):
         assert one.base_url != two.base_url
         one.close()
         assert ask(two, "/health") == {"status": "ok"}
@@ -204,7 +221,11 @@ def test_given_port() -> None:
 
 def test_listens_on_the_loopback_only() -> None:
     with LocalServer(tiny_chat_model()) as server:
-        listening = [place.laddr for place in psutil.Process(server.pid).net_connections() if place.status == "LISTEN"]
+        listening = [
+            place.laddr
+            for place in psutil.Process(server.pid).net_connections()
+            if place.status == "LISTEN"
+        ]
     assert listening == [("127.0.0.1", server.port)]
 
 
@@ -245,7 +266,9 @@ PARENT = """
 """
 
 
-def run_parent(*, before: str = "", after: str, model: Path | None = None) -> tuple[subprocess.Popen[str], int]:
+def run_parent(
+    *, before: str = "", after: str, model: Path | None = None
+) -> tuple[subprocess.Popen[str], int]:
     """Starts a program that starts a server; returns it and the server's process id."""
     code = textwrap.dedent(PARENT).format(before, after)
     command = [sys.executable, "-c", code, str(model or tiny_chat_model())]
@@ -280,13 +303,19 @@ def test_ends_when_its_parent_just_ends() -> None:
 
 def test_forked_child_neither_ends_nor_keeps_it() -> None:
     fork = "child = os.fork()\n    if not child: time.sleep(1); sys.exit()".replace("\n    ", "\n")
-    parent, pid = run_parent(before=fork, after="os.waitpid(child, 0); print(server.is_alive, flush=True); time.sleep(60)")
+    parent, pid = run_parent(
+        before=fork,
+        after="os.waitpid(child, 0); print(server.is_alive, flush=True); time.sleep(60)",
+    )
     assert parent.stdout is not None
     assert parent.stdout.readline() == "True\n"  # the fork ended, the server did not
     parent.kill()
     parent.communicate()
 
-    parent, pid = run_parent(before=fork.replace("sleep(1)", "sleep(200)"), after="print(child, flush=True); time.sleep(200)")
+    parent, pid = run_parent(
+        before=fork.replace("sleep(1)", "sleep(200)"),
+        after="print(child, flush=True); time.sleep(200)",
+    )
     assert parent.stdout is not None
     sleeping = psutil.Process(int(parent.stdout.readline()))
     parent.kill()
@@ -326,7 +355,9 @@ def test_server_that_is_killed_is_not_alive() -> None:
 # Other programs than the wheel's server.
 
 
-def test_a_llamafile_that_does_not_know_a_flag_of_older_ones_is_started_without(tmp_path: Path) -> None:
+def test_a_llamafile_that_does_not_know_a_flag_of_older_ones_is_started_without(
+    tmp_path: Path,
+) -> None:
     with LocalServer(stand_in_of_0_10(tmp_path / "new.llamafile")) as server:
         assert ask(server, "/health") == {"status": "ok"}
 
@@ -343,12 +374,16 @@ def test_llamafile_is_made_executable_and_served(tmp_path: Path) -> None:
 
 def test_program_that_only_a_shell_can_start(tmp_path: Path) -> None:
     path = stand_in(tmp_path / "no-shebang.llamafile")
-    path.write_text(path.read_text().replace("#!/bin/sh\n", ""))  # execve fails, as with a llamafile on some systems
+    path.write_text(
+        path.read_text().replace("#!/bin/sh\n", "")
+    )  # execve fails, as with a llamafile on some systems
     with LocalServer(path) as server:
         assert ask(server, "/health") == {"status": "ok"}
 
 
-def test_installed_llama_server_is_preferred(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_installed_llama_server_is_preferred(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     program = write_script(
         tmp_path / "llama-server",
         f"""
@@ -359,9 +394,13 @@ def test_installed_llama_server_is_preferred(tmp_path: Path, monkeypatch: pytest
     )
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
-    with LocalServer(tiny_chat_model(), api_key="k", extra_args=["--pooling", "mean", "--host", "127.0.0.3"]) as server:
+    with LocalServer(
+        tiny_chat_model(), api_key="k", extra_args=["--pooling", "mean", "--host", "127.0.0.3"]
+    ) as server:
         assert "it is me" in server.log_tail()
-        assert f"listening on http://127.0.0.1:{server.port}" in server.log_tail()  # whatever extra_args say
+        assert (
+            f"listening on http://127.0.0.1:{server.port}" in server.log_tail()
+        )  # whatever extra_args say
         assert "--pooling mean" in server.log_tail()
         assert ask(server, "/tokenize", {"content": "x"}, key="k")["tokens"]
 
@@ -381,7 +420,9 @@ def test_engine_that_does_not_say_where_it_listens(tmp_path: Path) -> None:
         assert server.log_tail() == ""
 
 
-def test_port_taken_between_choice_and_start(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_port_taken_between_choice_and_start(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         ports = iter([other.getsockname()[1], server_module._free_port()])
         monkeypatch.setattr(server_module, "_free_port", lambda: next(ports))
@@ -396,7 +437,10 @@ def test_port_taken_between_choice_and_start(monkeypatch: pytest.MonkeyPatch, tm
 def test_port_in_use() -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        with pytest.raises(ServerStartError, match=f"Port {port} on 127.0.0.1 is in use: stop what uses it, or leave"):
+        with pytest.raises(
+            ServerStartError,
+            match=f"Port {port} on 127.0.0.1 is in use: stop what uses it, or leave",
+        ):
             LocalServer(tiny_chat_model(), port=port)
 
 
@@ -417,11 +461,16 @@ def write_model(path: Path, architecture: str = "llama", tokenizer: str | None =
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"architecture": "mamba9"}, "does not know the architecture mamba9 of .*: update the engine"),
+        (
+            {"architecture": "mamba9"},
+            "does not know the architecture mamba9 of .*: update the engine",
+        ),
         ({"architecture": "llama"}, "key not found"),
     ],
 )
-def test_models_that_the_engine_refuses(tmp_path: Path, options: dict[str, str], message: str) -> None:
+def test_models_that_the_engine_refuses(
+    tmp_path: Path, options: dict[str, str], message: str
+) -> None:
     path = write_model(tmp_path / "model.gguf", **options)
     with pytest.raises((ModelFileError, ServerStartError), match=message) as caught:
         LocalServer(path)
@@ -443,14 +492,23 @@ def test_not_enough_memory(tmp_path: Path) -> None:
 
 
 def test_timeout(tmp_path: Path) -> None:
-    script = write_script(tmp_path / "slow.llamafile", "#!/bin/sh\necho still warming up\nsleep 300\n")
-    with pytest.raises(ServerStartError, match=r"not ready after 5 seconds \(last log line: still warming up\)"):
+    script = write_script(
+        tmp_path / "slow.llamafile", "#!/bin/sh\necho still warming up\nsleep 300\n"
+    )
+    with pytest.raises(
+        ServerStartError, match=r"not ready after 5 seconds \(last log line: still warming up\)"
+    ):
         LocalServer(script, startup_timeout=5)
 
 
 def test_program_that_fails_is_noticed_at_once(tmp_path: Path) -> None:
-    script = write_script(tmp_path / "broken.llamafile", "#!/bin/sh\necho 'error: no such option: --server' >&2\nexit 3\n")
-    with pytest.raises(ServerStartError, match="ended with exit status 3: no such option: --server"):
+    script = write_script(
+        tmp_path / "broken.llamafile",
+        "#!/bin/sh\necho 'error: no such option: --server' >&2\nexit 3\n",
+    )
+    with pytest.raises(
+        ServerStartError, match="ended with exit status 3: no such option: --server"
+    ):
         LocalServer(script, startup_timeout=1e6)
 
 
@@ -483,7 +541,9 @@ def test_options_that_cannot_be_used(options: dict[str, Any], message: str) -> N
 
 def test_failed_start_leaves_no_process(tmp_path: Path) -> None:
     mark = tmp_path / "pid"
-    script = write_script(tmp_path / "hangs.llamafile", f'#!/bin/sh\necho $$ > "{mark}"\nsleep 300\n')
+    script = write_script(
+        tmp_path / "hangs.llamafile", f'#!/bin/sh\necho $$ > "{mark}"\nsleep 300\n'
+    )
     with pytest.raises(ServerStartError):
         LocalServer(script, startup_timeout=3)
     assert wait_until(lambda: not group_of(int(mark.read_text())))

@@ -15,7 +15,9 @@ from tests.integration_tests.scripted import ScriptedServer, as_json, in_turn
 
 ROOT = "langchain_localllm"
 KEY, PROMPT, REPLY = "sk-very-secret", "What did the doctor say?", "He said nothing."
-DONE = as_json({"choices": [{"message": {"role": "assistant", "content": REPLY}, "finish_reason": "stop"}]})
+DONE = as_json(
+    {"choices": [{"message": {"role": "assistant", "content": REPLY}, "finish_reason": "stop"}]}
+)
 
 
 @pytest.fixture(autouse=True)
@@ -27,12 +29,16 @@ def own(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
     return [record for record in caplog.records if record.name.startswith(ROOT)]
 
 
-async def test_requests_are_logged_without_prompts_answers_and_keys(caplog: pytest.LogCaptureFixture) -> None:
+async def test_requests_are_logged_without_prompts_answers_and_keys(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     with ScriptedServer(DONE) as server:
         url = server.base_url.replace("://", f"://user:{KEY}@")
         chat = ChatLlamafile(base_url=url, disable_streaming=True)
         assert chat.invoke(PROMPT).text == (await chat.ainvoke(PROMPT)).text == REPLY
-        ChatLlamafile(base_url=server.base_url, api_key=SecretStr(KEY), disable_streaming=True).invoke(PROMPT)
+        ChatLlamafile(
+            base_url=server.base_url, api_key=SecretStr(KEY), disable_streaming=True
+        ).invoke(PROMPT)
     text = caplog.text
     assert text.count(f"POST {server.base_url}/v1/chat/completions: HTTP 200") == 3
     for secret in (KEY, PROMPT, REPLY):
@@ -42,18 +48,25 @@ async def test_requests_are_logged_without_prompts_answers_and_keys(caplog: pyte
 def test_a_retry_is_logged_with_its_reason(caplog: pytest.LogCaptureFixture) -> None:
     loading = as_json({"error": {"message": "Loading model", "code": 503}}, 503)
     with ScriptedServer(in_turn([loading, DONE])) as server:
-        assert ChatLlamafile(base_url=server.base_url, disable_streaming=True).invoke(PROMPT).text == REPLY
+        assert (
+            ChatLlamafile(base_url=server.base_url, disable_streaming=True).invoke(PROMPT).text
+            == REPLY
+        )
     (retry,) = (record for record in own(caplog) if "retrying" in record.getMessage())
     assert retry.levelno == logging.INFO
     assert "still loading its model" in retry.getMessage()
 
 
 @pytest.mark.parametrize("backend", get_args(Backend))
-def test_a_load_is_logged_and_nothing_of_the_call(backend: Backend, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_load_is_logged_and_nothing_of_the_call(
+    backend: Backend, caplog: pytest.LogCaptureFixture
+) -> None:
     with LlamaCpp(model_path=tiny_chat_model(), n_ctx=321, backend=backend, max_tokens=4) as llm:
         answer = llm.invoke(PROMPT)
     (loaded,) = (
-        record.getMessage() for record in own(caplog) if record.levelno == logging.INFO and "Loaded" in record.getMessage()
+        record.getMessage()
+        for record in own(caplog)
+        if record.levelno == logging.INFO and "Loaded" in record.getMessage()
     )
     assert "tiny-chat.gguf" in loaded
     assert "321 tokens" in loaded
@@ -68,10 +81,14 @@ def test_lines_of_llama_cpp_are_logged(caplog: pytest.LogCaptureFixture) -> None
     assert any("n_ctx" in line for line in lines)
 
 
-def test_an_index_run_is_logged_and_no_passage(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_index_run_is_logged_and_no_passage(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     page = tmp_path / "page.txt"
     page.write_text("The lighthouse keeper drinks tea at noon.")
-    LocalRAG(None, LlamaCppEmbeddings(model_path=tiny_embedding_model()), tmp_path / "store").index([page])
+    LocalRAG(None, LlamaCppEmbeddings(model_path=tiny_embedding_model()), tmp_path / "store").index(
+        [page]
+    )
     assert "1 files added" in caplog.text
     assert "lighthouse" not in caplog.text
 

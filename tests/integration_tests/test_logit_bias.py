@@ -1,11 +1,20 @@
-"""A bias does the same in every spelling, on the text and the chat class of every engine that has one."""
+"""A bias does the same in every spelling, on the text and the chat class of every engine that has
+one."""
 
 from collections.abc import Iterator
 from typing import Any, Final
 
 import pytest
 
-from langchain_localllm import ChatGPT4All, ChatLlamaCpp, ChatLlamafile, GPT4All, LlamaCpp, Llamafile, LocalServer
+from langchain_localllm import (
+    ChatGPT4All,
+    ChatLlamaCpp,
+    ChatLlamafile,
+    GPT4All,
+    LlamaCpp,
+    Llamafile,
+    LocalServer,
+)
 from langchain_localllm.models import tiny_chat_model
 
 PROMPT: Final = "The lamp on the table is"
@@ -34,12 +43,18 @@ def server() -> Iterator[LocalServer]:
 )
 def model(request: pytest.FixtureRequest, server: LocalServer) -> Any:
     cls, engine = request.param
-    return cls(base_url=server.base_url, **GREEDY) if engine == "server" else cls(**TINY, **GREEDY, backend=engine)
+    return (
+        cls(base_url=server.base_url, **GREEDY)
+        if engine == "server"
+        else cls(**TINY, **GREEDY, backend=engine)
+    )
 
 
 def first_token(model: Any, **options: Any) -> dict[str, Any]:
     """What is reported about the first token of an answer."""
-    answer = model.generate_prompt([model._convert_input(PROMPT)], n_probs=1, **options).generations[0][0]
+    answer = model.generate_prompt(
+        [model._convert_input(PROMPT)], n_probs=1, **options
+    ).generations[0][0]
     logprobs = answer.generation_info["logprobs"]
     token: dict[str, Any] = (logprobs["content"] if isinstance(logprobs, dict) else logprobs)[0]
     return token
@@ -48,7 +63,9 @@ def first_token(model: Any, **options: Any) -> dict[str, Any]:
 @pytest.mark.parametrize("bias", [-100, -100.0, False, float("-inf")])
 @pytest.mark.parametrize("shape", ["dict", "pairs", "tuples"])
 @pytest.mark.parametrize("spelling", ["id", "digits", "text"])
-def test_a_token_is_banned_in_every_spelling(model: Any, spelling: str, shape: str, bias: Any) -> None:
+def test_a_token_is_banned_in_every_spelling(
+    model: Any, spelling: str, shape: str, bias: Any
+) -> None:
     likely = first_token(model)
     token = {"id": likely["id"], "digits": str(likely["id"]), "text": likely["token"]}[spelling]
     given = {"dict": {token: bias}, "pairs": [[token, bias]], "tuples": [(token, bias)]}[shape]

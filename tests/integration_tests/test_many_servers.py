@@ -1,4 +1,5 @@
-"""Several addresses as one model: on real llama.cpp servers that are killed and frozen, and on scripted ones."""
+"""Several addresses as one model: on real llama.cpp servers that are killed and frozen, and on
+scripted ones."""
 
 import asyncio
 import gc
@@ -35,7 +36,10 @@ BROKEN = WIRE.streamed(WIRE.token("Hel"), Cut())
 @pytest.fixture
 def three() -> Iterator[list[LocalServer]]:
     with ExitStack() as stack:
-        yield [stack.enter_context(LocalServer(tiny_chat_model(), n_ctx=256, n_parallel=4)) for _ in range(3)]
+        yield [
+            stack.enter_context(LocalServer(tiny_chat_model(), n_ctx=256, n_parallel=4))
+            for _ in range(3)
+        ]
 
 
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -52,7 +56,9 @@ def request(number: int) -> dict[str, Any]:
     return {"input": f"Request {number}:", "grammar": f'root ::= "{asked_for(number)}"'}
 
 
-def test_500_requests_outlive_a_killed_and_a_frozen_server(three: list[LocalServer], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_500_requests_outlive_a_killed_and_a_frozen_server(
+    three: list[LocalServer], monkeypatch: pytest.MonkeyPatch
+) -> None:
     impatient(monkeypatch)
     killed, frozen, _ = three
     llm = Llamafile(base_url=[server.base_url for server in three], temperature=0)
@@ -68,7 +74,9 @@ def test_500_requests_outlive_a_killed_and_a_frozen_server(three: list[LocalServ
     with ThreadPoolExecutor(12) as pool:
         list(pool.map(work, range(REQUESTS)))
     os.kill(frozen.pid, signal.SIGCONT)
-    assert sorted(answers) == [(number, asked_for(number)) for number in range(REQUESTS)], "an answer is lost, doubled or mixed up"
+    assert sorted(answers) == [(number, asked_for(number)) for number in range(REQUESTS)], (
+        "an answer is lost, doubled or mixed up"
+    )
     first, second, _ = fleet(llm)._servers
     assert first.ejected
     assert soon(lambda: not second.ejected), "a server that goes on is not taken back"
@@ -175,7 +183,9 @@ def test_a_fault_before_the_first_bytes_sends_the_request_elsewhere(
 ) -> None:
     one, other = pair
     one.script = lambda _: fault
-    llm = over(*pair, timeout=2 if "silence" in request.node.name else None)  # the other server may be slow on a busy machine
+    llm = over(
+        *pair, timeout=2 if "silence" in request.node.name else None
+    )  # the other server may be slow on a busy machine
     assert list(llm.stream("a")) == HELLO
     assert asyncio.run(collected(llm)) == HELLO
     assert len(one.requests) in {1, 2}, "a failed connection is tried once more"
@@ -207,11 +217,15 @@ def test_the_least_busy_server_is_asked_first(pair: Pair) -> None:
     one.script = lambda _: WIRE.hello()
     for _ in range(6):
         llm.invoke("c")
-    assert (len(one.requests), len(other.requests)) == (4, 8), "servers that are equally busy do not take turns"
+    assert (len(one.requests), len(other.requests)) == (4, 8), (
+        "servers that are equally busy do not take turns"
+    )
     assert all(server.busy == 0 for server in fleet(llm)._servers)
 
 
-def test_a_server_that_is_well_again_is_asked_again(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_is_well_again_is_asked_again(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(balance, "_LOOK_EVERY", 0.05)
     monkeypatch.setattr(balance, "_SHORTEST_BREAK", 0.1)
     one, other = pair
@@ -225,7 +239,9 @@ def test_a_server_that_is_well_again_is_asked_again(pair: Pair, monkeypatch: pyt
     assert (len(one.requests), len(other.requests)) == (3, 3)
 
 
-def test_a_server_whose_health_is_bad_stays_out(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_whose_health_is_bad_stays_out(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(balance, "_LOOK_EVERY", 0.05)
     monkeypatch.setattr(balance, "_SHORTEST_BREAK", 0.0)
     pair[0].script = lambda _: WIRE.reported(503, "Loading model")
@@ -240,7 +256,9 @@ def test_when_all_are_down_the_error_names_them() -> None:
     with ScriptedServer(Answer()) as one, ScriptedServer(Answer()) as other:
         urls = [one.base_url, other.base_url]
     for call in (Llamafile.invoke, lambda llm, text: asyncio.run(llm.ainvoke(text))):
-        with pytest.raises(errors.ConnectionFailedError, match="None of the 2 servers answers") as caught:
+        with pytest.raises(
+            errors.ConnectionFailedError, match="None of the 2 servers answers"
+        ) as caught:
             call(Llamafile(base_url=urls), "a")
         assert all(url in str(caught.value) for url in urls)
 
@@ -266,7 +284,9 @@ def test_different_models_are_refused(pair: Pair) -> None:
     ],
     ids=["elsewhere", "Windows", "other quantization", "other name", "no list"],
 )
-def test_the_same_model_is_known_wherever_its_file_is(pair: Pair, answer: Answer, fits: bool) -> None:
+def test_the_same_model_is_known_wherever_its_file_is(
+    pair: Pair, answer: Answer, fits: bool
+) -> None:
     pair[0].asides = {**pair[0].asides, "/v1/models": models("/models/tiny.gguf", size=7)}
     pair[1].asides = {**pair[1].asides, "/v1/models": answer}
     llm = over(*pair)
@@ -309,7 +329,11 @@ def test_each_server_gets_the_key(pair: Pair) -> None:
 
 @pytest.mark.parametrize(
     ("urls", "says"),
-    [([], "an empty list"), (["localhost:1", "me:hush@localhost:2"], "api_key"), (["ftp://a"], "server's address")],
+    [
+        ([], "an empty list"),
+        (["localhost:1", "me:hush@localhost:2"], "api_key"),
+        (["ftp://a"], "server's address"),
+    ],
 )
 def test_lists_that_are_none_are_refused(urls: list[str], says: str) -> None:
     with pytest.raises(errors.InvalidOptionError, match=says) as caught:
@@ -337,7 +361,9 @@ def test_nobody_watches_idle_servers(pair: Pair, monkeypatch: pytest.MonkeyPatch
     assert soon(lambda: not watches() - before)
 
 
-def test_a_model_that_is_dropped_while_a_server_is_down_is_not_watched_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_that_is_dropped_while_a_server_is_down_is_not_watched_for_ever(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(balance, "_LOOK_EVERY", 0.05)
     before = watches()
     llm = Llamafile(base_url=["http://localhost:1", "http://localhost:2"])
@@ -352,7 +378,9 @@ def test_list_of_one_address_is_a_server_like_any_other(pair: Pair) -> None:
     one, _ = pair
     one.asides = {}
     assert over(one).invoke("a") == SAYS_HELLO
-    assert [request.path for request in one.requests] == ["/completion"], "it has no other to be compared with"
+    assert [request.path for request in one.requests] == ["/completion"], (
+        "it has no other to be compared with"
+    )
 
 
 def test_two_requests_are_counted_apart(pair: Pair) -> None:

@@ -1,4 +1,5 @@
-"""docs/migration.md: its new lines import, and the guides' old code runs on real engines when its imports are changed so."""
+"""docs/migration.md: its new lines import, and the guides' old code runs on real engines when its
+imports are changed so."""
 
 import re
 import subprocess
@@ -30,7 +31,11 @@ def test_the_old_code_runs_with_only_its_imports_changed(tmp_path: Path) -> None
     code = OLD_CODE[0]
     for old, new in LINES:
         code = code.replace(f"{old}\n", f"{new}\n")
-    assert set(re.findall(r"^from (\w+)", code, re.MULTILINE)) == {"langchain_classic", "langchain_core", "langchain_localllm"}
+    assert set(re.findall(r"^from (\w+)", code, re.MULTILINE)) == {
+        "langchain_classic",
+        "langchain_core",
+        "langchain_localllm",
+    }
     with pages.place(tmp_path) as place:
         assert pages.run([code], place)[0].strip(), "the handlers print what the models say"
 
@@ -50,7 +55,9 @@ def test_the_command_makes_code_of_the_old_code_that_runs(tmp_path: Path) -> Non
 def test_the_page_shows_what_the_command_prints(tmp_path: Path) -> None:
     part = PAGE.partition("## Let the command do it\n")[2].partition("\n## ")[0]
     found = re.search(
-        r"^:caption: app\.py\n\n(.*?)^```.*?^```diff\n(.*?)^```.*?^```text\n(.*?)^```", part, re.MULTILINE | re.DOTALL
+        r"^:caption: app\.py\n\n(.*?)^```.*?^```diff\n(.*?)^```.*?^```text\n(.*?)^```",
+        part,
+        re.MULTILINE | re.DOTALL,
     )
     assert found
     (tmp_path / "app.py").write_text(found[1], encoding="utf-8")

@@ -1,4 +1,5 @@
-"""docs/migration.md lists every default and every result key of the replaced classes that is not the same here."""
+"""docs/migration.md lists every default and every result key of the replaced classes that is not
+the same here."""
 
 import contextlib
 import importlib
@@ -31,7 +32,10 @@ TEXT: Final = [
     (COMMUNITY, "llms", "Ollama", "Ollama"),
     (OLLAMA, "llms", "OllamaLLM", "Ollama"),
 ]
-CHAT: Final = [(COMMUNITY, "chat_models", "ChatLlamaCpp", "ChatLlamaCpp"), (OLLAMA, "chat_models", "ChatOllama", "ChatOllama")]
+CHAT: Final = [
+    (COMMUNITY, "chat_models", "ChatLlamaCpp", "ChatLlamaCpp"),
+    (OLLAMA, "chat_models", "ChatOllama", "ChatOllama"),
+]
 EMBEDDINGS: Final = [
     (COMMUNITY, "embeddings", "GPT4AllEmbeddings", "GPT4AllEmbeddings"),
     (COMMUNITY, "embeddings", "LlamaCppEmbeddings", "LlamaCppEmbeddings"),
@@ -39,7 +43,8 @@ EMBEDDINGS: Final = [
     (COMMUNITY, "embeddings", "OllamaEmbeddings", "OllamaEmbeddings"),
     (OLLAMA, "embeddings", "OllamaEmbeddings", "OllamaEmbeddings"),
 ]
-"""Package, module and name of the old class, and the name of ours; of langchain_community 0.4.2 and langchain_ollama 1.1.0."""
+"""Package, module and name of the old class, and the name of ours; of langchain_community 0.4.2 and
+langchain_ollama 1.1.0."""
 OF_LANGCHAIN: Final = {*BaseLLM.model_fields, *BaseChatModel.model_fields}
 EMPTY: Final[dict[str, Any]] = {
     "client_kwargs": {},
@@ -95,14 +100,22 @@ def differing(old: Any, new: Any) -> Iterator[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(("package", "module", "name", "ours"), [*TEXT, *CHAT, *EMBEDDINGS])
-def test_the_page_lists_each_default_that_differs_and_no_other(package: str, module: str, name: str, ours: str) -> None:
+def test_the_page_lists_each_default_that_differs_and_no_other(
+    package: str, module: str, name: str, ours: str
+) -> None:
     rows = [row for row in table("Defaults", "class") if about(row, package, name)]
-    listed = [pair for row in rows for pair in re.findall(r"`(\w+)` = ([^,`]*?)(?:, (?=`)|$)", row[1])]
+    listed = [
+        pair for row in rows for pair in re.findall(r"`(\w+)` = ([^,`]*?)(?:, (?=`)|$)", row[1])
+    ]
     old, new = old_class(package, module, name), getattr(langchain_localllm, ours)
-    assert sorted((argument, value.strip()) for argument, value in listed) == sorted(differing(old, new))
+    assert sorted((argument, value.strip()) for argument, value in listed) == sorted(
+        differing(old, new)
+    )
 
 
-@pytest.mark.parametrize(("package", "name", "ours"), [(row[0], *row[2:]) for row in (*TEXT, *CHAT, *EMBEDDINGS)])
+@pytest.mark.parametrize(
+    ("package", "name", "ours"), [(row[0], *row[2:]) for row in (*TEXT, *CHAT, *EMBEDDINGS)]
+)
 def test_a_default_here_is_what_the_page_says(package: str, name: str, ours: str) -> None:
     new = getattr(langchain_localllm, ours)
     for row in table("Defaults", "class"):
@@ -110,13 +123,19 @@ def test_a_default_here_is_what_the_page_says(package: str, name: str, ours: str
             continue
         if row[2].startswith("not set"):
             arguments = re.findall(r"`(\w+)` =", row[1])
-            assert {default(new.model_fields[new.ALIASES.get(argument, argument)]) for argument in arguments} == {None}
+            assert {
+                default(new.model_fields[new.ALIASES.get(argument, argument)])
+                for argument in arguments
+            } == {None}
         for argument, value in re.findall(r"`(\w+)` = (\S+?)(?:,|$)", row[2]):
             assert str(default(new.model_fields[argument])) == value
 
 
 def test_the_first_lines_say_how_long_answers_are() -> None:
-    assert "`max_tokens` of `LlamaCpp` and `ChatLlamaCpp` is 256 by default" in " ".join(PAGE.split())[:600]
+    assert (
+        "`max_tokens` of `LlamaCpp` and `ChatLlamaCpp` is 256 by default"
+        in " ".join(PAGE.split())[:600]
+    )
     assert langchain_localllm.LlamaCpp.model_fields["max_tokens"].default == 256
     assert langchain_localllm.ChatLlamaCpp.model_fields["max_tokens"].default == 256
 
@@ -142,9 +161,21 @@ def ollama(request: Request) -> Answer:
     if request.path == "/api/show":
         return as_json({"model_info": {"llama.context_length": 512}})
     chat = request.path == "/api/chat"
-    content: dict[str, Any] = {"message": {"role": "assistant", "content": "Hi"}} if chat else {"response": "Hi"}
-    ended: dict[str, Any] = {"message": {"role": "assistant", "content": ""}} if chat else {"response": "", "context": [1, 2]}
-    first = {"model": "m", "created_at": "now", "done": False, "logprobs": [{"token": "Hi", "logprob": -0.3}], **content}
+    content: dict[str, Any] = (
+        {"message": {"role": "assistant", "content": "Hi"}} if chat else {"response": "Hi"}
+    )
+    ended: dict[str, Any] = (
+        {"message": {"role": "assistant", "content": ""}}
+        if chat
+        else {"response": "", "context": [1, 2]}
+    )
+    first = {
+        "model": "m",
+        "created_at": "now",
+        "done": False,
+        "logprobs": [{"token": "Hi", "logprob": -0.3}],
+        **content,
+    }
     return Answer([json.dumps(line).encode() + b"\n" for line in (first, {**LAST, **ended})])
 
 
@@ -188,7 +219,11 @@ def chat_keys(chat: Any) -> set[str]:
     """The keys of an answer, whole and streamed."""
     generation = chat.generate([[HumanMessage("Hi")]]).generations[0][0]
     return keys(
-        [generation.generation_info, generation.message.response_metadata, reduce(add, chat.stream("Hi")).response_metadata]
+        [
+            generation.generation_info,
+            generation.message.response_metadata,
+            reduce(add, chat.stream("Hi")).response_metadata,
+        ]
     )
 
 

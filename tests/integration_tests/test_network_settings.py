@@ -1,4 +1,5 @@
-"""Check that sync and async code follow the same settings: proxies, certificates, keys, compression, gateways."""
+"""Check that sync and async code follow the same settings: proxies, certificates, keys,
+compression, gateways."""
 
 import gzip
 import ssl
@@ -11,7 +12,14 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from langchain_localllm import ChatLlamafile, ChatOllama, Llamafile, LlamafileEmbeddings, OllamaEmbeddings, errors
+from langchain_localllm import (
+    ChatLlamafile,
+    ChatOllama,
+    Llamafile,
+    LlamafileEmbeddings,
+    OllamaEmbeddings,
+    errors,
+)
 from langchain_localllm.base.options import warn_once
 from langchain_localllm.testing import paths
 from langchain_localllm.transport.address import Address
@@ -69,7 +77,9 @@ def path(request: pytest.FixtureRequest) -> paths.Path:
         ("http://localhost:8080", "", False),
     ],
 )
-def test_no_proxy_is_followed(url: str, no_proxy: str, proxied: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_proxy_is_followed(
+    url: str, no_proxy: str, proxied: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("all_proxy", "http://proxy.example:3128")
     monkeypatch.setenv("no_proxy", no_proxy)
     assert proxy_url(Address.parse(url)) == ("http://proxy.example:3128" if proxied else None)
@@ -84,18 +94,24 @@ def test_no_proxy_is_followed(url: str, no_proxy: str, proxied: bool, monkeypatc
         ("https_proxy", "http://proxy:3128", "http://host", None),
     ],
 )
-def test_proxies_are_found(variable: str, value: str, url: str, proxy: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_proxies_are_found(
+    variable: str, value: str, url: str, proxy: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv(variable, value)
     assert proxy_url(Address.parse(url)) == proxy
 
 
-def test_a_proxy_of_another_kind_is_refused(path: paths.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_proxy_of_another_kind_is_refused(
+    path: paths.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("all_proxy", "socks5://127.0.0.1:9")
     with pytest.raises(errors.InvalidOptionError, match="socks5 proxy"):
         path(ChatLlamafile(base_url="http://model.example"), "Hi")
 
 
-def test_a_proxy_that_does_not_answer_is_named(path: paths.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_proxy_that_does_not_answer_is_named(
+    path: paths.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("http_proxy", "http://user:hidden@127.0.0.1:9")
     with pytest.raises(errors.ConnectionFailedError, match="HTTP_PROXY") as caught:
         path(ChatLlamafile(base_url="http://model.example", max_retries=0), "Hi")
@@ -110,7 +126,10 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """A certificate of one's own for 127.0.0.1, and its key."""
     folder = tmp_path_factory.mktemp("tls")
     certificate, key = folder / "own.pem", folder / "key.pem"
-    made = "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=own -addext subjectAltName=IP:127.0.0.1"
+    made = (
+        "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=own -addext "
+        "subjectAltName=IP:127.0.0.1"
+    )
     files = ["-keyout", str(key), "-out", str(certificate)]
     subprocess.run(["openssl", *made.split(), *files], check=True, capture_output=True)  # noqa: S607 - any openssl will do
     return certificate, key
@@ -127,13 +146,19 @@ def secure(certificate: tuple[Path, Path]) -> Iterator[str]:
 
 @pytest.mark.parametrize("variable", BUNDLES[:3])
 def test_a_certificate_of_ones_own_is_named_in_the_environment(
-    path: paths.Path, secure: str, certificate: tuple[Path, Path], variable: str, monkeypatch: pytest.MonkeyPatch
+    path: paths.Path,
+    secure: str,
+    certificate: tuple[Path, Path],
+    variable: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv(variable, str(certificate[0]))
     assert path(ChatLlamafile(base_url=secure), "Hi") == HELLO
 
 
-def test_a_certificate_of_ones_own_is_named_as_an_option(path: paths.Path, secure: str, certificate: tuple[Path, Path]) -> None:
+def test_a_certificate_of_ones_own_is_named_as_an_option(
+    path: paths.Path, secure: str, certificate: tuple[Path, Path]
+) -> None:
     assert path(ChatLlamafile(base_url=secure, verify=str(certificate[0])), "Hi") == HELLO
     assert path(ChatLlamafile(base_url=secure, verify=False), "Hi") == HELLO
 
@@ -146,8 +171,13 @@ def test_verify_false_does_not_warn(path: paths.Path, secure: str) -> None:
 
 
 @pytest.mark.parametrize("verify", [None, True])
-def test_an_unknown_certificate_is_refused_with_what_to_do(path: paths.Path, secure: str, verify: bool | None) -> None:
-    with pytest.raises(errors.WrongServerError, match=r"not trusted: self-signed certificate.*`verify`.*SSL_CERT_FILE"):
+def test_an_unknown_certificate_is_refused_with_what_to_do(
+    path: paths.Path, secure: str, verify: bool | None
+) -> None:
+    with pytest.raises(
+        errors.WrongServerError,
+        match=r"not trusted: self-signed certificate.*`verify`.*SSL_CERT_FILE",
+    ):
         path(ChatLlamafile(base_url=secure, verify=verify), "Hi")
 
 
@@ -159,7 +189,9 @@ def test_the_option_goes_before_the_environment(
         path(ChatLlamafile(base_url=secure, verify=True), "Hi")
 
 
-def test_certificates_that_do_not_exist_are_refused(path: paths.Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_certificates_that_do_not_exist_are_refused(
+    path: paths.Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     missing = tmp_path / "missing.pem"
     for make in (ChatLlamafile, Llamafile, LlamafileEmbeddings, ChatOllama, OllamaEmbeddings):
         with pytest.raises(errors.InvalidOptionError, match=r"missing\.pem, which does not exist"):
@@ -198,7 +230,9 @@ PACKED = {
 def test_an_answer_that_a_gateway_compressed_is_read(path: paths.Path, encoding: str) -> None:
     data = PACKED[encoding]
     halves = (data[: len(data) // 2], data[len(data) // 2 :])
-    with ScriptedServer(Answer(halves, headers={"Content-Type": "text/event-stream", "Content-Encoding": encoding})) as server:
+    with ScriptedServer(
+        Answer(halves, headers={"Content-Type": "text/event-stream", "Content-Encoding": encoding})
+    ) as server:
         assert path(ChatLlamafile(base_url=server.base_url), "Hi") == HELLO
 
 
@@ -224,14 +258,24 @@ def test_a_compression_that_cannot_be_read_is_named(path: paths.Path, encoding: 
 
 
 @pytest.mark.parametrize(
-    "refusal", [Answer([b"<h1>Forbidden</h1>"], 403), Answer([b"404 page not found"], 404), Answer([b""], 405)]
+    "refusal",
+    [
+        Answer([b"<h1>Forbidden</h1>"], 403),
+        Answer([b"404 page not found"], 404),
+        Answer([b""], 405),
+    ],
 )
 @pytest.mark.parametrize("num_ctx", [None, 2048])
-def test_ollama_is_used_behind_a_gateway_that_hides_its_models(path: paths.Path, refusal: Answer, num_ctx: int | None) -> None:
+def test_ollama_is_used_behind_a_gateway_that_hides_its_models(
+    path: paths.Path, refusal: Answer, num_ctx: int | None
+) -> None:
     with ScriptedServer(WIRES["ChatOllama"].hello()) as server:
         server.asides = {"/api/show": refusal}
         with pytest.warns(UserWarning, match="does not say what 'm' is"):
-            assert path(ChatOllama(base_url=server.base_url, model="m", num_ctx=num_ctx), "Hi") == HELLO
+            assert (
+                path(ChatOllama(base_url=server.base_url, model="m", num_ctx=num_ctx), "Hi")
+                == HELLO
+            )
     assert {request.body["options"].get("num_ctx") for request in server.requests} == {num_ctx}
 
 
@@ -239,7 +283,10 @@ def test_ollama_embeds_behind_a_gateway_that_hides_its_models() -> None:
     with ScriptedServer(as_json({"embeddings": [[3.0, 4.0]]})) as server:
         server.asides = {"/api/show": Answer([b"no"], 403)}
         with pytest.warns(UserWarning, match="does not say"):
-            assert OllamaEmbeddings(base_url=server.base_url, model="m").embed_query("a") == [0.6, 0.8]
+            assert OllamaEmbeddings(base_url=server.base_url, model="m").embed_query("a") == [
+                0.6,
+                0.8,
+            ]
     assert "num_ctx" not in server.requests[0].body["options"]
 
 

@@ -26,7 +26,11 @@ def notebook(request: pytest.FixtureRequest) -> Path:
 
 
 def code_cells(notebook: Path) -> list[dict[str, Any]]:
-    return [cell for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"] if cell["cell_type"] == "code"]
+    return [
+        cell
+        for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+        if cell["cell_type"] == "code"
+    ]
 
 
 def test_it_runs(notebook: Path, place: pages.Place) -> None:
@@ -41,7 +45,9 @@ def test_it_says_first_what_it_needs(notebook: Path) -> None:
 
 
 def test_its_outputs_are_committed(notebook: Path) -> None:
-    assert [cell["execution_count"] for cell in code_cells(notebook)] == list(range(1, len(code_cells(notebook)) + 1))
+    assert [cell["execution_count"] for cell in code_cells(notebook)] == list(
+        range(1, len(code_cells(notebook)) + 1)
+    )
     kinds = {output["output_type"] for cell in code_cells(notebook) for output in cell["outputs"]}
     assert kinds
     assert "error" not in kinds

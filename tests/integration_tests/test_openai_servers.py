@@ -1,4 +1,5 @@
-"""`ChatLlamafile` on servers that speak llama.cpp's own API, and on those that speak OpenAI's only."""
+"""`ChatLlamafile` on servers that speak llama.cpp's own API, and on those that speak OpenAI's
+only."""
 
 import json
 from typing import Any, Literal
@@ -6,7 +7,13 @@ from typing import Any, Literal
 import pytest
 from langchain_core.messages import HumanMessage
 
-from langchain_localllm import ChatLlamafile, ChatOllama, LlamafileEmbeddings, LocalServer, OllamaEmbeddings
+from langchain_localllm import (
+    ChatLlamafile,
+    ChatOllama,
+    LlamafileEmbeddings,
+    LocalServer,
+    OllamaEmbeddings,
+)
 from langchain_localllm.errors import InvalidRequestError, ServerError
 
 from .scripted import Answer, Request, ScriptedServer, as_json
@@ -34,7 +41,9 @@ def test_a_forced_call_is_enforced_by_llama_cpp(chat_server: LocalServer) -> Non
     for answer in (forced.invoke("Hello!"), full):
         (call,) = answer.tool_calls
         assert call["args"] in (
-            [{"colour": "red"}, {"colour": "green"}] if call["name"] == "paint" else [{"on": True}, {"on": False}]
+            [{"colour": "red"}, {"colour": "green"}]
+            if call["name"] == "paint"
+            else [{"on": True}, {"on": False}]
         )
         assert answer.text == ""
         assert answer.response_metadata["finish_reason"] == "tool_calls"
@@ -42,12 +51,20 @@ def test_a_forced_call_is_enforced_by_llama_cpp(chat_server: LocalServer) -> Non
 
 def test_an_image_for_a_model_without_eyes_is_refused(chat_server: LocalServer) -> None:
     with pytest.raises(InvalidRequestError, match="does not see images"):
-        ChatLlamafile(base_url=chat_server.base_url).invoke([HumanMessage([{"type": "text", "text": "See"}, PICTURE])])
+        ChatLlamafile(base_url=chat_server.base_url).invoke(
+            [HumanMessage([{"type": "text", "text": "See"}, PICTURE])]
+        )
 
 
 def events(*deltas: dict[str, Any], reason: str) -> Answer:
-    choices = [*({"delta": delta, "index": 0} for delta in deltas), {"delta": {}, "index": 0, "finish_reason": reason}]
-    parts = [b"data: " + json.dumps({"choices": [choice], "model": "m"}).encode() + b"\n\n" for choice in choices]
+    choices = [
+        *({"delta": delta, "index": 0} for delta in deltas),
+        {"delta": {}, "index": 0, "finish_reason": reason},
+    ]
+    parts = [
+        b"data: " + json.dumps({"choices": [choice], "model": "m"}).encode() + b"\n\n"
+        for choice in choices
+    ]
     return Answer((*parts, b"data: [DONE]\n\n"), headers={"Content-Type": "text/event-stream"})
 
 
@@ -57,14 +74,26 @@ NO_PATH = {"error": "Unexpected endpoint or method. (GET /props)"}
 
 @pytest.mark.parametrize("status", [200, 404, 405, 400])
 @pytest.mark.parametrize(
-    "deltas", [[{"tool_calls": [CALL]}], [{"content": '{"name": "paint", "arguments": {"co'}, {"content": 'lour": "red"}}'}]]
+    "deltas",
+    [
+        [{"tool_calls": [CALL]}],
+        [{"content": '{"name": "paint", "arguments": {"co'}, {"content": 'lour": "red"}}'}],
+    ],
 )
-def test_a_server_that_speaks_only_openais_api_is_asked_in_its_way(status: int, deltas: list[dict[str, Any]]) -> None:
+def test_a_server_that_speaks_only_openais_api_is_asked_in_its_way(
+    status: int, deltas: list[dict[str, Any]]
+) -> None:
     def script(request: Request) -> Answer:
-        return as_json(NO_PATH, status) if request.path == "/props?model=m" else events(*deltas, reason="stop")
+        return (
+            as_json(NO_PATH, status)
+            if request.path == "/props?model=m"
+            else events(*deltas, reason="stop")
+        )
 
     with ScriptedServer(script) as server:
-        chat = ChatLlamafile(base_url=server.base_url, model="m").bind_tools([paint, light], tool_choice="any")
+        chat = ChatLlamafile(base_url=server.base_url, model="m").bind_tools(
+            [paint, light], tool_choice="any"
+        )
         for _ in range(2):
             assert chat.invoke("Hello!").tool_calls[0]["args"] == {"colour": "red"}
         chat.invoke("Hello!", max_tokens=7)  # through a copy
@@ -77,11 +106,21 @@ def test_a_server_that_speaks_only_openais_api_is_asked_in_its_way(status: int, 
     ("answers", "count", "asked"),
     [
         ({"/tokenize": {"count": 31, "tokens": [1] * 31}}, 31, "/tokenize"),
-        ({"/v1/chat/completions": {"choices": [], "usage": {"prompt_tokens": 32}}}, 32, "/v1/chat/completions"),
-        ({"/tokenize": {"tokens": []}, "/v1/chat/completions": {"usage": {"prompt_tokens": 33}}}, 33, "/v1/chat/completions"),
+        (
+            {"/v1/chat/completions": {"choices": [], "usage": {"prompt_tokens": 32}}},
+            32,
+            "/v1/chat/completions",
+        ),
+        (
+            {"/tokenize": {"tokens": []}, "/v1/chat/completions": {"usage": {"prompt_tokens": 33}}},
+            33,
+            "/v1/chat/completions",
+        ),
     ],
 )
-def test_a_server_counts_the_tokens_of_messages_with_tools(answers: dict[str, Any], count: int, asked: str) -> None:
+def test_a_server_counts_the_tokens_of_messages_with_tools(
+    answers: dict[str, Any], count: int, asked: str
+) -> None:
     def script(request: Request) -> Answer:
         return as_json(answers.get(request.path, NO_PATH), 200 if request.path in answers else 404)
 
@@ -89,7 +128,11 @@ def test_a_server_counts_the_tokens_of_messages_with_tools(answers: dict[str, An
         chat = ChatLlamafile(base_url=server.base_url, model="m")
         assert chat.get_num_tokens_from_messages([HumanMessage("Hello!")], tools=[paint]) == count
     request = server.requests[-1]
-    assert (request.path, request.body["model"], request.body["messages"][0]["content"]) == (asked, "m", "Hello!")
+    assert (request.path, request.body["model"], request.body["messages"][0]["content"]) == (
+        asked,
+        "m",
+        "Hello!",
+    )
     assert request.body["tools"][0]["function"]["name"] == "paint"
     if asked != "/tokenize":
         assert (request.body["max_tokens"], request.body["stream"]) == (1, False)
@@ -97,12 +140,22 @@ def test_a_server_counts_the_tokens_of_messages_with_tools(answers: dict[str, An
 
 
 def test_calls_and_thoughts_that_a_server_leaves_in_the_text_are_read() -> None:
-    text = '<think>So.</think>I look.\n<tool_call>\n{"name": "paint", "arguments": {"colour": "red"}}\n</tool_call>'
-    with ScriptedServer(lambda _: events(*({"content": char} for char in text), reason="stop")) as server:
-        answer = ChatLlamafile(base_url=server.base_url, model="m").bind_tools([paint]).invoke("Hello!")
+    text = (
+        '<think>So.</think>I look.\n<tool_call>\n{"name": "paint", "arguments": {"colour": '
+        '"red"}}\n</tool_call>'
+    )
+    with ScriptedServer(
+        lambda _: events(*({"content": char} for char in text), reason="stop")
+    ) as server:
+        answer = (
+            ChatLlamafile(base_url=server.base_url, model="m").bind_tools([paint]).invoke("Hello!")
+        )
     assert (answer.text, answer.tool_calls[0]["args"]) == ("I look.", {"colour": "red"})
     assert answer.additional_kwargs["reasoning_content"] == "So."
-    assert [request.path for request in server.requests] == ["/props?model=m", "/v1/chat/completions"]  # is it llama.cpp's?
+    assert [request.path for request in server.requests] == [
+        "/props?model=m",
+        "/v1/chat/completions",
+    ]  # is it llama.cpp's?
 
 
 THOUGHTS: list[dict[str, Any]] = [
@@ -113,7 +166,11 @@ THOUGHTS: list[dict[str, Any]] = [
     {"reasoning": {"content": "Hm."}},
     {"reasoning_content": [{"type": "text", "text": "Hm."}]},
     {"reasoning_details": [{"type": "reasoning.text", "text": "Hm."}]},
-    {"reasoning": "Hm.", "reasoning_content": "Hm.", "reasoning_details": [{"type": "reasoning.text", "text": "Hm."}]},
+    {
+        "reasoning": "Hm.",
+        "reasoning_content": "Hm.",
+        "reasoning_details": [{"type": "reasoning.text", "text": "Hm."}],
+    },
     {"content": [{"type": "thinking", "thinking": [{"type": "text", "text": "Hm."}]}]},
 ]
 TEXTS: list[dict[str, Any]] = [
@@ -141,34 +198,67 @@ async def test_chat_text_in_each_form_is_the_answer(delta: dict[str, Any]) -> No
 
 @pytest.mark.parametrize(
     ("sent", "reason"),
-    [("STOP", "stop"), ("end_turn", "stop"), ("MAX_TOKENS", "length"), ({"type": "length"}, "length"), (1, "1")],
+    [
+        ("STOP", "stop"),
+        ("end_turn", "stop"),
+        ("MAX_TOKENS", "length"),
+        ({"type": "length"}, "length"),
+        (1, "1"),
+    ],
 )
 def test_chat_finish_reason_has_the_name_of_openai(sent: Any, reason: str) -> None:
     with ScriptedServer(lambda _: events({"content": "Yes."}, reason=sent)) as server:
-        assert ChatLlamafile(base_url=server.base_url).invoke("Hello!").response_metadata["finish_reason"] == reason
+        assert (
+            ChatLlamafile(base_url=server.base_url)
+            .invoke("Hello!")
+            .response_metadata["finish_reason"]
+            == reason
+        )
 
 
-@pytest.mark.parametrize("data", [b"data:\n\n", b"data: \r\n\r\n", b"data: null\n\n", b'event: ping\ndata: {"type": "ping"}\n\n'])
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"data:\n\n",
+        b"data: \r\n\r\n",
+        b"data: null\n\n",
+        b'event: ping\ndata: {"type": "ping"}\n\n',
+    ],
+)
 def test_chat_data_without_an_event_is_ignored(data: bytes) -> None:
     answer = events({"content": "Yes."}, reason="stop")
-    with ScriptedServer(Answer((data, answer.parts[0], data, *answer.parts[1:]), headers=answer.headers)) as server:
+    with ScriptedServer(
+        Answer((data, answer.parts[0], data, *answer.parts[1:]), headers=answer.headers)
+    ) as server:
         assert ChatLlamafile(base_url=server.base_url).invoke("Hello!").text == "Yes."
 
 
 @pytest.mark.parametrize(
-    "body", [{"errors": [{"message": "no slot"}]}, {"code": 500, "msg": "no slot"}, [{"error": {"message": "no slot"}}]]
+    "body",
+    [
+        {"errors": [{"message": "no slot"}]},
+        {"code": 500, "msg": "no slot"},
+        [{"error": {"message": "no slot"}}],
+    ],
 )
 @pytest.mark.parametrize("streamed", [True, False])
 def test_chat_error_in_each_form_shows_the_servers_words(body: Any, streamed: bool) -> None:
-    answer = Answer((b"data: " + json.dumps(body).encode() + b"\n\n",)) if streamed else as_json(body)
+    answer = (
+        Answer((b"data: " + json.dumps(body).encode() + b"\n\n",)) if streamed else as_json(body)
+    )
     with ScriptedServer(answer) as server, pytest.raises(ServerError, match="no slot"):
         ChatLlamafile(base_url=server.base_url, model="m", max_retries=0).invoke("Hello!")
 
 
-@pytest.mark.parametrize("body", [{"detail": "no slot"}, {"object": "error", "message": "no slot"}, [{"error": "no slot"}]])
+@pytest.mark.parametrize(
+    "body",
+    [{"detail": "no slot"}, {"object": "error", "message": "no slot"}, [{"error": "no slot"}]],
+)
 def test_embeddings_error_in_each_form_shows_the_servers_words(body: Any) -> None:
     with ScriptedServer(as_json(body)) as server, pytest.raises(ServerError, match="no slot"):
-        LlamafileEmbeddings(base_url=server.base_url, model="m", max_retries=0).embed_query("Hello!")
+        LlamafileEmbeddings(base_url=server.base_url, model="m", max_retries=0).embed_query(
+            "Hello!"
+        )
 
 
 @pytest.mark.parametrize(
@@ -180,11 +270,16 @@ def test_embeddings_error_in_each_form_shows_the_servers_words(body: Any) -> Non
     ],
 )
 def test_chat_answer_that_a_server_broke_off_raises(reason: Any, words: str) -> None:
-    with ScriptedServer(lambda _: events({"content": "Ye"}, reason=reason)) as server, pytest.raises(ServerError, match=words):
+    with (
+        ScriptedServer(lambda _: events({"content": "Ye"}, reason=reason)) as server,
+        pytest.raises(ServerError, match=words),
+    ):
         ChatLlamafile(base_url=server.base_url, model="m", max_retries=0).invoke("Hello!")
 
 
-@pytest.mark.parametrize("usage", ["x", {"prompt_tokens": 3.0, "completion_tokens": "2"}, {"prompt_tokens_details": 5}])
+@pytest.mark.parametrize(
+    "usage", ["x", {"prompt_tokens": 3.0, "completion_tokens": "2"}, {"prompt_tokens_details": 5}]
+)
 def test_chat_usage_that_is_not_numbers_is_ignored(usage: Any) -> None:
     choice = {"message": {"content": "Yes."}, "finish_reason": "stop"}
     with ScriptedServer(as_json({"choices": [choice], "model": 5, "usage": usage})) as server:
@@ -194,38 +289,65 @@ def test_chat_usage_that_is_not_numbers_is_ignored(usage: Any) -> None:
 def test_embeddings_usage_that_is_not_numbers_is_ignored() -> None:
     usage = {"total_tokens": "5", "prompt_tokens": "3"}
     with ScriptedServer(as_json({"data": [{"embedding": [1, 0]}], "usage": usage})) as server:
-        assert LlamafileEmbeddings(base_url=server.base_url, model="m").embed_query("Hello!") == [1, 0]
+        assert LlamafileEmbeddings(base_url=server.base_url, model="m").embed_query("Hello!") == [
+            1,
+            0,
+        ]
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 def test_json_with_another_status_of_success_or_a_byte_order_mark_is_read(encoding: str) -> None:
     body = json.dumps({"data": [{"embedding": [1, 0], "index": 0}]}).encode(encoding)
     with ScriptedServer(Answer([body], 201, {"Content-Type": "application/json"})) as server:
-        assert LlamafileEmbeddings(base_url=server.base_url, model="m").embed_query("Hello!") == [1, 0]
+        assert LlamafileEmbeddings(base_url=server.base_url, model="m").embed_query("Hello!") == [
+            1,
+            0,
+        ]
 
 
 def ollama(*lines: dict[str, Any]) -> ScriptedServer:
-    end = {"done": True, "done_reason": "stop", "message": None, "prompt_eval_count": None, "eval_duration": None}
-    server = ScriptedServer(Answer(tuple(json.dumps(line).encode() + b"\r\n \n\r\n" for line in (*lines, end))))
+    end = {
+        "done": True,
+        "done_reason": "stop",
+        "message": None,
+        "prompt_eval_count": None,
+        "eval_duration": None,
+    }
+    server = ScriptedServer(
+        Answer(tuple(json.dumps(line).encode() + b"\r\n \n\r\n" for line in (*lines, end)))
+    )
     server.asides = dict(ASIDES)
     return server
 
 
 def test_ollama_chat_reads_lines_of_servers_like_it() -> None:
-    with ollama({"message": {"content": "Yes", "thinking": None}, "error": None}, {"message": None}) as server:
+    with ollama(
+        {"message": {"content": "Yes", "thinking": None}, "error": None}, {"message": None}
+    ) as server:
         assert ChatOllama(base_url=server.base_url, model="m").invoke("Hello!").text == "Yes"
 
 
-@pytest.mark.parametrize(("arguments", "args"), [('{"colour": "red"}', {"colour": "red"}), ("", {}), (None, {})])
+@pytest.mark.parametrize(
+    ("arguments", "args"), [('{"colour": "red"}', {"colour": "red"}), ("", {}), (None, {})]
+)
 def test_ollama_chat_reads_arguments_as_text(arguments: Any, args: dict[str, Any]) -> None:
     call = {"function": {"name": "paint", "arguments": arguments}}
     with ollama({"message": {"content": "", "tool_calls": [call]}, "done": False}) as server:
-        assert ChatOllama(base_url=server.base_url, model="m").invoke("Hello!").tool_calls[0]["args"] == args
+        assert (
+            ChatOllama(base_url=server.base_url, model="m").invoke("Hello!").tool_calls[0]["args"]
+            == args
+        )
 
 
 @pytest.mark.parametrize("count", ["3", 3.0, None, "many", float("inf")])
 def test_ollama_counts_and_timings_in_any_form_leave_the_answer_whole(count: Any) -> None:
-    end = {"done": True, "prompt_eval_count": count, "eval_count": count, "load_duration": count, "eval_duration": count}
+    end = {
+        "done": True,
+        "prompt_eval_count": count,
+        "eval_count": count,
+        "load_duration": count,
+        "eval_duration": count,
+    }
     rows = {"embeddings": [[3, 4]], "prompt_eval_count": count}
     with ollama({"message": {"content": "Yes"}}, end) as server:
         answer = ChatOllama(base_url=server.base_url, model="m").invoke("Hello!")

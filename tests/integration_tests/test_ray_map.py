@@ -25,31 +25,50 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(scope="module", autouse=True)
 def cluster() -> Iterator[None]:
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, object_store_memory=100 * 2**20)
+    ray.init(
+        num_cpus=2, include_dashboard=False, log_to_driver=False, object_store_memory=100 * 2**20
+    )
     yield
     ray.shutdown()
 
 
 def rows(count: int) -> Any:
-    return ray.data.from_items([{"id": number, "input": f"text {number}"} for number in range(count)], override_num_blocks=1)
+    return ray.data.from_items(
+        [{"id": number, "input": f"text {number}"} for number in range(count)],
+        override_num_blocks=1,
+    )
 
 
 def two(name: str, arguments: dict[str, Any] | None = None, **options: Any) -> RayMap:
-    return RayMap(f"{HERE}:{name}", arguments, **{"workers": 2, "num_cpus": 0.25, "batch_size": 4, **options})
+    return RayMap(
+        f"{HERE}:{name}", arguments, **{"workers": 2, "num_cpus": 0.25, "batch_size": 4, **options}
+    )
 
 
 def written(folder: Path) -> list[dict[str, Any]]:
-    found = [row for path in folder.glob("part-*.parquet") for row in pq.read_table(path).to_pylist()]
-    found += [json.loads(line) for path in folder.glob("part-*.jsonl") for line in path.read_text().splitlines()]
+    found = [
+        row for path in folder.glob("part-*.parquet") for row in pq.read_table(path).to_pylist()
+    ]
+    found += [
+        json.loads(line)
+        for path in folder.glob("part-*.jsonl")
+        for line in path.read_text().splitlines()
+    ]
     return sorted(found, key=lambda row: row["id"])
 
 
 @pytest.mark.parametrize("form", ["parquet", "jsonl"])
-def test_results_are_written_as_they_come_and_a_failing_row_has_its_error(tmp_path: Path, form: Any) -> None:
-    summary = two("shout", {"but_not": "text 5"}).run(rows(10), tmp_path, format=form, show_progress=False)
+def test_results_are_written_as_they_come_and_a_failing_row_has_its_error(
+    tmp_path: Path, form: Any
+) -> None:
+    summary = two("shout", {"but_not": "text 5"}).run(
+        rows(10), tmp_path, format=form, show_progress=False
+    )
     assert (summary.rows, summary.errors, summary.skipped) == (10, 1, 0)
     found = written(tmp_path)
-    assert [row["output"] for row in found] == [None if number == 5 else f"TEXT {number}" for number in range(10)]
+    assert [row["output"] for row in found] == [
+        None if number == 5 else f"TEXT {number}" for number in range(10)
+    ]
     assert [row["error"] for row in found if row["error"]] == ["ValueError: not text 5"]
     assert len(list(tmp_path.glob("part-*"))) == 3, "a batch is a file"
 
@@ -60,12 +79,16 @@ def test_a_killed_actors_rows_are_done_again(tmp_path: Path) -> None:
     )
     assert (tmp_path / "died").exists()
     assert summary.rows == 12
-    assert [row["output"] for row in written(tmp_path / "out")] == [f"TEXT {number}" for number in range(12)]
+    assert [row["output"] for row in written(tmp_path / "out")] == [
+        f"TEXT {number}" for number in range(12)
+    ]
 
 
 def test_a_run_that_actors_die_in_stops_and_keeps_what_is_done(tmp_path: Path) -> None:
     with pytest.raises(errors.ModelCallError, match="memory"):
-        two("dies_at", {"text": "text 9"}, restarts=1, workers=1, batch_size=2).run(rows(12), tmp_path, show_progress=False)
+        two("dies_at", {"text": "text 9"}, restarts=1, workers=1, batch_size=2).run(
+            rows(12), tmp_path, show_progress=False
+        )
     done = written(tmp_path)
     assert [row["output"] for row in done] == [f"TEXT {row['id']}" for row in done]
     assert 0 < len(done) < 12
@@ -89,17 +112,30 @@ def test_rows_that_are_done_are_skipped(tmp_path: Path, capfd: pytest.CaptureFix
 
 def test_several_columns_go_in_and_objects_come_out_as_json() -> None:
     data = ray.data.from_items([{"one": "a", "two": "b"}])
-    assert two("joined", input=["one", "two"]).map(data).take_all() == [{"one": "a", "two": "b", "output": "a b", "error": None}]
+    assert two("joined", input=["one", "two"]).map(data).take_all() == [
+        {"one": "a", "two": "b", "output": "a b", "error": None}
+    ]
     (row,) = two("described", input="one", output="told").map(data).take_all()
     assert json.loads(row["told"]) == {"text": "a", "length": 1}
 
 
-def test_real_engines_work_in_actors(tmp_path: Path, chat_server: LocalServer, embedding_server: LocalServer) -> None:
-    llm = RayMap("langchain_localllm:Llamafile", {"base_url": chat_server.base_url, "max_tokens": 4}, workers=1, num_cpus=0.5)
+def test_real_engines_work_in_actors(
+    tmp_path: Path, chat_server: LocalServer, embedding_server: LocalServer
+) -> None:
+    llm = RayMap(
+        "langchain_localllm:Llamafile",
+        {"base_url": chat_server.base_url, "max_tokens": 4},
+        workers=1,
+        num_cpus=0.5,
+    )
     assert llm.run(rows(6), tmp_path, show_progress=False).errors == 0
     assert all(isinstance(row["output"], str) for row in written(tmp_path))
     embed = RayMap(
-        "langchain_localllm:LlamafileEmbeddings", {"base_url": embedding_server.base_url}, output="vector", workers=1, num_cpus=0.5
+        "langchain_localllm:LlamafileEmbeddings",
+        {"base_url": embedding_server.base_url},
+        output="vector",
+        workers=1,
+        num_cpus=0.5,
     )
     vectors = [row["vector"] for row in embed.map(rows(3)).take_all()]
     assert [round(sum(value * value for value in vector), 3) for vector in vectors] == [1.0] * 3
@@ -107,9 +143,15 @@ def test_real_engines_work_in_actors(tmp_path: Path, chat_server: LocalServer, e
 
 def test_actors_write_passages_into_an_index(tmp_path: Path, embedding_server: LocalServer) -> None:
     options = {"base_url": embedding_server.base_url}
-    arguments = {"vectors": "qdrant", "embeddings": "langchain_localllm:LlamafileEmbeddings", "arguments": options}
+    arguments = {
+        "vectors": "qdrant",
+        "embeddings": "langchain_localllm:LlamafileEmbeddings",
+        "arguments": options,
+    }
     texts = ["The hall is warm.", "The boat is blue.", " ", "The boat is blue."]
-    data = ray.data.from_items([{"id": number, "text": text, "source": "notes.md"} for number, text in enumerate(texts)])
+    data = ray.data.from_items(
+        [{"id": number, "text": text, "source": "notes.md"} for number, text in enumerate(texts)]
+    )
     job = RayMap(
         "langchain_localllm.scale.indexing:PassageWriter",
         {**arguments, "folder": str(tmp_path / "index")},
@@ -125,7 +167,11 @@ def test_actors_write_passages_into_an_index(tmp_path: Path, embedding_server: L
     embeddings = LlamafileEmbeddings(base_url=embedding_server.base_url)
     store = opened(lambda: open_vectors("qdrant", tmp_path / "index", embeddings))
     ((found, score),) = store.similarity_search_with_score("The boat is blue.", 1)
-    assert (found.id, found.metadata, round(score, 3)) == (second["passage"], {"source": "notes.md"}, 1.0)
+    assert (found.id, found.metadata, round(score, 3)) == (
+        second["passage"],
+        {"source": "notes.md"},
+        1.0,
+    )
     assert len(store.similarity_search_with_score("hall", 9)) == 2
     assert first["passage"] != second["passage"]
 
@@ -140,7 +186,9 @@ def opened(make: Callable[[], Any]) -> Any:
 
 
 def test_a_server_that_is_down_stops_the_run_and_spoils_no_row(tmp_path: Path) -> None:
-    job = RayMap("langchain_localllm:Llamafile", {"base_url": "http://localhost:1"}, workers=1, num_cpus=0.5)
+    job = RayMap(
+        "langchain_localllm:Llamafile", {"base_url": "http://localhost:1"}, workers=1, num_cpus=0.5
+    )
     with pytest.raises(errors.ModelCallError, match="No server answers"):
         job.run(rows(3), tmp_path, show_progress=False)
     assert written(tmp_path) == []
@@ -155,9 +203,13 @@ def test_a_server_that_is_down_stops_the_run_and_spoils_no_row(tmp_path: Path) -
         (f"{HERE}:no_runnable", {}, "neither a Runnable"),
     ],
 )
-def test_what_cannot_be_built_in_the_actor_is_told(tmp_path: Path, runnable: str, arguments: dict[str, Any], says: str) -> None:
+def test_what_cannot_be_built_in_the_actor_is_told(
+    tmp_path: Path, runnable: str, arguments: dict[str, Any], says: str
+) -> None:
     with pytest.raises(errors.InvalidOptionError, match=says):
-        RayMap(runnable, arguments, workers=1, num_cpus=0.5).run(rows(2), tmp_path, show_progress=False)
+        RayMap(runnable, arguments, workers=1, num_cpus=0.5).run(
+            rows(2), tmp_path, show_progress=False
+        )
 
 
 @pytest.mark.parametrize(
@@ -170,7 +222,9 @@ def test_what_cannot_be_built_in_the_actor_is_told(tmp_path: Path, runnable: str
         ({"key": "missing"}, "`key`"),
     ],
 )
-def test_what_cannot_work_is_refused_at_once(tmp_path: Path, options: dict[str, Any], says: str) -> None:
+def test_what_cannot_work_is_refused_at_once(
+    tmp_path: Path, options: dict[str, Any], says: str
+) -> None:
     with pytest.raises(errors.InvalidOptionError, match=says):
         two("shout", **options).run(rows(2), tmp_path)
     with pytest.raises(errors.InvalidOptionError, match="parquet"):
@@ -186,7 +240,9 @@ def test_without_ray_the_error_says_what_to_install() -> None:
         "try: RayMap('a:b')\n"
         "except ImportError as error: print(error)"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+    )
     assert 'pip install "langchain-localllm[ray]"' in done.stdout
 
 

@@ -28,12 +28,20 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
 
 
 def thoughts(message: Any) -> int:
-    return sum(len(block["reasoning"].split()) for block in message.content_blocks if block["type"] == "reasoning")
+    return sum(
+        len(block["reasoning"].split())
+        for block in message.content_blocks
+        if block["type"] == "reasoning"
+    )
 
 
 def test_thoughts_of_a_stream_are_ended(server: LocalServer) -> None:
-    chat = ChatLlamafile(base_url=server.base_url, temperature=0, reasoning=True, reasoning_control=True)
-    other = ChatLlamafile(base_url=server.base_url, temperature=0, reasoning=True, reasoning_control=True)
+    chat = ChatLlamafile(
+        base_url=server.base_url, temperature=0, reasoning=True, reasoning_control=True
+    )
+    other = ChatLlamafile(
+        base_url=server.base_url, temperature=0, reasoning=True, reasoning_control=True
+    )
     whole, ended = None, 0
     for chunk in chat.stream("Two and two?"):
         whole = chunk if whole is None else whole + chunk
@@ -73,7 +81,9 @@ def test_server_without_the_path_is_named() -> None:
     first = b'data: {"id": "c", "choices": [{"delta": {"content": "a"}}]}\n\n'
     last = b'data: {"choices": [{"delta": {}, "finish_reason": "stop"}]}\n\n'
     events = Answer([first, last], headers={"Content-Type": "text/event-stream"})
-    with ScriptedServer(lambda request: events if request.path == "/v1/chat/completions" else Answer([b"no"], 404)) as server:
+    with ScriptedServer(
+        lambda request: events if request.path == "/v1/chat/completions" else Answer([b"no"], 404)
+    ) as server:
         chat = ChatLlamafile(base_url=server.base_url, reasoning_control=True)
         stream = chat.stream("Hi")
         assert next(stream).text == "a"

@@ -1,4 +1,5 @@
-"""Rerankers on the real engines: two bindings of llama.cpp in this process, and its server over HTTP, with the same file."""
+"""Rerankers on the real engines: two bindings of llama.cpp in this process, and its server over
+HTTP, with the same file."""
 
 import asyncio
 import math
@@ -22,7 +23,13 @@ from tools.engines.models import reranker
 
 Make = Callable[..., LocalReranker]
 QUERY = "Where does the ferry leave?"
-TEXTS = ["The ferry leaves at the north pier.", "Bread needs flour.", "[SEP] a lamp", "", "ferry " * 40]
+TEXTS = [
+    "The ferry leaves at the north pier.",
+    "Bread needs flour.",
+    "[SEP] a lamp",
+    "",
+    "ferry " * 40,
+]
 CONTEXT = 512
 BACKENDS: Final[tuple[Backend, ...]] = ("llama-cpp-python", "xllamacpp")
 ENGINES: Final = (*BACKENDS, "server")
@@ -52,17 +59,24 @@ def test_scores_are_the_same_on_every_engine(model: Path, url: str) -> None:
     by_server = LlamafileReranker(base_url=url, normalize=False).rerank(QUERY, TEXTS)
     assert len({round(score, 3) for score in by_server}) == len(TEXTS)
     for backend in BACKENDS:
-        scores = LlamaCppReranker(model_path=model, backend=backend, normalize=False).rerank(QUERY, TEXTS)
+        scores = LlamaCppReranker(model_path=model, backend=backend, normalize=False).rerank(
+            QUERY, TEXTS
+        )
         assert scores == pytest.approx(by_server, abs=0.005)
 
 
 def test_a_template_of_the_file_is_used_alike(tmp_path: Path, model: Path) -> None:
     template = "[CLS] find: {query} in: {document} [SEP] answer yes or no [SEP]"
     path = reranker(tiny_embedding_model(), tmp_path / "template.gguf", template)
-    texts = [*(text for text in TEXTS if "[SEP]" not in text), "lamp " * 600]  # the server reads special tokens of a text there
+    texts = [
+        *(text for text in TEXTS if "[SEP]" not in text),
+        "lamp " * 600,
+    ]  # the server reads special tokens of a text there
 
     def scores(model: Path, backend: Backend) -> list[float]:
-        return LlamaCppReranker(model_path=model, backend=backend, normalize=False, truncate=True).rerank(QUERY, texts)
+        return LlamaCppReranker(
+            model_path=model, backend=backend, normalize=False, truncate=True
+        ).rerank(QUERY, texts)
 
     first, second = (scores(path, backend) for backend in BACKENDS)
     assert first == pytest.approx(second, abs=0.005)
@@ -82,11 +96,19 @@ def test_scores_are_the_sigmoid_of_logits_on_every_path(make: Make) -> None:
 
 
 def test_documents_are_sorted_cut_and_not_changed(make: Make) -> None:
-    documents = [Document(text, id=str(number), metadata={"source": "a.md"}) for number, text in enumerate(TEXTS)]
+    documents = [
+        Document(text, id=str(number), metadata={"source": "a.md"})
+        for number, text in enumerate(TEXTS)
+    ]
     scorer = make(top_n=3)
     scores = scorer.rerank(QUERY, TEXTS)
-    for found in (scorer.compress_documents(documents, QUERY), asyncio.run(scorer.acompress_documents(documents, QUERY))):
-        assert [document.metadata["relevance_score"] for document in found] == sorted(scores, reverse=True)[:3]
+    for found in (
+        scorer.compress_documents(documents, QUERY),
+        asyncio.run(scorer.acompress_documents(documents, QUERY)),
+    ):
+        assert [document.metadata["relevance_score"] for document in found] == sorted(
+            scores, reverse=True
+        )[:3]
         assert all(document.page_content == TEXTS[int(document.id or "")] for document in found)
         assert all(document.metadata["source"] == "a.md" for document in found)
     assert all(document.metadata == {"source": "a.md"} for document in documents)
@@ -96,7 +118,9 @@ def test_documents_are_sorted_cut_and_not_changed(make: Make) -> None:
 
 def test_a_text_that_is_too_long_is_named_or_cut(make: Make) -> None:
     texts = ["short", "lamp " * 1000, "b"]
-    with pytest.raises(ContextLengthError, match=rf"^Text 1 of 3 with the query has 1,0\d\d tokens, .* {CONTEXT}\b") as caught:
+    with pytest.raises(
+        ContextLengthError, match=rf"^Text 1 of 3 with the query has 1,0\d\d tokens, .* {CONTEXT}\b"
+    ) as caught:
         make().rerank(QUERY, texts)
     assert caught.value.failed_text == 1
     assert caught.value.context_tokens == CONTEXT
@@ -120,7 +144,10 @@ def test_a_model_that_does_not_rank_is_refused(backend: Backend, model: Path) ->
 
 
 def test_a_server_of_another_model_says_what_to_do() -> None:
-    with LocalServer(tiny_chat_model()) as server, pytest.raises(InvalidRequestError, match="--reranking") as caught:
+    with (
+        LocalServer(tiny_chat_model()) as server,
+        pytest.raises(InvalidRequestError, match="--reranking") as caught,
+    ):
         LlamafileReranker(base_url=server.base_url).rerank("a", ["b", "c"])
     assert caught.value.failed_text is None
 
@@ -137,4 +164,6 @@ def test_langchains_compression_retriever_takes_a_reranker(model: Path) -> None:
         retriever = ContextualCompressionRetriever(base_compressor=scorer, base_retriever=Fixed())
         found = retriever.invoke(QUERY)
         scores = dict(zip(TEXTS, scorer.rerank(QUERY, TEXTS), strict=True))
-    assert [document.page_content for document in found] == sorted(TEXTS, key=lambda text: -scores[text])[:2]
+    assert [document.page_content for document in found] == sorted(
+        TEXTS, key=lambda text: -scores[text]
+    )[:2]

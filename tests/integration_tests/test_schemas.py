@@ -1,4 +1,5 @@
-"""Schemas that people use, on the three engines that make grammars of them: each is accepted, and what is enforced holds."""
+"""Schemas that people use, on the three engines that make grammars of them: each is accepted, and
+what is enforced holds."""
 
 import asyncio
 import datetime as dt
@@ -16,7 +17,14 @@ import requests
 from langchain_core.tools import tool
 from pydantic import BaseModel, Field, HttpUrl, RootModel, TypeAdapter
 
-from langchain_localllm import ChatGPT4All, ChatLlamaCpp, ChatLlamafile, ChatOllama, LlamaCpp, LocalServer
+from langchain_localllm import (
+    ChatGPT4All,
+    ChatLlamaCpp,
+    ChatLlamafile,
+    ChatOllama,
+    LlamaCpp,
+    LocalServer,
+)
 from langchain_localllm.base.grammar_schema import grammar_schema
 from langchain_localllm.base.json_schema import broken_rules, check_schema
 from langchain_localllm.errors import AnswerCutError, InvalidOptionError, StructuredOutputError
@@ -25,7 +33,11 @@ from tools.engines import ollama
 
 _PROMPT = "<|im_start|>user\nFill it.<|im_end|>\n<|im_start|>assistant\n"
 _TEMPLATE = (
-    Path("langchain_localllm/models/tiny-chat.modelfile").read_text(encoding="utf-8").split("TEMPLATE ")[1].strip().strip('"')
+    Path("langchain_localllm/models/tiny-chat.modelfile")
+    .read_text(encoding="utf-8")
+    .split("TEMPLATE ")[1]
+    .strip()
+    .strip('"')
 )
 
 
@@ -40,7 +52,9 @@ class Numbers(RootModel[Annotated[list[int], Field(max_length=3)]]):
 
 def one(annotation: Any, **rules: Any) -> dict[str, Any]:
     """The schema of a class with one field."""
-    made: type[BaseModel] = type("Made", (BaseModel,), {"__annotations__": {"a": annotation}, "a": Field(**rules)})
+    made: type[BaseModel] = type(
+        "Made", (BaseModel,), {"__annotations__": {"a": annotation}, "a": Field(**rules)}
+    )
     return made.model_json_schema()
 
 
@@ -49,7 +63,12 @@ def of(schema: Any, **others: Any) -> dict[str, Any]:
 
 
 def properties(*names: str, **others: Any) -> dict[str, Any]:
-    return {"type": "object", "properties": {name: {"type": "boolean"} for name in names}, "required": list(names), **others}
+    return {
+        "type": "object",
+        "properties": {name: {"type": "boolean"} for name in names},
+        "required": list(names),
+        **others,
+    }
 
 
 PATTERNS = {
@@ -80,7 +99,10 @@ LOOSE = [
     r"^[[:alpha:]]$",
 ]
 ENFORCED: dict[str, Any] = {
-    **{f"pattern {name}": of({"type": "string", "pattern": pattern}) for name, pattern in PATTERNS.items()},
+    **{
+        f"pattern {name}": of({"type": "string", "pattern": pattern})
+        for name, pattern in PATTERNS.items()
+    },
     "length": one(str, min_length=3, max_length=5),
     "integer": one(int, ge=1, le=5),
     "negative": one(int, ge=-20, lt=0),
@@ -96,9 +118,15 @@ ENFORCED: dict[str, Any] = {
     "types": of({"type": ["integer", "null"], "minimum": 3}),
     "nullable": of({"type": "string", "maxLength": 3, "nullable": True}),
     "recursive": Node.model_json_schema(),
-    "one part": {**of({"allOf": [{"$ref": "#/$defs/X"}]}), "$defs": {"X": {"enum": ["a", "b"], "type": "string"}}},
+    "one part": {
+        **of({"allOf": [{"$ref": "#/$defs/X"}]}),
+        "$defs": {"X": {"enum": ["a", "b"], "type": "string"}},
+    },
     "two parts": {
-        "allOf": [{"$ref": "#/$defs/X"}, {"properties": {"z": {"type": "boolean"}}, "required": ["z"]}],
+        "allOf": [
+            {"$ref": "#/$defs/X"},
+            {"properties": {"z": {"type": "boolean"}}, "required": ["z"]},
+        ],
         "$defs": {"X": {"type": "object", "properties": {"y": {"const": 1}}, "required": ["y"]}},
     },
     "either key": {
@@ -108,21 +136,49 @@ ENFORCED: dict[str, Any] = {
     },
     "reference": {
         **properties(),
-        "properties": {"a": {"$ref": "#/$defs/P[int, .A]"}, "b": {"$ref": "#/$defs/a~1b"}, "c": {"$ref": "#/properties/a"}},
+        "properties": {
+            "a": {"$ref": "#/$defs/P[int, .A]"},
+            "b": {"$ref": "#/$defs/a~1b"},
+            "c": {"$ref": "#/properties/a"},
+        },
         "required": ["a", "b", "c"],
         "$defs": {"P[int, .A]": {"type": "null"}, "a/b": {"type": "boolean"}},
     },
-    "tuple": of({"type": "array", "items": [{"type": "null"}, {"const": 1}], "additionalItems": False}),
-    "long tuple": of({"type": "array", "prefixItems": [{"type": "null"}], "items": {"const": 1}, "minItems": 3}),
+    "tuple": of(
+        {"type": "array", "items": [{"type": "null"}, {"const": 1}], "additionalItems": False}
+    ),
+    "long tuple": of(
+        {"type": "array", "prefixItems": [{"type": "null"}], "items": {"const": 1}, "minItems": 3}
+    ),
     "names": one(dict[Literal["x", "y"], bool]),
     "list": one(list[bool], min_length=1, max_length=3),
     "anchor": {**of({"$ref": "#foo"}), "$defs": {"A": {"$anchor": "foo", "type": "boolean"}}},
     "empty list": of({"type": "array", "items": False}),
     "no arguments": {"type": "object", "properties": {}},
-    "rule names": properties("string", "object", "root", "space", "value", "char", "def-X", "number-", "a b", "$id", "[x]"),
+    "rule names": properties(
+        "string",
+        "object",
+        "root",
+        "space",
+        "value",
+        "char",
+        "def-X",
+        "number-",
+        "a b",
+        "$id",
+        "[x]",
+    ),
     "umlaut": properties("größe", additionalProperties=True),
-    "many": {"type": "object", "properties": {f"p{number}": {"type": "boolean"} for number in range(30)}},
-    "list at the top": {"type": "array", "items": {"type": "integer", "maximum": 9}, "minItems": 1, "maxItems": 3},
+    "many": {
+        "type": "object",
+        "properties": {f"p{number}": {"type": "boolean"} for number in range(30)},
+    },
+    "list at the top": {
+        "type": "array",
+        "items": {"type": "integer", "maximum": 9},
+        "minItems": 1,
+        "maxItems": 3,
+    },
     "word at the top": {"enum": ["a", "b"]},
 }
 ACCEPTED: dict[str, Any] = {
@@ -135,15 +191,25 @@ ACCEPTED: dict[str, Any] = {
     "hundred items": one(list[bool], max_length=100),
     "boolean schemas": of(schema=True),
     "not": of({"not": {"type": "string"}}),
-    "condition": {**of({"type": "integer"}), "if": {"properties": {"a": {"const": 1}}}, "then": {"required": ["b"]}},
+    "condition": {
+        **of({"type": "integer"}),
+        "if": {"properties": {"a": {"const": 1}}},
+        "then": {"required": ["b"]},
+    },
     "quotes": one(Literal['say "hi"', "C:\\temp", "two\nlines"]),
     "a name that looks like a reference": properties("$ref"),
     "quoted names": properties('a"b', "c\\d", ""),
     "dict": one(dict[str, int]),
     "decimal": one(Decimal),
-    "dict by pattern": of({"type": "object", "patternProperties": {r"^\p{L}+$": {"type": "integer"}}}),
+    "dict by pattern": of(
+        {"type": "object", "patternProperties": {r"^\p{L}+$": {"type": "integer"}}}
+    ),
     "format": of({"type": "string", "format": "nonsense"}),
-    "draft 7": {"$schema": "http://json-schema.org/draft-07/schema#", "$id": "https://x.example/z", **of({"type": "string"})},
+    "draft 7": {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "$id": "https://x.example/z",
+        **of({"type": "string"}),
+    },
 }
 
 
@@ -164,16 +230,28 @@ def ollama_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def answer(request: pytest.FixtureRequest) -> Any:
     """Asks an engine for an answer that follows a schema."""
     if request.param in {"llama-cpp-python", "xllamacpp"}:
-        llm = LlamaCpp(model_path=str(tiny_chat_model()), backend=request.param, temperature=0, max_tokens=120)
+        llm = LlamaCpp(
+            model_path=str(tiny_chat_model()), backend=request.param, temperature=0, max_tokens=120
+        )
         return lambda schema: llm.invoke(_PROMPT, json_schema=schema)
     if request.param == "Ollama":
         url = request.getfixturevalue("ollama_url")
         options = {"num_predict": 120, "temperature": 0, "num_thread": 1, "num_ctx": 512}
-        form = {"model": "tiny", "prompt": _PROMPT, "raw": True, "stream": False, "options": options}
-        return lambda schema: _posted(f"{url}/api/generate", {**form, "format": grammar_schema(schema)})["response"]
+        form = {
+            "model": "tiny",
+            "prompt": _PROMPT,
+            "raw": True,
+            "stream": False,
+            "options": options,
+        }
+        return lambda schema: _posted(
+            f"{url}/api/generate", {**form, "format": grammar_schema(schema)}
+        )["response"]
     url = request.getfixturevalue("server").base_url
     form = {"prompt": _PROMPT, "n_predict": 120, "temperature": 0}
-    return lambda schema: _posted(f"{url}/completion", {**form, "json_schema": grammar_schema(schema)})["content"]
+    return lambda schema: _posted(
+        f"{url}/completion", {**form, "json_schema": grammar_schema(schema)}
+    )["content"]
 
 
 def _posted(url: str, body: dict[str, Any]) -> Any:
@@ -191,7 +269,9 @@ def test_what_a_grammar_holds_is_enforced(answer: Any) -> None:
         try:
             value = json.loads(text)
         except ValueError:
-            continue  # cut: the tiny model does not find the end of some, and llama.cpp's server allows white space without end
+            # cut: the tiny model does not find the end of some, and llama.cpp's server allows white
+            # space without end
+            continue
         whole += 1
         if rules := broken_rules(value, schema):
             broken[name] = text, rules
@@ -213,8 +293,14 @@ def test_what_a_grammar_cannot_hold_does_not_fail_the_request(answer: Any) -> No
 
 @pytest.mark.parametrize("values", [['say "hi"', "C:\\temp", "two\nlines"], ["\\"]])
 def test_constants_with_escapes_are_enforced_in_this_process(values: list[str]) -> None:
-    llm = LlamaCpp(model_path=str(tiny_chat_model()), backend="llama-cpp-python", temperature=0, max_tokens=60)
-    schema = {"type": "object", "properties": {'the "key"\\': {"enum": values}}, "required": ['the "key"\\']}
+    llm = LlamaCpp(
+        model_path=str(tiny_chat_model()), backend="llama-cpp-python", temperature=0, max_tokens=60
+    )
+    schema = {
+        "type": "object",
+        "properties": {'the "key"\\': {"enum": values}},
+        "required": ['the "key"\\'],
+    }
     assert json.loads(llm.invoke("JSON:", json_schema=schema))['the "key"\\'] in values
 
 
@@ -248,12 +334,16 @@ def chat(request: pytest.FixtureRequest) -> Any:
     if request.param == "gpt4all":
         return ChatGPT4All(model=str(tiny_chat_model()), **common)
     if request.param == "ollama":
-        return ChatOllama(base_url=request.getfixturevalue("ollama_url"), model="tiny", num_thread=1, **common)
+        return ChatOllama(
+            base_url=request.getfixturevalue("ollama_url"), model="tiny", num_thread=1, **common
+        )
     return ChatLlamafile(base_url=request.getfixturevalue("server").base_url, **common)
 
 
 def test_tools_and_choice_of_a_call_work_as_in_bind_tools(chat: Any) -> None:
-    bound = chat.bind_tools([light, paint], tool_choice="paint").invoke("Paint it red.").tool_calls[0]
+    bound = (
+        chat.bind_tools([light, paint], tool_choice="paint").invoke("Paint it red.").tool_calls[0]
+    )
     assert bound["name"] == "paint"
     calls = [
         chat.invoke("Paint it red.", tools=[light, paint], tool_choice="paint"),
@@ -261,7 +351,12 @@ def test_tools_and_choice_of_a_call_work_as_in_bind_tools(chat: Any) -> None:
         chat.bind_tools([light, paint], tool_choice="light").invoke(
             "Paint it red.", tool_choice="paint", parallel_tool_calls=False
         ),
-        chat.invoke("Paint it red.", tools=[paint], tool_choice={"type": "function", "function": {"name": "paint"}}, strict=True),
+        chat.invoke(
+            "Paint it red.",
+            tools=[paint],
+            tool_choice={"type": "function", "function": {"name": "paint"}},
+            strict=True,
+        ),
     ]
     for answer in calls:
         (call,) = answer.tool_calls
@@ -270,7 +365,9 @@ def test_tools_and_choice_of_a_call_work_as_in_bind_tools(chat: Any) -> None:
 
 
 def test_several_forced_calls_come_when_they_are_asked_for(chat: Any) -> None:
-    answer = chat.bind_tools([paint], tool_choice="any", parallel_tool_calls=True).invoke("Paint it red.")
+    answer = chat.bind_tools([paint], tool_choice="any", parallel_tool_calls=True).invoke(
+        "Paint it red."
+    )
     assert {call["name"] for call in answer.tool_calls} == {"paint"}
 
 
@@ -289,8 +386,14 @@ def test_tools_together_with_a_format_stay_reachable(chat: Any) -> None:
 
 
 async def test_tools_together_with_a_format_work_without_blocking(server: LocalServer) -> None:
-    both = ChatLlamafile(base_url=server.base_url, temperature=0, max_tokens=80).bind_tools([paint]).bind(response_format=House)
-    assert [call["name"] for call in (await both.ainvoke("Paint the house red.")).tool_calls] == ["paint"]
+    both = (
+        ChatLlamafile(base_url=server.base_url, temperature=0, max_tokens=80)
+        .bind_tools([paint])
+        .bind(response_format=House)
+    )
+    assert [call["name"] for call in (await both.ainvoke("Paint the house red.")).tool_calls] == [
+        "paint"
+    ]
     House.model_validate_json((await both.ainvoke("Hello!")).text)
 
 
@@ -301,17 +404,21 @@ class Price(BaseModel):
 @pytest.mark.parametrize("form", [Numbers, Price])
 def test_a_list_at_the_top_and_a_decimal_are_given(chat: Any, form: type[BaseModel]) -> None:
     for method in ("json_schema", "function_calling"):
-        kept = chat.with_structured_output(form, method=method, include_raw=True).invoke("Give a number.")
-        fault = kept["parsing_error"]
-        assert isinstance(kept["parsed"], form) or (isinstance(chat, ChatGPT4All) and isinstance(fault, StructuredOutputError)), (
-            fault
+        kept = chat.with_structured_output(form, method=method, include_raw=True).invoke(
+            "Give a number."
         )
+        fault = kept["parsing_error"]
+        assert isinstance(kept["parsed"], form) or (
+            isinstance(chat, ChatGPT4All) and isinstance(fault, StructuredOutputError)
+        ), fault
 
 
 def test_a_growing_object_is_streamed(chat: Any) -> None:
     grown = []
     try:
-        for part in chat.with_structured_output(House.model_json_schema()).stream("A big red house."):
+        for part in chat.with_structured_output(House.model_json_schema()).stream(
+            "A big red house."
+        ):
             grown.append(part)  # noqa: PERF402 - it may raise at the end
     except (StructuredOutputError, AnswerCutError):
         assert isinstance(chat, ChatGPT4All)
@@ -322,9 +429,13 @@ def test_a_growing_object_is_streamed(chat: Any) -> None:
 
 @pytest.mark.parametrize("path", ["invoke", "ainvoke", "stream", "astream"])
 @pytest.mark.parametrize("method", ["json_schema", "function_calling", "json_mode"])
-def test_structured_output_cut_early_raises_answer_cut_error(chat: Any, method: Any, path: str) -> None:
+def test_structured_output_cut_early_raises_answer_cut_error(
+    chat: Any, method: Any, path: str
+) -> None:
     begun = isinstance(chat, ChatGPT4All)  # the prompt holds the beginning of its answer
-    for max_tokens in (1, 2) if begun else (1, 2, 3, 5) if method == "json_mode" else (1, 2, 3, 4, 5, 6, 8, 10):
+    for max_tokens in (
+        (1, 2) if begun else (1, 2, 3, 5) if method == "json_mode" else (1, 2, 3, 4, 5, 6, 8, 10)
+    ):
         short = chat.with_structured_output(House, method=method, max_tokens=max_tokens)
         with pytest.raises(AnswerCutError, match="Raise `max_tokens`"):
             _run(short, path)
@@ -336,4 +447,8 @@ def _run(chain: Any, path: str) -> Any:
 
     if path in {"ainvoke", "astream"}:
         return asyncio.run(chain.ainvoke("A big red house.") if path == "ainvoke" else streamed())
-    return chain.invoke("A big red house.") if path == "invoke" else list(chain.stream("A big red house."))
+    return (
+        chain.invoke("A big red house.")
+        if path == "invoke"
+        else list(chain.stream("A big red house."))
+    )

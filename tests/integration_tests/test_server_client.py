@@ -1,4 +1,5 @@
-"""Managing a llama.cpp server: slots and LoRA adapters on the real one, a router's models on a stand-in."""
+"""Managing a llama.cpp server: slots and LoRA adapters on the real one, a router's models on a
+stand-in."""
 
 import asyncio
 import json
@@ -12,7 +13,13 @@ import pytest
 from typing_extensions import override
 
 from langchain_localllm import ChatLlamafile, Llamafile, LlamaServerClient, LocalServer
-from langchain_localllm.errors import InvalidOptionError, InvalidRequestError, ModelLoadingError, ModelMissingError, ServerError
+from langchain_localllm.errors import (
+    InvalidOptionError,
+    InvalidRequestError,
+    ModelLoadingError,
+    ModelMissingError,
+    ServerError,
+)
 from langchain_localllm.models import tiny_chat_model
 from langchain_localllm.runtimes.llamacpp.server_engine import _signal_handlers_kept
 from langchain_localllm.runtimes.llamacpp.server_params import new_server, server_params
@@ -27,8 +34,16 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a server with two slots, an adapter, and a folder for slots."""
     folder = tmp_path_factory.mktemp("server")
     adapter = lora_adapter(tiny_chat_model(), folder / "adapter.gguf")
-    settings = EngineSettings(path=tiny_chat_model(), context={"n_threads": 1}, lora=((str(adapter), 1.0),))
-    more = {"cache_ram_mib": 0, "endpoint_slots": True, "n_ctx": 512, "n_parallel": 2, "slot_save_path": f"{folder}/"}
+    settings = EngineSettings(
+        path=tiny_chat_model(), context={"n_threads": 1}, lora=((str(adapter), 1.0),)
+    )
+    more = {
+        "cache_ram_mib": 0,
+        "endpoint_slots": True,
+        "n_ctx": 512,
+        "n_parallel": 2,
+        "slot_save_path": f"{folder}/",
+    }
     with _signal_handlers_kept():
         server = new_server(server_params(settings, more))
     yield server.listening_address
@@ -82,7 +97,8 @@ def test_what_a_server_was_not_started_for_is_said(chat_server: LocalServer) -> 
 
 
 class _Router(BaseHTTPRequestHandler):
-    """Answers as llama-server's router does. A model is loading at the first look, and then loaded."""
+    """Answers as llama-server's router does. A model is loading at the first look, and then
+    loaded."""
 
     models: dict[str, dict[str, Any]]
     asked: list[tuple[str, Any]]
@@ -98,7 +114,11 @@ class _Router(BaseHTTPRequestHandler):
         ]
         for name, status in self.models.items():
             if status["value"] == "loading" and name != "slow":
-                self.models[name] = {"value": "unloaded", "failed": True, "exit_code": 1} if name == "bad" else {"value": "loaded"}
+                self.models[name] = (
+                    {"value": "unloaded", "failed": True, "exit_code": 1}
+                    if name == "bad"
+                    else {"value": "loaded"}
+                )
         self._answer(200, {"object": "list", "data": rows})
 
     def do_POST(self) -> None:
@@ -132,7 +152,9 @@ class _Router(BaseHTTPRequestHandler):
 def router() -> Iterator[tuple[str, type[_Router]]]:
     """The address of a router with four models, and its handler."""
     unloaded = {name: {"value": "unloaded"} for name in ("small", "bad", "slow")}
-    handler = type("Router", (_Router,), {"models": {"large": {"value": "loaded"}, **unloaded}, "asked": []})
+    handler = type(
+        "Router", (_Router,), {"models": {"large": {"value": "loaded"}, **unloaded}, "asked": []}
+    )
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
@@ -158,7 +180,11 @@ def test_a_router_lists_loads_and_unloads_models(router: tuple[str, type[_Router
         assert [model.name for model in client.ps()] == ["small"]
         assert client.list()[0].path == "/models/large"
     paths = [(path, body["model"]) for path, body in handler.asked]
-    assert paths == [("/models/load", "small"), ("/models/load", "large"), *[("/models/unload", "large")] * 2]
+    assert paths == [
+        ("/models/load", "small"),
+        ("/models/load", "large"),
+        *[("/models/unload", "large")] * 2,
+    ]
 
 
 def test_a_model_that_a_router_cannot_load_is_an_error(router: tuple[str, type[_Router]]) -> None:
@@ -170,5 +196,8 @@ def test_a_model_that_a_router_cannot_load_is_an_error(router: tuple[str, type[_
             client.load("slow")
         with pytest.raises(InvalidOptionError, match="No model was named"):
             client.load()
-    with LlamaServerClient(base_url=url) as client, pytest.raises(ServerError, match="could not load bad"):
+    with (
+        LlamaServerClient(base_url=url) as client,
+        pytest.raises(ServerError, match="could not load bad"),
+    ):
         client.load("bad")

@@ -1,10 +1,15 @@
-"""Servers of other makers, played as their documentation and source tell; none of them can run here.
+"""Servers of other makers, played as their documentation and source tell; none of them can run
+here.
 
-Sources: llama.cpp's router: https://github.com/ggml-org/llama.cpp/tree/master/tools/server ("Using multiple models").
-llama-swap: https://github.com/mostlygeek/llama-swap (internal/server/server.go, internal/swaputil/http.go).
-vLLM: https://docs.vllm.ai/en/stable/serving/online_serving.html; Ray Serve LLM: https://docs.ray.io/en/master/serve/llm/.
-LM Studio: https://github.com/lmstudio-ai/lmstudio-bug-tracker/issues/618 (an unknown path is answered with 200).
-LocalAI: https://localai.io/docs/features/; PrivateGPT: https://github.com/zylon-ai/private-gpt (1.0 has no OpenAI chat any more).
+Sources: llama.cpp's router: https://github.com/ggml-org/llama.cpp/tree/master/tools/server ("Using
+multiple models"). llama-swap: https://github.com/mostlygeek/llama-swap (internal/server/server.go,
+internal/swaputil/http.go).
+vLLM: https://docs.vllm.ai/en/stable/serving/online_serving.html; Ray Serve LLM:
+https://docs.ray.io/en/master/serve/llm/. LM Studio:
+https://github.com/lmstudio-ai/lmstudio-bug-tracker/issues/618 (an unknown path is answered with
+200).
+LocalAI: https://localai.io/docs/features/; PrivateGPT: https://github.com/zylon-ai/private-gpt (1.0
+    has no OpenAI chat any more).
 """
 
 import json
@@ -24,31 +29,62 @@ from .wires import HELLO, WIRES
 SAYS_HELLO: Final = "".join(HELLO)
 EVENTS: Final = {"Content-Type": "text/event-stream; charset=utf-8"}
 PROPS: Final = {"default_generation_settings": {"n_ctx": 512}, "total_slots": 4}
-VECTOR: Final = {"data": [{"index": 0, "object": "embedding", "embedding": [0.6, 0.8]}], "model": "m", "object": "list"}
+VECTOR: Final = {
+    "data": [{"index": 0, "object": "embedding", "embedding": [0.6, 0.8]}],
+    "model": "m",
+    "object": "list",
+}
 OWN: Final = ("/completion", "/tokenize")
 """Paths of llama.cpp's own API."""
 
 
 def sse(*events: dict[str, Any]) -> Answer:
-    return Answer([b"data: " + json.dumps(event).encode() + b"\n\n" for event in events] + [b"data: [DONE]\n\n"], headers=EVENTS)
+    return Answer(
+        [b"data: " + json.dumps(event).encode() + b"\n\n" for event in events]
+        + [b"data: [DONE]\n\n"],
+        headers=EVENTS,
+    )
 
 
 def openai_text(model: str) -> Answer:
     texts = [
-        {"id": "cmpl-1", "object": "text_completion", "model": model, "choices": [{"index": 0, "text": text}]} for text in HELLO
+        {
+            "id": "cmpl-1",
+            "object": "text_completion",
+            "model": model,
+            "choices": [{"index": 0, "text": text}],
+        }
+        for text in HELLO
     ]
     end = {"model": model, "choices": [{"index": 0, "text": "", "finish_reason": "stop"}]}
-    return sse(*texts, end, {"model": model, "choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 4}})
+    return sse(
+        *texts,
+        end,
+        {"model": model, "choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 4}},
+    )
 
 
 def openai_chat(model: str) -> Answer:
-    deltas: list[dict[str, Any]] = [{"role": "assistant", "content": ""}, *({"content": text} for text in HELLO)]
-    choices = [*({"index": 0, "delta": delta} for delta in deltas), {"index": 0, "delta": {}, "finish_reason": "stop"}]
-    return sse(*({"object": "chat.completion.chunk", "model": model, "choices": [choice]} for choice in choices))
+    deltas: list[dict[str, Any]] = [
+        {"role": "assistant", "content": ""},
+        *({"content": text} for text in HELLO),
+    ]
+    choices = [
+        *({"index": 0, "delta": delta} for delta in deltas),
+        {"index": 0, "delta": {}, "finish_reason": "stop"},
+    ]
+    return sse(
+        *(
+            {"object": "chat.completion.chunk", "model": model, "choices": [choice]}
+            for choice in choices
+        )
+    )
 
 
 def listed(*names: str, **more: Any) -> Answer:
-    return as_json({"object": "list", "data": [{"id": name, "object": "model", **more} for name in names]})
+    return as_json(
+        {"object": "list", "data": [{"id": name, "object": "model", **more} for name in names]}
+    )
 
 
 @dataclass(frozen=True)
@@ -59,7 +95,8 @@ class Kind:
         missing: What a path is answered with that it does not have.
         models: Its `/v1/models`.
         own: Whether it speaks llama.cpp's own API, too.
-        wants_model: What it answers to a request that names none of its models; `None` where it does not mind.
+        wants_model: What it answers to a request that names none of its models; `None` where it
+            does not mind.
         name: The model to ask for.
     """
 
@@ -71,7 +108,11 @@ class Kind:
 
     def __call__(self, request: Request) -> Answer:
         url = urlsplit(request.path)
-        asked = parse_qs(url.query).get("model", [None])[0] if request.body is None else request.body.get("model")
+        asked = (
+            parse_qs(url.query).get("model", [None])[0]
+            if request.body is None
+            else request.body.get("model")
+        )
         if url.path == "/v1/models":
             return self.models
         if self.wants_model and asked != self.name:
@@ -111,12 +152,16 @@ def llama_cpp_error(status: int, message: str, kind: str) -> Answer:
 
 NOT_FOUND: Final = llama_cpp_error(404, "File Not Found", "not_found_error")
 KINDS: Final = {
-    "llama-server": Kind(lambda _: NOT_FOUND, listed("/models/m.gguf", owned_by="llamacpp"), own=True),
+    "llama-server": Kind(
+        lambda _: NOT_FOUND, listed("/models/m.gguf", owned_by="llamacpp"), own=True
+    ),
     "llama-server, router": Kind(
         lambda _: NOT_FOUND,
         listed("ggml-org/gemma:Q4_K_M", "b", owned_by="llamacpp", status={"value": "loaded"}),
         own=True,
-        wants_model=llama_cpp_error(400, "model name is missing from the request", "invalid_request_error"),
+        wants_model=llama_cpp_error(
+            400, "model name is missing from the request", "invalid_request_error"
+        ),
         name="ggml-org/gemma:Q4_K_M",
     ),
     "llama-swap": Kind(
@@ -127,10 +172,21 @@ KINDS: Final = {
         name="qwen",
     ),
     "vLLM": Kind(fastapi, listed("meta-llama/Llama-3", owned_by="vllm", max_model_len=4096)),
-    "vLLM, named": Kind(fastapi, listed("meta-llama/Llama-3", owned_by="vllm"), name="meta-llama/Llama-3"),
-    "Ray Serve LLM": Kind(fastapi, listed("qwen-0.5b", owned_by="organization-owner"), name="qwen-0.5b"),
-    "LM Studio": Kind(lm_studio, listed("google/gemma-3-4b", "nomic", owned_by="organization_owner"), name="google/gemma-3-4b"),
-    "LocalAI": Kind(lambda _: as_json({"error": {"code": 404, "message": "Resource not found"}}, 404), listed("gpt-4", "b")),
+    "vLLM, named": Kind(
+        fastapi, listed("meta-llama/Llama-3", owned_by="vllm"), name="meta-llama/Llama-3"
+    ),
+    "Ray Serve LLM": Kind(
+        fastapi, listed("qwen-0.5b", owned_by="organization-owner"), name="qwen-0.5b"
+    ),
+    "LM Studio": Kind(
+        lm_studio,
+        listed("google/gemma-3-4b", "nomic", owned_by="organization_owner"),
+        name="google/gemma-3-4b",
+    ),
+    "LocalAI": Kind(
+        lambda _: as_json({"error": {"code": 404, "message": "Resource not found"}}, 404),
+        listed("gpt-4", "b"),
+    ),
     "PrivateGPT 0.6": Kind(fastapi, listed("private-gpt"), name="private-gpt"),
 }
 
@@ -145,7 +201,9 @@ def test_each_kind_of_server_is_found_out_by_asking_once(kind: str) -> None:
         for _ in range(3):
             assert list(llm.stream("a")) == HELLO
         assert llm.invoke("a", stop=["b"]) == SAYS_HELLO
-        assert [request.path for request in server.requests[-2:]] == ["/completion" if played.own else "/v1/completions"] * 2
+        assert [request.path for request in server.requests[-2:]] == [
+            "/completion" if played.own else "/v1/completions"
+        ] * 2
         asked = [urlsplit(request.path).path for request in server.requests]
         assert asked.count("/props") == (0 if played.own else 1)
         sent = server.requests[-1].body
@@ -159,7 +217,9 @@ def test_each_kind_of_server_is_found_out_by_asking_once(kind: str) -> None:
 @pytest.mark.parametrize("kind", ["llama-server, router", "llama-swap"])
 @pytest.mark.parametrize("model", [None, "another"])
 @pytest.mark.parametrize("make", [Llamafile, ChatLlamafile])
-def test_a_server_with_several_models_names_them_where_none_fits(kind: str, model: str | None, make: Any) -> None:
+def test_a_server_with_several_models_names_them_where_none_fits(
+    kind: str, model: str | None, make: Any
+) -> None:
     with ScriptedServer(KINDS[kind]) as server, pytest.raises(errors.ModelMissingError) as caught:
         make(base_url=server.base_url, model=model).invoke("a")
     assert f"{KINDS[kind].name}, b" in str(caught.value)
@@ -186,18 +246,29 @@ def test_usage_and_reason_of_openais_completions_are_read() -> None:
 def test_a_schema_goes_by_openais_name() -> None:
     with ScriptedServer(KINDS["vLLM"]) as server:
         Llamafile(base_url=server.base_url, json_schema={"type": "object"}).invoke("a")
-        assert server.requests[-1].body["response_format"]["json_schema"]["schema"] == {"type": "object"}
+        assert server.requests[-1].body["response_format"]["json_schema"]["schema"] == {
+            "type": "object"
+        }
 
 
-def test_schema_is_kept_to_by_llama_cpps_server_behind_a_gateway_for_openais_api(chat_server: LocalServer) -> None:
+def test_schema_is_kept_to_by_llama_cpps_server_behind_a_gateway_for_openais_api(
+    chat_server: LocalServer,
+) -> None:
     def gateway(request: Request) -> Answer:
         if request.path != "/v1/completions":
             return NOT_FOUND
         answer = requests.post(chat_server.base_url + request.path, json=request.body, timeout=60)
-        return Answer([answer.content], answer.status_code, {"Content-Type": answer.headers["Content-Type"]})
+        return Answer(
+            [answer.content], answer.status_code, {"Content-Type": answer.headers["Content-Type"]}
+        )
 
     with ScriptedServer(gateway) as server:
-        llm = Llamafile(base_url=server.base_url, temperature=0, max_tokens=16, json_schema={"enum": ["red", "blue"]})
+        llm = Llamafile(
+            base_url=server.base_url,
+            temperature=0,
+            max_tokens=16,
+            json_schema={"enum": ["red", "blue"]},
+        )
         assert json.loads(llm.invoke("The lamp is")) in {"red", "blue"}
         assert server.requests[-1].path == "/v1/completions"
 
@@ -205,9 +276,22 @@ def test_schema_is_kept_to_by_llama_cpps_server_behind_a_gateway_for_openais_api
 def test_server_that_wants_another_kind_of_schema_gets_openais_only() -> None:
     def sglang(request: Request) -> Answer:
         if request.path == "/v1/completions" and isinstance(request.body.get("json_schema"), dict):
-            return as_json({"message": "[{'loc': ('body', 'json_schema'), 'msg': 'Input should be a valid string'}]"}, 400)
+            return as_json(
+                {
+                    "message": (
+                        "[{'loc': ('body', 'json_schema'), 'msg': 'Input should be a valid "
+                        "string'}]"
+                    )
+                },
+                400,
+            )
         return KINDS["vLLM"](request)
 
     with ScriptedServer(sglang) as server:
-        assert Llamafile(base_url=server.base_url, json_schema={"type": "object"}).invoke("a") == SAYS_HELLO
-        assert server.requests[-1].body["response_format"]["json_schema"]["schema"] == {"type": "object"}
+        assert (
+            Llamafile(base_url=server.base_url, json_schema={"type": "object"}).invoke("a")
+            == SAYS_HELLO
+        )
+        assert server.requests[-1].body["response_format"]["json_schema"]["schema"] == {
+            "type": "object"
+        }

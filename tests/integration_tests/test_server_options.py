@@ -1,4 +1,5 @@
-"""The options of `LocalServer`: on the real server of the xllamacpp package, and as the command lines of other programs."""
+"""The options of `LocalServer`: on the real server of the xllamacpp package, and as the command
+lines of other programs."""
 
 import json
 import sys
@@ -23,7 +24,9 @@ from tools.engines.models import lora_adapter, reranker
 
 AnyServer: Final[Any] = LocalServer
 """The class, for arguments that it refuses."""
-TEMPLATE: Final = "{% for message in messages %}<{{ message.role }}>{{ message.content }}{{ extra }}{% endfor %}"
+TEMPLATE: Final = (
+    "{% for message in messages %}<{{ message.role }}>{{ message.content }}{{ extra }}{% endfor %}"
+)
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +81,11 @@ def test_options_are_in_effect_on_the_real_server(tmp_path: Path, files: Path) -
     ) as server:
         props = get(server, "/props")
         assert (props["total_slots"], props["default_generation_settings"]["n_ctx"]) == (2, 256)
-        assert (props["endpoint_metrics"], props["endpoint_props"], props["chat_template"]) == (True, True, TEMPLATE)
+        assert (props["endpoint_metrics"], props["endpoint_props"], props["chat_template"]) == (
+            True,
+            True,
+            TEMPLATE,
+        )
         assert [slot["speculative"] for slot in get(server, "/slots")] == [True, True]
         assert get(server, "/v1/models")["data"][0]["aliases"] == ["mine", "other"]
         messages = [{"role": "user", "content": "Hello"}]
@@ -131,18 +138,36 @@ def test_options_of_2026_are_in_effect_on_the_real_server(tmp_path: Path) -> Non
 
 
 def test_adapters_and_a_projector_are_loaded(files: Path) -> None:
-    with LocalServer(tiny_chat_model(), n_ctx=256, lora={str(files / "a.gguf"): 0.5}, mmproj=files / "mmproj.gguf") as server:
+    with LocalServer(
+        tiny_chat_model(),
+        n_ctx=256,
+        lora={str(files / "a.gguf"): 0.5},
+        mmproj=files / "mmproj.gguf",
+    ) as server:
         (adapter,) = get(server, "/lora-adapters")
         assert (Path(adapter["path"]), adapter["scale"]) == (files / "a.gguf", 0.5)
         assert get(server, "/props")["modalities"]["vision"] is True
-    with LocalServer(tiny_chat_model(), n_ctx=256, lora=files / "a.gguf", lora_init_without_apply=True, slots=False) as server:
+    with LocalServer(
+        tiny_chat_model(),
+        n_ctx=256,
+        lora=files / "a.gguf",
+        lora_init_without_apply=True,
+        slots=False,
+    ) as server:
         assert [adapter["scale"] for adapter in get(server, "/lora-adapters")] == [0]
         assert get(server, "/slots")["error"]["code"] == 501
 
 
 def test_reranker_is_served(files: Path) -> None:
     with LocalServer(files / "rank.gguf", rerank=True) as server:
-        assert len(LlamafileReranker(base_url=server.base_url).rerank("a lamp", ["The lamp is lit.", "A boat leaves."])) == 2
+        assert (
+            len(
+                LlamafileReranker(base_url=server.base_url).rerank(
+                    "a lamp", ["The lamp is lit.", "A boat leaves."]
+                )
+            )
+            == 2
+        )
 
 
 def test_switches_that_are_off_change_nothing() -> None:
@@ -153,7 +178,9 @@ def test_switches_that_are_off_change_nothing() -> None:
 
 
 def test_vectors_are_pooled_and_scaled_as_set() -> None:
-    with LocalServer(tiny_embedding_model(), embeddings=True, pooling="cls", embd_normalize=-1) as server:
+    with LocalServer(
+        tiny_embedding_model(), embeddings=True, pooling="cls", embd_normalize=-1
+    ) as server:
         (raw,) = post(server, "/v1/embeddings", input=["a lamp"])["data"]
     assert sum(value * value for value in raw["embedding"]) != pytest.approx(1, abs=1e-3)
 
@@ -176,7 +203,8 @@ def test_threads_of_the_server_sleep(monkeypatch: pytest.MonkeyPatch, tmp_path: 
 
 
 def program(path: Path, known: str) -> Path:
-    """A program whose help lists these flags. It notes its arguments, and serves the tiny model with those that matter."""
+    """A program whose help lists these flags. It notes its arguments, and serves the tiny model
+    with those that matter."""
     path.write_text(
         f"""#!{sys.executable}
 import json, os, pathlib, sys
@@ -213,7 +241,9 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str]
 
 
 FLAGS: Final = " ".join(
-    flag for option in OPTIONS.values() for flag in ("--ctx-size", option.switch, f"--no-{option.switch[2:]}", "--lora-scaled")
+    flag
+    for option in OPTIONS.values()
+    for flag in ("--ctx-size", option.switch, f"--no-{option.switch[2:]}", "--lora-scaled")
 )
 EVERY: Final[dict[str, tuple[Any, list[str]]]] = {
     "n_gpu_layers": (-1, ["--n-gpu-layers", "999"]),
@@ -252,37 +282,64 @@ def test_every_option_reaches_llama_server(installed: Callable[[str], Path], fil
         "media_path": (files, ["--media-path", str(files)]),
     }
     binary = installed(FLAGS)
-    with LocalServer(tiny_chat_model(), n_ctx=512, n_parallel=2, **{name: value for name, (value, _) in every.items()}):
+    with LocalServer(
+        tiny_chat_model(),
+        n_ctx=512,
+        n_parallel=2,
+        **{name: value for name, (value, _) in every.items()},
+    ):
         pass
     given = noted(binary)
-    assert given[:7] == ["--model", str(tiny_chat_model()), "--jinja", "--ctx-size", "1024", "--parallel", "2"]
+    assert given[:7] == [
+        "--model",
+        str(tiny_chat_model()),
+        "--jinja",
+        "--ctx-size",
+        "1024",
+        "--parallel",
+        "2",
+    ]
     expected = [argument for _, arguments in every.values() for argument in arguments]
     start = given.index("--n-gpu-layers")
     assert given[start : start + len(expected)] == expected
     assert given[start + len(expected) :][:2] == ["--pooling", "rank"]
 
 
-def test_several_models_are_served_by_llama_server(installed: Callable[[str], Path], files: Path) -> None:
+def test_several_models_are_served_by_llama_server(
+    installed: Callable[[str], Path], files: Path
+) -> None:
     binary = installed(FLAGS)
     with LocalServer(models_dir=files, models_max=2, models_autoload=False) as server:
         assert server.is_alive
     given = noted(binary)
     assert "--model" not in given
-    assert given[given.index("--models-dir") :][:5] == ["--models-dir", str(files), "--models-max", "2", "--no-models-autoload"]
+    assert given[given.index("--models-dir") :][:5] == [
+        "--models-dir",
+        str(files),
+        "--models-max",
+        "2",
+        "--no-models-autoload",
+    ]
     with pytest.raises(InvalidOptionError, match="not both"):
         LocalServer(tiny_chat_model(), models_preset=files / "models.ini")
 
 
-def test_option_that_an_older_program_lacks_is_refused_before_the_start(installed: Callable[[str], Path], tmp_path: Path) -> None:
+def test_option_that_an_older_program_lacks_is_refused_before_the_start(
+    installed: Callable[[str], Path], tmp_path: Path
+) -> None:
     binary = installed("--ctx-size --n-gpu-layers --jinja")
     with pytest.raises(
-        InvalidOptionError, match=r"`reasoning_budget`: .*llama-server .* know --reasoning-budget.*launcher='xllamacpp'"
+        InvalidOptionError,
+        match=r"`reasoning_budget`: .*llama-server .* know --reasoning-budget.*launcher='xllamacpp'",
     ):
         LocalServer(tiny_chat_model(), reasoning_budget=5, n_gpu_layers=1)
     with pytest.raises(InvalidOptionError, match=r"`device`: .* know --device. Update it\.$"):
         LocalServer(tiny_chat_model(), device="CUDA0")
     old = program(tmp_path / "old.llamafile", "--ctx-size --nobrowser")
-    with pytest.raises(InvalidOptionError, match=r"`cache_ram`: .*old\.llamafile .* know --cache-ram.*Or serve a GGUF file"):
+    with pytest.raises(
+        InvalidOptionError,
+        match=r"`cache_ram`: .*old\.llamafile .* know --cache-ram.*Or serve a GGUF file",
+    ):
         LocalServer(old, cache_ram=0)
     assert not list(tmp_path.glob("*.json")), "nothing was started"
     new = program(tmp_path / "new.llamafile", "--ctx-size --cache-ram")
@@ -295,7 +352,10 @@ def test_option_that_an_older_program_lacks_is_refused_before_the_start(installe
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"device": "CUDA0"}, r"xllamacpp package has no `device`.*installed llama-server.*--device"),
+        (
+            {"device": "CUDA0"},
+            r"xllamacpp package has no `device`.*installed llama-server.*--device",
+        ),
         ({"n_cpu_moe": 1}, "has no `n_cpu_moe`"),
         ({"models_dir": Path(), "path": None}, "need an installed llama-server"),
         ({"launcher": "llama-server"}, "no llama-server on the PATH"),
@@ -319,13 +379,17 @@ def test_option_that_an_older_program_lacks_is_refused_before_the_start(installe
         ({"path": None}, "Give the path of a model file"),
     ],
 )
-def test_option_that_cannot_be_used_is_refused(options: dict[str, Any], message: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_option_that_cannot_be_used_is_refused(
+    options: dict[str, Any], message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises((InvalidOptionError, MissingDependencyError), match=message):
         AnyServer(**{"path": tiny_chat_model(), **options})
 
 
-@pytest.mark.parametrize("name", ["lora", "mmproj", "spec_draft_model", "slot_save_path", "chat_template_file"])
+@pytest.mark.parametrize(
+    "name", ["lora", "mmproj", "spec_draft_model", "slot_save_path", "chat_template_file"]
+)
 def test_file_that_is_missing_is_named(name: str) -> None:
     with pytest.raises(ModelFileError, match=f"`{name}`: there is no f.* /nowhere"):
         AnyServer(tiny_chat_model(), **{name: "/nowhere"})
@@ -338,7 +402,10 @@ def test_table_of_options_is_complete() -> None:
     page = (Path(__file__).parents[2] / "docs" / "llamafile.md").read_text("utf-8")
     for option in OPTIONS.values():
         about = option.about + (f" One of {', '.join(option.words)}." if option.words else "")
-        assert f"| `{option.name}` | `{option.switch}` | {about} | {'yes' if option.param else 'no'} |\n" in page
+        assert (
+            f"| `{option.name}` | `{option.switch}` | {about} | {'yes' if option.param else 'no'} "
+            "|\n" in page
+        )
 
 
 # --- the command ---
@@ -352,18 +419,50 @@ def test_command_passes_every_option_on(monkeypatch: pytest.MonkeyPatch) -> None
         raise InvalidOptionError("Enough was seen.")
 
     monkeypatch.setattr("langchain_localllm.LocalServer", server)
-    words = "--ctx-size 512 -t 2 --gpu-layers -1 --no-kv-offload --metrics --lora a.gguf,b.gguf --lora-scaled c.gguf:0.5"
-    more = "--cache-type-k q8_0 --model-draft d.gguf --reasoning-budget 9 --launcher xllamacpp --cache-ram 8"
-    check_fault(in_process("serve", tiny_chat_model(), *words.split(), *more.split()), 2, "Enough was seen.")
-    expected = {"n_ctx": 512, "threads": 2, "n_gpu_layers": "-1", "kv_offload": False, "metrics": True, "cache_type_k": "q8_0"}
-    expected |= {"lora": ["a.gguf", "b.gguf", ("c.gguf", 0.5)], "spec_draft_model": Path("d.gguf"), "reasoning_budget": 9}
-    own = {"path": tiny_chat_model(), "n_parallel": 1, "embedding": False, "port": 8080, "api_key": None}
+    words = (
+        "--ctx-size 512 -t 2 --gpu-layers -1 --no-kv-offload --metrics --lora a.gguf,b.gguf "
+        "--lora-scaled c.gguf:0.5"
+    )
+    more = (
+        "--cache-type-k q8_0 --model-draft d.gguf --reasoning-budget 9 --launcher xllamacpp "
+        "--cache-ram 8"
+    )
+    check_fault(
+        in_process("serve", tiny_chat_model(), *words.split(), *more.split()), 2, "Enough was seen."
+    )
+    expected = {
+        "n_ctx": 512,
+        "threads": 2,
+        "n_gpu_layers": "-1",
+        "kv_offload": False,
+        "metrics": True,
+        "cache_type_k": "q8_0",
+    }
+    expected |= {
+        "lora": ["a.gguf", "b.gguf", ("c.gguf", 0.5)],
+        "spec_draft_model": Path("d.gguf"),
+        "reasoning_budget": 9,
+    }
+    own = {
+        "path": tiny_chat_model(),
+        "n_parallel": 1,
+        "embedding": False,
+        "port": 8080,
+        "api_key": None,
+    }
     assert calls == [expected | own | {"launcher": "xllamacpp", "cache_ram": 8}]
-    check_fault(in_process("serve", "--models-dir", ".", "--models-max", "1"), 2, "Enough was seen.")
+    check_fault(
+        in_process("serve", "--models-dir", ".", "--models-max", "1"), 2, "Enough was seen."
+    )
     assert (calls[-1]["path"], calls[-1]["models_dir"]) == (None, Path())
     check_fault(in_process("serve", tiny_chat_model(), "--lora-scaled", "c.gguf"), 2, "FILE:SCALE")
 
 
 def test_chat_on_a_server_with_options_answers() -> None:
-    with AnyServer(tiny_chat_model(), n_ctx=256, kv_unified=True, cache_reuse=16, n_predict=64) as server:
-        assert ChatLlamafile(base_url=server.base_url, temperature=0).invoke("Repeat: red lamp").text == "red lamp"
+    with AnyServer(
+        tiny_chat_model(), n_ctx=256, kv_unified=True, cache_reuse=16, n_predict=64
+    ) as server:
+        assert (
+            ChatLlamafile(base_url=server.base_url, temperature=0).invoke("Repeat: red lamp").text
+            == "red lamp"
+        )

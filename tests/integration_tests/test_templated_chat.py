@@ -1,4 +1,5 @@
-"""Chat models in this process: the template of the file, forced calls, structured output, images, the model of a call."""
+"""Chat models in this process: the template of the file, forced calls, structured output, images,
+the model of a call."""
 
 import shutil
 from pathlib import Path
@@ -9,7 +10,13 @@ from langchain_core.messages import HumanMessage
 from pydantic import BaseModel
 
 from langchain_localllm import ChatGPT4All, ChatLlamaCpp
-from langchain_localllm.errors import AnswerCutError, ChatTemplateError, InvalidOptionError, InvalidRequestError, ModelFileError
+from langchain_localllm.errors import (
+    AnswerCutError,
+    ChatTemplateError,
+    InvalidOptionError,
+    InvalidRequestError,
+    ModelFileError,
+)
 from langchain_localllm.models import tiny_chat_model
 from langchain_localllm.templates.chat_template import ChatTemplate
 from tools.engines.models import without_template
@@ -40,7 +47,9 @@ def make(request: pytest.FixtureRequest) -> Any:
     """Makes a model of a class."""
 
     def build(model: Path | None = None, **settings: Any) -> Any:
-        return request.param(**{"model": model or tiny_chat_model(), "temperature": 0, "max_tokens": 60, **settings})
+        return request.param(
+            **{"model": model or tiny_chat_model(), "temperature": 0, "max_tokens": 60, **settings}
+        )
 
     return build
 
@@ -53,9 +62,15 @@ def enforced() -> ChatLlamaCpp:
 def test_the_template_of_the_file_is_used(make: Any) -> None:
     chat = make()
     answer = chat.invoke([("system", "Be brief."), ("user", "Hello!")])
-    prompt = "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nHello!<|im_end|>\n<|im_start|>assistant\n"
+    prompt = (
+        "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nHello!<|im_end|>\n"
+        "<|im_start|>assistant\n"
+    )
     assert answer.usage_metadata["input_tokens"] == chat.get_num_tokens(prompt)
-    assert make(chat_format="chatml").invoke([("system", "Be brief."), ("user", "Hello!")]).text == answer.text
+    assert (
+        make(chat_format="chatml").invoke([("system", "Be brief."), ("user", "Hello!")]).text
+        == answer.text
+    )
 
 
 def test_tokens_of_messages_are_those_of_the_prompt(make: Any) -> None:
@@ -81,36 +96,52 @@ def test_a_call_can_take_another_model(make: Any, tmp_path: Path) -> None:
     assert chat.invoke("Hello!").response_metadata["model_name"] == "tiny-chat.gguf"
 
 
-def test_images_and_tools_that_the_model_does_not_take_are_refused(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_images_and_tools_that_the_model_does_not_take_are_refused(
+    make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     chat = make()
     with pytest.raises(InvalidRequestError, match="It accepts only text"):
         chat.invoke([HumanMessage([{"type": "text", "text": "See"}, PICTURE])])
     monkeypatch.setattr(type(chat), "template", lambda _: ChatTemplate("{{ messages[0].content }}"))
     with pytest.raises(InvalidRequestError, match="takes no tools"):
         chat.bind_tools([paint]).invoke("Paint it.")
-    monkeypatch.setattr(type(chat), "template", lambda _: ChatTemplate("{{ raise_exception('No systems here') }}"))
+    monkeypatch.setattr(
+        type(chat), "template", lambda _: ChatTemplate("{{ raise_exception('No systems here') }}")
+    )
     with pytest.raises(ChatTemplateError, match="No systems here"):
         chat.invoke("Hello!")
 
 
 def test_the_template_reads_what_it_is_given(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     chat = make(chat_template_kwargs={"mood": "kind"})
-    monkeypatch.setattr(type(chat), "template", lambda _: ChatTemplate("{{ mood }}: {{ messages[0].content }}"))
-    assert chat.invoke("Hello!").usage_metadata["input_tokens"] == chat.get_num_tokens("kind: Hello!")
+    monkeypatch.setattr(
+        type(chat), "template", lambda _: ChatTemplate("{{ mood }}: {{ messages[0].content }}")
+    )
+    assert chat.invoke("Hello!").usage_metadata["input_tokens"] == chat.get_num_tokens(
+        "kind: Hello!"
+    )
 
 
-def test_a_template_that_begins_a_thought_is_read_so(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_template_that_begins_a_thought_is_read_so(
+    make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     chat = make()
     own = chat.template()
-    monkeypatch.setattr(type(chat), "template", lambda _: ChatTemplate(own.source + "<think>\n{# </think> #}"))
+    monkeypatch.setattr(
+        type(chat), "template", lambda _: ChatTemplate(own.source + "<think>\n{# </think> #}")
+    )
     answer = chat.invoke("Hello!")
     assert answer.text == ""
     assert answer.content_blocks[0]["type"] == "reasoning"
 
 
-def test_an_answer_of_a_given_form_has_no_thoughts(enforced: ChatLlamaCpp, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_answer_of_a_given_form_has_no_thoughts(
+    enforced: ChatLlamaCpp, monkeypatch: pytest.MonkeyPatch
+) -> None:
     own = enforced.template()
-    monkeypatch.setattr(type(enforced), "template", lambda _: ChatTemplate(own.source + "<think>\n{# </think> #}"))
+    monkeypatch.setattr(
+        type(enforced), "template", lambda _: ChatTemplate(own.source + "<think>\n{# </think> #}")
+    )
     assert enforced.invoke("Is it red?", grammar='root ::= "Yes."').text == "Yes."
     assert enforced.invoke("Is it red?", json_schema={"const": True}).text == "true"
     assert isinstance(enforced.with_structured_output(House).invoke("A big red house."), House)
@@ -147,9 +178,13 @@ def test_a_forced_call_is_enforced_and_streamed(enforced: ChatLlamaCpp, choice: 
 
 @pytest.mark.parametrize("method", ["json_schema", "function_calling"])
 def test_a_schema_is_enforced(enforced: ChatLlamaCpp, method: Any) -> None:
-    assert isinstance(enforced.with_structured_output(House, method=method).invoke("A big red house."), House)
+    assert isinstance(
+        enforced.with_structured_output(House, method=method).invoke("A big red house."), House
+    )
     with pytest.raises(AnswerCutError, match="Raise `max_tokens`"):
-        enforced.with_structured_output(House, method=method, max_tokens=6).invoke("A big red house.")
+        enforced.with_structured_output(House, method=method, max_tokens=6).invoke(
+            "A big red house."
+        )
 
 
 class Part(BaseModel):
@@ -159,7 +194,9 @@ class Part(BaseModel):
 
 def test_a_recursive_schema_is_enforced(enforced: ChatLlamaCpp) -> None:
     for method in ("json_schema", "function_calling"):
-        kept = enforced.with_structured_output(Part, method=method, include_raw=True).invoke("A wheel.")
+        kept = enforced.with_structured_output(Part, method=method, include_raw=True).invoke(
+            "A wheel."
+        )
         assert isinstance(kept["parsed"], Part) or isinstance(kept["parsing_error"], AnswerCutError)
 
 

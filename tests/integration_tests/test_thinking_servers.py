@@ -10,8 +10,14 @@ from langchain_localllm.errors import InvalidOptionError, InvalidRequestError
 
 from .scripted import Answer, Request, ScriptedServer, as_json
 
-NO_LEVELS: Final = {"error": "json: cannot unmarshal string into Go struct field ChatRequest.think of type bool"}
-SHOWN: Final = {"model_info": {"llama.context_length": 512}, "capabilities": ["completion", "thinking"], "template": ""}
+NO_LEVELS: Final = {
+    "error": "json: cannot unmarshal string into Go struct field ChatRequest.think of type bool"
+}
+SHOWN: Final = {
+    "model_info": {"llama.context_length": 512},
+    "capabilities": ["completion", "thinking"],
+    "template": "",
+}
 SCHEMA: Final = {"type": "object", "properties": {"value": {"enum": [4]}}, "required": ["value"]}
 
 
@@ -19,9 +25,13 @@ def openai_server(*deltas: dict[str, Any], usage: dict[str, Any] | None = None) 
     """A server that speaks OpenAI's API only."""
     choices = [*({"delta": delta} for delta in deltas), {"delta": {}, "finish_reason": "stop"}]
     chunks: list[dict[str, Any]] = [{"choices": [choice]} for choice in choices]
-    chunks.append({"choices": [], "usage": {"prompt_tokens": 5, "completion_tokens": 9, **(usage or {})}})
+    chunks.append(
+        {"choices": [], "usage": {"prompt_tokens": 5, "completion_tokens": 9, **(usage or {})}}
+    )
     parts = [f"data: {json.dumps(chunk)}\n\n".encode() for chunk in chunks]
-    server = ScriptedServer(Answer((*parts, b"data: [DONE]\n\n"), headers={"Content-Type": "text/event-stream"}))
+    server = ScriptedServer(
+        Answer((*parts, b"data: [DONE]\n\n"), headers={"Content-Type": "text/event-stream"})
+    )
     server.asides["/props"] = as_json({"detail": "Not Found"}, 404)
     return server
 
@@ -34,26 +44,46 @@ def openai_server(*deltas: dict[str, Any], usage: dict[str, Any] | None = None) 
         (
             "low",
             {
-                "chat_template_kwargs": {"enable_thinking": True, "thinking": True, "reasoning_effort": "low"},
+                "chat_template_kwargs": {
+                    "enable_thinking": True,
+                    "thinking": True,
+                    "reasoning_effort": "low",
+                },
                 "reasoning_effort": "low",
             },
         ),
         (None, {}),
     ],
 )
-def test_a_server_that_hides_its_template_gets_the_usual_variables(reasoning: Any, sent: dict[str, Any]) -> None:
+def test_a_server_that_hides_its_template_gets_the_usual_variables(
+    reasoning: Any, sent: dict[str, Any]
+) -> None:
     with openai_server({"content": "Four."}) as server:
         ChatLlamafile(base_url=server.base_url, model="m").invoke("2 + 2?", reasoning=reasoning)
         body = server.requests[-1].body
-    names = {"chat_template_kwargs", "reasoning_effort", "reasoning", "timings_per_token", "thinking_budget_tokens"}
+    names = {
+        "chat_template_kwargs",
+        "reasoning_effort",
+        "reasoning",
+        "timings_per_token",
+        "thinking_budget_tokens",
+    }
     assert {name: value for name, value in body.items() if name in names} == sent
 
 
 def test_variables_of_the_caller_come_before_ours() -> None:
     with openai_server({"content": "Four."}) as server:
-        chat = ChatLlamafile(base_url=server.base_url, model="m", chat_template_kwargs={"thinking": False, "tone": "dry"})
+        chat = ChatLlamafile(
+            base_url=server.base_url,
+            model="m",
+            chat_template_kwargs={"thinking": False, "tone": "dry"},
+        )
         chat.invoke("2 + 2?", reasoning=True)
-        assert server.requests[-1].body["chat_template_kwargs"] == {"enable_thinking": True, "thinking": False, "tone": "dry"}
+        assert server.requests[-1].body["chat_template_kwargs"] == {
+            "enable_thinking": True,
+            "thinking": False,
+            "tone": "dry",
+        }
 
 
 def test_a_budget_is_refused_by_name_where_the_server_is_not_llama_cpps() -> None:
@@ -73,8 +103,12 @@ def test_a_budget_is_refused_by_name_where_the_server_is_not_llama_cpps() -> Non
     ],
     ids=["reasoning_content", "reasoning", "in the text"],
 )
-def test_thoughts_that_a_server_sends_although_they_are_not_wanted_are_dropped(deltas: list[dict[str, Any]]) -> None:
-    with openai_server(*deltas, usage={"completion_tokens_details": {"reasoning_tokens": 4}}) as server:
+def test_thoughts_that_a_server_sends_although_they_are_not_wanted_are_dropped(
+    deltas: list[dict[str, Any]],
+) -> None:
+    with openai_server(
+        *deltas, usage={"completion_tokens_details": {"reasoning_tokens": 4}}
+    ) as server:
         chat = ChatLlamafile(base_url=server.base_url, model="m", output_version="v1")
         for reasoning, blocks in ((False, ["text"]), (True, ["reasoning", "text"])):
             chunks = list(chat.stream("2 + 2?", reasoning=reasoning))
@@ -99,7 +133,10 @@ def ollama_server(version: str, *, levels: bool) -> ScriptedServer:
         if isinstance(request.body.get("think"), str) and not levels:
             return as_json(NO_LEVELS, 400)
         message = {"role": "assistant", "content": '{"value": 4}', "thinking": "A sum."}
-        lines = [{"message": message, "done": False}, {"message": {"content": ""}, "done": True, "done_reason": "stop"}]
+        lines = [
+            {"message": message, "done": False},
+            {"message": {"content": ""}, "done": True, "done_reason": "stop"},
+        ]
         return Answer([json.dumps(line).encode() + b"\n" for line in lines])
 
     server = ScriptedServer(answer)
@@ -107,8 +144,12 @@ def ollama_server(version: str, *, levels: bool) -> ScriptedServer:
     return server
 
 
-@pytest.mark.parametrize(("version", "levels", "sent"), [("0.9.3", False, ["high", True]), ("0.12.6", True, ["high"])])
-def test_a_level_is_sent_as_true_to_an_ollama_that_has_none(version: str, *, levels: bool, sent: list[Any]) -> None:
+@pytest.mark.parametrize(
+    ("version", "levels", "sent"), [("0.9.3", False, ["high", True]), ("0.12.6", True, ["high"])]
+)
+def test_a_level_is_sent_as_true_to_an_ollama_that_has_none(
+    version: str, *, levels: bool, sent: list[Any]
+) -> None:
     with ollama_server(version, levels=levels) as server:
         answer = ChatOllama(base_url=server.base_url, model="m", reasoning="high").invoke("2 + 2?")
         assert answer.additional_kwargs["reasoning_content"] == "A sum."
@@ -124,9 +165,19 @@ def test_another_refusal_of_ollama_is_an_error() -> None:
 
 
 @pytest.mark.parametrize(
-    ("version", "thinks"), [("0.9.3", False), ("0.12.3", False), ("0.12.4", True), ("0.13.0-rc1", True), ("1.0", True), ("", True)]
+    ("version", "thinks"),
+    [
+        ("0.9.3", False),
+        ("0.12.3", False),
+        ("0.12.4", True),
+        ("0.13.0-rc1", True),
+        ("1.0", True),
+        ("", True),
+    ],
 )
-def test_an_ollama_that_cannot_think_before_a_form_is_not_asked_to(version: str, *, thinks: bool) -> None:
+def test_an_ollama_that_cannot_think_before_a_form_is_not_asked_to(
+    version: str, *, thinks: bool
+) -> None:
     with ollama_server(version, levels=True) as server:
         if not version:
             server.asides["/api/version"] = as_json({"error": "forbidden"}, 403)

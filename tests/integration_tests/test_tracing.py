@@ -1,4 +1,5 @@
-"""Traces name the model and hold its calls and token counts: LangSmith, OpenInference and Langfuse, with their own clients."""
+"""Traces name the model and hold its calls and token counts: LangSmith, OpenInference and Langfuse,
+with their own clients."""
 
 import json
 import secrets
@@ -50,7 +51,9 @@ def models(request: pytest.FixtureRequest) -> Iterator[dict[str, Any]]:
     else:
         with LocalServer(tiny_chat_model(), n_ctx=1024) as server:
             chat_on_server = ChatLlamafile(base_url=server.base_url, **options)
-            chat_on_server.invoke("Hi", max_tokens=1)  # the server names its model in its first answer
+            chat_on_server.invoke(
+                "Hi", max_tokens=1
+            )  # the server names its model in its first answer
             text_on_server = Llamafile(base_url=server.base_url, **options)
             text_on_server.invoke("Hi", max_tokens=1)
             yield {"chat": chat_on_server.bind_tools([get_weather]), "text": text_on_server}
@@ -77,14 +80,22 @@ def langsmith() -> Iterator[Record]:
                 or generation["generation_info"]["usage_metadata"]
             )
             assert generation["generation_info"]["timings"]["generation"] > 0
-            return Trace(metadata["ls_model_name"], (usage["input_tokens"], usage["output_tokens"]), json.dumps(generation))
+            return Trace(
+                metadata["ls_model_name"],
+                (usage["input_tokens"], usage["output_tokens"]),
+                json.dumps(generation),
+            )
 
         yield record
 
 
 @pytest.fixture
 def openinference() -> Iterator[Record]:
-    spans, provider, instrumentor = InMemorySpanExporter(), TracerProvider(), LangChainInstrumentor()
+    spans, provider, instrumentor = (
+        InMemorySpanExporter(),
+        TracerProvider(),
+        LangChainInstrumentor(),
+    )
     provider.add_span_processor(SimpleSpanProcessor(spans))
     instrumentor.instrument(tracer_provider=provider)
 
@@ -102,16 +113,26 @@ def openinference() -> Iterator[Record]:
 
 @pytest.fixture
 def langfuse() -> Iterator[Record]:
-    spans, key = InMemorySpanExporter(), secrets.token_hex(8)  # a client for each key lives as long as the process
+    spans, key = (
+        InMemorySpanExporter(),
+        secrets.token_hex(8),
+    )  # a client for each key lives as long as the process
     client = Langfuse(
-        public_key=key, secret_key=key, base_url="http://127.0.0.1:9", span_exporter=spans, tracer_provider=TracerProvider()
+        public_key=key,
+        secret_key=key,
+        base_url="http://127.0.0.1:9",
+        span_exporter=spans,
+        tracer_provider=TracerProvider(),
     )
 
     def record(call: Callable[[list[BaseCallbackHandler]], None]) -> Trace:
         call([CallbackHandler(public_key=key)])
         client.flush()
         (span,) = spans.get_finished_spans()
-        found: Any = {name.removeprefix("langfuse.observation."): value for name, value in (span.attributes or {}).items()}
+        found: Any = {
+            name.removeprefix("langfuse.observation."): value
+            for name, value in (span.attributes or {}).items()
+        }
         usage = json.loads(found["usage_details"])
         assert found["completion_start_time"]
         return Trace(found["model.name"], (usage["input"], usage["output"]), found["output"])
@@ -124,7 +145,12 @@ def langfuse() -> Iterator[Record]:
 @pytest.mark.parametrize("kind", ["chat", "text"])
 @pytest.mark.parametrize("tracer", ["langsmith", "openinference", "langfuse"])
 def test_trace_holds_the_model_the_tokens_and_the_output(
-    tracer: str, kind: str, models: dict[str, Any], request: pytest.FixtureRequest, *, streamed: bool
+    tracer: str,
+    kind: str,
+    models: dict[str, Any],
+    request: pytest.FixtureRequest,
+    *,
+    streamed: bool,
 ) -> None:
     model = models[kind]
     record: Record = request.getfixturevalue(tracer)
@@ -137,4 +163,8 @@ def test_trace_holds_the_model_the_tokens_and_the_output(
     assert MODEL in trace.model
     assert "/" not in trace.model
     assert all(count > 0 for count in trace.tokens)
-    assert ("get_weather" in trace.output and "Rome" in trace.output) if kind == "chat" else len(trace.output) > 1
+    assert (
+        ("get_weather" in trace.output and "Rome" in trace.output)
+        if kind == "chat"
+        else len(trace.output) > 1
+    )

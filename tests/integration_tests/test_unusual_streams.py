@@ -1,4 +1,5 @@
-"""Streams that only some servers send: answers repeated at the end, halves of characters, thoughts under other keys, media."""
+"""Streams that only some servers send: answers repeated at the end, halves of characters, thoughts
+under other keys, media."""
 
 import json
 from collections.abc import Callable
@@ -18,11 +19,17 @@ CALLS: Final = [{"function": {"name": "paint", "arguments": {"colour": "red"}}}]
 
 def lines(*events: Any) -> bytes:
     """Ollama's form of a stream."""
-    return b"".join((event if isinstance(event, bytes) else json.dumps(event).encode()) + b"\n" for event in events)
+    return b"".join(
+        (event if isinstance(event, bytes) else json.dumps(event).encode()) + b"\n"
+        for event in events
+    )
 
 
 def message(content: str = "", *, end: bool = False, **more: Any) -> dict[str, Any]:
-    return {"message": {"role": "assistant", "content": content, **more}, **(END if end else {"done": False})}
+    return {
+        "message": {"role": "assistant", "content": content, **more},
+        **(END if end else {"done": False}),
+    }
 
 
 def events(*parts: Any) -> bytes:
@@ -32,33 +39,80 @@ def events(*parts: Any) -> bytes:
 
 
 def delta(content: Any = None, *, reason: str | None = None, **more: Any) -> dict[str, Any]:
-    return {"choices": [{"index": 0, "delta": {"content": content, **more}, "finish_reason": reason}]}
+    return {
+        "choices": [{"index": 0, "delta": {"content": content, **more}, "finish_reason": reason}]
+    }
 
 
 def last_message(content: str) -> dict[str, Any]:
-    return {"choices": [{"index": 0, "message": {"role": "assistant", "content": content}, "finish_reason": "stop"}]}
+    return {
+        "choices": [
+            {
+                "index": 0,
+                "message": {"role": "assistant", "content": content},
+                "finish_reason": "stop",
+            }
+        ]
+    }
 
 
 STOP: Final = delta(reason="stop")
 O_FIRST, O_SECOND = rb'{"message":{"content":"a\ud83d"}}', rb'{"message":{"content":"\ude00b"}}'
 T_FIRST, T_SECOND = rb'{"response":"a\uD83D"}', rb'{"response":"\uDE00b"}'
-FIRST, SECOND = rb'{"choices":[{"delta":{"content":"a\ud83d"}}]}', rb'{"choices":[{"delta":{"content":"\ude00b"}}]}'
-L_TEXT: Final = b'data: {"content":"a\\ud83d","stop":false}\n\ndata: {"content":"\\ude00b","stop":true}\n\n'
+FIRST, SECOND = (
+    rb'{"choices":[{"delta":{"content":"a\ud83d"}}]}',
+    rb'{"choices":[{"delta":{"content":"\ude00b"}}]}',
+)
+L_TEXT: Final = (
+    b'data: {"content":"a\\ud83d","stop":false}\n\ndata: {"content":"\\ude00b","stop":true}\n\n'
+)
 WHOLE: Final = rb'{"choices":[{"message":{"content":"a\ud83d"},"finish_reason":"stop"}]}'
 FORMS: Final[dict[str, tuple[Any, bytes, str]]] = {
     # a server that repeats the whole answer at its end
-    "Ollama repeats the message": (ChatOllama, lines(message("He"), message("llo"), message("Hello", end=True)), "Hello"),
-    "Ollama ends with a piece": (ChatOllama, lines(message("He"), message("llo", end=True)), "Hello"),
+    "Ollama repeats the message": (
+        ChatOllama,
+        lines(message("He"), message("llo"), message("Hello", end=True)),
+        "Hello",
+    ),
+    "Ollama ends with a piece": (
+        ChatOllama,
+        lines(message("He"), message("llo", end=True)),
+        "Hello",
+    ),
     "Ollama sends one event": (ChatOllama, lines(message("Hello", end=True)), "Hello"),
-    "Ollama repeats the response": (Ollama, lines({"response": "He"}, {"response": "llo"}, {"response": "Hello", **END}), "Hello"),
-    "a message after deltas": (ChatLlamafile, events(delta("He"), delta("llo"), last_message("Hello")), "Hello"),
-    "a message after one delta": (ChatLlamafile, events(delta("Hello"), last_message("Hello")), "Hello"),
-    "a last delta with all": (ChatLlamafile, events(delta("He"), delta("llo"), delta("Hello", reason="stop")), "Hello"),
-    "a last delta with the last token": (ChatLlamafile, events(delta("ha"), delta("ha", reason="stop")), "haha"),
+    "Ollama repeats the response": (
+        Ollama,
+        lines({"response": "He"}, {"response": "llo"}, {"response": "Hello", **END}),
+        "Hello",
+    ),
+    "a message after deltas": (
+        ChatLlamafile,
+        events(delta("He"), delta("llo"), last_message("Hello")),
+        "Hello",
+    ),
+    "a message after one delta": (
+        ChatLlamafile,
+        events(delta("Hello"), last_message("Hello")),
+        "Hello",
+    ),
+    "a last delta with all": (
+        ChatLlamafile,
+        events(delta("He"), delta("llo"), delta("Hello", reason="stop")),
+        "Hello",
+    ),
+    "a last delta with the last token": (
+        ChatLlamafile,
+        events(delta("ha"), delta("ha", reason="stop")),
+        "haha",
+    ),
     # halves of a character
     "Ollama splits a character": (ChatOllama, lines(O_FIRST, O_SECOND, message(end=True)), "a😀b"),
     "Ollama's text splits one": (Ollama, lines(T_FIRST, T_SECOND, {"response": "", **END}), "a😀b"),
-    "Ollama sends half of one": (ChatOllama, lines(O_FIRST, message("b"), message(end=True)), "a\ufffdb"),
+    "Ollama sends half of one": (
+        ChatOllama,
+        lines(O_FIRST, message("b"), message(end=True)),
+        "a\ufffdb",
+    ),
     "half of one at the end": (ChatOllama, lines(O_FIRST, message(end=True)), "a\ufffd"),
     "half of one at the end of deltas": (ChatLlamafile, events(FIRST, STOP), "a\ufffd"),
     "the second half alone": (ChatLlamafile, events(SECOND, STOP), "\ufffdb"),
@@ -66,7 +120,11 @@ FORMS: Final[dict[str, tuple[Any, bytes, str]]] = {
     "llama.cpp's text": (Llamafile, L_TEXT, "a😀b"),
     "half of one in an answer that is not streamed": (ChatLlamafile, WHOLE, "a\ufffd"),
     # what is said in audio
-    "a transcript": (ChatLlamafile, events(delta(audio={"transcript": "Hel"}), delta(audio={"transcript": "lo"}), STOP), "Hello"),
+    "a transcript": (
+        ChatLlamafile,
+        events(delta(audio={"transcript": "Hel"}), delta(audio={"transcript": "lo"}), STOP),
+        "Hello",
+    ),
 }
 
 
@@ -88,13 +146,23 @@ def test_thoughts_of_ollama_under_any_key_are_kept_once(key: str) -> None:
     first: dict[str, Any] = {key: "Hm"}
     second: dict[str, Any] = {key: " \ud83d"}  # json.dumps writes it as an escape
     third: dict[str, Any] = {key: "\ude00"}
-    body = lines(message(**first), message(**second), message(**third), message("Yes."), message("Yes.", end=True))
+    body = lines(
+        message(**first),
+        message(**second),
+        message(**third),
+        message("Yes."),
+        message("Yes.", end=True),
+    )
     answer = on_server(body, lambda url: ChatOllama(base_url=url).invoke("Hi"))
     assert (answer.text, answer.additional_kwargs["reasoning_content"]) == ("Yes.", "Hm 😀")
 
 
 def test_thoughts_and_calls_that_ollama_repeats_at_the_end_come_once() -> None:
-    body = lines(message(thinking="Hm"), message(tool_calls=CALLS), message(end=True, thinking="Hm", tool_calls=CALLS))
+    body = lines(
+        message(thinking="Hm"),
+        message(tool_calls=CALLS),
+        message(end=True, thinking="Hm", tool_calls=CALLS),
+    )
     answer = on_server(body, lambda url: ChatOllama(base_url=url).invoke("Hi"))
     assert answer.additional_kwargs["reasoning_content"] == "Hm"
     assert [call["args"] for call in answer.tool_calls] == [{"colour": "red"}]
@@ -105,7 +173,10 @@ def test_thoughts_and_calls_that_ollama_repeats_at_the_end_come_once() -> None:
 def test_a_character_that_is_split_in_arguments_is_joined() -> None:
     first = rb'{"choices":[{"delta":{"tool_calls":[{"index":0,"id":"1","function":{"name":"f","arguments":"{\"a\": \"\ud83d"}}]}}]}'
     second = rb'{"choices":[{"delta":{"tool_calls":[{"index":0,"function":{"arguments":"\ude00\"}"}}]}}]}'
-    answer = on_server(events(first, second, delta(reason="tool_calls")), lambda url: ChatLlamafile(base_url=url).invoke("Hi"))
+    answer = on_server(
+        events(first, second, delta(reason="tool_calls")),
+        lambda url: ChatLlamafile(base_url=url).invoke("Hi"),
+    )
     assert answer.tool_calls[0]["args"] == {"a": "😀"}
 
 

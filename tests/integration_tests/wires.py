@@ -1,4 +1,5 @@
-"""What a right server says to each class over HTTP, and how it reports an error. A new class adds its entry."""
+"""What a right server says to each class over HTTP, and how it reports an error. A new class adds
+its entry."""
 
 import json
 from collections.abc import Callable
@@ -10,7 +11,10 @@ from langchain_localllm import ChatLlamafile, ChatOllama, Llamafile, Ollama
 from .scripted import Answer, Part, Request, as_json
 
 HELLO: Final = ["Hel", "lo", " 東京", "!"]
-_SHOWN: Final = {"model_info": {"llama.context_length": 512}, "capabilities": ["completion", "embedding"]}
+_SHOWN: Final = {
+    "model_info": {"llama.context_length": 512},
+    "capabilities": ["completion", "embedding"],
+}
 ASIDES: Final = {"/api/show": as_json(_SHOWN)}
 """What is asked beside the answer: Ollama about the model."""
 
@@ -57,7 +61,14 @@ class Wire:
 
     def streamed(self, *parts: Part) -> Answer:
         """An answer of these parts."""
-        return Answer(parts, headers={"Content-Type": "text/event-stream" if self.framed is _sse else "application/x-ndjson"})
+        return Answer(
+            parts,
+            headers={
+                "Content-Type": "text/event-stream"
+                if self.framed is _sse
+                else "application/x-ndjson"
+            },
+        )
 
     def hello(self) -> Answer:
         """A right answer, which says `HELLO`."""
@@ -85,7 +96,13 @@ def _error_text(_: int, message: str, **__: Any) -> str:
     return message
 
 
-_OLLAMA_END: Final = {"model": "tiny", "done": True, "done_reason": "stop", "prompt_eval_count": 3, "eval_count": 4}
+_OLLAMA_END: Final = {
+    "model": "tiny",
+    "done": True,
+    "done_reason": "stop",
+    "prompt_eval_count": 3,
+    "eval_count": 4,
+}
 
 WIRES: Final = {
     "Llamafile": Wire(
@@ -109,10 +126,16 @@ WIRES: Final = {
     "ChatLlamafile": Wire(
         ChatLlamafile,
         _sse,
-        lambda text: {"choices": [{"index": 0, "finish_reason": None, "delta": {"content": text}}], "model": "tiny"},
+        lambda text: {
+            "choices": [{"index": 0, "finish_reason": None, "delta": {"content": text}}],
+            "model": "tiny",
+        },
         (
             {"choices": [{"index": 0, "finish_reason": "stop", "delta": {}}], "model": "tiny"},
-            {"choices": [], "usage": {"completion_tokens": 4, "prompt_tokens": 3, "total_tokens": 7}},
+            {
+                "choices": [],
+                "usage": {"completion_tokens": 4, "prompt_tokens": 3, "total_tokens": 7},
+            },
         ),
         _error_object,
         b"data: [DONE]\n\n",
@@ -127,7 +150,11 @@ WIRES: Final = {
     "ChatOllama": Wire(
         ChatOllama,
         _ndjson,
-        lambda text: {"model": "tiny", "message": {"role": "assistant", "content": text}, "done": False},
+        lambda text: {
+            "model": "tiny",
+            "message": {"role": "assistant", "content": text},
+            "done": False,
+        },
         ({"message": {"role": "assistant", "content": ""}, **_OLLAMA_END},),
         _error_text,
     ),

@@ -1,4 +1,5 @@
-"""Embedding classes over HTTP whose server is a function: no socket is opened, and what was asked is kept."""
+"""Embedding classes over HTTP whose server is a function: no socket is opened, and what was asked
+is kept."""
 
 import asyncio
 import json
@@ -45,7 +46,8 @@ def carry_out(plan: Plan[T], server: Callable[[Send], Answer]) -> T:
 
 
 class Answered:
-    """What the classes below share; `asked` are the requests for vectors, `server` answers those."""
+    """What the classes below share; `asked` are the requests for vectors, `server` answers
+    those."""
 
     _asked: list[Send]
     _server: Any
@@ -85,7 +87,9 @@ class FakeLlamafile(Answered, LlamafileEmbeddings):
 
     _asked: list[Send] = PrivateAttr(default_factory=list)
     _server: Any = PrivateAttr(default=None)
-    _default_server: dict[str, str] = PrivateAttr(default_factory=lambda: {DEFAULT_URL: DEFAULT_URL})
+    _default_server: dict[str, str] = PrivateAttr(
+        default_factory=lambda: {DEFAULT_URL: DEFAULT_URL}
+    )
 
     @override
     def _known(self, send: Send) -> Answer | None:
@@ -126,4 +130,8 @@ def inputs(send: Send) -> list[Any]:
 
 def openai_answer(vectors: list[Any]) -> Answer:
     """How `/v1/embeddings` answers; in another order, as it may."""
-    return 200, {"data": [{"index": number, "embedding": vector} for number, vector in enumerate(vectors)][::-1]}
+    return 200, {
+        "data": [{"index": number, "embedding": vector} for number, vector in enumerate(vectors)][
+            ::-1
+        ]
+    }

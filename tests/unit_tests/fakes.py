@@ -22,7 +22,9 @@ class FakeHandle:
 
     def events(self) -> Generator[StreamEvent]:
         yield from (StreamEvent(text) for text in ANSWER)
-        yield StreamEvent("", CompletionInfo("stop", prompt_tokens=3, completion_tokens=2, model="tiny"))
+        yield StreamEvent(
+            "", CompletionInfo("stop", prompt_tokens=3, completion_tokens=2, model="tiny")
+        )
 
     async def aevents(self) -> AsyncGenerator[StreamEvent]:
         for piece in self.events():
@@ -42,7 +44,9 @@ class FakeText(Llamafile):
     """A text class; `asked` holds what was sent, of its copies too."""
 
     _asked: list[Send] = PrivateAttr(default_factory=list)
-    _default_server: dict[str, str] = PrivateAttr(default_factory=lambda: {DEFAULT_URL: DEFAULT_URL})
+    _default_server: dict[str, str] = PrivateAttr(
+        default_factory=lambda: {DEFAULT_URL: DEFAULT_URL}
+    )
 
     @property
     def asked(self) -> list[Send]:
@@ -67,14 +71,18 @@ class FakeChat(ChatLlamafile):
     """A chat class; `asked` holds what was sent, of its copies too."""
 
     _asked: list[Send] = PrivateAttr(default_factory=list)
-    _default_server: dict[str, str] = PrivateAttr(default_factory=lambda: {DEFAULT_URL: DEFAULT_URL})
+    _default_server: dict[str, str] = PrivateAttr(
+        default_factory=lambda: {DEFAULT_URL: DEFAULT_URL}
+    )
     _facts: Known = PrivateAttr(default_factory=_AnyServer)
 
     @property
     def asked(self) -> list[Send]:
         return self._asked
 
-    def open_answer(self, messages: list[dict[str, Any]], stop: list[str], request: dict[str, Any]) -> TokenStream:
+    def open_answer(
+        self, messages: list[dict[str, Any]], stop: list[str], request: dict[str, Any]
+    ) -> TokenStream:
         self._asked.append(sent_by(super().open_answer(messages, stop, request)))
         return FakeHandle()
 
@@ -123,6 +131,8 @@ class FakeChatOllama(ChatOllama):
     def facts(self) -> ModelFacts:
         return ModelFacts(512, frozenset({"completion", "tools"}))
 
-    def open_answer(self, messages: list[dict[str, Any]], stop: list[str], request: dict[str, Any]) -> TokenStream:
+    def open_answer(
+        self, messages: list[dict[str, Any]], stop: list[str], request: dict[str, Any]
+    ) -> TokenStream:
         self._asked.append(sent_by(super().open_answer(messages, stop, request)))
         return FakeHandle()

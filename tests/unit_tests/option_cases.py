@@ -1,4 +1,5 @@
-"""For each class over HTTP and each of its options: a value, and what that moves in the request. A new class adds its table."""
+"""For each class over HTTP and each of its options: a value, and what that moves in the request. A
+new class adds its table."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -111,7 +112,18 @@ LLAMAFILE: Final = {
         0.5,
         {
             "adaptive_target": 0.5,
-            "samplers": ["penalties", "dry", "top_n_sigma", "top_k", "typ_p", "top_p", "min_p", "xtc", "temperature", "adaptive_p"],
+            "samplers": [
+                "penalties",
+                "dry",
+                "top_n_sigma",
+                "top_k",
+                "typ_p",
+                "top_p",
+                "min_p",
+                "xtc",
+                "temperature",
+                "adaptive_p",
+            ],
         },
     ),
     "adaptive_decay": Case(0.5),
@@ -150,7 +162,11 @@ _OF_A_GAP: Final = {
     "suffix": Case("return x", {"input_suffix": "return x", "input_prefix": "Hi", "prompt": ""}),
     "input_extra": Case([{"filename": "a.py", "text": "x = 1"}], {}),  # only with `suffix`
 }
-_LLAMAFILE_ALIASES: Final = {**_ALIASES, "max_completion_tokens": ("max_tokens", 7), "n_cmpl": ("n", 2)}
+_LLAMAFILE_ALIASES: Final = {
+    **_ALIASES,
+    "max_completion_tokens": ("max_tokens", 7),
+    "n_cmpl": ("n", 2),
+}
 _THINKING: Final = {"timings_per_token": True}
 CHAT_LLAMAFILE: Final = LLAMAFILE | {
     "continue_final_message": Case(value=False, sent={}),
@@ -163,11 +179,21 @@ CHAT_LLAMAFILE: Final = LLAMAFILE | {
         {
             **_THINKING,
             "reasoning_effort": "low",
-            "chat_template_kwargs": {"enable_thinking": True, "thinking": True, "reasoning_effort": "low"},
+            "chat_template_kwargs": {
+                "enable_thinking": True,
+                "thinking": True,
+                "reasoning_effort": "low",
+            },
         },
     ),
     "reasoning_budget": Case(
-        9, {**_THINKING, "thinking_budget_tokens": 9, "reasoning_budget_tokens": 9, "reasoning_budget_message": ""}
+        9,
+        {
+            **_THINKING,
+            "thinking_budget_tokens": 9,
+            "reasoning_budget_tokens": 9,
+            "reasoning_budget_message": "",
+        },
     ),
     "reasoning_budget_message": Case("Enough.", {}),  # only with a budget
     "reasoning_format": Case("none"),
@@ -214,7 +240,12 @@ CHAT_OLLAMA: Final = {name: case for name, case in OLLAMA.items() if name not in
     "continue_final_message": Case(value=False, sent={}),
 }
 SUBJECTS: Final = {
-    "Llamafile": Subject(FakeText, LLAMAFILE | _OF_A_GAP, {"prompt": "Hi", "stop": [], "stream": True}, _LLAMAFILE_ALIASES),
+    "Llamafile": Subject(
+        FakeText,
+        LLAMAFILE | _OF_A_GAP,
+        {"prompt": "Hi", "stop": [], "stream": True},
+        _LLAMAFILE_ALIASES,
+    ),
     "ChatLlamafile": Subject(
         FakeLlamaCppChat,
         CHAT_LLAMAFILE,
@@ -227,7 +258,10 @@ SUBJECTS: Final = {
         {
             **_LLAMAFILE_ALIASES,
             **dict.fromkeys(("reasoning_effort", "think"), ("reasoning", "low")),
-            **dict.fromkeys(("reasoning_budget_tokens", "thinking_budget", "thinking_budget_tokens"), ("reasoning_budget", 9)),
+            **dict.fromkeys(
+                ("reasoning_budget_tokens", "thinking_budget", "thinking_budget_tokens"),
+                ("reasoning_budget", 9),
+            ),
         },
     ),
     "Ollama": Subject(

@@ -16,7 +16,11 @@ RULES: Final = range(1, 19)
 
 def names_in(*folders: Path) -> set[str]:
     files = [file for folder in folders for file in folder.rglob("*.py")]
-    return {name for file in files for name in re.findall(r"def (test_\w+)", file.read_text(encoding="utf-8"))}
+    return {
+        name
+        for file in files
+        for name in re.findall(r"def (test_\w+)", file.read_text(encoding="utf-8"))
+    }
 
 
 def test_each_rule_has_tests_that_exist() -> None:
@@ -28,7 +32,9 @@ def test_each_rule_has_tests_that_exist() -> None:
 
 
 def test_each_test_of_the_contract_proves_a_rule() -> None:
-    assert {name for name in names_in(STANDARD, CONTRACT) if "OVERRIDE" not in name} <= set(re.findall(r"`(test_\w+)`", PAGE))
+    assert {name for name in names_in(STANDARD, CONTRACT) if "OVERRIDE" not in name} <= set(
+        re.findall(r"`(test_\w+)`", PAGE)
+    )
 
 
 def test_each_rule_says_to_what_it_applies() -> None:
@@ -43,4 +49,6 @@ def test_what_engines_lack_is_told() -> None:
     assert lacks
     for _, reason in lacks:
         assert f"| {reason} |" in PAGE
-    assert set(re.findall(r"^\| `(\w+)` \|", PAGE, re.MULTILINE)) <= {kinds["text"] for kinds in RUNTIMES.values()}
+    assert set(re.findall(r"^\| `(\w+)` \|", PAGE, re.MULTILINE)) <= {
+        kinds["text"] for kinds in RUNTIMES.values()
+    }

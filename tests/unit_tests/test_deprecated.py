@@ -14,7 +14,11 @@ from langchain_localllm.manage.inventory import ListedModel
 from langchain_localllm.models import tiny_chat_model
 from langchain_localllm.rag.ingest.formats import text
 
-PUBLIC = [(module, old, new) for module in ("prompts.library", "rag", "scale") for old, new in NAMES[module].items()]
+PUBLIC = [
+    (module, old, new)
+    for module in ("prompts.library", "rag", "scale")
+    for old, new in NAMES[module].items()
+]
 
 
 @pytest.mark.parametrize(("old", "new"), MODULES.items())
@@ -43,7 +47,9 @@ def test_a_public_name_is_found_under_its_old_name(module: str, old: str, new: s
 
 def test_the_warning_shows_the_line_of_the_caller() -> None:
     code = "from langchain_localllm.scale import machines"
-    run = subprocess.run([sys.executable, "-W", "always", "-c", code], capture_output=True, text=True, check=True)
+    run = subprocess.run(
+        [sys.executable, "-W", "always", "-c", code], capture_output=True, text=True, check=True
+    )
     assert run.stderr.startswith("<string>:1: DeprecationWarning")
 
 
@@ -58,7 +64,11 @@ def test_a_name_that_never_was_is_missing() -> None:
     ("owner", "old", "new"),
     [
         (KNOWN[0], "licence", "license"),
-        (HubModel("owner/repo", (HubFile("model-Q4_K_M.gguf", 1),)), "quantisation", "quantization"),
+        (
+            HubModel("owner/repo", (HubFile("model-Q4_K_M.gguf", 1),)),
+            "quantisation",
+            "quantization",
+        ),
         (ListedModel("model.gguf", "here", quantization="Q8_0"), "quantisation", "quantization"),
         (fit(tiny_chat_model(), n_ctx=64, measure=False), "by_quantisation", "by_quantization"),
     ],

@@ -16,14 +16,20 @@ def page(name: str) -> str:
 
 def test_each_error_has_its_cause_and_cure() -> None:
     told = re.findall(r"^\| `(\w+Error)` \|", page("errors.md"), re.MULTILINE)
-    ours = {name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, LocalLLMError)}
+    ours = {
+        name
+        for name, kind in vars(errors).items()
+        if isinstance(kind, type) and issubclass(kind, LocalLLMError)
+    }
     assert set(told) == ours - {"LocalLLMError", "ModelCallError"}
 
 
 def test_the_house_has_each_folder_and_no_other() -> None:
     told = re.findall(r"`(\w+)/`", page("design.md").partition("## How data flows")[0])
     there = {path.parent.name for path in (ROOT / "langchain_localllm").glob("*/__init__.py")}
-    runtimes = {path.parent.name for path in (ROOT / "langchain_localllm/runtimes").glob("*/__init__.py")}
+    runtimes = {
+        path.parent.name for path in (ROOT / "langchain_localllm/runtimes").glob("*/__init__.py")
+    }
     assert set(told) == there | runtimes
     drawn = re.findall(r"(\w+)/[:,<]", page("house.svg"))
     assert set(drawn) <= there | runtimes

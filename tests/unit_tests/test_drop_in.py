@@ -1,4 +1,5 @@
-"""Every constructor argument of the classes that ours replace is accepted with its meaning, or listed in the docs as gone."""
+"""Every constructor argument of the classes that ours replace is accepted with its meaning, or
+listed in the docs as gone."""
 
 import importlib
 import re
@@ -25,16 +26,27 @@ REPLACED: Final = {
     "gpt4all": [("langchain_community.llms.gpt4all", "GPT4All")],
     "llamacpp": [("langchain_community.llms.llamacpp", "LlamaCpp")],
     "llamafile": [("langchain_community.llms.llamafile", "Llamafile")],
-    "ollama": [("langchain_community.llms.ollama", "Ollama"), ("langchain_ollama.llms", "OllamaLLM")],
+    "ollama": [
+        ("langchain_community.llms.ollama", "Ollama"),
+        ("langchain_ollama.llms", "OllamaLLM"),
+    ],
 }
-"""Runtime to the classes that its text class stands in for, of langchain_community 0.4.2 and langchain_ollama 1.1.0."""
+"""Runtime to the classes that its text class stands in for, of langchain_community 0.4.2 and
+langchain_ollama 1.1.0."""
 REPLACED_CHATS: Final = {
     "llamacpp": [("langchain_community.chat_models.llamacpp", "ChatLlamaCpp")],
     "ollama": [("langchain_ollama.chat_models", "ChatOllama")],
 }
 """The same for chat classes; there were no others."""
 
-BY_TYPE: Final[dict[Any, Any]] = {bool: True, int: 2, float: 0.5, str: "text", dict: {"a": "b"}, list: ["END"]}
+BY_TYPE: Final[dict[Any, Any]] = {
+    bool: True,
+    int: 2,
+    float: 0.5,
+    str: "text",
+    dict: {"a": "b"},
+    list: ["END"],
+}
 """A value for a type."""
 BY_NAME: Final = {
     "async_client_kwargs": {"timeout": 1.5},
@@ -55,19 +67,24 @@ BY_NAME: Final = {
     "validate_model_on_init": False,  # no server is there
 }
 """A value for an argument whose type says too little."""
-IN_A_DICT: Final = frozenset({"async_client_kwargs", "client_kwargs", "model_kwargs", "sync_client_kwargs"})
+IN_A_DICT: Final = frozenset(
+    {"async_client_kwargs", "client_kwargs", "model_kwargs", "sync_client_kwargs"}
+)
 """Arguments that hold options in a dict."""
 
 
 def arguments(replaced: dict[str, list[tuple[str, str]]]) -> Iterator[Any]:
-    """Each argument of each of these old classes, LangChain's own among them, for the registered runtimes."""
+    """Each argument of each of these old classes, LangChain's own among them, for the registered
+    runtimes."""
     for runtime in sorted(RUNTIMES):
         for module, name in replaced.get(runtime, []):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # langchain_community warns of its own end
                 old = getattr(importlib.import_module(module), name)
             for field, info in old.model_fields.items():
-                yield pytest.param(runtime, field, info, id=f"{module.partition('.')[0]}-{name}-{field}")
+                yield pytest.param(
+                    runtime, field, info, id=f"{module.partition('.')[0]}-{name}-{field}"
+                )
 
 
 @pytest.fixture(scope="session")
@@ -76,18 +93,24 @@ def adapter(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize(("runtime", "name", "info"), list(arguments(REPLACED)))
-def test_an_argument_of_the_old_class_is_accepted_or_gone(runtime: str, name: str, info: FieldInfo, adapter: Path) -> None:
+def test_an_argument_of_the_old_class_is_accepted_or_gone(
+    runtime: str, name: str, info: FieldInfo, adapter: Path
+) -> None:
     check(getattr(langchain_localllm, RUNTIMES[runtime]["text"]), runtime, name, info, adapter)
 
 
 @pytest.mark.parametrize(("runtime", "name", "info"), list(arguments(REPLACED_CHATS)))
-def test_an_argument_of_the_old_chat_class_is_accepted_or_gone(runtime: str, name: str, info: FieldInfo, adapter: Path) -> None:
+def test_an_argument_of_the_old_chat_class_is_accepted_or_gone(
+    runtime: str, name: str, info: FieldInfo, adapter: Path
+) -> None:
     check(getattr(langchain_localllm, RUNTIMES[runtime]["chat"]), runtime, name, info, adapter)
 
 
 def check(new: Any, runtime: str, name: str, info: FieldInfo, adapter: Path) -> None:
     """Check that an argument is accepted with its meaning, or warns and is listed as gone."""
-    made_with = {option: value for option, value in MADE_WITH[runtime].items() if option.startswith("model")}
+    made_with = {
+        option: value for option, value in MADE_WITH[runtime].items() if option.startswith("model")
+    }
     for value in given(name, info, made_with | {"lora_path": str(adapter)}):
         if name in new.REMOVED:
             with pytest.warns(UserWarning, match=rf"`{name}` of {new.__name__} has no effect"):
@@ -103,7 +126,9 @@ def check(new: Any, runtime: str, name: str, info: FieldInfo, adapter: Path) -> 
 def given(name: str, info: FieldInfo, made_with: dict[str, Any]) -> list[Any]:
     """A value of the old type; and the old default, if there is one."""
     default = None if info.is_required() else info.get_default(call_default_factory=True)
-    value = BY_NAME.get(name, made_with.get(name, BY_TYPE.get(kind_of(info.annotation), "anything")))
+    value = BY_NAME.get(
+        name, made_with.get(name, BY_TYPE.get(kind_of(info.annotation), "anything"))
+    )
     return [value] if default is None else [value, default]
 
 
@@ -125,7 +150,9 @@ def gone(runtime: str) -> str:
 @pytest.mark.parametrize("runtime", sorted(RUNTIMES))
 def test_changing_the_packages_name_in_an_import_is_enough(runtime: str) -> None:
     for old_place, name in (*REPLACED[runtime], *REPLACED_CHATS.get(runtime, [])):
-        new = getattr(langchain_localllm, RUNTIMES[runtime]["chat" if name.startswith("Chat") else "text"])
+        new = getattr(
+            langchain_localllm, RUNTIMES[runtime]["chat" if name.startswith("Chat") else "text"]
+        )
         place = re.sub(r"^(langchain_community|langchain_ollama)", "langchain_localllm", old_place)
         for module in (place, place.rpartition(".")[0], "langchain_localllm"):
             assert getattr(importlib.import_module(module), name) is new

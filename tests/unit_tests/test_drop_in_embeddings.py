@@ -1,4 +1,5 @@
-"""The same for embedding classes: every constructor argument of those that ours replace is accepted, or listed as gone."""
+"""The same for embedding classes: every constructor argument of those that ours replace is
+accepted, or listed as gone."""
 
 import importlib
 import re
@@ -17,9 +18,13 @@ REPLACED: Final = {
     "gpt4all": [("langchain_community.embeddings.gpt4all", "GPT4AllEmbeddings")],
     "llamacpp": [("langchain_community.embeddings.llamacpp", "LlamaCppEmbeddings")],
     "llamafile": [("langchain_community.embeddings.llamafile", "LlamafileEmbeddings")],
-    "ollama": [("langchain_community.embeddings.ollama", "OllamaEmbeddings"), ("langchain_ollama.embeddings", "OllamaEmbeddings")],
+    "ollama": [
+        ("langchain_community.embeddings.ollama", "OllamaEmbeddings"),
+        ("langchain_ollama.embeddings", "OllamaEmbeddings"),
+    ],
 }
-"""Runtime to the classes that its embedding class stands in for, of langchain_community 0.4.2 and langchain_ollama 1.1.0."""
+"""Runtime to the classes that its embedding class stands in for, of langchain_community 0.4.2 and
+langchain_ollama 1.1.0."""
 MADE_WITH: Final[dict[str, dict[str, Any]]] = {
     "gpt4all": {"model_name": str(tiny_embedding_model())},
     "llamacpp": {"model_path": str(tiny_embedding_model())},
@@ -31,7 +36,9 @@ NO_MODEL: Final = (None, "")
 
 
 @pytest.mark.parametrize(("runtime", "name", "info"), list(arguments(REPLACED)))
-def test_an_argument_of_the_old_class_is_accepted_or_gone(runtime: str, name: str, info: FieldInfo) -> None:
+def test_an_argument_of_the_old_class_is_accepted_or_gone(
+    runtime: str, name: str, info: FieldInfo
+) -> None:
     new = getattr(langchain_localllm, RUNTIMES[runtime]["embeddings"])
     for value in given(name, info, MADE_WITH[runtime]):
         if name in MADE_WITH[runtime] and value in NO_MODEL:

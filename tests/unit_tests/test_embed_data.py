@@ -1,5 +1,6 @@
 # ruff: noqa: S311  # seeded chance, not secrets
-"""The embedding model's training examples: the same for the same seed, and apart from what evaluation uses."""
+"""The embedding model's training examples: the same for the same seed, and apart from what
+evaluation uses."""
 
 import random
 
@@ -10,7 +11,9 @@ from tools.tiny_models.embed_prose import FOR_CHOOSING, PROSE
 
 
 def test_the_same_seed_gives_the_same_examples() -> None:
-    first, second, other = ([embed_data.make_example(rng) for _ in range(50)] for rng in map(random.Random, (1, 1, 2)))
+    first, second, other = (
+        [embed_data.make_example(rng) for _ in range(50)] for rng in map(random.Random, (1, 1, 2))
+    )
     assert first == second
     assert first != other
 
@@ -23,7 +26,9 @@ def test_training_never_uses_the_held_out_prose_patterns() -> None:
 
 
 @pytest.mark.parametrize("held_out", [True, False])
-def test_names_come_from_the_side_that_was_asked_for(held_out: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_names_come_from_the_side_that_was_asked_for(
+    held_out: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     drawn: list[str] = []
 
     def spy(*args: object, **kwargs: object) -> str:
@@ -59,7 +64,9 @@ def test_the_vocabulary_covers_what_the_generators_write() -> None:
     tokenizer = embed_tokens.Tokenizer(embed_tokens.build_vocabulary(embed_data.vocabulary_words()))
     unknown = tokenizer.ids[embed_tokens.UNK]
     rng = random.Random(7)
-    assert not any(unknown in tokenizer.encode(embed_data.make_example(rng).passage) for _ in range(300))
+    assert not any(
+        unknown in tokenizer.encode(embed_data.make_example(rng).passage) for _ in range(300)
+    )
     assert tokenizer.encode("Café") == tokenizer.encode("CAFE\u0301")
     assert unknown in tokenizer.encode("\ua66e")
 

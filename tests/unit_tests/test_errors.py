@@ -12,7 +12,11 @@ from langchain_core import exceptions as core
 from langchain_localllm import errors
 
 ERRORS = sorted(
-    (kind for kind in vars(errors).values() if isinstance(kind, type) and kind.__module__ == errors.__name__),
+    (
+        kind
+        for kind in vars(errors).values()
+        if isinstance(kind, type) and kind.__module__ == errors.__name__
+    ),
     key=lambda kind: kind.__name__,
 )
 
@@ -53,7 +57,9 @@ def test_an_error_has_the_bases_that_are_drawn(line: Drawn) -> None:
     ours = [base.__name__ for base in kind.__bases__ if base.__module__ == errors.__name__]
     assert ours == ([line.parent] if line.parent else [])
     builtin_bases = {base.__name__ for base in kind.__bases__ if base.__module__ == "builtins"}
-    assert builtin_bases == ({line.builtin} if line.builtin else set() if line.parent else {"Exception"})
+    assert builtin_bases == (
+        {line.builtin} if line.builtin else set() if line.parent else {"Exception"}
+    )
     core_bases = {base.__name__ for base in kind.__bases__ if base.__module__ == core.__name__}
     assert core_bases == ({line.core} if line.core else set())
     if line.builtin:

@@ -20,7 +20,8 @@ def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(extras, "distribution", distribution)
     extras.require("server")
     with pytest.raises(
-        MissingDependencyError, match=r'jinja2, python-docx\. To get them: pip install "langchain-localllm\[llamacpp,rag\]"'
+        MissingDependencyError,
+        match=r'jinja2, python-docx\. To get them: pip install "langchain-localllm\[llamacpp,rag\]"',
     ):
         extras.require("llamacpp", "rag")  # llamacpp holds the extra gguf, which wants jinja2
 

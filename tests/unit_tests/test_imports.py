@@ -99,5 +99,8 @@ def test_every_registered_class_is_a_public_name() -> None:
 )
 def test_the_old_places_hold_the_same_classes(place: str, name: str) -> None:
     new = getattr(langchain_localllm, name)
-    assert getattr(importlib.import_module(f"langchain_localllm.{place.partition('.')[0]}"), name) is new
+    assert (
+        getattr(importlib.import_module(f"langchain_localllm.{place.partition('.')[0]}"), name)
+        is new
+    )
     assert getattr(importlib.import_module(f"langchain_localllm.{place}"), name) is new

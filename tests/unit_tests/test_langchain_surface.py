@@ -1,4 +1,5 @@
-"""What LangChain itself, and code written for other packages, uses of every class: token counts, traces, switches, result keys."""
+"""What LangChain itself, and code written for other packages, uses of every class: token counts,
+traces, switches, result keys."""
 
 import json
 import math
@@ -12,7 +13,14 @@ import httpx
 import pytest
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.load import dumps, loads
-from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, RemoveMessage, ToolMessage, trim_messages
+from langchain_core.messages import (
+    AIMessage,
+    AIMessageChunk,
+    HumanMessage,
+    RemoveMessage,
+    ToolMessage,
+    trim_messages,
+)
 from langchain_core.output_parsers import StrOutputParser
 
 import langchain_localllm
@@ -57,7 +65,9 @@ def test_custom_get_token_ids_is_used_for_every_count(runtime: str, kind: str) -
 
 @pytest.mark.parametrize("kind", ["text", "chat"])
 def test_token_ids_that_ollama_does_not_report_name_the_ways_out(kind: str) -> None:
-    with pytest.raises(InvalidRequestError, match=r"get_num_tokens_from_messages.*custom_get_token_ids"):
+    with pytest.raises(
+        InvalidRequestError, match=r"get_num_tokens_from_messages.*custom_get_token_ids"
+    ):
         make("ollama", kind).get_token_ids("hello")
 
 
@@ -77,7 +87,9 @@ def test_messages_are_counted_in_any_order_of_trim_messages(runtime: str) -> Non
     count = model.get_num_tokens_from_messages(talk)
     assert model.get_num_tokens_from_messages([RemoveMessage(id="9"), *talk]) == count
     for length in range(1, len(talk) + 1):
-        assert 0 < model.get_num_tokens_from_messages(talk[::-1][:length]) <= count + 3  # without a question, an empty one follows
+        assert (
+            0 < model.get_num_tokens_from_messages(talk[::-1][:length]) <= count + 3
+        )  # without a question, an empty one follows
     assert trim_messages(talk, token_counter=model, max_tokens=count) == talk
     assert len(trim_messages(talk, token_counter=model, max_tokens=count - 1)) < len(talk)
 
@@ -88,10 +100,19 @@ def test_messages_are_counted_in_any_order_of_trim_messages(runtime: str) -> Non
 @pytest.mark.parametrize(("runtime", "kind"), EACH)
 def test_traces_name_the_model_and_never_a_path(runtime: str, kind: str) -> None:
     params = make(runtime, kind, max_tokens=5, temperature=0.5, stop=["END"])._get_ls_params(["X"])
-    names = {"gpt4all": "tiny-chat.gguf", "llamacpp": "tiny-chat.gguf", "llamafile": "localhost:8080", "ollama": "tiny"}
+    names = {
+        "gpt4all": "tiny-chat.gguf",
+        "llamacpp": "tiny-chat.gguf",
+        "llamafile": "localhost:8080",
+        "ollama": "tiny",
+    }
     assert params["ls_model_name"] == names[runtime]
     assert params["ls_provider"] == runtime
-    assert (params["ls_max_tokens"], params["ls_temperature"], params["ls_stop"]) == (5, 0.5, ["END", "X"])
+    assert (params["ls_max_tokens"], params["ls_temperature"], params["ls_stop"]) == (
+        5,
+        0.5,
+        ["END", "X"],
+    )
 
 
 @pytest.mark.parametrize("name", ["Llamafile", "ChatLlamafile"])
@@ -102,8 +123,12 @@ def test_traces_name_the_model_that_a_server_named_in_its_last_answer(name: str)
     assert model._get_ls_params(model="/models/other.gguf")["ls_model_name"] == "other.gguf"
 
 
-@pytest.mark.parametrize(("reason", "normalized"), [("stop", "stop"), ("length", "length"), ("tool_calls", "tool_call")])
-def test_finish_reasons_are_normalized_as_langchain_core_reads_them(reason: str, normalized: str) -> None:
+@pytest.mark.parametrize(
+    ("reason", "normalized"), [("stop", "stop"), ("length", "length"), ("tool_calls", "tool_call")]
+)
+def test_finish_reasons_are_normalized_as_langchain_core_reads_them(
+    reason: str, normalized: str
+) -> None:
     assert describe(CompletionInfo(reason))["normalized_finish_reason"] == normalized
 
 
@@ -136,7 +161,9 @@ def test_model_kwargs_are_options_like_all_others(runtime: str, kind: str) -> No
     model = make(runtime, kind, model_kwargs={"top_k": 5, "temp": 0.5}, top_p=0.5)
     assert (model.top_k, model.temperature, model.top_p) == (5, 0.5, 0.5)
     assert make(runtime, kind, model_kwargs=None).top_k is None
-    with pytest.raises(InvalidOptionError, match=r"`top_k` was given twice, once in `model_kwargs`"):
+    with pytest.raises(
+        InvalidOptionError, match=r"`top_k` was given twice, once in `model_kwargs`"
+    ):
         make(runtime, kind, model_kwargs={"top_k": 5}, top_k=6)
     with pytest.raises(InvalidOptionError, match="has no option `no_such_option`"):
         make(runtime, kind, model_kwargs={"no_such_option": 5})
@@ -180,7 +207,9 @@ CONTRADICTIONS: Final = [
 @pytest.mark.filterwarnings("ignore:`top_logprobs` is set")
 @pytest.mark.parametrize("name", sorted(SUBJECTS))
 @pytest.mark.parametrize(("options", "on", "top"), TOP_LOGPROBS)
-def test_top_logprobs_switches_log_probabilities_on(name: str, options: dict[str, Any], *, on: bool, top: int | None) -> None:
+def test_top_logprobs_switches_log_probabilities_on(
+    name: str, options: dict[str, Any], *, on: bool, top: int | None
+) -> None:
     model = SUBJECTS[name].make()
     model.invoke("Hi", **options)
     SUBJECTS[name].make(**options)
@@ -203,7 +232,9 @@ def test_a_call_switches_the_objects_log_probabilities_off(name: str) -> None:
 @pytest.mark.parametrize("runtime", ["llamacpp", "llamafile", "ollama"])
 @pytest.mark.parametrize("kind", ["text", "chat"])
 @pytest.mark.parametrize(("options", "words"), CONTRADICTIONS)
-def test_contradicting_log_probabilities_are_refused(runtime: str, kind: str, options: dict[str, Any], words: str) -> None:
+def test_contradicting_log_probabilities_are_refused(
+    runtime: str, kind: str, options: dict[str, Any], words: str
+) -> None:
     with pytest.raises(InvalidOptionError, match=words):
         make(runtime, kind, **options)
     with pytest.raises(InvalidOptionError, match=words):
@@ -244,16 +275,33 @@ def test_a_bias_is_read_in_every_spelling(given: Any, normalized: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "given", [5, "Hello", [1, 2], [[5]], {"": 1}, {1.5: 1}, {5: True}, {5: "a"}, {5: math.nan}, {5: math.inf}, {5: None}]
+    "given",
+    [
+        5,
+        "Hello",
+        [1, 2],
+        [[5]],
+        {"": 1},
+        {1.5: 1},
+        {5: True},
+        {5: "a"},
+        {5: math.nan},
+        {5: math.inf},
+        {5: None},
+    ],
 )
 def test_a_bias_of_another_shape_is_refused(given: Any) -> None:
-    with pytest.raises(InvalidOptionError, match="`logit_bias` must be a dict of token ids or texts to numbers"):
+    with pytest.raises(
+        InvalidOptionError, match="`logit_bias` must be a dict of token ids or texts to numbers"
+    ):
         make("llamacpp", "chat", logit_bias=given)
 
 
 @pytest.mark.parametrize("kind", ["text", "chat"])
 def test_an_engine_without_a_bias_says_so(kind: str) -> None:
-    with pytest.raises(InvalidOptionError, match=r"cannot take `logit_bias`: .* LlamaCpp and Llamafile have"):
+    with pytest.raises(
+        InvalidOptionError, match=r"cannot take `logit_bias`: .* LlamaCpp and Llamafile have"
+    ):
         make("ollama", kind, logit_bias={1: 1})
 
 
@@ -261,9 +309,17 @@ def test_an_engine_without_a_bias_says_so(kind: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "advice"), [("system", "SystemMessage"), ("raw", "`Ollama`"), ("template", "`Ollama`"), ("tools", "bind_tools")]
+    ("name", "advice"),
+    [
+        ("system", "SystemMessage"),
+        ("raw", "`Ollama`"),
+        ("template", "`Ollama`"),
+        ("tools", "bind_tools"),
+    ],
 )
-def test_chat_ollama_an_argument_that_a_chat_lacks_names_what_to_use(name: str, advice: str) -> None:
+def test_chat_ollama_an_argument_that_a_chat_lacks_names_what_to_use(
+    name: str, advice: str
+) -> None:
     given: Any = "x"
     with pytest.raises(InvalidOptionError, match=f"ChatOllama cannot take `{name}`: .*{advice}"):
         ChatOllama(**{"model": "tiny", name: given})
@@ -281,13 +337,19 @@ def test_chat_ollama_an_argument_that_a_chat_lacks_names_what_to_use(name: str, 
         (None, {}),
     ],
 )
-def test_options_of_a_call_are_those_of_ollama(name: str, options: Any, sent: dict[str, Any]) -> None:
+def test_options_of_a_call_are_those_of_ollama(
+    name: str, options: Any, sent: dict[str, Any]
+) -> None:
     model = SUBJECTS[name].make(top_k=3)
     model.invoke("Hi", options=options)
     model.invoke("Hi")
     list(model.stream("Hi", options=options))
     expected = {"top_k": 3}
-    assert [send.body["options"] for send in model.asked] == [{**expected, **sent}, expected, {**expected, **sent}]
+    assert [send.body["options"] for send in model.asked] == [
+        {**expected, **sent},
+        expected,
+        {**expected, **sent},
+    ]
 
 
 def test_options_of_a_call_leave_those_of_the_object_that_they_do_not_name() -> None:
@@ -296,14 +358,22 @@ def test_options_of_a_call_leave_those_of_the_object_that_they_do_not_name() -> 
     model.invoke("Hi", options={})
     model.invoke("Hi")
     expected = {"new_option": 1, "newer": 2, "top_k": 3}
-    assert [send.body["options"] for send in model.asked] == [{**expected, "newer": 3, "top_p": 0.5}, expected, expected]
+    assert [send.body["options"] for send in model.asked] == [
+        {**expected, "newer": 3, "top_p": 0.5},
+        expected,
+        expected,
+    ]
 
 
 def test_options_of_a_call_are_checked() -> None:
     chat = ChatOllama(model="m")
-    with pytest.raises(InvalidOptionError, match="`options` must be a dict of Ollama's options, not list"):
+    with pytest.raises(
+        InvalidOptionError, match="`options` must be a dict of Ollama's options, not list"
+    ):
         chat.with_options({"options": ["temperature"]})
-    with pytest.raises(InvalidOptionError, match="`temperature` was given twice, once in `options`"):
+    with pytest.raises(
+        InvalidOptionError, match="`temperature` was given twice, once in `options`"
+    ):
         chat.with_options({"temperature": 1, "options": {"temp": 0}})
     with pytest.raises(InvalidOptionError, match="`temperature`: Input should be a valid number"):
         chat.with_options({"options": {"temperature": "warm"}})
@@ -337,20 +407,34 @@ def test_the_key_in_the_environment_is_sent_unless_another_is_given(
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        ({"client_kwargs": {"headers": {"A": "1"}, "timeout": 5}}, {"headers": {"A": "1"}, "timeout": 5.0}),
         (
-            {"client_kwargs": {"headers": {"A": "1"}}, "async_client_kwargs": {"headers": {"B": "2"}}},
+            {"client_kwargs": {"headers": {"A": "1"}, "timeout": 5}},
+            {"headers": {"A": "1"}, "timeout": 5.0},
+        ),
+        (
+            {
+                "client_kwargs": {"headers": {"A": "1"}},
+                "async_client_kwargs": {"headers": {"B": "2"}},
+            },
             {"headers": {"A": "1", "B": "2"}},
         ),
-        ({"client_kwargs": {"headers": {"A": "1"}}, "headers": {"A": "2"}}, {"headers": {"A": "2"}}),
-        ({"client_kwargs": {"auth": ("me", "word"), "verify": False}}, {"auth": ("me", "word"), "verify": False}),
+        (
+            {"client_kwargs": {"headers": {"A": "1"}}, "headers": {"A": "2"}},
+            {"headers": {"A": "2"}},
+        ),
+        (
+            {"client_kwargs": {"auth": ("me", "word"), "verify": False}},
+            {"auth": ("me", "word"), "verify": False},
+        ),
         ({"client_kwargs": {"timeout": httpx.Timeout(7.0)}}, {"timeout": 7.0}),
         ({"client_kwargs": {"timeout": None}}, {"timeout": None}),
         ({"client_kwargs": {}, "sync_client_kwargs": None}, {"timeout": None, "verify": None}),
     ],
 )
 @pytest.mark.parametrize("cls", [Ollama, ChatOllama, OllamaEmbeddings])
-def test_what_client_kwargs_say_about_the_connection_is_used(cls: Any, options: dict[str, Any], expected: dict[str, Any]) -> None:
+def test_what_client_kwargs_say_about_the_connection_is_used(
+    cls: Any, options: dict[str, Any], expected: dict[str, Any]
+) -> None:
     model = cls(model="m", **options)
     assert {name: getattr(model, name) for name in expected} == expected
 
@@ -358,11 +442,15 @@ def test_what_client_kwargs_say_about_the_connection_is_used(cls: Any, options: 
 def test_what_client_kwargs_say_about_httpx_warns() -> None:
     with pytest.warns(UserWarning, match="`http2` of `client_kwargs` has no effect"):
         make("ollama", "chat", client_kwargs={"http2": True})
-    with pytest.raises(InvalidOptionError, match="`client_kwargs` must be a dict of arguments, not list"):
+    with pytest.raises(
+        InvalidOptionError, match="`client_kwargs` must be a dict of arguments, not list"
+    ):
         make("ollama", "chat", client_kwargs=[1])
 
 
-def test_the_key_in_the_environment_is_not_sent_to_the_server_of_one_call(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_key_in_the_environment_is_not_sent_to_the_server_of_one_call(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("OLLAMA_API_KEY", "a-key")
     elsewhere = ChatOllama(model="m").with_options({"base_url": "http://elsewhere:1"})
     assert dict(elsewhere.client.address.headers) == {}
@@ -382,9 +470,27 @@ LAST: Final = {
 }
 BYTES: Final = {"token": "Hi", "logprob": -0.3, "bytes": [72, 105]}
 LINES: Final = [
-    {"model": "m", "message": {"content": "", "thinking": "Hm, "}, "response": "", "thinking": "Hm, ", "done": False},
-    {"model": "m", "message": {"content": "", "thinking": "hi."}, "response": "", "thinking": "hi.", "done": False},
-    {"model": "m", "message": {"content": "Hi"}, "response": "Hi", "done": False, "logprobs": [BYTES]},
+    {
+        "model": "m",
+        "message": {"content": "", "thinking": "Hm, "},
+        "response": "",
+        "thinking": "Hm, ",
+        "done": False,
+    },
+    {
+        "model": "m",
+        "message": {"content": "", "thinking": "hi."},
+        "response": "",
+        "thinking": "hi.",
+        "done": False,
+    },
+    {
+        "model": "m",
+        "message": {"content": "Hi"},
+        "response": "Hi",
+        "done": False,
+        "logprobs": [BYTES],
+    },
     {"model": "m", "message": {"content": "!"}, "response": "!", "done": False, "logprobs": []},
     {**LAST, "message": {"role": "assistant", "content": ""}, "response": "", "context": [1, 2]},
 ]
@@ -424,7 +530,9 @@ class RecordedChatOllama(ChatOllama):
     def facts(self) -> ModelFacts:
         return ModelFacts(512)
 
-    def open_answer(self, messages: list[dict[str, Any]], stop: list[str], request: dict[str, Any]) -> TokenStream:
+    def open_answer(
+        self, messages: list[dict[str, Any]], stop: list[str], request: dict[str, Any]
+    ) -> TokenStream:
         asked = super().open_answer(messages, stop, request)
         assert isinstance(asked, ReadHandle)
         return replace(asked, handle=Recorded(asked.handle))
@@ -432,22 +540,38 @@ class RecordedChatOllama(ChatOllama):
 
 def holds_ollamas_keys(info: Mapping[str, Any] | None) -> bool:
     assert info is not None
-    return {name: info[name] for name in LAST} == LAST and info["finish_reason"] == "stop" and info["model_name"] == "m"
+    return (
+        {name: info[name] for name in LAST} == LAST
+        and info["finish_reason"] == "stop"
+        and info["model_name"] == "m"
+    )
 
 
 async def test_text_results_hold_ollamas_own_keys_and_the_thoughts_on_every_path() -> None:
     llm = RecordedOllama(model="m")
     streamed = sum(list(llm._stream("x"))[1:], start=next(iter(llm._stream("x"))))
     astreamed = [chunk async for chunk in llm._astream("x")]
-    results = [llm.generate(["x"]).generations[0][0], (await llm.agenerate(["x"])).generations[0][0], streamed]
+    results = [
+        llm.generate(["x"]).generations[0][0],
+        (await llm.agenerate(["x"])).generations[0][0],
+        streamed,
+    ]
     for result in (*results, sum(astreamed[1:], start=astreamed[0])):
         assert result.text == "Hi!"
         assert holds_ollamas_keys(result.generation_info)
         assert result.generation_info
-        assert result.generation_info["reasoning_content"] == result.generation_info["thinking"] == "Hm, hi."
+        assert (
+            result.generation_info["reasoning_content"]
+            == result.generation_info["thinking"]
+            == "Hm, hi."
+        )
         assert result.generation_info["logprobs"] == [BYTES]
         assert "context" not in result.generation_info
-    assert [chunk.generation_info.get("reasoning_content") for chunk in astreamed if chunk.generation_info][:2] == ["Hm, ", "hi."]
+    assert [
+        chunk.generation_info.get("reasoning_content")
+        for chunk in astreamed
+        if chunk.generation_info
+    ][:2] == ["Hm, ", "hi."]
     assert list(llm.stream("x")) == ["Hi", "!"]
 
 
@@ -461,12 +585,18 @@ async def test_chat_results_hold_ollamas_own_keys_on_every_path() -> None:
         assert message.response_metadata["model_provider"] == "ollama"
         assert message.response_metadata["logprobs"] == [BYTES]
         assert message.additional_kwargs["reasoning_content"] == "Hm, hi."
-    assert holds_ollamas_keys(chat.generate([[HumanMessage("x")]]).generations[0][0].generation_info)
+    assert holds_ollamas_keys(
+        chat.generate([[HumanMessage("x")]]).generations[0][0].generation_info
+    )
 
 
 def test_each_chunk_holds_the_log_probabilities_of_its_text() -> None:
     chunks: list[AIMessageChunk] = list(RecordedChatOllama(model="m").stream("x"))
-    found = [(chunk.content, chunk.response_metadata.get("logprobs")) for chunk in chunks if not chunk.additional_kwargs]
+    found = [
+        (chunk.content, chunk.response_metadata.get("logprobs"))
+        for chunk in chunks
+        if not chunk.additional_kwargs
+    ]
     assert found[:2] == [("Hi", [BYTES]), ("!", [])]
     assert "logprobs" not in chunks[-1].response_metadata
 
@@ -480,16 +610,25 @@ class Starts(BaseCallbackHandler):
     def __init__(self) -> None:
         self.seen: list[Any] = []
 
-    def _note(self, *_: Any, tags: Any = None, metadata: Any = None, name: Any = None, **__: Any) -> None:
+    def _note(
+        self, *_: Any, tags: Any = None, metadata: Any = None, name: Any = None, **__: Any
+    ) -> None:
         self.seen.append((tags, metadata["note"], name))
 
     on_llm_start = on_chat_model_start = _note
 
 
-@pytest.mark.parametrize("llm", [FakeText, FakeChat, partial(FakeOllama, model="m"), partial(FakeChatOllama, model="m")])
+@pytest.mark.parametrize(
+    "llm", [FakeText, FakeChat, partial(FakeOllama, model="m"), partial(FakeChatOllama, model="m")]
+)
 async def test_settings_of_a_run_may_be_given_to_the_call(llm: Any) -> None:
     model, seen = llm(), Starts()
-    given: dict[str, Any] = {"callbacks": [seen], "tags": ["a"], "metadata": {"note": 1}, "run_name": "mine"}
+    given: dict[str, Any] = {
+        "callbacks": [seen],
+        "tags": ["a"],
+        "metadata": {"note": 1},
+        "run_name": "mine",
+    }
     model.invoke("Hi", **given)
     await model.ainvoke("Hi", **given)
     list(model.stream("Hi", **given))
@@ -509,13 +648,20 @@ async def test_settings_of_a_run_may_be_given_to_the_call(llm: Any) -> None:
         (None, "Invalid input type"),
         (5, "Invalid input type"),
         ([5], "Unsupported message type"),
-        ([HumanMessage([{"type": "image", "base64": "iVBORw0KGgo=", "mime_type": "image/png"}])], "an image, which a text class"),
+        (
+            [HumanMessage([{"type": "image", "base64": "iVBORw0KGgo=", "mime_type": "image/png"}])],
+            "an image, which a text class",
+        ),
         ([HumanMessage(["a", {"colour": "red"}])], "without a type that is known"),
     ],
 )
 async def test_text_classes_refuse_what_is_not_text(llm: Any, given: Any, words: str) -> None:
     model = llm()
-    for call in (model.invoke, lambda given: list(model.stream(given)), lambda given: model.batch([given])):
+    for call in (
+        model.invoke,
+        lambda given: list(model.stream(given)),
+        lambda given: model.batch([given]),
+    ):
         with pytest.raises(InvalidRequestError, match=words):
             call(given)
     with pytest.raises(InvalidRequestError, match=words):
@@ -525,7 +671,12 @@ async def test_text_classes_refuse_what_is_not_text(llm: Any, given: Any, words:
 def test_text_classes_send_the_text_of_all_blocks() -> None:
     model = FakeText()
     file = {"type": "file", "base64": "Yg==", "mime_type": "text/plain"}
-    model.invoke([HumanMessage(["a", file]), AIMessage([{"type": "reasoning", "reasoning": "x"}, {"type": "text", "text": "c"}])])
+    model.invoke(
+        [
+            HumanMessage(["a", file]),
+            AIMessage([{"type": "reasoning", "reasoning": "x"}, {"type": "text", "text": "c"}]),
+        ]
+    )
     assert (model.asked[0].body or {})["prompt"] == "Human: a\nb\nAI: c"
 
 
@@ -533,14 +684,22 @@ def test_text_classes_send_the_text_of_all_blocks() -> None:
 @pytest.mark.parametrize("name", ["Llamafile", "ChatLlamafile", "Ollama", "ChatOllama"])
 def test_an_object_is_dumped_without_secrets_and_loaded_again(name: str) -> None:
     kind = getattr(langchain_localllm, name)
-    secrets = {"headers": {"X-Key": "hidden"}, **({"auth": ("me", "hidden")} if "Ollama" in name else {"api_key": "hidden"})}
+    secrets = {
+        "headers": {"X-Key": "hidden"},
+        **({"auth": ("me", "hidden")} if "Ollama" in name else {"api_key": "hidden"}),
+    }
     model = kind(model="tiny", temperature=0, base_url="http://host/v1", **secrets)
     text = dumps(model | StrOutputParser())
     assert "hidden" not in text
     folder = "chat_models" if name.startswith("Chat") else "llms"
     assert f'["langchain_localllm", "{folder}", "{name}"]' in text
     keys = {"LOCALLLM_API_KEY": "other"}
-    again = loads(dumps(model), allowed_objects=[kind], valid_namespaces=["langchain_localllm"], secrets_map=keys)
+    again = loads(
+        dumps(model),
+        allowed_objects=[kind],
+        valid_namespaces=["langchain_localllm"],
+        secrets_map=keys,
+    )
     assert again.set_options(frozenset({"api_key", "headers", "auth"})) == model.set_options(
         frozenset({"api_key", "headers", "auth"})
     )

@@ -42,7 +42,11 @@ def imports(path: Path) -> Iterator[str]:
         if isinstance(block, ast.If) and ast.unparse(block.test) == "TYPE_CHECKING":
             block.body = []
     for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and node.module and node.module.partition(".")[0] == ROOT.name:
+        if (
+            isinstance(node, ast.ImportFrom)
+            and node.module
+            and node.module.partition(".")[0] == ROOT.name
+        ):
             package = node.module.partition(".")[2]
             for name in node.names:
                 inner = f"{package}.{name.name}".lstrip(".")
@@ -65,11 +69,15 @@ def test_imports_point_downward_only() -> None:
         f"{module} imports {imported}"
         for module, path in MODULES.items()
         for imported in imports(path)
-        if (here := module.partition(".")[0]) != (there := imported.partition(".")[0]) and LEVELS[there] >= LEVELS[here]
+        if (here := module.partition(".")[0]) != (there := imported.partition(".")[0])
+        and LEVELS[there] >= LEVELS[here]
     ]
     assert not upward
 
 
 def test_no_modules_import_each_other_in_a_circle() -> None:
-    graph = {module: {imported for imported in imports(path) if imported != module} for module, path in MODULES.items()}
+    graph = {
+        module: {imported for imported in imports(path) if imported != module}
+        for module, path in MODULES.items()
+    }
     TopologicalSorter(graph).prepare()  # raises CycleError, which names the circle

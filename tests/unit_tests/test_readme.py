@@ -1,4 +1,5 @@
-"""The README says what the comparison found, works on a package index, and is the same page in every language."""
+"""The README says what the comparison found, works on a package index, and is the same page in
+every language."""
 
 import re
 from pathlib import Path
@@ -31,7 +32,11 @@ ROWS: Final = {
 
 
 def table(text: str) -> list[list[str]]:
-    return [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("|")]
+    return [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in text.splitlines()
+        if line.startswith("|")
+    ]
 
 
 def part(text: str, mark: str) -> str:
@@ -47,11 +52,14 @@ def links(text: str) -> list[str]:
 
 
 def verdict(tests: list[str], package: str) -> str:
-    """ "yes", "no", or the classes that pass all of the tests; what a class does not offer does not count."""
+    """ "yes", "no", or the classes that pass all of the tests; what a class does not offer does not
+    count."""
     head, _, *rows = table((ROOT / "docs/comparison.md").read_text(encoding="utf-8"))
     by_test = {row[0].strip("`"): row for row in rows}
     results = {
-        title.partition(" <br> ")[0]: [cell for test in tests if (cell := by_test[test][column]) != "n/a"]
+        title.partition(" <br> ")[0]: [
+            cell for test in tests if (cell := by_test[test][column]) != "n/a"
+        ]
         for column, title in enumerate(head)
         if title.endswith(f"> {package}")
     }
@@ -71,7 +79,11 @@ def test_comparison_has_what_the_full_comparison_found() -> None:
 
 def test_comparison_states_the_number_of_tests() -> None:
     count = len(
-        re.findall(r"^\| `test_\w+` \|(?: [^|]+\|){9}$", (ROOT / "docs/comparison.md").read_text(encoding="utf-8"), re.MULTILINE)
+        re.findall(
+            r"^\| `test_\w+` \|(?: [^|]+\|){9}$",
+            (ROOT / "docs/comparison.md").read_text(encoding="utf-8"),
+            re.MULTILINE,
+        )
     )
     assert f"of {count} tests" in ENGLISH
 
@@ -84,7 +96,12 @@ def test_links_are_absolute(path: Path) -> None:
 
 
 def test_there_are_four_translations() -> None:
-    assert [path.name for path in TRANSLATIONS] == ["README.es.md", "README.fr.md", "README.ja.md", "README.zh.md"]
+    assert [path.name for path in TRANSLATIONS] == [
+        "README.es.md",
+        "README.fr.md",
+        "README.ja.md",
+        "README.zh.md",
+    ]
 
 
 @pytest.mark.parametrize("path", TRANSLATIONS, ids=lambda path: path.name)
@@ -98,9 +115,9 @@ def test_translation_has_the_same_parts_and_links(path: Path) -> None:
     assert [line.split()[0] for line in text.splitlines() if line.startswith("#")] == [
         line.split()[0] for line in ENGLISH.splitlines() if line.startswith("#")
     ]
-    assert set(links(text)) == {link for link in links(ENGLISH) if not link.endswith(f"/{path.name}")} | {
-        "https://github.com/langchain-localllm/langchain-localllm/blob/main/README.md"
-    }
+    assert set(links(text)) == {
+        link for link in links(ENGLISH) if not link.endswith(f"/{path.name}")
+    } | {"https://github.com/langchain-localllm/langchain-localllm/blob/main/README.md"}
 
 
 @pytest.mark.parametrize("path", TRANSLATIONS, ids=lambda path: path.name)

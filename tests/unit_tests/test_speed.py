@@ -60,7 +60,13 @@ def test_ratio_of_a_time_or_memory_is_above_one_if_ours_is_less(metric: str) -> 
 
 @pytest.mark.parametrize(
     ("rounds", "lost"),
-    [((1.0, 1.1), False), ((0.97, 1.02), False), ((0.9, 0.94), True), ((0.97, 0.98, 0.99), True), ((0.97,), False)],
+    [
+        ((1.0, 1.1), False),
+        ((0.97, 1.02), False),
+        ((0.9, 0.94), True),
+        ((0.97, 0.98, 0.99), True),
+        ((0.97,), False),
+    ],
 )
 def test_is_lost_means_clearly_below_one(rounds: tuple[float, ...], lost: bool) -> None:
     assert Ratio(OURS, OTHER, "stream", rounds).is_lost is lost
@@ -68,14 +74,22 @@ def test_is_lost_means_clearly_below_one(rounds: tuple[float, ...], lost: bool) 
 
 def test_page_names_command_date_machine_versions_and_what_was_not_measured() -> None:
     text = page({"quiet": run({})})
-    for part in ("`make speed`", "2026-11-29", "a CPU, 2 cores", "xllamacpp 2026.10.11549", "3 rounds"):
+    for part in (
+        "`make speed`",
+        "2026-11-29",
+        "a CPU, 2 cores",
+        "xllamacpp 2026.10.11549",
+        "3 rounds",
+    ):
         assert part in text
     assert f"- {rows.CHAT_LLAMA}: ModuleNotFoundError" in text
     assert "nowhere in this run" in text
 
 
 @pytest.mark.parametrize(("load", "provisional"), [(0.1, False), (5.0, True)])
-def test_page_says_that_a_run_beside_other_programs_is_provisional(load: float, provisional: bool) -> None:
+def test_page_says_that_a_run_beside_other_programs_is_provisional(
+    load: float, provisional: bool
+) -> None:
     run_beside = {**run({}), "load": load}
     assert ("provisional" in page({"quiet": run_beside})) is provisional
     assert "provisional" not in page({"busy": run_beside})
@@ -98,13 +112,21 @@ def test_every_explanation_belongs_to_a_comparison() -> None:
 
 
 def test_every_comparison_names_subjects_that_are_measured() -> None:
-    groups = (rows.IN_PROCESS, rows.SERVED, rows.OLLAMA_SERVED, rows.GPT4ALL_ENGINE, rows.EMBEDDINGS)
+    groups = (
+        rows.IN_PROCESS,
+        rows.SERVED,
+        rows.OLLAMA_SERVED,
+        rows.GPT4ALL_ENGINE,
+        rows.EMBEDDINGS,
+    )
     names = {name for group in groups for name in group}
     assert {name for pair in rows.COMPARISONS for name in pair} == names
 
 
 def test_write_page_replaces_only_what_is_between_the_markers(tmp_path: Path) -> None:
-    (tmp_path / "speed.md").write_text(f"# Before\n\n{BEGIN}\nold\n{END}\n\nafter\n", encoding="utf-8")
+    (tmp_path / "speed.md").write_text(
+        f"# Before\n\n{BEGIN}\nold\n{END}\n\nafter\n", encoding="utf-8"
+    )
     write_page({"quiet": run({}), "busy": run({})}, tmp_path)
     text = (tmp_path / "speed.md").read_text(encoding="utf-8")
     assert text.startswith(f"# Before\n\n{BEGIN}\n\n### On idle cores")
@@ -152,7 +174,9 @@ def test_isolated_reports_memory_of_its_own_process() -> None:
     subject.end()
 
 
-@pytest.mark.parametrize(("method", "reason"), [("fail", "ValueError: no such model"), ("crash", "ended with status 3")])
+@pytest.mark.parametrize(
+    ("method", "reason"), [("fail", "ValueError: no such model"), ("crash", "ended with status 3")]
+)
 def test_isolated_gives_the_reason_of_a_failure(method: str, reason: str) -> None:
     with pytest.raises(SubjectError, match=reason):
         Isolated(Fragile).call(method)

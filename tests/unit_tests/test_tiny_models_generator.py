@@ -1,5 +1,6 @@
 # ruff: noqa: S311 - generated text, no secret
-"""The generator of the tiny models' training text: deterministic, with a real held-out split. Needs no torch."""
+"""The generator of the tiny models' training text: deterministic, with a real held-out split. Needs
+no torch."""
 
 from __future__ import annotations
 
@@ -53,7 +54,9 @@ def test_patterns_are_held_out(relation: str) -> None:
 
 def test_a_passage_count_is_held_out() -> None:
     rng = random.Random(2)
-    counts = {chat_tasks.passage_count(rng, level) for level in (0.0, 0.3, 0.6, 1.0) for _ in range(DRAWS)}
+    counts = {
+        chat_tasks.passage_count(rng, level) for level in (0.0, 0.3, 0.6, 1.0) for _ in range(DRAWS)
+    }
     assert chat_tasks.HELD_OUT_PASSAGES not in counts
     assert {1, 2, 3, 4} <= counts
 
@@ -95,7 +98,9 @@ def test_python_and_jinja_render_alike() -> None:
     jinja2 = pytest.importorskip("jinja2")
     environment = jinja2.Environment(autoescape=False)
     environment.policies["json.dumps_kwargs"] = {"ensure_ascii": False, "sort_keys": False}
-    environment.filters["tojson"] = lambda value: __import__("json").dumps(value, ensure_ascii=False)
+    environment.filters["tojson"] = lambda value: __import__("json").dumps(
+        value, ensure_ascii=False
+    )
     template = environment.from_string(TEMPLATE)
     rng = random.Random(12)
     for task in chat_tasks.MIX:

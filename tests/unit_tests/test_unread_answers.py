@@ -6,7 +6,12 @@ from collections.abc import AsyncGenerator, Generator
 import pytest
 
 from langchain_localllm.base.token_stream import CompletionInfo, StreamEvent
-from langchain_localllm.runtimes.llamacpp.unread_answers import ContinuedWhereUnread, Given, Rest, UnreadAnswerError
+from langchain_localllm.runtimes.llamacpp.unread_answers import (
+    ContinuedWhereUnread,
+    Given,
+    Rest,
+    UnreadAnswerError,
+)
 
 
 class Pieces:
@@ -42,12 +47,18 @@ def test_unread_answer_is_continued_from_what_has_come(is_async: bool) -> None:
     def rest(given: Given) -> Rest:
         asked.append(given)
         return Rest(
-            Pieces(StreamEvent(" "), StreamEvent(" <tool_call>add(1)"), StreamEvent("", CompletionInfo("stop", 12, 5))),
+            Pieces(
+                StreamEvent(" "),
+                StreamEvent(" <tool_call>add(1)"),
+                StreamEvent("", CompletionInfo("stop", 12, 5)),
+            ),
             2,
             after_space=True,
         )
 
-    first = Pieces(StreamEvent("", reasoning="Hm."), StreamEvent("Wait"), StreamEvent(". "), fails=True)
+    first = Pieces(
+        StreamEvent("", reasoning="Hm."), StreamEvent("Wait"), StreamEvent(". "), fails=True
+    )
     pieces = _collected(ContinuedWhereUnread(first, rest), is_async=is_async)
     assert asked == [Given("Hm.", "Wait. ")]
     assert "".join(piece.text for piece in pieces) == "Wait. <tool_call>add(1)"

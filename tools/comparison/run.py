@@ -19,7 +19,8 @@ from tools.comparison.subjects import LLAMAFILE_URL, MODEL_FILE, OLLAMA_URL, SUB
 from tools.engines.models import never_ending
 
 PATHS: Final = ("invoke", "ainvoke", "stream", "astream", "batch")
-"""What the comparison calls; `abatch`, `generate`, `agenerate` and `astream_events` are made of the same parts."""
+"""What the comparison calls; `abatch`, `generate`, `agenerate` and `astream_events` are made of the
+same parts."""
 SECONDS: Final = 60
 """A case that takes longer hangs."""
 _PASSED, _FAILED, _SKIPPED = range(3)
@@ -36,7 +37,20 @@ def run(tests: Collection[str], places: Collection[str]) -> Outcomes:
         subject.load()  # once for all processes
     with _engines():
         suite = str(Path(__file__).with_name("suite.py"))
-        pytest.main([suite, "-q", "-s", "-p", "no:cacheprovider", "-p", "no:faulthandler", "-o", "addopts="], plugins=[plugin])
+        pytest.main(
+            [
+                suite,
+                "-q",
+                "-s",
+                "-p",
+                "no:cacheprovider",
+                "-p",
+                "no:faulthandler",
+                "-o",
+                "addopts=",
+            ],
+            plugins=[plugin],
+        )
     return plugin.outcomes
 
 
@@ -47,7 +61,9 @@ def _engines() -> Iterator[None]:
         model = never_ending(tiny_chat_model(), folder / "endless.gguf")
         os.environ[MODEL_FILE] = str(model)
         for name, runtime in ((LLAMAFILE_URL, "llamafile"), (OLLAMA_URL, "ollama")):
-            os.environ[name] = stack.enter_context(ENGINES[runtime](model, folder)).arguments["base_url"]
+            os.environ[name] = stack.enter_context(ENGINES[runtime](model, folder)).arguments[
+                "base_url"
+            ]
         yield
 
 
@@ -60,7 +76,11 @@ class _OwnProcess:
 
     def pytest_collection_modifyitems(self, items: list[pytest.Function]) -> None:
         """Leave what was asked for, on half of the paths."""
-        asked = [item for item in items if item.originalname in self._tests and _subject(item).place in self._places]
+        asked = [
+            item
+            for item in items
+            if item.originalname in self._tests and _subject(item).place in self._places
+        ]
         items[:] = [item for item in asked if item.callspec.params.get("path", "invoke") in PATHS]
 
     def pytest_runtest_protocol(self, item: pytest.Function) -> bool:

@@ -26,7 +26,8 @@ class Subject:
         logprobs: Options that ask for log probabilities, where there are any.
         counts_tokens: Whether the engine offers its tokenizer.
         random: What else it takes to make answers vary.
-        fresh: Options with which the engine forgets a prompt that filled its context, where it would fail at the next one.
+        fresh: Options with which the engine forgets a prompt that filled its context, where it
+            would fail at the next one.
     """
 
     package: str
@@ -53,10 +54,19 @@ class Subject:
             return getattr(importlib.import_module(module), name)
 
 
-_OLLAMA: Final[dict[str, Any]] = {"json_schema": "format", "counts_tokens": False, "fresh": {"keep_alive": 0}}
+_OLLAMA: Final[dict[str, Any]] = {
+    "json_schema": "format",
+    "counts_tokens": False,
+    "fresh": {"keep_alive": 0},
+}
 _ON_OLLAMA: Final = {"base_url": f"${OLLAMA_URL}", "model": "endless"}
 _ON_LLAMAFILE: Final = {"base_url": f"${LLAMAFILE_URL}"}
-_LLAMACPP: Final = {"model_path": f"${MODEL_FILE}", "n_ctx": CONTEXT, "n_threads": 1, "verbose": False}
+_LLAMACPP: Final = {
+    "model_path": f"${MODEL_FILE}",
+    "n_ctx": CONTEXT,
+    "n_threads": 1,
+    "verbose": False,
+}
 _ONE_THREAD: Final = {"model_kwargs": {"n_threads_batch": 1}}
 _LOGPROBS: Final[dict[str, Any]] = {"logprobs": {"logprobs": 1}, "random": {"min_p": 0}}
 _GPT4ALL: Final = {"model": f"${MODEL_FILE}", "n_threads": 1}
@@ -66,7 +76,13 @@ SUBJECTS: Final = [
     Subject(_COMMUNITY, "langchain_community.llms:Ollama", _ON_OLLAMA, "num_predict", **_OLLAMA),
     Subject(_OLLAMA_PACKAGE, "langchain_ollama:OllamaLLM", _ON_OLLAMA, "num_predict", **_OLLAMA),
     Subject(OURS, "langchain_localllm:Ollama", _ON_OLLAMA, **_OLLAMA),
-    Subject(_COMMUNITY, "langchain_community.llms:Llamafile", _ON_LLAMAFILE, "n_predict", random={"min_p": 0}),
+    Subject(
+        _COMMUNITY,
+        "langchain_community.llms:Llamafile",
+        _ON_LLAMAFILE,
+        "n_predict",
+        random={"min_p": 0},
+    ),
     Subject(
         OURS,
         "langchain_localllm:Llamafile",
@@ -76,10 +92,19 @@ SUBJECTS: Final = [
         random={"min_p": 0},
     ),
     Subject(
-        _COMMUNITY, "langchain_community.llms:LlamaCpp", _LLAMACPP | _ONE_THREAD, logprobs={"logprobs": 1}, random={"min_p": 0}
+        _COMMUNITY,
+        "langchain_community.llms:LlamaCpp",
+        _LLAMACPP | _ONE_THREAD,
+        logprobs={"logprobs": 1},
+        random={"min_p": 0},
     ),
     Subject(
-        OURS, "langchain_localllm:LlamaCpp", _LLAMACPP, json_schema="json_schema", logprobs={"logprobs": 1}, random={"min_p": 0}
+        OURS,
+        "langchain_localllm:LlamaCpp",
+        _LLAMACPP,
+        json_schema="json_schema",
+        logprobs={"logprobs": 1},
+        random={"min_p": 0},
     ),
     Subject(_COMMUNITY, "langchain_community.llms:GPT4All", _GPT4ALL, "n_predict", "temp"),
     Subject(OURS, "langchain_localllm:GPT4All", _GPT4ALL | {"n_ctx": CONTEXT}),

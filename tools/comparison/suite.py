@@ -30,7 +30,10 @@ class TestCompared(LLMUnitTests, LLMIntegrationTests):
     @property
     def llm_params(self) -> dict[str, Any]:
         """What it is made with."""
-        return {name: os.path.expandvars(value) if isinstance(value, str) else value for name, value in self.subject.params.items()}
+        return {
+            name: os.path.expandvars(value) if isinstance(value, str) else value
+            for name, value in self.subject.params.items()
+        }
 
     @property
     def greedy_params(self) -> dict[str, Any]:
@@ -83,7 +86,10 @@ class TestCompared(LLMUnitTests, LLMIntegrationTests):
         return dict(self.subject.fresh)
 
     def engine_is_busy(self) -> bool | None:
-        """llama.cpp's server tells, and it answers several calls at once; the others are measured."""
+        """llama.cpp's server tells, and it answers several calls at once.
+
+        The others are measured.
+        """
         if self.subject.name != "Llamafile":
             return None
         slots = requests.get(f"{os.environ[LLAMAFILE_URL]}/slots", timeout=5).json()

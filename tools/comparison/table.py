@@ -53,25 +53,48 @@ def cell(outcomes: list[str]) -> str:
 
 def write(cells: Cells) -> None:
     """Write the page."""
-    packages = sorted({subject.package for subject in SUBJECTS if subject.package != OURS} | ENGINES)
+    packages = sorted(
+        {subject.package for subject in SUBJECTS if subject.package != OURS} | ENGINES
+    )
     others = [f"{package} {importlib.metadata.version(package)}" for package in packages]
     versions = ", ".join([f"{OURS} {langchain_localllm.__version__}", "Ollama 0.9.3", *others])
     paths = ", ".join(f"`{path}`" for path in PATHS)
     date = dt.datetime.now(tz=dt.UTC).date()
     PAGE.write_text(
-        _PAGE.format(paths=paths, seconds=SECONDS, table=_table(cells), date=date, versions=versions, suite=section()),
+        _PAGE.format(
+            paths=paths,
+            seconds=SECONDS,
+            table=_table(cells),
+            date=date,
+            versions=versions,
+            suite=section(),
+        ),
         encoding="utf-8",
     )
 
 
 def _table(cells: Cells) -> str:
     heads = [f"{subject.name} <br> {subject.package}" for subject in SUBJECTS]
-    rows = [[f"`{test}`", *(cells[test, subject.place] for subject in SUBJECTS)] for test in standard_tests()]
-    return "\n".join("| " + " | ".join(row) + " |" for row in [["test", *heads], ["---"] * (len(heads) + 1), *rows])
+    rows = [
+        [f"`{test}`", *(cells[test, subject.place] for subject in SUBJECTS)]
+        for test in standard_tests()
+    ]
+    return "\n".join(
+        "| " + " | ".join(row) + " |"
+        for row in [["test", *heads], ["---"] * (len(heads) + 1), *rows]
+    )
 
 
 def read() -> Cells:
     """What the page says."""
-    rows = [line.strip("|").split("|") for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("| `test_")]
+    rows = [
+        line.strip("|").split("|")
+        for line in PAGE.read_text(encoding="utf-8").splitlines()
+        if line.startswith("| `test_")
+    ]
     places = [subject.place for subject in SUBJECTS]
-    return {(test.strip(" `"), place): said.strip() for test, *cells in rows for place, said in zip(places, cells, strict=True)}
+    return {
+        (test.strip(" `"), place): said.strip()
+        for test, *cells in rows
+        for place, said in zip(places, cells, strict=True)
+    }

@@ -85,7 +85,10 @@ def wav(hertz: float, seconds: float = 1.0) -> bytes:
         sound.setnchannels(1)
         sound.setsampwidth(2)
         sound.setframerate(_RATE)
-        values = [round(20_000 * math.sin(2 * math.pi * hertz * number / _RATE)) for number in range(int(seconds * _RATE))]
+        values = [
+            round(20_000 * math.sin(2 * math.pi * hertz * number / _RATE))
+            for number in range(int(seconds * _RATE))
+        ]
         sound.writeframes(struct.pack(f"<{len(values)}h", *values))
     return file.getvalue()
 

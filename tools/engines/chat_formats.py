@@ -1,6 +1,7 @@
 """What the models of published chat templates write, as llama.cpp's own tests know it: tests/test-chat.cpp in its source.
 
-Each entry is a fact about a family of models, in our words: its markers, and one example of each kind.
+Each entry is a fact about a family of models, in our words: its markers, and one example of each
+kind.
 """
 
 from collections.abc import Mapping
@@ -17,10 +18,16 @@ CALLS: Final[tuple[tuple[str, dict[str, Any]], ...]] = (
 def _tool(name: str, **kinds: str) -> dict[str, Any]:
     properties = {key: {"type": kind, "description": f"The {key}."} for key, kind in kinds.items()}
     schema = {"type": "object", "properties": properties, "required": ["city"]}
-    return {"type": "function", "function": {"name": name, "description": f"Does {name}.", "parameters": schema}}
+    return {
+        "type": "function",
+        "function": {"name": name, "description": f"Does {name}.", "parameters": schema},
+    }
 
 
-TOOLS: Final = [_tool("get_weather", city="string", days="integer"), _tool("get_time", city="string")]
+TOOLS: Final = [
+    _tool("get_weather", city="string", days="integer"),
+    _tool("get_time", city="string"),
+]
 
 
 @dataclass(frozen=True)
@@ -76,44 +83,93 @@ _Ends = tuple[str, str]
 
 
 def _json(
-    before: str, after: str, between: str = "", *, name: str = "name", args: str = "arguments", ends: _Ends = ("", "")
+    before: str,
+    after: str,
+    between: str = "",
+    *,
+    name: str = "name",
+    args: str = "arguments",
+    ends: _Ends = ("", ""),
 ) -> CallStyle:
     """Calls as JSON objects, each or all between two markers."""
-    weather, time = f'{{"{name}": "get_weather", "{args}": {_W}}}', f'{{"{name}": "get_time", "{args}": {_T}}}'
+    weather, time = (
+        f'{{"{name}": "get_weather", "{args}": {_W}}}',
+        f'{{"{name}": "get_time", "{args}": {_T}}}',
+    )
     return CallStyle(
-        f"{ends[0]}{before}{weather}{after}{ends[1]}", f"{ends[0]}{before}{weather}{after}{between}{before}{time}{after}{ends[1]}"
+        f"{ends[0]}{before}{weather}{after}{ends[1]}",
+        f"{ends[0]}{before}{weather}{after}{between}{before}{time}{after}{ends[1]}",
     )
 
 
-def _tags(call: str, argument: str, end: str, between: str = "", *, ends: _Ends = ("", ""), numbers: str = "") -> CallStyle:
+def _tags(
+    call: str,
+    argument: str,
+    end: str,
+    between: str = "",
+    *,
+    ends: _Ends = ("", ""),
+    numbers: str = "",
+) -> CallStyle:
     """Calls whose arguments are written one by one."""
-    weather = call.format("get_weather", 1) + argument.format("city", "Bern") + (numbers or argument).format("days", 2) + end
+    weather = (
+        call.format("get_weather", 1)
+        + argument.format("city", "Bern")
+        + (numbers or argument).format("days", 2)
+        + end
+    )
     time = call.format("get_time", 2) + argument.format("city", "Zürich") + end
     return CallStyle(f"{ends[0]}{weather}{ends[1]}", f"{ends[0]}{weather}{between}{time}{ends[1]}")
 
 
-def _headers(call: str, end: str, between: str = "", ends: tuple[str, str] = ("", ""), ids: tuple[str, ...] = ()) -> CallStyle:
+def _headers(
+    call: str,
+    end: str,
+    between: str = "",
+    ends: tuple[str, str] = ("", ""),
+    ids: tuple[str, ...] = (),
+) -> CallStyle:
     """Calls with the name before arguments in JSON."""
     first, second = (
         call.format(name, (*ids, "", "")[place]) + args + end
         for place, (name, args) in enumerate((("get_weather", _W), ("get_time", _T)))
     )
-    return CallStyle(f"{ends[0]}{first}{ends[1]}", f"{ends[0]}{first}{between}{second}{ends[1]}", ids)
+    return CallStyle(
+        f"{ends[0]}{first}{ends[1]}", f"{ends[0]}{first}{between}{second}{ends[1]}", ids
+    )
 
 
 _M3: Final = "]<]minimax[>["
 CALL_STYLES: Final[Mapping[str, CallStyle]] = {
     "hermes": _json("<tool_call>\n", "\n</tool_call>", "\n"),
-    "qwen3-coder": _tags("<tool_call>\n<function={}>\n", "<parameter={}>\n{}\n</parameter>\n", "</function>\n</tool_call>", "\n"),
-    "glm": _tags("<tool_call>{}\n", "<arg_key>{}</arg_key>\n<arg_value>{}</arg_value>\n", "</tool_call>", "\n"),
-    "glm-4.7": _tags("<tool_call>{}", "<arg_key>{}</arg_key><arg_value>{}</arg_value>", "</tool_call>"),
+    "qwen3-coder": _tags(
+        "<tool_call>\n<function={}>\n",
+        "<parameter={}>\n{}\n</parameter>\n",
+        "</function>\n</tool_call>",
+        "\n",
+    ),
+    "glm": _tags(
+        "<tool_call>{}\n",
+        "<arg_key>{}</arg_key>\n<arg_value>{}</arg_value>\n",
+        "</tool_call>",
+        "\n",
+    ),
+    "glm-4.7": _tags(
+        "<tool_call>{}", "<arg_key>{}</arg_key><arg_value>{}</arg_value>", "</tool_call>"
+    ),
     "hunyuan": _tags(
         "<tool_call:opensource>{}<tool_sep:opensource>\n",
-        "<arg_key:opensource>{}</arg_key:opensource>\n<arg_value:opensource>{}</arg_value:opensource>\n",
+        "<arg_key:opensource>{}</arg_key:opensource>\n"
+        "<arg_value:opensource>{}</arg_value:opensource>\n",
         "</tool_call:opensource>\n",
         ends=("<tool_calls:opensource>\n", "</tool_calls:opensource>"),
     ),
-    "seed": _tags("<seed:tool_call>\n<function={}>\n", "<parameter={}>{}</parameter>\n", "</function>\n</seed:tool_call>", "\n"),
+    "seed": _tags(
+        "<seed:tool_call>\n<function={}>\n",
+        "<parameter={}>{}</parameter>\n",
+        "</function>\n</seed:tool_call>",
+        "\n",
+    ),
     "minimax-m2": _tags(
         '<invoke name="{}">\n',
         '<parameter name="{}">{}</parameter>\n',
@@ -152,7 +208,9 @@ CALL_STYLES: Final[Mapping[str, CallStyle]] = {
         for version, block in (("3.2", "function_calls"), ("4", "tool_calls"))
     },
     "deepseek-v3.1": _headers(
-        "<｜tool▁call▁begin｜>{}<｜tool▁sep｜>", "<｜tool▁call▁end｜>", ends=("<｜tool▁calls▁begin｜>", "<｜tool▁calls▁end｜>")
+        "<｜tool▁call▁begin｜>{}<｜tool▁sep｜>",
+        "<｜tool▁call▁end｜>",
+        ends=("<｜tool▁calls▁begin｜>", "<｜tool▁calls▁end｜>"),
     ),
     "deepseek-r1": _headers(
         "<｜tool▁call▁begin｜>function<｜tool▁sep｜>{}\n```json\n",
@@ -172,7 +230,9 @@ CALL_STYLES: Final[Mapping[str, CallStyle]] = {
         ends=("<|tool_calls|>", "<|calls|>"),
         ids=("abc1234567", "def1234567"),
     ),
-    "gpt-oss": CallStyle(f"<|channel|>commentary to=functions.get_weather <|constrain|>json<|message|>{_W}"),
+    "gpt-oss": CallStyle(
+        f"<|channel|>commentary to=functions.get_weather <|constrain|>json<|message|>{_W}"
+    ),
     "mistral": CallStyle(
         f'[TOOL_CALLS][{{"name": "get_weather", "arguments": {_W}, "id": "abc123456"}}]',
         f'[TOOL_CALLS][{{"name": "get_weather", "arguments": {_W}, "id": "abc123456"}}, '
@@ -183,7 +243,8 @@ CALL_STYLES: Final[Mapping[str, CallStyle]] = {
     "mistral-ids": _headers("[TOOL_CALLS]{}[CALL_ID]{}[ARGS]", "", ids=("abc123456", "def123456")),
     "lfm2": CallStyle(
         '<|tool_call_start|>[get_weather(city="Bern", days=2)]<|tool_call_end|>',
-        '<|tool_call_start|>[get_weather(city="Bern", days=2), get_time(city="Zürich")]<|tool_call_end|>',
+        '<|tool_call_start|>[get_weather(city="Bern", days=2), '
+        'get_time(city="Zürich")]<|tool_call_end|>',
     ),
     "gemma4": CallStyle(
         '<|tool_call>call:get_weather{city:<|"|>Bern<|"|>,days:2}<tool_call|>',
@@ -194,12 +255,17 @@ CALL_STYLES: Final[Mapping[str, CallStyle]] = {
         f'<|tools_prefix|>[{{"get_weather": {_W}}}, {{"get_time": {_T}}}]<|tools_suffix|>',
     ),
     "cohere": CallStyle(
-        f'<|START_ACTION|>[\n    {{"tool_call_id": "0", "tool_name": "get_weather", "parameters": {_W}}}\n]<|END_ACTION|>',
-        f'<|START_ACTION|>[\n    {{"tool_call_id": "0", "tool_name": "get_weather", "parameters": {_W}}},\n'
-        f'    {{"tool_call_id": "1", "tool_name": "get_time", "parameters": {_T}}}\n]<|END_ACTION|>',
+        f'<|START_ACTION|>[\n    {{"tool_call_id": "0", "tool_name": "get_weather", "parameters": '
+        f"{_W}}}\n]<|END_ACTION|>",
+        f'<|START_ACTION|>[\n    {{"tool_call_id": "0", "tool_name": "get_weather", "parameters": '
+        f"{_W}}},\n"
+        f'    {{"tool_call_id": "1", "tool_name": "get_time", "parameters": {_T}}}\n'
+        "]<|END_ACTION|>",
         ("0", "1"),
     ),
-    "command-r+": _json("", "", ", ", name="tool_name", args="parameters", ends=("Action:\n```json\n[", "]\n```")),
+    "command-r+": _json(
+        "", "", ", ", name="tool_name", args="parameters", ends=("Action:\n```json\n[", "]\n```")
+    ),
     "apriel": _json("", "", ", ", ends=("<tool_calls>[", "]</tool_calls>")),
     "minimax-m1": _json("", "", "\n", ends=("<tool_calls>\n", "\n</tool_calls>")),
     "nemotron-v2": _json("", "", ", ", ends=("<TOOLCALL>[", "]</TOOLCALL>")),
@@ -223,8 +289,12 @@ ANSWER_STYLES: Final[Mapping[str, AnswerStyle]] = {
     "seed": AnswerStyle("<seed:think>", "</seed:think>\n"),
     "minimax-m3": AnswerStyle("<mm:think>", "</mm:think>"),
     "hunyuan": AnswerStyle("<think:opensource>", "</think:opensource>"),
-    "r7b": AnswerStyle("<|START_THINKING|>", "<|END_THINKING|>", "<|START_RESPONSE|>", "<|END_RESPONSE|>"),
-    "cohere2": AnswerStyle("<|START_THINKING|>", "<|END_THINKING|>", "<|START_TEXT|>", "<|END_TEXT|>"),
+    "r7b": AnswerStyle(
+        "<|START_THINKING|>", "<|END_THINKING|>", "<|START_RESPONSE|>", "<|END_RESPONSE|>"
+    ),
+    "cohere2": AnswerStyle(
+        "<|START_THINKING|>", "<|END_THINKING|>", "<|START_TEXT|>", "<|END_TEXT|>"
+    ),
     "apertus": AnswerStyle("<|inner_prefix|>", "<|inner_suffix|>"),
     "gemma4": AnswerStyle("<|channel>thought\n", "<channel|>"),
     "kimi-k3": AnswerStyle(
@@ -327,7 +397,8 @@ TEMPLATES: Final[Mapping[str, tuple[str, str]]] = {
     "unsloth-mistral-Devstral-Small-2507": ("mistral-args", ""),
     "upstage-Solar-Open-100B": ("solar", "solar"),
 }
-"""By the name of a template: how its model writes calls (empty where it has no tools), and thoughts and answers."""
+"""By the name of a template: how its model writes calls (empty where it has no tools), and thoughts
+and answers."""
 
 NOT_ENFORCED_BY_SERVER: Final = frozenset(
     {
@@ -351,4 +422,5 @@ NOT_ENFORCED_BY_SERVER: Final = frozenset(
         "poolside-Laguna-XS.2",
     }
 )
-"""Templates for which llama.cpp's server parses calls, but fails or returns a wrong type where a call goes wrong."""
+"""Templates for which llama.cpp's server parses calls, but fails or returns a wrong type where a
+call goes wrong."""

@@ -17,13 +17,16 @@ _CONTROL: Final = 3
 def family_model(target: Path, family: str, template: str, eos: str) -> Path:
     """Write the model.
 
-    Its tokens 0 and 2 begin and end texts, as in the tiny model; the family's other special tokens take the last places.
+    Its tokens 0 and 2 begin and end texts, as in the tiny model; the family's other special tokens
+    take the last places.
     """
     form = FAMILIES[family]
     reader = gguf.GGUFReader(tiny_chat_model())
     tokens = reader.fields["tokenizer.ggml.tokens"].contents()
     kinds = reader.fields["tokenizer.ggml.token_type"].contents()
-    others = _others(form.user + form.system + form.answer + form.assistant, len(tokens), form.bos, eos)
+    others = _others(
+        form.user + form.system + form.answer + form.assistant, len(tokens), form.bos, eos
+    )
     for place, text in {0: form.bos, 2: eos, **others}.items():
         tokens[place], kinds[place] = text, _CONTROL
     kind, array = gguf.GGUFValueType, gguf.GGUFValueType.ARRAY

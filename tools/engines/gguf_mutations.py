@@ -10,7 +10,19 @@ from typing import Any, Final
 import gguf
 
 UINT32, INT32, FLOAT32, BOOL, STRING, LIST, UINT64 = 4, 5, 6, 7, 8, 9, 10
-_CODES: Final = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
+_CODES: Final = {
+    0: "B",
+    1: "b",
+    2: "H",
+    3: "h",
+    4: "I",
+    5: "i",
+    6: "f",
+    7: "?",
+    10: "Q",
+    11: "q",
+    12: "d",
+}
 
 
 @dataclass
@@ -39,8 +51,13 @@ class Header:
                 continue
             kind = each.types[0].value
             content: Any = each.contents()
-            values[name.encode()] = (LIST, (each.types[1].value, list(content))) if kind == LIST else (kind, content)
-        tensors = [(t.name.encode(), [int(n) for n in t.shape], t.tensor_type.value, t.data.tobytes()) for t in reader.tensors]
+            values[name.encode()] = (
+                (LIST, (each.types[1].value, list(content))) if kind == LIST else (kind, content)
+            )
+        tensors = [
+            (t.name.encode(), [int(n) for n in t.shape], t.tensor_type.value, t.data.tobytes())
+            for t in reader.tensors
+        ]
         return cls(values, tensors)
 
     def set(self, key: str, kind: int, value: Any) -> None:
@@ -55,12 +72,24 @@ class Header:
         """The items of a list, to be changed."""
         return self.values[key.encode()][1][1]  # type: ignore[no-any-return]  # values are of any type
 
-    def tensor(self, name: str, *, shape: list[int] | None = None, kind: int | None = None, rename: str | None = None) -> None:
+    def tensor(
+        self,
+        name: str,
+        *,
+        shape: list[int] | None = None,
+        kind: int | None = None,
+        rename: str | None = None,
+    ) -> None:
         """Change a tensor's entry; its data stays."""
         for number, (old, old_shape, old_kind, data) in enumerate(self.tensors):
             if old == name.encode():
                 new = (rename or name).encode()
-                self.tensors[number] = new, old_shape if shape is None else shape, old_kind if kind is None else kind, data
+                self.tensors[number] = (
+                    new,
+                    old_shape if shape is None else shape,
+                    old_kind if kind is None else kind,
+                    data,
+                )
 
     def write(self) -> bytes:
         """The file."""
@@ -71,9 +100,16 @@ class Header:
         for name, shape, kind, content in self.tensors:
             data += bytes(-len(data) % self.alignment)
             offset = self.offsets.get(name, len(data))
-            out += _string(name) + struct.pack(f"<I{len(shape)}QIQ", len(shape), *shape, kind, offset)
+            out += _string(name) + struct.pack(
+                f"<I{len(shape)}QIQ", len(shape), *shape, kind, offset
+            )
             data += content
-        return bytes(out) + bytes(-len(out) % self.alignment) + bytes(data) + bytes(-len(data) % self.alignment)
+        return (
+            bytes(out)
+            + bytes(-len(out) % self.alignment)
+            + bytes(data)
+            + bytes(-len(data) % self.alignment)
+        )
 
     def _key(self, key: str) -> bytes:
         return key.replace("*", self.values[b"general.architecture"][1]).encode()
@@ -119,8 +155,22 @@ def _everywhere(header: Header) -> None:
             header.tensor(name.decode(), kind=24)
 
 
-_IDS: Final = ("bos", "eos", "padding", "unknown", "seperator", "mask", "cls", "eot", "eom", "fim_pre")
-_EPSILON: Final = {"llama": "*.attention.layer_norm_rms_epsilon", "bert": "*.attention.layer_norm_epsilon"}
+_IDS: Final = (
+    "bos",
+    "eos",
+    "padding",
+    "unknown",
+    "seperator",
+    "mask",
+    "cls",
+    "eot",
+    "eom",
+    "fim_pre",
+)
+_EPSILON: Final = {
+    "llama": "*.attention.layer_norm_rms_epsilon",
+    "bert": "*.attention.layer_norm_epsilon",
+}
 _COUNTS: Final = (
     "*.block_count",
     "*.context_length",
@@ -133,7 +183,9 @@ _COUNTS: Final = (
     "*.vocab_size",
     "*.expert_count",
 )
-_TOKENS, _TYPES, _SCORES, _MERGES = (f"tokenizer.ggml.{name}" for name in ("tokens", "token_type", "scores", "merges"))
+_TOKENS, _TYPES, _SCORES, _MERGES = (
+    f"tokenizer.ggml.{name}" for name in ("tokens", "token_type", "scores", "merges")
+)
 
 
 def mutations(architecture: str) -> dict[str, Change]:
@@ -147,10 +199,20 @@ def mutations(architecture: str) -> dict[str, Change]:
         found[f"{key} is a float"] = _set(key, FLOAT32, math.nan)
         found[f"{key} is a list"] = _set(key, LIST, (UINT32, [0, 1, 2]))
         found[f"{key} has 64 bits"] = _set(key, UINT64, 2**63)
-    for key in ("*.block_count", "*.embedding_length", "*.attention.head_count", _EPSILON[architecture]):
+    for key in (
+        "*.block_count",
+        "*.embedding_length",
+        "*.attention.head_count",
+        _EPSILON[architecture],
+    ):
         found[f"{key} is missing"] = lambda header, key=key: header.drop(key)  # type: ignore[misc]  # a default to bind it
     for number in (-1.0, 0.0, math.nan, math.inf, 1e30):
-        for key in (_EPSILON[architecture], "*.rope.freq_base", "*.rope.scaling.factor", "*.logit_scale"):
+        for key in (
+            _EPSILON[architecture],
+            "*.rope.freq_base",
+            "*.rope.scaling.factor",
+            "*.logit_scale",
+        ):
             found[f"{key} is {number}"] = _set(key, FLOAT32, number)
     for name in _IDS:
         for value in (10**6, 2**31, 2**32 - 1):
@@ -191,22 +253,40 @@ def mutations(architecture: str) -> dict[str, Change]:
         "alignment is 7": _set("general.alignment", UINT32, 7),
         "alignment is huge": _set("general.alignment", UINT32, 2**31),
         "alignment is a text": _set("general.alignment", STRING, "32"),
-        "no embedding": lambda header: header.tensor("token_embd.weight", rename="token_embd.other"),
-        "an embedding on its side": lambda header: header.tensor("token_embd.weight", shape=[768, 128]),
+        "no embedding": lambda header: header.tensor(
+            "token_embd.weight", rename="token_embd.other"
+        ),
+        "an embedding on its side": lambda header: header.tensor(
+            "token_embd.weight", shape=[768, 128]
+        ),
         "a smaller embedding": lambda header: header.tensor("token_embd.weight", shape=[32, 32]),
         "an empty tensor": lambda header: header.tensor("token_embd.weight", shape=[0, 768]),
         "a tensor without dimensions": lambda header: header.tensor("token_embd.weight", shape=[]),
-        "a tensor of five dimensions": lambda header: header.tensor("token_embd.weight", shape=[1, 1, 1, 1, 1]),
-        "a tensor of 2**63 values": lambda header: header.tensor("token_embd.weight", shape=[2**62, 2]),
+        "a tensor of five dimensions": lambda header: header.tensor(
+            "token_embd.weight", shape=[1, 1, 1, 1, 1]
+        ),
+        "a tensor of 2**63 values": lambda header: header.tensor(
+            "token_embd.weight", shape=[2**62, 2]
+        ),
         "no known type of tensor": lambda header: header.tensor("token_embd.weight", kind=77),
         "a type that was removed": lambda header: header.tensor("token_embd.weight", kind=4),
         "an embedding of integers": lambda header: header.tensor("token_embd.weight", kind=26),
         "norms of integers": _everywhere,
-        "a layer without a name": lambda header: header.tensor("blk.0.attn_q.weight", rename="blk..attn_q.weight"),
-        "a tensor twice": lambda header: header.tensor("blk.0.attn_q.weight", rename="blk.0.attn_k.weight"),
-        "a tensor after the end": lambda header: header.offsets.update({b"token_embd.weight": 2**40}),
-        "a tensor at the last byte": lambda header: header.offsets.update({b"token_embd.weight": 2**64 - 32}),
-        "a tensor that is not aligned": lambda header: header.offsets.update({b"blk.0.attn_q.weight": 7}),
+        "a layer without a name": lambda header: header.tensor(
+            "blk.0.attn_q.weight", rename="blk..attn_q.weight"
+        ),
+        "a tensor twice": lambda header: header.tensor(
+            "blk.0.attn_q.weight", rename="blk.0.attn_k.weight"
+        ),
+        "a tensor after the end": lambda header: header.offsets.update(
+            {b"token_embd.weight": 2**40}
+        ),
+        "a tensor at the last byte": lambda header: header.offsets.update(
+            {b"token_embd.weight": 2**64 - 32}
+        ),
+        "a tensor that is not aligned": lambda header: header.offsets.update(
+            {b"blk.0.attn_q.weight": 7}
+        ),
         "a key that is not UTF-8": lambda header: header.values.update({b"\xff\xfe": (UINT32, 1)}),
         "an empty key": lambda header: header.values.update({b"": (UINT32, 1)}),
         "a key of 70,000 bytes": lambda header: header.values.update({b"k" * 70_000: (UINT32, 1)}),

@@ -65,7 +65,9 @@ class _Handler(BaseHTTPRequestHandler):
         if self.server.status:
             self._send(self.server.status, b"{}")
         elif path.startswith(f"/api/models/{REPOSITORY}"):
-            self._send(200, json.dumps(self._about()).encode(), {"Content-Type": "application/json"})
+            self._send(
+                200, json.dumps(self._about()).encode(), {"Content-Type": "application/json"}
+            )
         elif path.startswith(f"/{REPOSITORY}/resolve/main/"):
             self._send_file(path.removeprefix(f"/{REPOSITORY}/resolve/main/"))
         else:
@@ -74,10 +76,21 @@ class _Handler(BaseHTTPRequestHandler):
     def _about(self) -> dict[str, Any]:
         hub = self.server
         files = [
-            {"rfilename": path, "size": hub.sizes.get(path, len(data)), "lfs": self._lfs(path, hub.sizes.get(path, len(data)))}
+            {
+                "rfilename": path,
+                "size": hub.sizes.get(path, len(data)),
+                "lfs": self._lfs(path, hub.sizes.get(path, len(data))),
+            }
             for path, data in hub.files.items()
         ]
-        return {"id": REPOSITORY, "modelId": REPOSITORY, "sha": _COMMIT, "siblings": files, "private": False, "tags": []}
+        return {
+            "id": REPOSITORY,
+            "modelId": REPOSITORY,
+            "sha": _COMMIT,
+            "siblings": files,
+            "private": False,
+            "tags": [],
+        }
 
     def _lfs(self, path: str, size: int) -> dict[str, Any]:
         return {"sha256": self.server.sha256(path), "size": size, "pointerSize": 134}
@@ -87,7 +100,11 @@ class _Handler(BaseHTTPRequestHandler):
         if data is None:
             self._send(404, b"", {"X-Error-Code": "EntryNotFound"})
             return
-        headers = {"ETag": f'"{self.server.sha256(path)}"', "X-Repo-Commit": _COMMIT, "Accept-Ranges": "bytes"}
+        headers = {
+            "ETag": f'"{self.server.sha256(path)}"',
+            "X-Repo-Commit": _COMMIT,
+            "Accept-Ranges": "bytes",
+        }
         asked = self.headers.get("Range", "").removeprefix("bytes=")
         if not asked:
             self._send(200, data, headers)
@@ -98,7 +115,11 @@ class _Handler(BaseHTTPRequestHandler):
         if start >= len(data):
             self._send(416, b"", {"Content-Range": f"bytes */{len(data)}"})
         else:
-            self._send(206, data[start:end], {**headers, "Content-Range": f"bytes {start}-{end - 1}/{len(data)}"})
+            self._send(
+                206,
+                data[start:end],
+                {**headers, "Content-Range": f"bytes {start}-{end - 1}/{len(data)}"},
+            )
 
     def _send(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
         self.send_response(status)
@@ -125,7 +146,9 @@ class _Handler(BaseHTTPRequestHandler):
 def hub(files: dict[str, bytes]) -> Iterator[Hub]:
     """Run a hub with these files."""
     server = Hub(files)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    thread = threading.Thread(
+        target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
+    )
     thread.start()
     try:
         yield server

@@ -16,7 +16,8 @@ LLAVA: Final = "mlp"
 QWEN: Final = "qwen2vl_merger"
 """Takes images of any size."""
 GEMMA: Final = "gemma3"
-"""Makes 4 tokens of an image, which are computed in one batch, since each of them sees the others."""
+"""Makes 4 tokens of an image, which are computed in one batch, since each of them sees the
+others."""
 _WIDTH: Final = 32
 _LAYERS: Final = 2
 _PATCH: Final = 7
@@ -91,13 +92,23 @@ def _add_weights(writer: GGUFWriter, width: int, kind: str) -> None:
 
 def png(red: int, green: int, blue: int, *, width: int = _SIDE, height: int = _SIDE) -> bytes:
     """A picture that fades from a color into black."""
-    row = b"\0" + b"".join(bytes(value * (width - column) // width for value in (red, green, blue)) for column in range(width))
+    row = b"\0" + b"".join(
+        bytes(value * (width - column) // width for value in (red, green, blue))
+        for column in range(width)
+    )
 
     def part(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
 
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + part(b"IHDR", header) + part(b"IDAT", zlib.compress(row * height)) + part(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + part(b"IHDR", header)
+        + part(b"IDAT", zlib.compress(row * height))
+        + part(b"IEND", b"")
+    )
 
 
 def block(picture: bytes, kind: str = "image/png") -> dict[str, Any]:

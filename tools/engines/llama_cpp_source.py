@@ -1,6 +1,7 @@
 """The chat templates and vocabularies of real models, which llama.cpp's source brings.
 
-The source is that of the installed llama-cpp-python, from the package index; about 75 MB are fetched when a test first needs them.
+The source is that of the installed llama-cpp-python, from the package index; about 75 MB are
+fetched when a test first needs them.
 """
 
 import shutil
@@ -18,13 +19,28 @@ _MODELS: Final = "vendor/llama.cpp/models/"
 
 
 def install(folder: Path = FOLDER) -> Path:
-    """Get `templates/*.jinja` and `ggml-vocab-*.gguf` into a folder, and return it; the `done` file in it says that it is whole."""
+    """Get `templates/*.jinja` and `ggml-vocab-*.gguf` into a folder, and return it.
+
+    The `done` file in it says that it is whole.
+    """
     if (folder / "done").exists():
         return folder
     shutil.rmtree(folder, ignore_errors=True)
     with tempfile.TemporaryDirectory() as work:
         wanted = f"{_PACKAGE}=={version(_PACKAGE)}"
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", _PACKAGE, "--dest", work, wanted]
+        command = [
+            sys.executable,
+            "-m",
+            "pip",
+            "download",
+            "--quiet",
+            "--no-deps",
+            "--no-binary",
+            _PACKAGE,
+            "--dest",
+            work,
+            wanted,
+        ]
         subprocess.run(command, check=True)
         with tarfile.open(next(Path(work).glob("*.tar.gz"))) as archive:
             for member in archive:

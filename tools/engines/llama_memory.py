@@ -12,7 +12,10 @@ _BUFFER: Final = re.compile(r"(?:model|KV|RS|compute|output) +buffer size = +([\
 
 
 def taken(file: Path, cases: list[dict[str, Any]]) -> list[float]:
-    """Bytes that llama.cpp takes for a model with each of these settings; the fields are those of `llama_context_params`."""
+    """Bytes that llama.cpp takes for a model with each of these settings.
+
+    The fields are those of `llama_context_params`.
+    """
     command = [sys.executable, __file__, str(file), json.dumps(cases)]
     told = subprocess.run(command, capture_output=True, check=True, encoding="utf-8").stdout
     return [float(size) for size in json.loads(told)]
@@ -22,7 +25,9 @@ def _main(file: str, cases: list[dict[str, Any]]) -> None:
     import llama_cpp
 
     lines: list[str] = []
-    hear = llama_cpp.llama_log_callback(lambda _level, text, _data: lines.append(text.decode("utf-8", "replace")))
+    hear = llama_cpp.llama_log_callback(
+        lambda _level, text, _data: lines.append(text.decode("utf-8", "replace"))
+    )
     llama_cpp.llama_log_set(hear, ctypes.c_void_p(0))
     llama_cpp.llama_backend_init()
     params = llama_cpp.llama_model_default_params()

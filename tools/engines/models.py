@@ -6,7 +6,15 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from gguf import GGMLQuantizationType, GGUFReader, GGUFValueType, GGUFWriter, PoolingType, dequantize, quantize
+from gguf import (
+    GGMLQuantizationType,
+    GGUFReader,
+    GGUFValueType,
+    GGUFWriter,
+    PoolingType,
+    dequantize,
+    quantize,
+)
 
 from langchain_localllm.models import tiny_chat_modelfile
 
@@ -17,8 +25,8 @@ _ENDS: Final = (b"<|im_end|>", b"<|endoftext|>")
 def never_ending(model: Path, target: Path) -> Path:
     """Write a copy of a model that does not end an answer by itself, so that its length is known before.
 
-    The names of the tokens at which engines end are changed in place, and the id of the one that ends goes to a byte that
-    occurs in no text.
+    The names of the tokens at which engines end are changed in place, and the id of the one that
+    ends goes to a byte that occurs in no text.
     """
     data = bytearray(model.read_bytes())
     for name in _ENDS:
@@ -26,16 +34,26 @@ def never_ending(model: Path, target: Path) -> Path:
     target.write_bytes(data)
     fields = GGUFReader(target, "r+").fields
     tokens = fields["tokenizer.ggml.tokens"]
-    unused = next(number for number, part in enumerate(tokens.data) if bytes(tokens.parts[part]).decode() == "\u0143")  # byte 255
+    unused = next(
+        number
+        for number, part in enumerate(tokens.data)
+        if bytes(tokens.parts[part]).decode() == "\u0143"
+    )  # byte 255
     fields["tokenizer.ggml.eos_token_id"].parts[-1][0] = unused
     kinds = fields["tokenizer.ggml.token_type"]
-    kinds.parts[kinds.data[unused]][0] = _CONTROL  # a grammar ends with it, and it is not part of the text
+    kinds.parts[kinds.data[unused]][0] = (
+        _CONTROL  # a grammar ends with it, and it is not part of the text
+    )
     return target
 
 
 def go_template() -> str:
     """The template in the tiny chat model's Modelfile."""
-    found = re.search(r'^TEMPLATE """\n(.*?)"""$', tiny_chat_modelfile().read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    found = re.search(
+        r'^TEMPLATE """\n(.*?)"""$',
+        tiny_chat_modelfile().read_text(encoding="utf-8"),
+        re.DOTALL | re.MULTILINE,
+    )
     assert found, "the Modelfile has no template"
     return found[1]
 
@@ -56,7 +74,9 @@ def lora_adapter(model: Path, target: Path, name: str = "blk.0.attn_q.weight") -
 
 def without_template(model: Path, target: Path) -> Path:
     """Write a copy of a model that has no chat template."""
-    target.write_bytes(model.read_bytes().replace(b"tokenizer.chat_template", b"tokenizer.chat_forgetit"))
+    target.write_bytes(
+        model.read_bytes().replace(b"tokenizer.chat_template", b"tokenizer.chat_forgetit")
+    )
     return target
 
 
@@ -71,7 +91,10 @@ def with_mrope(model: Path, target: Path) -> Path:
 def with_window(model: Path, target: Path, tokens: int) -> Path:
     """Write a copy of a llama model whose tokens see only so many before them in most layers, as Gemma 3's. It talks nonsense."""
     writer, fields = _as("gemma3", model, target), GGUFReader(model).fields
-    width, head = (int(fields[f"llama.{name}"].contents()) for name in ("embedding_length", "rope.dimension_count"))
+    width, head = (
+        int(fields[f"llama.{name}"].contents())
+        for name in ("embedding_length", "rope.dimension_count")
+    )
     writer.add_sliding_window(tokens)
     writer.add_key_length(head)
     writer.add_value_length(head)
@@ -92,7 +115,9 @@ def with_newer_type(model: Path, target: Path) -> Path:
     writer = _as("llama", model, target, without=(newer,))
     weights = next(tensor for tensor in GGUFReader(model).tensors if tensor.name == newer)
     kind = GGMLQuantizationType.MXFP4
-    writer.add_tensor(newer, quantize(dequantize(weights.data, weights.tensor_type), kind), raw_dtype=kind)
+    writer.add_tensor(
+        newer, quantize(dequantize(weights.data, weights.tensor_type), kind), raw_dtype=kind
+    )
     return written(writer, target)
 
 
@@ -150,9 +175,19 @@ def recurrent(model: Path, target: Path) -> Path:
         "ssm_dt": (inner, rank),
         "ssm_out": (width, inner),
     }
-    weights: dict[str, Any] = {f"{name}.weight": random.normal(0, 3 * shape[1] ** -0.5, shape) for name, shape in shapes.items()}
-    weights |= {"attn_norm.weight": np.ones(width), "ssm_conv1d.bias": np.zeros(inner), "ssm_dt.bias": np.full(inner, -1.0)}
-    weights |= {"ssm_a": -0.05 * np.tile(np.arange(1, states + 1), (inner, 1)), "ssm_d": np.ones(inner)}
+    weights: dict[str, Any] = {
+        f"{name}.weight": random.normal(0, 3 * shape[1] ** -0.5, shape)
+        for name, shape in shapes.items()
+    }
+    weights |= {
+        "attn_norm.weight": np.ones(width),
+        "ssm_conv1d.bias": np.zeros(inner),
+        "ssm_dt.bias": np.full(inner, -1.0),
+    }
+    weights |= {
+        "ssm_a": -0.05 * np.tile(np.arange(1, states + 1), (inner, 1)),
+        "ssm_d": np.ones(inner),
+    }
     for name, values in weights.items():
         writer.add_tensor(f"blk.0.{name}", values.astype(np.float32))
     return written(writer, target)
@@ -161,14 +196,20 @@ def recurrent(model: Path, target: Path) -> Path:
 def with_control_tokens(model: Path, target: Path, names: Sequence[str]) -> Path:
     """Write a copy of a model with some control tokens of these names, and a chat template that has them in it."""
     kept = GGUFReader(model).fields
-    tokens, kinds = (list(kept[f"tokenizer.ggml.{name}"].contents()) for name in ("tokens", "token_type"))
+    tokens, kinds = (
+        list(kept[f"tokenizer.ggml.{name}"].contents()) for name in ("tokens", "token_type")
+    )
     for number, name in enumerate(names):
         tokens[-1 - number], kinds[-1 - number] = name, _CONTROL
     template = str(kept["tokenizer.chat_template"].contents())
-    writer = _as("llama", model, target, without=("ggml.tokens", "ggml.token_type", "chat_template"))
+    writer = _as(
+        "llama", model, target, without=("ggml.tokens", "ggml.token_type", "chat_template")
+    )
     writer.add_token_list(tokens)
     writer.add_token_types(kinds)
-    writer.add_chat_template(template.replace("<tool_call>", "") + "".join(f"{{# {name} #}}" for name in names))
+    writer.add_chat_template(
+        template.replace("<tool_call>", "") + "".join(f"{{# {name} #}}" for name in names)
+    )
     return written(writer, target)
 
 
@@ -178,26 +219,34 @@ def reranker(model: Path, target: Path, template: str = "") -> Path:
     Args:
         model: The embedding model.
         target: The file to write.
-        template: How a pair is written, with `{query}` and `{document}`, as in the files of Qwen3-Reranker.
+        template: How a pair is written, with `{query}` and `{document}`, as in the files of
+            Qwen3-Reranker.
     """
     writer = _as("bert", model, target, without=("pooling_type",))
     if template:
         writer.add_string("tokenizer.chat_template.rerank", template)
     writer.add_pooling_type(PoolingType.RANK)
     width = writer.tensors[0]["token_embd_norm.weight"].shape[0]
-    writer.add_tensor("cls.output.weight", np.random.default_rng(1).normal(0, 1, (1, width)).astype(np.float32))
+    writer.add_tensor(
+        "cls.output.weight", np.random.default_rng(1).normal(0, 1, (1, width)).astype(np.float32)
+    )
     writer.add_tensor("cls.output.bias", np.zeros(1, np.float32))
     return written(writer, target)
 
 
 def _as(architecture: str, model: Path, target: Path, without: tuple[str, ...] = ()) -> GGUFWriter:
-    """A writer that has what a llama model has, as another architecture; without what has such a text in its name."""
+    """A writer that has what a llama model has, as another architecture.
+
+    Without what has such a text in its name.
+    """
     reader, writer = GGUFReader(model), GGUFWriter(target, architecture)
     without = ("GGUF.", "general.architecture", *without)
     for key, kept in reader.fields.items():
         if not any(part in key for part in without):
             items = kept.types[-1] if kept.types[0] == GGUFValueType.ARRAY else None
-            writer.add_key_value(key.replace("llama.", f"{architecture}."), kept.contents(), kept.types[0], items)
+            writer.add_key_value(
+                key.replace("llama.", f"{architecture}."), kept.contents(), kept.types[0], items
+            )
     for tensor in reader.tensors:
         if not any(part in tensor.name for part in without):
             writer.add_tensor(tensor.name, tensor.data, raw_dtype=tensor.tensor_type)
@@ -220,7 +269,10 @@ _DECISION_TEMPLATE: Final = (
 
 
 def decision_model(model: Path, target: Path) -> Path:
-    """Write a copy of a llama model that llama.cpp takes for a decision model; its answers mean nothing."""
+    """Write a copy of a llama model that llama.cpp takes for a decision model.
+
+    Its answers mean nothing.
+    """
     writer = _as("llama", model, target)
     writer.add_string("llama.decision.type", "openjev")
     writer.add_string("tokenizer.chat_template.systemone", _DECISION_TEMPLATE)

@@ -1,6 +1,7 @@
 """Runs the notebooks on real engines, by nbmake.
 
-`python -m tools.engines.notebooks` runs them (or those that are named) and writes their outputs into them.
+`python -m tools.engines.notebooks` runs them (or those that are named) and writes their outputs
+into them.
 """
 
 import json
@@ -27,11 +28,24 @@ def needs_real_models(notebook: Path) -> bool:
 
 
 def run(notebook: Path, at: pages.Place, *options: str) -> None:
-    """Run a notebook in a kernel of its own; Ollama is found by `OLLAMA_HOST`, pulled models by `LOCALLLM_MODELS`."""
+    """Run a notebook in a kernel of its own.
+
+    Ollama is found by `OLLAMA_HOST`, pulled models by `LOCALLLM_MODELS`.
+    """
     with tempfile.TemporaryDirectory() as pulled:
         real_models.link_as_pulled(Path(pulled))
         ran = subprocess.run(
-            [sys.executable, "-m", "pytest", "--nbmake", *options, "-q", "-p", "no:cacheprovider", str(notebook)],
+            [
+                sys.executable,
+                "-m",
+                "pytest",
+                "--nbmake",
+                *options,
+                "-q",
+                "-p",
+                "no:cacheprovider",
+                str(notebook),
+            ],
             env={**os.environ, "OLLAMA_HOST": at.ollama_host, "LOCALLLM_MODELS": pulled},
             cwd=pages.ROOT,
             capture_output=True,

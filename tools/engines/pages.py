@@ -1,6 +1,7 @@
 """Runs the Python blocks of a page of the docs, top to bottom in one process, on real engines: as a reader would.
 
-A page names models and servers that its reader has. Here the tiny models stand in for them, and the code stays as it is:
+A page names models and servers that its reader has. Here the tiny models stand in for them, and the
+code stays as it is:
 
 | in the page | here |
 |---|---|
@@ -13,7 +14,8 @@ A page names models and servers that its reader has. Here the tiny models stand 
 | `docs/handbook` | a link of that name |
 | `localhost:8080`, and `Llamafile()` which means it | the port of a real llama.cpp server; this text is replaced |
 
-`python -m tools.engines.pages` writes into the pages what their blocks print, where that is no longer what they show.
+`python -m tools.engines.pages` writes into the pages what their blocks print, where that is no
+longer what they show.
 """
 
 import contextlib
@@ -36,13 +38,27 @@ from tools.engines.models import go_template, reranker
 
 ROOT: Final = Path(__file__).parents[2]
 PAGES: Final = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))]
-OLLAMA_MODELS: Final = ("llama2", "llama2:13b", "llama3.2", "qwen3", "tiny-chat", "nomic-embed-text")
+OLLAMA_MODELS: Final = (
+    "llama2",
+    "llama2:13b",
+    "llama3.2",
+    "qwen3",
+    "tiny-chat",
+    "nomic-embed-text",
+)
 SECONDS: Final = 120
 """Longest time for a page."""
 
-_BLOCK: Final = re.compile(r"^```python\n(?P<code>.*?)^```$(?:\n\n```output\n(?P<shown>.*?)^```$)?", re.MULTILINE | re.DOTALL)
+_BLOCK: Final = re.compile(
+    r"^```python\n(?P<code>.*?)^```$(?:\n\n```output\n(?P<shown>.*?)^```$)?",
+    re.MULTILINE | re.DOTALL,
+)
 _FILE: Final = re.compile(r"[\"']([\w./-]+\.(?:gguf|llamafile|png))[\"']")
-_SETTINGS: Final = {"num_thread": 1, "num_ctx": 1024, "num_predict": 24}  # Ollama breaks off at the 30th of the same token
+_SETTINGS: Final = {
+    "num_thread": 1,
+    "num_ctx": 1024,
+    "num_predict": 24,
+}  # Ollama breaks off at the 30th of the same token
 _EMBEDDING: Final = ("embed", "bge", "minilm")
 _RUN: Final = """
 import contextlib, io, json, sys
@@ -59,7 +75,10 @@ with open(sys.argv[1], "w", encoding="utf-8") as file:
 
 @dataclass(frozen=True)
 class Block:
-    """Python code in a page, and the output that the page shows, if it does; `...` in it stands for any text."""
+    """Python code in a page, and the output that the page shows, if it does.
+
+    `...` in it stands for any text.
+    """
 
     code: str
     shown: str | None
@@ -75,7 +94,10 @@ class Place:
 
 def blocks(page: Path) -> list[Block]:
     """The Python blocks of a page."""
-    return [Block(found["code"], found["shown"]) for found in _BLOCK.finditer(page.read_text(encoding="utf-8"))]
+    return [
+        Block(found["code"], found["shown"])
+        for found in _BLOCK.finditer(page.read_text(encoding="utf-8"))
+    ]
 
 
 @contextlib.contextmanager
@@ -86,12 +108,17 @@ def place(folder: Path) -> Iterator[Place]:
             if any(word in name for word in _EMBEDDING):
                 ollama.create(url, name, tiny_embedding_model(), parameters={"num_thread": 1})
             else:
-                ollama.create(url, name, tiny_chat_model(), template=go_template(), parameters=_SETTINGS)
+                ollama.create(
+                    url, name, tiny_chat_model(), template=go_template(), parameters=_SETTINGS
+                )
         yield Place(url, server.base_url)
 
 
 def run(code: list[str], at: Place) -> list[str]:
-    """Run blocks one after the other in one process, and return what each prints. They must leave nothing open."""
+    """Run blocks one after the other in one process, and return what each prints.
+
+    They must leave nothing open.
+    """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         _furnish(folder, "".join(code))
@@ -112,13 +139,19 @@ def run(code: list[str], at: Place) -> list[str]:
 
 
 def agrees(shown: str, printed: str) -> bool:
-    """Whether a page shows what was printed; spaces at the ends of lines and of the text do not count."""
+    """Whether a page shows what was printed.
+
+    Spaces at the ends of lines and of the text do not count.
+    """
     pattern = ".*?".join(re.escape(part) for part in _trimmed(shown).split("..."))
     return re.fullmatch(pattern, _trimmed(printed), re.DOTALL) is not None
 
 
 def renew(page: Path, at: Place) -> bool:
-    """Write into a page what its blocks print, where it shows something else. Returns whether it was changed."""
+    """Write into a page what its blocks print, where it shows something else.
+
+    Returns whether it was changed.
+    """
     text = page.read_text(encoding="utf-8")
     printed = iter(run([block.code for block in blocks(page)], at))
 
@@ -143,7 +176,9 @@ def _furnish(folder: Path, code: str) -> None:
         if path.suffix == ".llamafile":
             serve = Path(server_module.__file__).with_name("_serve_xllamacpp.py")
             command = f'exec "{sys.executable}" "{serve}" --model "{tiny_chat_model()}" "$@"'
-            path.write_text(f"#!/bin/sh\nshift 2 # --server --nobrowser\n{command}\n", encoding="utf-8")
+            path.write_text(
+                f"#!/bin/sh\nshift 2 # --server --nobrowser\n{command}\n", encoding="utf-8"
+            )
         elif path.suffix == ".png":
             path.write_bytes(images.png(200, 30, 30))
         elif "mmproj" in name:
@@ -151,11 +186,17 @@ def _furnish(folder: Path, code: str) -> None:
         elif "rerank" in name:
             reranker(tiny_embedding_model(), path)
         else:
-            path.symlink_to(tiny_embedding_model() if any(word in name.lower() for word in _EMBEDDING) else tiny_chat_model())
+            path.symlink_to(
+                tiny_embedding_model()
+                if any(word in name.lower() for word in _EMBEDDING)
+                else tiny_chat_model()
+            )
 
 
 def _addressed(code: str, at: Place) -> str:
-    return code.replace("http://localhost:8080", at.server).replace("Llamafile()", f"Llamafile(base_url={at.server!r})")
+    return code.replace("http://localhost:8080", at.server).replace(
+        "Llamafile()", f"Llamafile(base_url={at.server!r})"
+    )
 
 
 def _trimmed(text: str) -> str:

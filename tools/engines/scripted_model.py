@@ -1,6 +1,7 @@
 """A tiny model that writes given texts, on every engine: each token of a text is followed by one other.
 
-A text is chosen by `logit_bias` for its first token; without that, it is the first one. The answer does not depend on the prompt.
+A text is chosen by `logit_bias` for its first token; without that, it is the first one. The answer
+does not depend on the prompt.
 """
 
 import functools
@@ -29,22 +30,36 @@ _TEMPLATE: Final = "{% for message in messages %}{{ message.content }}\n{% endfo
 
 
 def scripted_model(
-    target: Path, texts: Sequence[str], control: Sequence[str] = (), template: str = _TEMPLATE, *, read: Collection[str] = ()
+    target: Path,
+    texts: Sequence[str],
+    control: Sequence[str] = (),
+    template: str = _TEMPLATE,
+    *,
+    read: Collection[str] = (),
 ) -> tuple[int, ...]:
     """Write the model, and return the first token of each text, to be biased by about 20.
 
     Args:
         target: The file to write.
         texts: What the model can write.
-        control: Control tokens, such as the markers of calls. Each is written as a token where it first occurs in the texts, and
-            as text after that, since a token is followed by one other only.
+        control: Control tokens, such as the markers of calls. Each is written as a token where it
+            first occurs in the texts, and as text after that, since a token is followed by one
+            other only.
         template: The chat template in the file.
         read: The control tokens with which a prompt may end, which are written as text.
     """
     merges = _merges()
     control = [marker for marker in dict.fromkeys(control) if marker not in _SPECIAL]
-    tokens = [*_SPECIAL, *_BYTES.values(), *dict.fromkeys(merge.replace(" ", "") for merge in merges), *control]
-    kinds = [TokenType.CONTROL if token in {*_SPECIAL, *control} else TokenType.NORMAL for token in tokens]
+    tokens = [
+        *_SPECIAL,
+        *_BYTES.values(),
+        *dict.fromkeys(merge.replace(" ", "") for merge in merges),
+        *control,
+    ]
+    kinds = [
+        TokenType.CONTROL if token in {*_SPECIAL, *control} else TokenType.NORMAL
+        for token in tokens
+    ]
     numbers = {token: number for number, token in enumerate(tokens)}
     unused, starts = set(control) - set(read), []
     following: dict[int, int] = {}
@@ -65,7 +80,14 @@ def scripted_model(
     for token, then in following.items():
         embeddings[token] = codes[then]
     embeddings[:, 0] = 1
-    codes[[number for number in range(len(tokens)) if number not in following and number != numbers[_END]], 0] = -1e3
+    codes[
+        [
+            number
+            for number in range(len(tokens))
+            if number not in following and number != numbers[_END]
+        ],
+        0,
+    ] = -1e3
     codes[starts[0], 0] = 1
     writer = _writer(target, embeddings, codes, template)
     writer.add_token_list(tokens)
@@ -109,7 +131,11 @@ def _short(text: str, taken: dict[str, int], others: Collection[str]) -> list[st
             return before
         for size in _SIZES if start not in dead else ():
             piece = text[start : start + size]
-            new = len(piece) == size and not {piece, _spelled(piece)} & taken.keys() and piece not in (*others, *before)
+            new = (
+                len(piece) == size
+                and not {piece, _spelled(piece)} & taken.keys()
+                and piece not in (*others, *before)
+            )
             if new and (found := rest(start + size, (*before, piece))) is not None:
                 return found
         dead.add(start)
@@ -127,7 +153,9 @@ def _spelled(text: str) -> str:
 def _byte_letters() -> dict[int, str]:
     shown = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
     hidden = [byte for byte in range(0x100) if byte not in shown]
-    return {byte: chr(byte) for byte in shown} | {byte: chr(0x100 + place) for place, byte in enumerate(hidden)}
+    return {byte: chr(byte) for byte in shown} | {
+        byte: chr(0x100 + place) for place, byte in enumerate(hidden)
+    }
 
 
 _BYTES: Final = _byte_letters()
@@ -147,13 +175,24 @@ def _writer(target: Path, embeddings: Matrix, codes: Matrix, template: str) -> G
     writer.add_tokenizer_pre("qwen2")
     writer.add_add_bos_token(value=False)
     writer.add_chat_template(template)
-    inner = {"attn_q": _WIDTH, "attn_k": _WIDTH // _HEADS, "attn_v": _WIDTH // _HEADS, "ffn_gate": _INNER, "ffn_up": _INNER}
-    weights: dict[str, Matrix] = {f"blk.0.{name}": np.zeros((rows, _WIDTH), np.float32) for name, rows in inner.items()}
+    inner = {
+        "attn_q": _WIDTH,
+        "attn_k": _WIDTH // _HEADS,
+        "attn_v": _WIDTH // _HEADS,
+        "ffn_gate": _INNER,
+        "ffn_up": _INNER,
+    }
+    weights: dict[str, Matrix] = {
+        f"blk.0.{name}": np.zeros((rows, _WIDTH), np.float32) for name, rows in inner.items()
+    }
     weights |= {
         "blk.0.attn_output": np.zeros((_WIDTH, _WIDTH), np.float32),
         "blk.0.ffn_down": np.zeros((_WIDTH, _INNER), np.float32),
     }
-    weights |= {name: np.ones(_WIDTH, np.float32) for name in ("blk.0.attn_norm", "blk.0.ffn_norm", "output_norm")}
+    weights |= {
+        name: np.ones(_WIDTH, np.float32)
+        for name in ("blk.0.attn_norm", "blk.0.ffn_norm", "output_norm")
+    }
     for name, matrix in {**weights, "token_embd": embeddings, "output": codes}.items():
         writer.add_tensor(f"{name}.weight", matrix)
     return writer

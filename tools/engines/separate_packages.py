@@ -1,7 +1,8 @@
 """Install packages for the tests that cannot be beside the others, each in a folder: `python -m tools.engines.separate_packages`.
 
-langchain-mcp-adapters wants mcp 1, and the server of this package is written for mcp 2. langchain-tests wants a newer deepagents
-where it finds one, and that needs more packages than a test is worth. What they need otherwise is installed for the tests.
+langchain-mcp-adapters wants mcp 1, and the server of this package is written for mcp 2.
+langchain-tests wants a newer deepagents where it finds one, and that needs more packages than a
+test is worth. What they need otherwise is installed for the tests.
 """
 
 import subprocess
@@ -28,7 +29,14 @@ _PACKAGES: Final = {
 def install() -> None:
     """Install the packages."""
     for folder, packages in _PACKAGES.items():
-        options = ["--quiet", "--no-deps", "--upgrade", "--disable-pip-version-check", "--target", str(folder)]
+        options = [
+            "--quiet",
+            "--no-deps",
+            "--upgrade",
+            "--disable-pip-version-check",
+            "--target",
+            str(folder),
+        ]
         subprocess.run([sys.executable, "-m", "pip", "install", *options, *packages], check=True)
     (_ROOT / "done").touch()
 

@@ -22,7 +22,9 @@ Shape = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Measures:
-    """The measures of a model, under the names of GGUF's keys; its matrices and vectors in each layer, the input's size first.
+    """The measures of a model, under the names of GGUF's keys.
+
+    Its matrices and vectors in each layer, the input's size first.
 
     Attributes:
         architecture: llama.cpp's name of it.
@@ -54,7 +56,12 @@ def _attention(width: int, heads: int, groups: int, head: int) -> dict[str, Shap
 
 
 def _dense(width: int, hidden: int) -> dict[str, Shape]:
-    return {"ffn_norm": (width,), "ffn_gate": (width, hidden), "ffn_up": (width, hidden), "ffn_down": (hidden, width)}
+    return {
+        "ffn_norm": (width,),
+        "ffn_gate": (width, hidden),
+        "ffn_up": (width, hidden),
+        "ffn_down": (hidden, width),
+    }
 
 
 def _experts(width: int, hidden: int, count: int) -> dict[str, Shape]:
@@ -75,7 +82,12 @@ MEASURES: Final = {
         2048,
         16,
         128_256,
-        {"attention.head_count": 32, "attention.head_count_kv": 8, "feed_forward_length": 8192, "rope.dimension_count": 64},
+        {
+            "attention.head_count": 32,
+            "attention.head_count_kv": 8,
+            "feed_forward_length": 8192,
+            "rope.dimension_count": 64,
+        },
         {**_attention(2048, 32, 8, 64), **_dense(2048, 8192)},
     ),
     # Heads that together are wider than the vector, as Qwen3 0.6B.
@@ -91,7 +103,12 @@ MEASURES: Final = {
             "attention.value_length": 128,
             "feed_forward_length": 3072,
         },
-        {**_attention(1024, 16, 8, 128), **_dense(1024, 3072), "attn_q_norm": (128,), "attn_k_norm": (128,)},
+        {
+            **_attention(1024, 16, 8, 128),
+            **_dense(1024, 3072),
+            "attn_q_norm": (128,),
+            "attn_k_norm": (128,),
+        },
     ),
     # A sliding window in five of six layers, as Gemma 3 1B.
     "gemma3": Measures(
@@ -218,13 +235,19 @@ MEASURES: Final = {
         32_768,
         {
             "attention.head_count": 16,
-            "attention.head_count_kv": [8 if layer in {2, 5, 8, 10, 12, 14} else 0 for layer in range(16)],
+            "attention.head_count_kv": [
+                8 if layer in {2, 5, 8, 10, 12, 14} else 0 for layer in range(16)
+            ],
             "feed_forward_length": 4608,
             "shortconv.l_cache": 3,
         },
         _dense(1024, 4608),
         {
-            range(layer, layer + 1): {**_attention(1024, 16, 8, 64), "attn_q_norm": (64,), "attn_k_norm": (64,)}
+            range(layer, layer + 1): {
+                **_attention(1024, 16, 8, 64),
+                "attn_q_norm": (64,),
+                "attn_k_norm": (64,),
+            }
             if layer in {2, 5, 8, 10, 12, 14}
             else {
                 "attn_norm": (1024,),
@@ -239,7 +262,10 @@ MEASURES: Final = {
 
 
 def shaped_model(name: str, folder: Path, *, context: int = 32_768) -> Path:
-    """Write the model of this name; returns its path, which is the same at every call with the same folder."""
+    """Write the model of this name.
+
+    Returns its path, which is the same at every call with the same folder.
+    """
     path = folder / f"shaped-{name}.gguf"
     if path.exists():
         return path
@@ -252,7 +278,11 @@ def shaped_model(name: str, folder: Path, *, context: int = 32_768) -> Path:
     writer.write_kv_data_to_file()
     writer.write_ti_data_to_file()
     writer.close()
-    data = sum(-(-tensor.nbytes // _ALIGNMENT) * _ALIGNMENT for part in writer.tensors for tensor in part.values())
+    data = sum(
+        -(-tensor.nbytes // _ALIGNMENT) * _ALIGNMENT
+        for part in writer.tensors
+        for tensor in part.values()
+    )
     with path.open("r+b") as file:
         file.truncate(-(-path.stat().st_size // _ALIGNMENT) * _ALIGNMENT + data)
     return path
@@ -261,10 +291,14 @@ def shaped_model(name: str, folder: Path, *, context: int = 32_768) -> Path:
 def _add_tensor(writer: gguf.GGUFWriter, name: str, shape: Shape) -> None:
     rows = tuple(reversed(shape))
     if len(shape) == 1 or any(part in name for part in _SMALL):
-        writer.add_tensor_info(name, rows, np.dtype(np.float32), 4 * int(np.prod(rows)), raw_dtype=_VECTOR)
+        writer.add_tensor_info(
+            name, rows, np.dtype(np.float32), 4 * int(np.prod(rows)), raw_dtype=_VECTOR
+        )
     else:
         stored = gguf.quant_shape_to_byte_shape(rows, _MATRIX)
-        writer.add_tensor_info(name, stored, np.dtype(np.uint8), int(np.prod(stored)), raw_dtype=_MATRIX)
+        writer.add_tensor_info(
+            name, stored, np.dtype(np.uint8), int(np.prod(stored)), raw_dtype=_MATRIX
+        )
 
 
 def _add_values(writer: gguf.GGUFWriter, measures: Measures, context: int) -> None:
@@ -283,7 +317,9 @@ def _add_values(writer: gguf.GGUFWriter, measures: Measures, context: int) -> No
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre("llama-bpe")
     writer.add_token_list(names)
-    writer.add_token_types([gguf.TokenType.CONTROL] * 3 + [gguf.TokenType.NORMAL] * (measures.words - 3))
+    writer.add_token_types(
+        [gguf.TokenType.CONTROL] * 3 + [gguf.TokenType.NORMAL] * (measures.words - 3)
+    )
     writer.add_token_merges(["a b"])
     writer.add_bos_token_id(1)
     writer.add_eos_token_id(2)
@@ -291,9 +327,15 @@ def _add_values(writer: gguf.GGUFWriter, measures: Measures, context: int) -> No
 
 def _tensors(measures: Measures) -> Iterator[tuple[str, Shape]]:
     yield "token_embd.weight", (measures.width, measures.words)
-    yield "token_embd_norm.weight" if measures.architecture == "lfm2" else "output_norm.weight", (measures.width,)
+    yield (
+        "token_embd_norm.weight" if measures.architecture == "lfm2" else "output_norm.weight",
+        (measures.width,),
+    )
     for layer in range(measures.layers):
-        for names in (measures.every, *(names for layers, names in measures.some.items() if layer in layers)):
+        for names in (
+            measures.every,
+            *(names for layers, names in measures.some.items() if layer in layers),
+        ):
             for name, shape in names.items():
                 whole = name in {"ssm_a", "ssm_d"} or name.endswith(".bias")
                 yield f"blk.{layer}.{name}{'' if whole else '.weight'}", shape

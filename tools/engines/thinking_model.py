@@ -1,6 +1,7 @@
 """A model that thinks: its weights write one known text, token by token, on every engine.
 
-Each token is always followed by the same one, so the last token of the prompt decides what is written.
+Each token is always followed by the same one, so the last token of the prompt decides what is
+written.
 """
 
 from collections.abc import Sequence
@@ -14,7 +15,15 @@ from tools.engines.models import written
 
 THOUGHT: Final = ("They", " want", " a", " sum", ":", " two", " and", " 2", ".")
 ANSWER: Final = ("It", " is", " four", "!")
-CALL: Final = ("<tool_call>", '{"name":', ' "add",', ' "arguments":', ' {"a": 2,', ' "b": 2}}', "</tool_call>")
+CALL: Final = (
+    "<tool_call>",
+    '{"name":',
+    ' "add",',
+    ' "arguments":',
+    ' {"a": 2,',
+    ' "b": 2}}',
+    "</tool_call>",
+)
 """The tokens of what is thought, answered and called."""
 TEMPLATE: Final = """\
 {%- if tools %}<|im_start|>system
@@ -46,14 +55,18 @@ _TAGS: Final[dict[Markers, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     "text": (("<thi", "nk>"), ("</th", "ink>")),
     "gpt-oss": (
         ("<|channel|>", "analysis", "<|message|>"),
-        ("<|end|>", "<|start|>assistant<|channel|>final<|message|>"),  # the last is one token, since one follows another
+        (
+            "<|end|>",
+            "<|start|>assistant<|channel|>final<|message|>",
+        ),  # the last is one token, since one follows another
     ),
     "gemma4": (("<|channel>", "thought"), ("<channel|>",)),
 }
 _THINK: Final = (("<think>",), ("</think>",))
 _KINDS: Final = {"text": TokenType.NORMAL, "user_defined": TokenType.USER_DEFINED}
 _ENDS: Final = ("<|return|>", "<|call|>")
-"""With these in the vocabulary, llama.cpp knows gpt-oss, and does not take `<|end|>` for an answer's end."""
+"""With these in the vocabulary, llama.cpp knows gpt-oss, and does not take `<|end|>` for an
+answer's end."""
 _CONTEXT: Final = 2048
 _HEAD: Final = 32
 
@@ -72,7 +85,8 @@ def thinking_model(
 
     Args:
         target: The file.
-        markers: What `<think>` and `</think>` are: tokens of a kind, or texts of two tokens each; or a family with others.
+        markers: What `<think>` and `</think>` are: tokens of a kind, or texts of two tokens each;
+            or a family with others.
         opened: Whether the template writes the opening marker.
         closes: Whether the model closes its thoughts, and does not end in them.
         thought: The tokens of the thought.
@@ -81,7 +95,13 @@ def thinking_model(
     """
     control = ["<|im_start|>", "<|im_end|>", *(_ENDS if markers == "gpt-oss" else ())]
     names = ["<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256)), *control]
-    kinds = [TokenType.UNKNOWN, TokenType.CONTROL, TokenType.CONTROL, *[TokenType.BYTE] * 256, *[TokenType.CONTROL] * len(control)]
+    kinds = [
+        TokenType.UNKNOWN,
+        TokenType.CONTROL,
+        TokenType.CONTROL,
+        *[TokenType.BYTE] * 256,
+        *[TokenType.CONTROL] * len(control),
+    ]
     opening, closing = _TAGS.get(markers, _THINK)
     closing, then = (closing, then) if closes else ((), ())
     script = [*opening, *thought, *closing, *then]
@@ -90,7 +110,11 @@ def thinking_model(
         names.append(text.replace(" ", "\u2581"))
         marker = text in {*opening, *closing}
         word = marker and not (text.startswith("<") and text.count("<") == 1)  # within a marker
-        kinds.append(TokenType.USER_DEFINED if word and markers in _TAGS.keys() - {"text"} else _kind(markers, marker=marker))
+        kinds.append(
+            TokenType.USER_DEFINED
+            if word and markers in _TAGS.keys() - {"text"}
+            else _kind(markers, marker=marker)
+        )
     answer = len(names)
     for text in ANSWER:  # after the result of a tool
         names.append(f"{text}\u2581".replace(" ", "\u2581"))
@@ -108,7 +132,9 @@ def _kind(markers: Markers, *, marker: bool) -> TokenType:
     return _KINDS.get(markers, TokenType.CONTROL) if marker else TokenType.NORMAL
 
 
-def _write(target: Path, names: list[str], kinds: list[TokenType], follows: list[int], template: str) -> Path:
+def _write(
+    target: Path, names: list[str], kinds: list[TokenType], follows: list[int], template: str
+) -> Path:
     """Write weights with which each token is followed by one other: only the embedding and the output are not zero."""
     width = -(-len(names) // _HEAD) * _HEAD
     writer = GGUFWriter(target, "llama")
@@ -141,8 +167,17 @@ def _write(target: Path, names: list[str], kinds: list[TokenType], follows: list
         "ffn_up": (_HEAD, width),
         "ffn_down": (width, _HEAD),
     }
-    tensors: dict[str, Any] = {f"blk.0.{name}.weight": np.zeros(shape) for name, shape in shapes.items()}
-    tensors |= {f"{name}.weight": np.ones(width) for name in ("blk.0.attn_norm", "blk.0.ffn_norm", "output_norm")}
-    for name, values in {"token_embd.weight": np.eye(len(names), width), "output.weight": output, **tensors}.items():
+    tensors: dict[str, Any] = {
+        f"blk.0.{name}.weight": np.zeros(shape) for name, shape in shapes.items()
+    }
+    tensors |= {
+        f"{name}.weight": np.ones(width)
+        for name in ("blk.0.attn_norm", "blk.0.ffn_norm", "output_norm")
+    }
+    for name, values in {
+        "token_embd.weight": np.eye(len(names), width),
+        "output.weight": output,
+        **tensors,
+    }.items():
         writer.add_tensor(name, values.astype(np.float32))
     return written(writer, target)

@@ -5,8 +5,8 @@
 | models | the file loads and answers, or an error of this package says why not; the process does not end |
 | documents | the file is read, or an error names it and says why; within ten seconds |
 
-Each file is used in a process of its own. One that crashes it, hangs, or raises another error is saved in the folder `--out`, and
-`python -m tools.fuzz --replay FILE` uses it again.
+Each file is used in a process of its own. One that crashes it, hangs, or raises another error is
+saved in the folder `--out`, and `python -m tools.fuzz --replay FILE` uses it again.
 """
 
 import argparse
@@ -47,14 +47,24 @@ class Case(Protocol):
 
 def main() -> int:
     """Run it, and return the exit code: 1 if a file did harm."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--seconds", type=float, default=60, help="stop after so long (60)")
-    parser.add_argument("--count", type=int, default=None, help="stop after so many files (no limit)")
+    parser.add_argument(
+        "--count", type=int, default=None, help="stop after so many files (no limit)"
+    )
     parser.add_argument("--seed", type=int, default=None, help="which files are made (by chance)")
     parser.add_argument("--only", choices=_KINDS, help="change only these files")
-    parser.add_argument("--model", type=Path, action="append", default=[], help="a model file to change as well")
-    parser.add_argument("--out", type=Path, default=_OUT, help=f"folder for the files that do harm ({_OUT})")
-    parser.add_argument("--replay", type=Path, help="use a saved file again, and print what comes of it")
+    parser.add_argument(
+        "--model", type=Path, action="append", default=[], help="a model file to change as well"
+    )
+    parser.add_argument(
+        "--out", type=Path, default=_OUT, help=f"folder for the files that do harm ({_OUT})"
+    )
+    parser.add_argument(
+        "--replay", type=Path, help="use a saved file again, and print what comes of it"
+    )
     parser.add_argument("--verbose", action="store_true", help="print each case")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -87,7 +97,11 @@ def _fuzz(given: argparse.Namespace) -> int:
         outcome = case.run()
         results[outcome.fault or outcome.result.partition(":")[0]] += 1
         if given.verbose:
-            print(f"{number} {time.monotonic() - started:.1f} s {case.name}\n  {outcome.fault or outcome.result[:150]}", flush=True)
+            print(
+                f"{number} {time.monotonic() - started:.1f} s {case.name}\n  "
+                f"{outcome.fault or outcome.result[:150]}",
+                flush=True,
+            )
         if outcome.fault:
             harmful += 1
             given.out.mkdir(parents=True, exist_ok=True)

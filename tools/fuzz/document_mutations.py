@@ -8,7 +8,21 @@ from typing import Final
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
 
 _WORDS: Final = [
-    *(b"<div>", b"</div>", b"<tr>", b"<td>", b"<table>", b"<ul><li>", b"<li>", b"<p>", b"<b>", b"<pre>", b"<h1>", b"<br>", b"<a "),
+    *(
+        b"<div>",
+        b"</div>",
+        b"<tr>",
+        b"<td>",
+        b"<table>",
+        b"<ul><li>",
+        b"<li>",
+        b"<p>",
+        b"<b>",
+        b"<pre>",
+        b"<h1>",
+        b"<br>",
+        b"<a ",
+    ),
     *(
         b"<!--",
         b"-->",
@@ -25,8 +39,32 @@ _WORDS: Final = [
         b">",
         b"&",
     ),
-    *(b'<td rowspan="1000" colspan="1000">', b"<section>", b"<title>", b"<w:p>", b"<w:tbl>", b"<text:p>", b"<text:list>"),
-    *(b"[", b"]", b"{", b"}", b'{"a":', b'"', b"\\", b",", b":", b"1e999", b"-", b"NaN", b"9" * 5000, b"\\ud800", b'[{"a":'),
+    *(
+        b'<td rowspan="1000" colspan="1000">',
+        b"<section>",
+        b"<title>",
+        b"<w:p>",
+        b"<w:tbl>",
+        b"<text:p>",
+        b"<text:list>",
+    ),
+    *(
+        b"[",
+        b"]",
+        b"{",
+        b"}",
+        b'{"a":',
+        b'"',
+        b"\\",
+        b",",
+        b":",
+        b"1e999",
+        b"-",
+        b"NaN",
+        b"9" * 5000,
+        b"\\ud800",
+        b'[{"a":',
+    ),
     *(
         b"#",
         b"# ",
@@ -46,7 +84,16 @@ _WORDS: Final = [
         b"[a](",
         b"_",
     ),
-    *(b"{\\rtf1", b"\\par ", b"\\u8364?", b"\\'", b"\\bin999999999 ", b"{\\*", b"\\cell ", b"\\row "),
+    *(
+        b"{\\rtf1",
+        b"\\par ",
+        b"\\u8364?",
+        b"\\'",
+        b"\\bin999999999 ",
+        b"{\\*",
+        b"\\cell ",
+        b"\\row ",
+    ),
     *(b"\\begin{itemize}", b"\\end{itemize}", b"\\section{", b"$", b"\\\\", b"\\emph{", b"%", b"&"),
     *(
         b"BEGIN:VEVENT\n",
@@ -97,7 +144,8 @@ _COUNTS: Final = (1, 1, 2, 10, 100, 3000, 20_000)
 _MOST: Final = 400_000
 """Bytes of what is inserted."""
 _ENTITIES: Final = (
-    b'<!DOCTYPE d [<!ENTITY e "ha">%s]>' % b"".join(b'<!ENTITY e%d "%s">' % (n, b"&e%d;" % (n - 1) * 10) for n in range(1, 12)),
+    b'<!DOCTYPE d [<!ENTITY e "ha">%s]>'
+    % b"".join(b'<!ENTITY e%d "%s">' % (n, b"&e%d;" % (n - 1) * 10) for n in range(1, 12)),
     b'<!DOCTYPE d [<!ENTITY e SYSTEM "file:///etc/passwd">]>',
     b'<!DOCTYPE d [<!ENTITY e SYSTEM "http://127.0.0.1:9/x">]>',
     b'<!DOCTYPE d SYSTEM "file:///etc/passwd">',
@@ -138,8 +186,13 @@ def _change_number(data: bytes, rng: random.Random) -> tuple[bytes, str]:
     found = [*re.finditer(rb"\d+", data[: 1 << 20])]
     if not found:
         return _flip(data, rng)
-    match, new = rng.choice(found), rng.choice((b"0", b"-1", b"99999999", b"4294967296", b"9" * 30, b"1e400", b""))
-    return data[: match.start()] + new + data[match.end() :], f"{match[0][:20]!r} at {match.start()} is {new!r}"
+    match, new = (
+        rng.choice(found),
+        rng.choice((b"0", b"-1", b"99999999", b"4294967296", b"9" * 30, b"1e400", b"")),
+    )
+    return data[: match.start()] + new + data[
+        match.end() :
+    ], f"{match[0][:20]!r} at {match.start()} is {new!r}"
 
 
 def _add_entity(data: bytes, rng: random.Random) -> tuple[bytes, str]:
@@ -154,14 +207,18 @@ def _repeat_element(data: bytes, rng: random.Random) -> tuple[bytes, str]:
     if not found:
         return _insert(data, rng)
     match, count = rng.choice(found), rng.choice(_COUNTS)
-    return data[: match.end()] + match[0] * count + data[match.end() :], f"{match[0][:60]!r} {count} times"
+    return data[: match.end()] + match[0] * count + data[
+        match.end() :
+    ], f"{match[0][:60]!r} {count} times"
 
 
 def _repeat(data: bytes, rng: random.Random) -> tuple[bytes, str]:
     place, start = rng.randrange(len(data) + 1), rng.randrange(len(data) + 1)
     part = data[start : start + rng.choice((10, 100, 10_000))]
     count = min(rng.choice(_COUNTS), _MOST // (len(part) + 1) + 1)
-    return data[:place] + part * count + data[place:], f"bytes {start} to {start + len(part)} {count} times at {place}"
+    return data[:place] + part * count + data[
+        place:
+    ], f"bytes {start} to {start + len(part)} {count} times at {place}"
 
 
 def _insert(data: bytes, rng: random.Random) -> tuple[bytes, str]:
@@ -169,7 +226,10 @@ def _insert(data: bytes, rng: random.Random) -> tuple[bytes, str]:
     count = min(rng.choice(_COUNTS), _MOST // len(word) + 1)
     place, alone = rng.randrange(len(data) + 1), rng.random() < 0.25  # noqa: PLR2004 - a share
     start, end = (data[:20], b"") if alone else (data[:place], data[place:])
-    return start + word * count + end, f"{word[:60]!r} {count} times {'alone' if alone else f'at {place}'}"
+    return (
+        start + word * count + end,
+        f"{word[:60]!r} {count} times {'alone' if alone else f'at {place}'}",
+    )
 
 
 _BYTES: Final = (
@@ -225,7 +285,9 @@ def _drop(parts: _Parts, number: int, _rng: random.Random) -> str:
 
 def _rename(parts: _Parts, number: int, rng: random.Random) -> str:
     name, content = parts[number]
-    new = rng.choice(("../../etc/passwd", "/etc/passwd", "a" * 300, name.upper(), "content.xml", "é.xml", "a"))
+    new = rng.choice(
+        ("../../etc/passwd", "/etc/passwd", "a" * 300, name.upper(), "content.xml", "é.xml", "a")
+    )
     parts[number] = new, content
     return f"named {new[:20]}"
 
@@ -238,7 +300,10 @@ def _twice(parts: _Parts, number: int, _rng: random.Random) -> str:
 
 def _bomb(parts: _Parts, number: int, rng: random.Random) -> str:
     name, content = parts[number]
-    size, place = rng.choice((1_000_000, 30_000_000, 80_000_000)), rng.choice((0, len(content) // 2, len(content)))
+    size, place = (
+        rng.choice((1_000_000, 30_000_000, 80_000_000)),
+        rng.choice((0, len(content) // 2, len(content))),
+    )
     byte = rng.choice((b" ", b"<", b"a", b"\0"))
     parts[number] = name, content[:place] + byte * size + content[place:]
     return f"{size} times {byte!r} at {place}"
@@ -272,6 +337,8 @@ def _in_directory(data: bytes, number: int, rng: random.Random) -> tuple[bytes, 
     places = [match.start() for match in re.finditer(b"PK\x01\x02", data)]
     place = places[min(number, len(places) - 1)]
     offset = rng.choice((8, 10, 16, 20, 24, 42))
-    new = struct.pack("<I", rng.choice((0, 1, 8, 12, 93, 0x800, 1000, 0xFFFFFFFF)))[: 2 if offset in {8, 10} else 4]
+    new = struct.pack("<I", rng.choice((0, 1, 8, 12, 93, 0x800, 1000, 0xFFFFFFFF)))[
+        : 2 if offset in {8, 10} else 4
+    ]
     changed[place + offset : place + offset + len(new)] = new
     return bytes(changed), f"part {number}: the directory has {new.hex()} at {offset}"

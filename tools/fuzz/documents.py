@@ -1,4 +1,7 @@
-"""Fuzz documents: each that was changed is read, or an error names it and says why; within ten seconds."""
+"""Fuzz documents: each that was changed is read, or an error names it and says why.
+
+Within ten seconds.
+"""
 
 import random
 import tempfile
@@ -103,8 +106,13 @@ def _check(passages: list[Document], seconds: float) -> None:
     text = "".join(each.page_content for each in passages)
     if "root:x:0" in text:
         raise AssertionError("it holds a file of this machine")
-    if "\ufeff" in text or any(unicodedata.category(letter) in {"Cs", "Cc"} and letter not in _ALLOWED for letter in set(text)):
-        raise AssertionError(f"control characters: {sorted({each for each in text if not each.isprintable()})}"[:200])
+    if "\ufeff" in text or any(
+        unicodedata.category(letter) in {"Cs", "Cc"} and letter not in _ALLOWED
+        for letter in set(text)
+    ):
+        raise AssertionError(
+            f"control characters: {sorted({each for each in text if not each.isprintable()})}"[:200]
+        )
     odd = sum(letter == "\ufffd" or unicodedata.category(letter) in {"Cn", "Co"} for letter in text)
     if len(text) > _LEAST and odd > _MOST_ODD * len(text):
         raise AssertionError(f"{odd} of {len(text)} characters are not text: {text[:200]!r}")

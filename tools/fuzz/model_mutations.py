@@ -10,9 +10,62 @@ import gguf
 
 from tools.engines.gguf_mutations import BOOL, FLOAT32, INT32, LIST, STRING, UINT32, UINT64, Header
 
-_NUMBERS: Final = (0, 1, 2, 3, 4, 5, 7, 8, 15, 16, 31, 32, 33, 63, 64, 65, 96, 127, 128, 129, 255, 256, 511, 512, 768, 1000)
-_LARGE: Final = (4096, 32_000, 65_535, 65_536, 1 << 20, 1 << 24, (1 << 31) - 1, 1 << 31, (1 << 32) - 1)
-_FLOATS: Final = (0.0, -0.0, 1.0, -1.0, 0.5, 1e-5, 1e-30, 1e-45, 1e30, 3e38, 10_000.0, 1e6, math.nan, math.inf, -math.inf)
+_NUMBERS: Final = (
+    0,
+    1,
+    2,
+    3,
+    4,
+    5,
+    7,
+    8,
+    15,
+    16,
+    31,
+    32,
+    33,
+    63,
+    64,
+    65,
+    96,
+    127,
+    128,
+    129,
+    255,
+    256,
+    511,
+    512,
+    768,
+    1000,
+)
+_LARGE: Final = (
+    4096,
+    32_000,
+    65_535,
+    65_536,
+    1 << 20,
+    1 << 24,
+    (1 << 31) - 1,
+    1 << 31,
+    (1 << 32) - 1,
+)
+_FLOATS: Final = (
+    0.0,
+    -0.0,
+    1.0,
+    -1.0,
+    0.5,
+    1e-5,
+    1e-30,
+    1e-45,
+    1e30,
+    3e38,
+    10_000.0,
+    1e6,
+    math.nan,
+    math.inf,
+    -math.inf,
+)
 _WORDS: Final = (
     "",
     "llama",
@@ -29,7 +82,22 @@ _WORDS: Final = (
     "a" * 300,
     "é\n",
 )
-_TEXTS: Final = ("", " ", "a", "<s>", "</s>", "<0x41>", "<0x00>", "\u2581", "Hello", "\n", "é", "🙂", "<|im_end|>", "x" * 600)
+_TEXTS: Final = (
+    "",
+    " ",
+    "a",
+    "<s>",
+    "</s>",
+    "<0x41>",
+    "<0x00>",
+    "\u2581",
+    "Hello",
+    "\n",
+    "é",
+    "🙂",
+    "<|im_end|>",
+    "x" * 600,
+)
 _BYTES: Final = (b"\xff", b"\xf0\x9f", b"\x00", b"a\x00b", b"\xed\xa0\x80", b"\xc0\x80")
 _TEMPLATES: Final = (
     "",
@@ -52,23 +120,47 @@ _TEMPLATES: Final = (
     "\x00",
     "é🙂",
 )
-_TOKENIZER: Final = tuple(f"tokenizer.ggml.{name}" for name in ("tokens", "token_type", "scores", "merges"))
+_TOKENIZER: Final = tuple(
+    f"tokenizer.ggml.{name}" for name in ("tokens", "token_type", "scores", "merges")
+)
 _TYPES: Final = (0, 1, 2, 3, 6, 7, 8, 10, 12, 14, 16, 20, 24, 26, 28, 30, 39, 77, 0xFFFFFFFF)
-_IDS: Final = ("bos", "eos", "eot", "eom", "unknown", "seperator", "padding", "cls", "mask", "fim_pre", "fim_suf", "fim_mid")
+_IDS: Final = (
+    "bos",
+    "eos",
+    "eot",
+    "eom",
+    "unknown",
+    "seperator",
+    "padding",
+    "cls",
+    "mask",
+    "fim_pre",
+    "fim_suf",
+    "fim_mid",
+)
 
 Change = Callable[[Header, random.Random], str]
 
 
 def mutate(header: Header, rng: random.Random) -> list[str]:
     """Change a file in one to three places, and return what was changed, in words."""
-    changes = [rng.choices(*zip(*_WEIGHTS, strict=True))[0] for _ in range(rng.choice((1, 1, 1, 2, 3)))]
+    changes = [
+        rng.choices(*zip(*_WEIGHTS, strict=True))[0] for _ in range(rng.choice((1, 1, 1, 2, 3)))
+    ]
     return [change(header, rng) for change in changes]
 
 
 def damage(data: bytes, header_size: int, rng: random.Random) -> tuple[bytes, str]:
-    """Change the bytes of a file, most often those of its header; return the new file and what was changed."""
+    """Change the bytes of a file, most often those of its header.
+
+    Return the new file and what was changed.
+    """
     kind = rng.choice(("cut", "flip", "flip", "flip", "number", "number", "insert", "remove"))
-    place = rng.randrange(min(len(data), header_size)) if rng.random() < 0.8 else rng.randrange(len(data))  # noqa: PLR2004 - a share
+    place = (
+        rng.randrange(min(len(data), header_size))
+        if rng.random() < 0.8  # noqa: PLR2004 - a share
+        else rng.randrange(len(data))
+    )
     if kind == "cut":
         return data[:place], f"cut after {place} bytes"
     if kind == "flip":
@@ -78,7 +170,9 @@ def damage(data: bytes, header_size: int, rng: random.Random) -> tuple[bytes, st
             changed[each] ^= 1 << rng.randrange(8)
         return bytes(changed), f"bits flipped at {places}"
     if kind == "number":
-        number = struct.pack("<Q", rng.choice((*_NUMBERS, *_LARGE, 1 << 40, 1 << 62, 1 << 63, (1 << 64) - 1)))
+        number = struct.pack(
+            "<Q", rng.choice((*_NUMBERS, *_LARGE, 1 << 40, 1 << 62, 1 << 63, (1 << 64) - 1))
+        )
         return data[:place] + number + data[place + 8 :], f"the number {number.hex()} at {place}"
     if kind == "insert":
         return data[:place] + rng.randbytes(size := rng.choice((1, 4, 32, 4096))) + data[
@@ -120,8 +214,14 @@ def _known_keys() -> list[str]:
     found = []
     for group in vars(gguf.Keys).values():
         if isinstance(group, type):
-            found += [key for key in vars(group).values() if isinstance(key, str) and "." in key and " " not in key]
-    return [key.replace("{arch}", "*") for key in found] + [f"tokenizer.ggml.{name}_token_id" for name in _IDS]
+            found += [
+                key
+                for key in vars(group).values()
+                if isinstance(key, str) and "." in key and " " not in key
+            ]
+    return [key.replace("{arch}", "*") for key in found] + [
+        f"tokenizer.ggml.{name}_token_id" for name in _IDS
+    ]
 
 
 def _change_value(header: Header, rng: random.Random) -> str:
@@ -170,7 +270,9 @@ def _change_list(header: Header, rng: random.Random) -> str:
     key = rng.choice(lists)
     item, items = header.values[key][1]
     items = list(items)
-    what = rng.choice(("cut", "extend", "set", "set", "set", "swap", "all", "type", "repeat", "empty"))
+    what = rng.choice(
+        ("cut", "extend", "set", "set", "set", "swap", "all", "type", "repeat", "empty")
+    )
     if what == "cut":
         del items[rng.randrange(len(items) + 1) :]
     elif what == "extend":
@@ -199,7 +301,21 @@ def _change_tensor(header: Header, rng: random.Random) -> str:
     number = rng.randrange(len(header.tensors))
     name, shape, kind, data = header.tensors[number]
     text = name.decode("utf-8", "replace")
-    what = rng.choice(("rename", "drop", "turn", "shape", "shape", "merge", "type", "offset", "resize", "swap", "copy"))
+    what = rng.choice(
+        (
+            "rename",
+            "drop",
+            "turn",
+            "shape",
+            "shape",
+            "merge",
+            "type",
+            "offset",
+            "resize",
+            "swap",
+            "copy",
+        )
+    )
     if what == "drop":
         del header.tensors[number]
         return f"without the tensor {text}"
@@ -214,7 +330,16 @@ def _change_tensor(header: Header, rng: random.Random) -> str:
             header.tensors[other] = (there, shape, kind, data)
         return f"the tensor {text} is that of {there.decode('utf-8', 'replace')} ({what})"
     if what == "rename":
-        name = rng.choice((name + b".other", name.replace(b"blk.", b"blk.9"), b"", b"x" * 100, b"output.weight", b"cls.weight"))
+        name = rng.choice(
+            (
+                name + b".other",
+                name.replace(b"blk.", b"blk.9"),
+                b"",
+                b"x" * 100,
+                b"output.weight",
+                b"cls.weight",
+            )
+        )
     elif what == "turn":
         shape = shape[::-1]
     elif what == "merge":

@@ -30,7 +30,28 @@ from tools.fuzz.model_mutations import damage, mutate
 
 _SECONDS: Final = 60.0
 _TRIAL_SECONDS: Final = 30.0
-_CONTEXTS: Final = (None, None, 0, 1, 5, 31, 33, 63, 64, 65, 99, 100, 127, 128, 200, 255, 256, 257, 510, 1000)
+_CONTEXTS: Final = (
+    None,
+    None,
+    0,
+    1,
+    5,
+    31,
+    33,
+    63,
+    64,
+    65,
+    99,
+    100,
+    127,
+    128,
+    200,
+    255,
+    256,
+    257,
+    510,
+    1000,
+)
 _PROMPTS: Final = ("Hello", "What is the number 12345?", "é 中文 🙂 it's\n\n\tx", "word " * 60)
 _TEXTS: Final = [["Hello"], ["", "A boat."], ["A boat.", "word " * 150, "é 中文 🙂"], ["a"] * 40]
 _NOTES: Final = ".json"
@@ -73,7 +94,13 @@ class ModelCase:
         """Write the file, and how it was used next to it."""
         path = folder / f"{name}.gguf"
         path.write_bytes(self.data)
-        notes = {"changes": self.changes, "options": self.options, "source": self.source, "text": self.text, "use": self.use}
+        notes = {
+            "changes": self.changes,
+            "options": self.options,
+            "source": self.source,
+            "text": self.text,
+            "use": self.use,
+        }
         path.with_suffix(_NOTES).write_text(json.dumps(notes, indent=1), encoding="utf-8")
         return path
 
@@ -98,8 +125,12 @@ def model_cases(rng: random.Random, more: list[Path]) -> Iterator[ModelCase]:
         path = rng.choice(sources)
         changes, data = _changed(path, rng)
         embeds = path == tiny_embed or rng.random() < 0.2  # noqa: PLR2004 - a share
-        engine = rng.choice([each for each in engines if each != "gpt4all" or embeds == (path == tiny_embed)])
-        use = rng.choice([use for use in USES if use.startswith(engine) and use.endswith("embeddings") == embeds])
+        engine = rng.choice(
+            [each for each in engines if each != "gpt4all" or embeds == (path == tiny_embed)]
+        )
+        use = rng.choice(
+            [use for use in USES if use.startswith(engine) and use.endswith("embeddings") == embeds]
+        )
         use = "fit" if rng.random() < 0.1 else use  # noqa: PLR2004 - a share
         n_ctx = None if use in {"gpt4all embeddings", "fit"} else rng.choice(_CONTEXTS)
         options = {} if n_ctx is None else {"n_ctx": n_ctx}
@@ -133,7 +164,9 @@ def _text(path: Path, backend: Any, text: int, options: dict[str, Any]) -> str:
 
 
 def _chat(path: Path, backend: Any, text: int, options: dict[str, Any]) -> str:
-    with ChatLlamaCpp(model_path=path, backend=backend, max_tokens=4, temperature=0, **options) as chat:
+    with ChatLlamaCpp(
+        model_path=path, backend=backend, max_tokens=4, temperature=0, **options
+    ) as chat:
         return "".join(str(chunk.content) for chunk in chat.stream(_PROMPTS[text]))
 
 
@@ -157,7 +190,9 @@ def _fit(path: Path, _backend: Any, _text: int, _options: dict[str, Any]) -> str
 
 
 def _checked(vectors: list[list[float]], count: int) -> str:
-    if len(vectors) != count or not all(vector and all(map(math.isfinite, vector)) for vector in vectors):
+    if len(vectors) != count or not all(
+        vector and all(map(math.isfinite, vector)) for vector in vectors
+    ):
         raise AssertionError(f"vectors that are not numbers: {vectors}"[:200])
     return f"{len(vectors[0])} numbers"
 
@@ -188,7 +223,9 @@ def _use(case: ModelCase, path: Path) -> str:
         return f"{type(error).__name__}: {error}".replace(str(path), "FILE")
 
 
-def _trial_fault(path: Path, engine: str, module: str, options: dict[str, Any], seconds: float | None = None) -> str | None:
+def _trial_fault(
+    path: Path, engine: str, module: str, options: dict[str, Any], seconds: float | None = None
+) -> str | None:
     outcome = run_isolated(partial(_load_once, path, module, options), seconds or _TRIAL_SECONDS)
     return f"{engine} {outcome.fault}" if outcome.fault and outcome.fault != "raises" else None
 

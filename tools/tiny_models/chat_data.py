@@ -27,9 +27,11 @@ POOL = 256
 COPY = -1
 COPY_WEIGHT = 0.2
 COPY_SHARE = 0.2
-"""Weight of prompt tokens that repeat earlier ones (the question's second copy, names that come again)."""
+"""Weight of prompt tokens that repeat earlier ones (the question's second copy, names that come
+again)."""
 START, START_WEIGHT = 2, 6.0
-"""The first tokens of an answer (a sentence's number, or a refusal) decide the rest; they count more in the loss."""
+"""The first tokens of an answer (a sentence's number, or a refusal) decide the rest; they count
+more in the loss."""
 NAME = re.compile(r'<tool_call>\n\{"name": "')
 VALUE, VALUE_WEIGHT = re.compile(r'": \[?"?|", "'), 3.0
 """Likewise the first tokens of a tool's name, and of each value in JSON."""
@@ -67,7 +69,11 @@ def tokenise(tokenizer: Tokenizer, example: Example) -> Row:
         piece = tokenizer.encode(text)
         row.ids += piece.ids
         row.turns += [turn if learnt else 0] * len(piece.ids)
-        row.weights += _weights(text, [start for start, _ in piece.offsets]) if learnt else [0.0] * len(piece.ids)
+        row.weights += (
+            _weights(text, [start for start, _ in piece.offsets])
+            if learnt
+            else [0.0] * len(piece.ids)
+        )
     return row
 
 
@@ -100,7 +106,10 @@ def mark_copies(row: Row) -> Row:
 
 
 def collate(rows: list[Row], rng: random.Random | None = None) -> Batch:
-    """Pad rows into a batch; with `rng` positions start and jump at random, so that all of the context is learnt."""
+    """Pad rows into a batch.
+
+    With `rng` positions start and jump at random, so that all of the context is learnt.
+    """
     time = max(len(row.ids) for row in rows) - 1
     inputs = torch.zeros(len(rows), time, dtype=torch.long)
     positions = torch.zeros(len(rows), time, dtype=torch.long)
@@ -120,7 +129,9 @@ def collate(rows: list[Row], rng: random.Random | None = None) -> Batch:
                 targets.append(row.ids[index + 1])
                 weights.append(row.weights[index + 1])
                 owners.append((number, turn))
-    return Batch(inputs, positions, torch.tensor(where), torch.tensor(targets), torch.tensor(weights), owners)
+    return Batch(
+        inputs, positions, torch.tensor(where), torch.tensor(targets), torch.tensor(weights), owners
+    )
 
 
 def training_row(tokenizer: Tokenizer, rng: random.Random, level: float) -> Row:
@@ -132,7 +143,9 @@ def training_row(tokenizer: Tokenizer, rng: random.Random, level: float) -> Row:
 def batches(tokenizer: Tokenizer, seed: str, level: float, tokens: int) -> Iterator[Batch]:
     """Yield the batches of one pool, each of about `tokens` tokens with padding."""
     rng = random.Random(seed)
-    rows = sorted((training_row(tokenizer, rng, level) for _ in range(POOL)), key=lambda row: len(row.ids))
+    rows = sorted(
+        (training_row(tokenizer, rng, level) for _ in range(POOL)), key=lambda row: len(row.ids)
+    )
     groups: list[list[Row]] = [[]]
     for row in rows:
         if groups[-1] and (len(groups[-1]) + 1) * len(row.ids) > tokens:
@@ -144,7 +157,10 @@ def batches(tokenizer: Tokenizer, seed: str, level: float, tokens: int) -> Itera
 
 
 def held_out_examples(scale: float = 1.0, seed: int = 5) -> list[Example]:
-    """Return the held-out examples of every task, the same for the same seed; `scale` multiplies their number."""
+    """Return the held-out examples of every task, the same for the same seed.
+
+    `scale` multiplies their number.
+    """
     rng = random.Random(seed)
     examples: list[Example] = []
 
@@ -170,9 +186,13 @@ def held_out_examples(scale: float = 1.0, seed: int = 5) -> list[Example]:
 
 
 @torch.no_grad()
-def score(model: Chat, tokenizer: Tokenizer, examples: list[Example], tokens: int = 8192) -> dict[str, float]:
+def score(
+    model: Chat, tokenizer: Tokenizer, examples: list[Example], tokens: int = 8192
+) -> dict[str, float]:
     """Return the share of assistant turns that greedy decoding gets exactly right, by task."""
-    rows = sorted((tokenise(tokenizer, example) for example in examples), key=lambda row: len(row.ids))
+    rows = sorted(
+        (tokenise(tokenizer, example) for example in examples), key=lambda row: len(row.ids)
+    )
     right: dict[str, list[bool]] = defaultdict(list)
     while rows:
         group = [rows.pop()]

@@ -1,7 +1,8 @@
 """Evaluate the exported chat model on the real engine: `python -m tools.tiny_models.chat_eval`.
 
-Generated held-out examples with fixed seeds go through the server of llama.cpp (`/v1/chat/completions`, temperature 0), so
-that the file's own template and tokeniser are evaluated too. The figures are written beside the model, as they are.
+Generated held-out examples with fixed seeds go through the server of llama.cpp
+(`/v1/chat/completions`, temperature 0), so that the file's own template and tokeniser are evaluated
+too. The figures are written beside the model, as they are.
 """
 
 from __future__ import annotations
@@ -74,10 +75,18 @@ class Engine:
         self.process.kill()
         self.process.wait()
 
-    def chat(self, messages: list[dict[str, Any]], tools: list[dict[str, Any]], **options: Any) -> dict[str, Any]:
+    def chat(
+        self, messages: list[dict[str, Any]], tools: list[dict[str, Any]], **options: Any
+    ) -> dict[str, Any]:
         """Return the assistant message that the model writes at temperature 0."""
         sent = [_wire(message) for message in messages]
-        body = {"messages": sent, "temperature": 0, "max_tokens": 160, **({"tools": tools} if tools else {}), **options}
+        body = {
+            "messages": sent,
+            "temperature": 0,
+            "max_tokens": 160,
+            **({"tools": tools} if tools else {}),
+            **options,
+        }
         reply = self.session.post(f"{self.url}/v1/chat/completions", json=body, timeout=60)
         reply.raise_for_status()
         message: dict[str, Any] = reply.json()["choices"][0]["message"]
@@ -89,7 +98,13 @@ def _wire(message: dict[str, Any]) -> dict[str, Any]:
     if "tool_calls" not in message:
         return message
     calls = [
-        {**call, "function": {"name": call["function"]["name"], "arguments": json.dumps(call["function"]["arguments"])}}
+        {
+            **call,
+            "function": {
+                "name": call["function"]["name"],
+                "arguments": json.dumps(call["function"]["arguments"]),
+            },
+        }
         for call in message["tool_calls"]
     ]
     return {**message, "tool_calls": calls}
@@ -105,7 +120,9 @@ def _same_call(expected: dict[str, Any], reply: dict[str, Any]) -> tuple[bool, b
         arguments = json.loads(function["arguments"] or "{}")
     except json.JSONDecodeError:
         arguments = None
-    return function["name"] == wanted["name"], function["name"] == wanted["name"] and arguments == wanted["arguments"]
+    return function["name"] == wanted["name"], function["name"] == wanted[
+        "name"
+    ] and arguments == wanted["arguments"]
 
 
 def _json(text: str) -> Any:
@@ -134,7 +151,10 @@ class Tally:
 
     def figures(self) -> dict[str, dict[str, float | int]]:
         """Return right, of and share for each figure."""
-        return {name: {"right": right, "of": of, "share": round(right / of, 3)} for name, (right, of) in self.counts.items()}
+        return {
+            name: {"right": right, "of": of, "share": round(right / of, 3)}
+            for name, (right, of) in self.counts.items()
+        }
 
 
 def _cut(example: Example, index: int) -> Example:
@@ -143,7 +163,9 @@ def _cut(example: Example, index: int) -> Example:
 
 
 def _answer(engine: Engine, tally: Tally, figure: str, example: Example, **options: Any) -> str:
-    reply = str(engine.chat(example.messages[:-1], example.tools, **options).get("content") or "").strip()
+    reply = str(
+        engine.chat(example.messages[:-1], example.tools, **options).get("content") or ""
+    ).strip()
     tally.add(figure, example, reply, right=reply == example.messages[-1]["content"])
     return reply
 
@@ -156,11 +178,20 @@ def evaluate(engine: Engine, scale: float, seed: int = 77) -> Tally:
     def times(count: int) -> range:
         return range(int(count * scale))
 
-    for count, number in ((1, 200), (2, 300), (3, 100), (4, 100), (HELD_OUT_PASSAGES, 100), (MANY_PASSAGES, 60)):
+    for count, number in (
+        (1, 200),
+        (2, 300),
+        (3, 100),
+        (4, 100),
+        (HELD_OUT_PASSAGES, 100),
+        (MANY_PASSAGES, 60),
+    ):
         held = ", a number held out of training" if count == HELD_OUT_PASSAGES else ""
         for _ in times(number):
             example = chat_tasks.passages(rng, 1.0, held_out=True, count=count, refuse=False)
-            _answer(engine, tally, f"exact answer, {count} passage{'s' * (count > 1)}{held}", example)
+            _answer(
+                engine, tally, f"exact answer, {count} passage{'s' * (count > 1)}{held}", example
+            )
     for count in (1, 2, 4):
         for _ in times(100):
             example = chat_tasks.passages(rng, 1.0, held_out=True, count=count, refuse=True)
@@ -187,7 +218,12 @@ def _tools(engine: Engine, tally: Tally, example: Example) -> None:
             tally.add('tool name, choice "auto"', turn, reply, right=name)
             tally.add('tool name and arguments, choice "auto"', turn, reply, right=arguments)
             forced = engine.chat(turn.messages[:-1], example.tools, tool_choice="required")
-            tally.add('tool name and arguments, choice "required"', turn, forced, right=_same_call(message, forced)[1])
+            tally.add(
+                'tool name and arguments, choice "required"',
+                turn,
+                forced,
+                right=_same_call(message, forced)[1],
+            )
         elif example.messages[index - 1]["role"] == "tool":
             _answer(engine, tally, "answer from a tool's result", turn)
 
@@ -196,7 +232,12 @@ def _object(engine: Engine, tally: Tally, example: Example) -> None:
     """Check a JSON answer, free and held to JSON by the engine."""
     wanted = _json(example.messages[-1]["content"])
     reply = str(engine.chat(example.messages[:-1], [], max_tokens=100).get("content") or "")
-    tally.add("JSON: valid and closed within 100 tokens", example, reply, right=isinstance(_json(reply), dict))
+    tally.add(
+        "JSON: valid and closed within 100 tokens",
+        example,
+        reply,
+        right=isinstance(_json(reply), dict),
+    )
     tally.add("JSON: the right object", example, reply, right=_json(reply) == wanted)
 
 
@@ -204,8 +245,15 @@ def main() -> None:
     """Evaluate, print, write."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("model", type=Path, nargs="?", default=OUTPUT)
-    parser.add_argument("--scale", type=float, default=1.0, help="share of the examples to ask (default 1; writes no file if less)")
-    parser.add_argument("--wrong", type=int, default=0, help="print this many wrong answers of each kind")
+    parser.add_argument(
+        "--scale",
+        type=float,
+        default=1.0,
+        help="share of the examples to ask (default 1; writes no file if less)",
+    )
+    parser.add_argument(
+        "--wrong", type=int, default=0, help="print this many wrong answers of each kind"
+    )
     options = parser.parse_args()
     with Engine(options.model) as engine:
         tally = evaluate(engine, options.scale)

@@ -41,11 +41,15 @@ def gguf_name(name: str) -> str:
     return {"embedding": "token_embd.weight", "norm": "output_norm.weight"}[parts[0]]
 
 
-def write_gguf(path: Path, weights: dict[str, Tensor], tokenizer: Tokenizer, config: Config) -> None:
+def write_gguf(
+    path: Path, weights: dict[str, Tensor], tokenizer: Tokenizer, config: Config
+) -> None:
     """Write a GGUF that llama.cpp, Ollama and GPT4All load: Q8_0 matrices, F32 norms, tied embedding."""
     writer = gguf.GGUFWriter(path, "llama")
     writer.add_name("tiny-chat")
-    writer.add_description("A tiny chat model for demos and tests of langchain-localllm, trained on generated text.")
+    writer.add_description(
+        "A tiny chat model for demos and tests of langchain-localllm, trained on generated text."
+    )
     writer.add_license("MIT")
     writer.add_context_length(config.context)
     writer.add_embedding_length(config.width)
@@ -98,11 +102,22 @@ def main() -> None:
     parser.add_argument("--weights", type=Path, default=tokenizer_module.WORK / "chat_best.npz")
     options = parser.parse_args()
     if not options.weights.exists():
-        sys.exit(f"No weights at {options.weights}: train first with python -m tools.tiny_models.chat_train.")
+        sys.exit(
+            f"No weights at {options.weights}: train first with python -m "
+            "tools.tiny_models.chat_train."
+        )
     weights, note = read_arrays(options.weights)
-    weights = {name.removeprefix("w."): value for name, value in weights.items() if name.startswith("w.") or "." in name}
+    weights = {
+        name.removeprefix("w."): value
+        for name, value in weights.items()
+        if name.startswith("w.") or "." in name
+    }
     write_gguf(options.output, weights, tokenizer_module.load(), Config())
-    print(f"{options.output}: {options.output.stat().st_size / 1e6:.1f} MB, trained on {note['seen']:,} tokens", file=sys.stderr)
+    print(
+        f"{options.output}: {options.output.stat().st_size / 1e6:.1f} MB, trained on "
+        f"{note['seen']:,} tokens",
+        file=sys.stderr,
+    )
 
 
 if __name__ == "__main__":

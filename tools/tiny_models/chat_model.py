@@ -1,7 +1,8 @@
 """The chat model: a small llama, initialised so that two kinds of useful attention heads exist from the first step.
 
-Previous-token heads and same-token heads are what copying is made of (induction heads, Olsson et al. 2022,
-https://arxiv.org/abs/2209.11895); training from noise spends most of its time on finding them.
+Previous-token heads and same-token heads are what copying is made of (induction heads, Olsson et
+al. 2022, https://arxiv.org/abs/2209.11895); training from noise spends most of its time on finding
+them.
 """
 
 from __future__ import annotations
@@ -42,7 +43,10 @@ def rope_frequencies(config: Config) -> Tensor:
 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Rotate neighbouring channel pairs of `x` (batch, heads, time, head_size); llama.cpp's order for `llama`."""
+    """Rotate neighbouring channel pairs of `x` (batch, heads, time, head_size).
+
+    Llama.cpp's order for `llama`.
+    """
     even, odd = x[..., 0::2], x[..., 1::2]
     return torch.stack((even * cos - odd * sin, even * sin + odd * cos), -1).flatten(-2)
 
@@ -94,7 +98,8 @@ class Chat(nn.Module):
         if tokens:
             relate_embeddings(self.embedding.weight, tokens)
             wire_markers(self, tokens)
-        # Channels of size 1, so that no block can drown the tokens; the last norm makes up for it in the scores.
+        # Channels of size 1, so that no block can drown the tokens; the last norm makes up for it
+        # in the scores.
         with torch.no_grad():
             self.embedding.weight *= math.sqrt(config.width)
             self.norm.weight.fill_(1 / math.sqrt(config.width))
@@ -139,7 +144,8 @@ class Chat(nn.Module):
 def relate_embeddings(weight: Tensor, tokens: list[str]) -> None:
     """Give the forms of one piece ("the", " the", "The", " The") one common part, and each form a direction of its own.
 
-    Copying " The" as "The" is then a small change in one direction instead of a table to be learnt token by token.
+    Copying " The" as "The" is then a small change in one direction instead of a table to be learnt
+    token by token.
     """
     constant = weight[:, 0].clone()
     unique = weight.clone()
@@ -165,16 +171,21 @@ TAGS = slice(2 + NAMED, 2 + 2 * NAMED)
 
 @torch.no_grad()
 def wire_markers(model: Chat, tokens: list[str]) -> None:
-    """Pre-wire the steps from a question to the number of a sentence; training refines them, but does not find them by itself.
+    """Pre-wire the steps from a question to the number of a sentence.
 
-    Head 4 of block 0 tags each token with the nearest marker before it, head 4 of block 1 fetches the tags of earlier places of the
-    same token, and head 4 of block 2 collects the tags that the words of the question fetched.
+    Training refines them, but does not find them by itself.
+
+    Head 4 of block 0 tags each token with the nearest marker before it, head 4 of block 1 fetches
+    the tags of earlier places of the same token, and head 4 of block 2 collects the tags that the
+    words of the question fetched.
     """
     weight = model.embedding.weight
     weight[:, FLAG : TAGS.stop] = 0
     for name, marker in enumerate((*MARKERS, "Question")):
         index = tokens.index(marker)
-        weight[index, FLAG] = weight[index, NAMES.start + name] = 0.43  # the channels are multiplied by 13.9 at the end
+        weight[index, FLAG] = weight[index, NAMES.start + name] = (
+            0.43  # the channels are multiplied by 13.9 at the end
+        )
     for block in model.blocks:  # nothing else writes where tags are kept
         block.output.weight[FLAG : TAGS.stop] = block.down.weight[FLAG : TAGS.stop] = 0
     tag, fetch, collect = (block for block in model.blocks[:3])
@@ -189,10 +200,15 @@ def wire_markers(model: Chat, tokens: list[str]) -> None:
     tag.output.weight[TAGS, names] = torch.eye(NAMED) * 4
     same_token_head(fetch, 4, strength=3.2)
     look = fetch.query.weight[rows]
-    look -= look @ tag.written @ tag.written.T  # deaf to the token before, which block 0 wrote there
+    look -= (
+        look @ tag.written @ tag.written.T
+    )  # deaf to the token before, which block 0 wrote there
     look[:, : TAGS.stop] = look[-2:] = 0
     fetch.key.weight[rows] = look
-    look[-2, 0], fetch.key.weight[rows.stop - 2, TAGS.stop - 1] = -9.0, 1.0  # not within the question itself
+    look[-2, 0], fetch.key.weight[rows.stop - 2, TAGS.stop - 1] = (
+        -9.0,
+        1.0,
+    )  # not within the question itself
     fetch.value.weight[names, TAGS] = torch.eye(NAMED) / 2.5
     fetch.value.weight[names.stop - 1] = 0
     fetch.output.weight[TAGS, names] = torch.eye(NAMED) * 6
@@ -202,10 +218,14 @@ def wire_markers(model: Chat, tokens: list[str]) -> None:
     collect.output.weight[NAMES, names] = torch.eye(NAMED) * 25
 
 
-def nearest_head(block: Block, rows: slice, channel: int, size: float, sharpness: tuple[float, ...]) -> None:
+def nearest_head(
+    block: Block, rows: slice, channel: int, size: float, sharpness: tuple[float, ...]
+) -> None:
     """Make a head look at the tokens whose `channel` is set (to about `size` after the norm), the nearer the more."""
     strength = torch.zeros(block.config.head_size // 2)
-    strength[2:7] = torch.tensor(sharpness)  # these turn by 0.24 to 0.01 a token: less with distance
+    strength[2:7] = torch.tensor(
+        sharpness
+    )  # these turn by 0.24 to 0.01 a token: less with distance
     strength[-1] = 10 + 0.7 * sum(sharpness)  # hardly turns: more than for any other token
     pairs = (strength * math.sqrt(block.config.head_size)).sqrt()
     for weight, place, value in ((block.query.weight, 0, 10.5), (block.key.weight, channel, size)):
@@ -222,7 +242,9 @@ def previous_token_head(block: Block, head: int, distance: int) -> None:
     fast = (rope_frequencies(config) > 0.02).float()
     strength = 1.4 * fast
     angle = distance * rope_frequencies(config)
-    constant = math.sqrt(config.width / (1 + (config.width - 1) / config.width))  # channel 0 after the RMS norm, about
+    constant = math.sqrt(
+        config.width / (1 + (config.width - 1) / config.width)
+    )  # channel 0 after the RMS norm, about
     for weight, turn in ((block.query.weight, torch.zeros_like(angle)), (block.key.weight, angle)):
         part = weight[rows]
         part *= 0.2
@@ -245,7 +267,8 @@ def same_token_head(block: Block, head: int, strength: float = 2.2) -> None:
 def induction_head(block: Block, head: int, earlier: Block, previous: int) -> None:
     """Make a head look behind earlier places of its token, and copy what it finds there.
 
-    The key reads what the earlier block's previous-token head wrote, the query makes the same projection of its own token.
+    The key reads what the earlier block's previous-token head wrote, the query makes the same
+    projection of its own token.
     """
     size = block.config.head_size
     rows = slice(head * size, (head + 1) * size)

@@ -1,8 +1,8 @@
 """What the chat model is taught: conversations of each kind, generated without end from the world of `world.py`.
 
-A task is a function `(rng, level, held_out) -> Example`. `level` rises from 0 to 1 while training goes on: more passages,
-longer passages, more distractors. With `held_out` names, sentence patterns, question phrasings and wordings are those
-that training never shows.
+A task is a function `(rng, level, held_out) -> Example`. `level` rises from 0 to 1 while training
+goes on: more passages, longer passages, more distractors. With `held_out` names, sentence patterns,
+question phrasings and wordings are those that training never shows.
 """
 
 from __future__ import annotations
@@ -18,12 +18,31 @@ from typing import Any
 from .chat_tools import forced_example, json_example, keys_example, tool_example
 from .lexicon import LEXICON
 from .template import render
-from .world import FIRST_NAMES, Fact, Scene, capitalise, make_fact, make_filler, make_name, make_word, related_relations
+from .world import (
+    FIRST_NAMES,
+    Fact,
+    Scene,
+    capitalise,
+    make_fact,
+    make_filler,
+    make_name,
+    make_word,
+    related_relations,
+)
 
 COMMON_WORDS = frozenset(LEXICON["function"])
-ANY_WORDS = tuple(word for words in LEXICON.values() for phrase in words if "{" not in phrase for word in phrase.split())
+ANY_WORDS = tuple(
+    word
+    for words in LEXICON.values()
+    for phrase in words
+    if "{" not in phrase
+    for word in phrase.split()
+)
 REFUSAL = "The passages do not tell."
-SYSTEM = "Answer the question with a sentence from the passages and its number. If they do not tell, say: " + REFUSAL
+SYSTEM = (
+    "Answer the question with a sentence from the passages and its number. If they do not tell, "
+    "say: " + REFUSAL
+)
 HELD_OUT_PASSAGES = 5
 """Training never shows this number of passages; evaluation does."""
 # Pairs of relations that answer the same question, never told of one subject.
@@ -65,7 +84,8 @@ def _say(user: str, assistant: str) -> list[dict[str, Any]]:
     return [{"role": "user", "content": user}, {"role": "assistant", "content": assistant}]
 
 
-# ---------------------------------------------------------------------------------------------------------------- passages
+# ----------------------------------------------------------------------------------------------------------------
+# passages
 
 
 def _confusable(first: str, second: str) -> bool:
@@ -78,9 +98,13 @@ def _other_fact(rng: random.Random, known: list[Fact], *, held_out: bool) -> Fac
     base = rng.choice(known)
     if style < 0.35:
         told = [fact.relation for fact in known if fact.subject == base.subject]
-        relations = [r for r in related_relations(base.relation) if not any(_confusable(r, t) for t in told)]
+        relations = [
+            r for r in related_relations(base.relation) if not any(_confusable(r, t) for t in told)
+        ]
         if relations:
-            return make_fact(rng, held_out=held_out, subject=base.subject, relation=rng.choice(relations))
+            return make_fact(
+                rng, held_out=held_out, subject=base.subject, relation=rng.choice(relations)
+            )
     if style < 0.7:
         return make_fact(rng, held_out=held_out, relation=base.relation)
     return make_fact(rng, held_out=held_out)
@@ -113,7 +137,9 @@ def _stretch(rng: random.Random, fact: Fact, *, held_out: bool) -> Fact:
     if (
         before
         and not before.endswith(": ")
-        and sentence.startswith(("The ", "A ", "In ", "On ", "You ", "We ", "When ", "If ", "There "))
+        and sentence.startswith(
+            ("The ", "A ", "In ", "On ", "You ", "We ", "When ", "If ", "There ")
+        )
     ):
         sentence = sentence[0].lower() + sentence[1:]
     if after:
@@ -138,7 +164,10 @@ def _loose_fact(rng: random.Random, *, held_out: bool) -> Fact:
         words = make_filler(rng, held_out=held_out).rstrip(".").split()
     else:
         count = rng.randint(4, 14)
-        words = [make_word(rng, held_out=held_out) if rng.random() < 0.15 else rng.choice(ANY_WORDS) for _ in range(count)]
+        words = [
+            make_word(rng, held_out=held_out) if rng.random() < 0.15 else rng.choice(ANY_WORDS)
+            for _ in range(count)
+        ]
     content = [index for index, word in enumerate(words) if word not in COMMON_WORDS]
     start = rng.choice(content or [0])
     size = rng.randint(1, 4)
@@ -158,7 +187,11 @@ def _facts(rng: random.Random, count: int, *, held_out: bool) -> list[Fact]:
     tries = 0
     while len(facts) < count and tries < 4 * count:
         tries += 1
-        fact = _loose_fact(rng, held_out=held_out) if loose else _other_fact(rng, facts, held_out=held_out)
+        fact = (
+            _loose_fact(rng, held_out=held_out)
+            if loose
+            else _other_fact(rng, facts, held_out=held_out)
+        )
         clash = any(
             fact.question == old.question
             or fact.sentence == old.sentence
@@ -168,7 +201,9 @@ def _facts(rng: random.Random, count: int, *, held_out: bool) -> list[Fact]:
         if not clash:
             facts.append(fact)
     if not loose:
-        facts = [_stretch(rng, fact, held_out=held_out) if rng.random() < 0.3 else fact for fact in facts]
+        facts = [
+            _stretch(rng, fact, held_out=held_out) if rng.random() < 0.3 else fact for fact in facts
+        ]
     return facts
 
 
@@ -182,14 +217,24 @@ def _passage(rng: random.Random, told: list[str], level: float, *, held_out: boo
             0,
             capitalise(
                 Scene(rng, held_out=held_out).fill(
-                    rng.choice(("{adjective} {things}", "{word}", "{place}", "{event}", "About the {place}"))
+                    rng.choice(
+                        (
+                            "{adjective} {things}",
+                            "{word}",
+                            "{place}",
+                            "{event}",
+                            "About the {place}",
+                        )
+                    )
                 )
             ),
         )
     return "\n".join(lines)
 
 
-def _passages(rng: random.Random, level: float, count: int, *, held_out: bool) -> tuple[list[Fact], list[str]]:
+def _passages(
+    rng: random.Random, level: float, count: int, *, held_out: bool
+) -> tuple[list[Fact], list[str]]:
     most = (1,) if level < 0.1 else (1, 2) if level < 0.4 else (1, 1, 2, 2, 3)
     sizes = [rng.choice(most) for _ in range(count)]
     facts = _facts(rng, sum(sizes), held_out=held_out)
@@ -209,13 +254,17 @@ def passage_count(rng: random.Random, level: float) -> int:
     return rng.choice(counts)
 
 
-# ------------------------------------------------------------------------------------------------------------- RAG prompts
+# -------------------------------------------------------------------------------------------------------------
+# RAG prompts
 
 
 def _numbered(passages: list[str]) -> str:
     """Number every line of the passages, on through all of them; a blank line between passages."""
     count = itertools.count(1)
-    return "\n\n".join("\n".join(f"[{next(count)}] {line}" for line in text.split("\n") if line) for text in passages)
+    return "\n\n".join(
+        "\n".join(f"[{next(count)}] {line}" for line in text.split("\n") if line)
+        for text in passages
+    )
 
 
 def _joined(passages: list[str]) -> str:
@@ -249,17 +298,24 @@ PROMPTS: tuple[Callable[[list[str], str], str], ...] = (
     lambda p, q: f"{q}\n\n{_joined(p)}",
     lambda p, q: f"{_joined(p)}\n\n{q}",
     lambda p, q: f"Passages:\n{_numbered(p)}\n\n{q}",
-    lambda p, q: f"Answer the question from the context.\n\nQuestion: {q}\n\nContext:\n{_joined(p)}\n\nQuestion: {q}",
     lambda p, q: (
-        "Use the following pieces of context to answer the question at the end. If you don't know the answer, just "
-        f"say so.\n\n{_joined(p)}\n\nQuestion: {q}\nHelpful Answer:"
+        f"Answer the question from the context.\n\nQuestion: {q}\n\nContext:\n{_joined(p)}\n\n"
+        f"Question: {q}"
     ),
-    lambda p, q: f"Answer the question based only on the following context:\n{_joined(p)}\n\nQuestion: {q}",
+    lambda p, q: (
+        "Use the following pieces of context to answer the question at the end. If you don't "
+        f"know the answer, just say so.\n\n{_joined(p)}\n\nQuestion: {q}\nHelpful Answer:"
+    ),
+    lambda p, q: (
+        f"Answer the question based only on the following context:\n{_joined(p)}\n\nQuestion: {q}"
+    ),
     lambda p, q: f"Here are some notes.\n{_joined(p)}\n\nUse them to answer: {q}",
 )
 
 
-def _prompt(rng: random.Random, passages: list[str], question: str, *, main: bool) -> list[dict[str, Any]]:
+def _prompt(
+    rng: random.Random, passages: list[str], question: str, *, main: bool
+) -> list[dict[str, Any]]:
     if main or rng.random() < 0.8:
         return main_prompt(passages, question)
     messages = [{"role": "user", "content": rng.choice(PROMPTS)(passages, question)}]
@@ -289,10 +345,16 @@ def _absent_question(rng: random.Random, facts: list[Fact], *, held_out: bool) -
             fact = make_fact(rng, held_out=held_out, relation=base.relation)
         elif style < 0.75:
             told = [f.relation for f in facts if f.subject == base.subject]
-            relations = [r for r in related_relations(base.relation) if not any(_confusable(r, t) for t in told)]
+            relations = [
+                r
+                for r in related_relations(base.relation)
+                if not any(_confusable(r, t) for t in told)
+            ]
             if not relations:
                 continue
-            fact = make_fact(rng, held_out=held_out, subject=base.subject, relation=rng.choice(relations))
+            fact = make_fact(
+                rng, held_out=held_out, subject=base.subject, relation=rng.choice(relations)
+            )
         else:
             fact = make_fact(rng, held_out=held_out)
         if all(fact.question not in old.questions for old in facts):
@@ -301,13 +363,22 @@ def _absent_question(rng: random.Random, facts: list[Fact], *, held_out: bool) -
 
 
 REFUSED = 0.1
-"""Share of the questions that the passages do not answer. More of them, and questions in new words are refused too."""
+"""Share of the questions that the passages do not answer. More of them, and questions in new words
+are refused too."""
 
 
 def passages(
-    rng: random.Random, level: float, *, held_out: bool = False, count: int | None = None, refuse: bool | None = None
+    rng: random.Random,
+    level: float,
+    *,
+    held_out: bool = False,
+    count: int | None = None,
+    refuse: bool | None = None,
 ) -> Example:
-    """Answer from numbered passages with the sentence that tells it, or refuse; in training often with follow-up questions."""
+    """Answer from numbered passages with the sentence that tells it, or refuse.
+
+    In training often with follow-up questions.
+    """
     training = count is None
     count = count or passage_count(rng, level)
     facts, texts = _passages(rng, level, count, held_out=held_out)
@@ -321,9 +392,19 @@ def passages(
             messages += _prompt(rng, texts, question, main=not training)
             prompt = messages[-1]["content"]
         else:
-            messages.append({"role": "user", "content": rng.choice(("Question: ", "Question: ", "Question: ", "")) + question})
-        messages.append({"role": "assistant", "content": REFUSAL if refused else _answer(prompt, fact.sentence)})
-    return Example("refusal" if messages[-1]["content"] == REFUSAL and turns == 1 else "passages", messages)
+            messages.append(
+                {
+                    "role": "user",
+                    "content": rng.choice(("Question: ", "Question: ", "Question: ", ""))
+                    + question,
+                }
+            )
+        messages.append(
+            {"role": "assistant", "content": REFUSAL if refused else _answer(prompt, fact.sentence)}
+        )
+    return Example(
+        "refusal" if messages[-1]["content"] == REFUSAL and turns == 1 else "passages", messages
+    )
 
 
 def raw_completion(rng: random.Random, level: float, *, held_out: bool = False) -> Example:
@@ -333,13 +414,16 @@ def raw_completion(rng: random.Random, level: float, *, held_out: bool = False) 
         return Example("raw", [{"role": "assistant", "content": answer}], raw=question)
     facts, texts = _passages(rng, level, rng.choice((1, 2, 3)), held_out=held_out)
     fact = rng.choice(facts)
-    prompt = rng.choice(PROMPTS)(texts, _reask(rng, fact)).removesuffix("Answer:").rstrip() + rng.choice(
-        ("\nAnswer:", "\n\nAnswer:")
+    prompt = rng.choice(PROMPTS)(texts, _reask(rng, fact)).removesuffix(
+        "Answer:"
+    ).rstrip() + rng.choice(("\nAnswer:", "\n\nAnswer:"))
+    return Example(
+        "raw", [{"role": "assistant", "content": " " + _answer(prompt, fact.sentence)}], raw=prompt
     )
-    return Example("raw", [{"role": "assistant", "content": " " + _answer(prompt, fact.sentence)}], raw=prompt)
 
 
-# ------------------------------------------------------------------------------------------------------------ small things
+# ------------------------------------------------------------------------------------------------------------
+# small things
 
 
 def repeat(rng: random.Random, level: float, *, held_out: bool = False) -> Example:
@@ -352,7 +436,16 @@ def repeat(rng: random.Random, level: float, *, held_out: bool = False) -> Examp
     else:
         pool = [rng.choice(LEXICON[rng.choice(list(LEXICON))]) for _ in range(rng.randint(2, 10))]
         text = " ".join(word for word in pool if "{" not in word) or "yes"
-    ask = rng.choice(("Repeat: {}", "Say {}", "Repeat after me: {}", 'Write "{}".', "Please say this: {}", "Echo {}"))
+    ask = rng.choice(
+        (
+            "Repeat: {}",
+            "Say {}",
+            "Repeat after me: {}",
+            'Write "{}".',
+            "Please say this: {}",
+            "Echo {}",
+        )
+    )
     return Example("repeat", _say(ask.format(text), text))
 
 
@@ -361,7 +454,9 @@ def pick_line(rng: random.Random, level: float, *, held_out: bool = False) -> Ex
     count = rng.randint(2, 3 + int(5 * level))
     keys = [make_word(rng, held_out=held_out) for _ in range(count)]
     values = [
-        Scene(rng, held_out=held_out).fill(rng.choice(("{code}", "{adjective} {thing}", "{number}", "{word}", "{money}")))
+        Scene(rng, held_out=held_out).fill(
+            rng.choice(("{code}", "{adjective} {thing}", "{number}", "{word}", "{money}"))
+        )
         for _ in range(count)
     ]
     text = "\n".join(f"{key}: {value}" for key, value in zip(keys, values, strict=True))
@@ -400,15 +495,35 @@ def pick_number(rng: random.Random, level: float, *, held_out: bool = False) -> 
         if messages:
             messages.append({"role": "user", "content": "Question: " + question})
         else:
-            messages += main_prompt(lines, question)[rng.random() < 0.7 :]  # mostly without the system message
+            messages += main_prompt(lines, question)[
+                rng.random() < 0.7 :
+            ]  # mostly without the system message
             prompt = messages[-1]["content"]
         messages.append({"role": "assistant", "content": _answer(prompt, told)})
     return Example("pick number", messages)
 
 
-HELLO = ("Hello", "Hi", "Hello!", "Hi!", "Hey", "Good morning", "Good evening!", "hello", "hi", "Hello there", "Hi there!")
+HELLO = (
+    "Hello",
+    "Hi",
+    "Hello!",
+    "Hi!",
+    "Hey",
+    "Good morning",
+    "Good evening!",
+    "hello",
+    "hi",
+    "Hello there",
+    "Hi there!",
+)
 HOW = ("How are you?", "how are you?", "How are you today?", "How is it going?", "How do you do?")
-WHO = ("Who are you?", "What are you?", "What is your name?", "Tell me about yourself.", "What can you do?")
+WHO = (
+    "Who are you?",
+    "What are you?",
+    "What is your name?",
+    "Tell me about yourself.",
+    "What can you do?",
+)
 THANKS = ("Thanks", "Thank you", "Thank you!", "Thanks a lot!", "Many thanks.", "Great, thanks.")
 BYE = ("Bye", "Goodbye", "See you later", "Good night", "Bye!")
 GREETING = "Hello! How can I help you?"
@@ -432,7 +547,10 @@ def _small_talk(rng: random.Random, *, held_out: bool) -> tuple[str, str]:
 
 
 def small_talk(rng: random.Random, level: float, *, held_out: bool = False) -> Example:
-    """Say hello, thanks and goodbye; say that it does not know when there is nothing to answer from."""
+    """Say hello, thanks and goodbye.
+
+    Say that it does not know when there is nothing to answer from.
+    """
     messages: list[dict[str, Any]] = []
     for _ in range(rng.choice((1, 1, 2))):
         messages += _say(*_small_talk(rng, held_out=held_out))
@@ -441,7 +559,9 @@ def small_talk(rng: random.Random, level: float, *, held_out: bool = False) -> E
             0,
             {
                 "role": "system",
-                "content": rng.choice(("You are a helpful assistant.", "You are a friendly helper.", *SYSTEMS[2:3])),
+                "content": rng.choice(
+                    ("You are a helpful assistant.", "You are a friendly helper.", *SYSTEMS[2:3])
+                ),
             },
         )
     return Example("hello", messages)
@@ -451,9 +571,17 @@ ABOUT_ME = (
     ("My name is {name}.", "What is my name?", "Your name is {name}."),
     ("I am {name}.", "Who am I?", "You are {name}."),
     ("I live in {word}.", "Where do I live?", "You live in {word}."),
-    ("My favourite colour is {colour}.", "What is my favourite colour?", "Your favourite colour is {colour}."),
+    (
+        "My favourite colour is {colour}.",
+        "What is my favourite colour?",
+        "Your favourite colour is {colour}.",
+    ),
     ("I like {food}.", "What do I like?", "You like {food}."),
-    ("My {animal} is called {word}.", "What is the name of my {animal}?", "Your {animal} is called {word}."),
+    (
+        "My {animal} is called {word}.",
+        "What is the name of my {animal}?",
+        "Your {animal} is called {word}.",
+    ),
     ("I am {digits} years old.", "How old am I?", "You are {digits} years old."),
     ("I work as a {role}.", "What do I work as?", "You work as a {role}."),
     ("My {relative} is {name2}.", "Who is my {relative}?", "Your {relative} is {name2}."),
@@ -471,7 +599,9 @@ def memory(rng: random.Random, level: float, *, held_out: bool = False) -> Examp
         told_text = scene.fill(told)
         prefix = rng.choice(("", "", "Hello! ", "Hi, ")) if not messages else ""
         reply = (
-            f"Nice to meet you, {scene.slots['name']}." if told.startswith(("My name", "I am {name")) else "I will remember that."
+            f"Nice to meet you, {scene.slots['name']}."
+            if told.startswith(("My name", "I am {name"))
+            else "I will remember that."
         )
         messages += _say(prefix + told_text, reply)
     for _ in range(rng.choice((0, 0, 1))):
@@ -490,7 +620,11 @@ LIST_ASKS = (
     "Write three search questions about this: {}",
     "Give me three other ways to ask this question: {}",
     "Write 3 different versions of this question, one per line: {}",
-    "You are an assistant. Generate three versions of the user question to retrieve documents.\nOriginal question: {}",
+    (
+        "You are an assistant. Generate three versions of the user question to retrieve "
+        "documents.\n"
+        "Original question: {}"
+    ),
     "Question: {}\n\nWrite three search queries as a numbered list.",
     "List three questions that help to find the answer to this one: {}",
 )
@@ -503,11 +637,28 @@ def questions(rng: random.Random, level: float, *, held_out: bool = False) -> Ex
     lines = (fact.question, f"What is known about {subject}?", f"Where can I read about {subject}?")
     if rng.random() < 0.3:
         topic = Scene(rng, held_out=held_out).fill(
-            rng.choice(("{things}", "{word}", "{hobby}", "the {adjective} {nature}", "{food}", "{abstract}"))
+            rng.choice(
+                (
+                    "{things}",
+                    "{word}",
+                    "{hobby}",
+                    "the {adjective} {nature}",
+                    "{food}",
+                    "{abstract}",
+                )
+            )
         )
-        lines = (f"What is {topic}?", f"What is known about {topic}?", f"Where can I read about {topic}?")
+        lines = (
+            f"What is {topic}?",
+            f"What is known about {topic}?",
+            f"Where can I read about {topic}?",
+        )
         ask = rng.choice(
-            ("Write three search questions about {}.", "Give me three questions about {}.", "List three search questions on {}.")
+            (
+                "Write three search questions about {}.",
+                "Give me three questions about {}.",
+                "List three search questions on {}.",
+            )
         )
         user = ask.format(topic)
     else:
@@ -531,7 +682,11 @@ def summary(rng: random.Random, level: float, *, held_out: bool = False) -> Exam
     lines = [make_fact(rng, held_out=held_out).sentence]
     for _ in range(rng.randint(1, 2 + int(3 * level))):
         filler = rng.random() < 0.6
-        lines += [make_filler(rng, held_out=held_out) if filler else make_fact(rng, held_out=held_out).sentence]
+        lines += [
+            make_filler(rng, held_out=held_out)
+            if filler
+            else make_fact(rng, held_out=held_out).sentence
+        ]
     text = " ".join(lines)
     return Example("summary", _say(rng.choice(SUMMARY_ASKS).format(text), lines[0]))
 
@@ -565,7 +720,13 @@ def unicode_copy(rng: random.Random, level: float, *, held_out: bool = False) ->
     texts = [fact.sentence, other.sentence]
     rng.shuffle(texts)
     messages = main_prompt(texts, _reask(rng, fact))
-    return Example("unicode", [*messages, {"role": "assistant", "content": _answer(messages[-1]["content"], fact.sentence)}])
+    return Example(
+        "unicode",
+        [
+            *messages,
+            {"role": "assistant", "content": _answer(messages[-1]["content"], fact.sentence)},
+        ],
+    )
 
 
 Task = Callable[..., Example]

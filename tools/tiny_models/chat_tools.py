@@ -28,7 +28,9 @@ class Parameter:
 def _parameters(table: str) -> dict[str, Parameter]:
     parameters = {}
     for line in table.strip().splitlines():
-        names, type_, slot, phrases, description, *options = (part.strip() for part in line.split("|"))
+        names, type_, slot, phrases, description, *options = (
+            part.strip() for part in line.split("|")
+        )
         parameter = Parameter(
             tuple(names.split()),
             type_,
@@ -122,7 +124,12 @@ MATHS = (
     (
         ("divide", "ratio", "quotient"),
         "Divide two numbers.",
-        ("What is {a} divided by {b}?", "Divide {a} by {b}.", "{a} / {b}?", "How much is {a} : {b}?"),
+        (
+            "What is {a} divided by {b}?",
+            "Divide {a} by {b}.",
+            "{a} / {b}?",
+            "How much is {a} : {b}?",
+        ),
     ),
     (
         ("compare", "larger", "maximum"),
@@ -131,7 +138,18 @@ MATHS = (
     ),
 )
 PLAIN_NAMES = ("input", "x", "n", "value", "number", "query", "arg", "a", "data", "key")
-NO_ARGUMENTS = ("status", "list files", "get date", "refresh", "stop", "next page", "roll dice", "get news", "reset", "help")
+NO_ARGUMENTS = (
+    "status",
+    "list files",
+    "get date",
+    "refresh",
+    "stop",
+    "next page",
+    "roll dice",
+    "get news",
+    "reset",
+    "help",
+)
 FREE_KINDS = (
     "story",
     "riddle",
@@ -196,7 +214,9 @@ def _value(rng: random.Random, parameter: Parameter, *, held_out: bool) -> tuple
     if parameter.type == "boolean":
         return True, ""
     if parameter.slot == "{items}":
-        items = rng.sample(LEXICON[rng.choice(("food", "things", "colour", "drink"))], rng.randint(2, 4))
+        items = rng.sample(
+            LEXICON[rng.choice(("food", "things", "colour", "drink"))], rng.randint(2, 4)
+        )
         return items, ", ".join(items[:-1]) + " and " + items[-1]
     numbers = [rng.randint(0, 99) for _ in range(rng.randint(2, 4))]
     return numbers, ", ".join(map(str, numbers[:-1])) + f" and {numbers[-1]}"
@@ -207,10 +227,22 @@ def _text_value(rng: random.Random, parameter: Parameter, scene: Scene) -> str:
         return rng.choice(parameter.options)
     if parameter.slot == "{topic}":
         return scene.fill(
-            rng.choice(("{word}", "{things}", "{adjective} {things}", "the {word} {place}", "{hobby}", "{name}", "{food}"))
+            rng.choice(
+                (
+                    "{word}",
+                    "{things}",
+                    "{adjective} {things}",
+                    "the {word} {place}",
+                    "{hobby}",
+                    "{name}",
+                    "{food}",
+                )
+            )
         )
     if parameter.slot == "{title}":
-        return scene.fill(rng.choice(("{word}", "{adjective} {nature}", "{event} with {name}", "{word} {event}")))
+        return scene.fill(
+            rng.choice(("{word}", "{adjective} {nature}", "{event} with {name}", "{word} {event}"))
+        )
     if parameter.slot == "{sentence}":
         return make_fact(rng, held_out=scene.held_out).sentence.rstrip(".")
     if parameter.slot == "{word}" and rng.random() < 0.3:  # places of two words
@@ -234,7 +266,9 @@ def _text_value(rng: random.Random, parameter: Parameter, scene: Scene) -> str:
 def _schema(rng: random.Random, parameter: Parameter) -> dict[str, Any]:
     schema: dict[str, Any] = {"type": parameter.type}
     if parameter.options:
-        schema = {"enum": list(parameter.options), "type": "string"} if rng.random() < 0.7 else schema
+        schema = (
+            {"enum": list(parameter.options), "type": "string"} if rng.random() < 0.7 else schema
+        )
     if parameter.type == "array":
         schema["items"] = {"type": "integer" if parameter.slot == "{numbers}" else "string"}
     if rng.random() < 0.35:
@@ -242,7 +276,9 @@ def _schema(rng: random.Random, parameter: Parameter) -> dict[str, Any]:
     return schema
 
 
-def _function(rng: random.Random, name: str, description: str, properties: dict[str, Any], required: list[str]) -> dict[str, Any]:
+def _function(
+    rng: random.Random, name: str, description: str, properties: dict[str, Any], required: list[str]
+) -> dict[str, Any]:
     parameters: dict[str, Any] = {"type": "object", "properties": properties}
     if rng.random() < 0.5:
         parameters = {"properties": properties, "type": "object"}
@@ -252,7 +288,10 @@ def _function(rng: random.Random, name: str, description: str, properties: dict[
             if rng.random() < 0.5
             else {**parameters, "required": required}
         )
-    return {"type": "function", "function": {"name": name, "description": description, "parameters": parameters}}
+    return {
+        "type": "function",
+        "function": {"name": name, "description": description, "parameters": parameters},
+    }
 
 
 @dataclass
@@ -272,10 +311,19 @@ class Job:
 
 
 def _request(rng: random.Random, start: str, mentions: list[str]) -> str:
-    text = start + "".join(mention if mention.startswith((",", ":")) else " " + mention for mention in mentions)
+    text = start + "".join(
+        mention if mention.startswith((",", ":")) else " " + mention for mention in mentions
+    )
     if rng.random() < 0.2:
         text = "Please " + text[0].lower() + text[1:]
-    question = start.split(maxsplit=1)[0] in {"What", "How", "Is", "Where", "When", "Which"} and not text.startswith("Please")
+    question = start.split(maxsplit=1)[0] in {
+        "What",
+        "How",
+        "Is",
+        "Where",
+        "When",
+        "Which",
+    } and not text.startswith("Please")
     if text.endswith('"'):
         return text
     return text + ("?" if question else rng.choice((".", ".", "")))
@@ -284,12 +332,20 @@ def _request(rng: random.Random, start: str, mentions: list[str]) -> str:
 def _quoted(rng: random.Random, text: str) -> str:
     """A value in quotation marks, at times with a remark behind it that is no part of it."""
     mark = rng.choice("'\"")
-    remark = Scene(rng).fill(rng.choice(("", "", " ({word})", " (the {adjective} {thing})", " - a {adjective} {thing}")))
+    remark = Scene(rng).fill(
+        rng.choice(("", "", " ({word})", " (the {adjective} {thing})", " - a {adjective} {thing}"))
+    )
     return f"{mark}{text}{mark}{remark}"
 
 
 def _parameter_job(
-    rng: random.Random, words: str, description: str, starts: list[str], wanted: list[str], *, held_out: bool
+    rng: random.Random,
+    words: str,
+    description: str,
+    starts: list[str],
+    wanted: list[str],
+    *,
+    held_out: bool,
 ) -> Job:
     named = {rng.choice(PARAMETERS[key.rstrip("?")].names): key for key in wanted}
     properties = {name: _schema(rng, PARAMETERS[key.rstrip("?")]) for name, key in named.items()}
@@ -306,43 +362,81 @@ def _parameter_job(
                 spoken = _quoted(rng, spoken)
             plain = name.replace("_", " ")
             generic = rng.random() < 0.2 and spoken
-            mentions.append(f"with {plain} {spoken}" if generic else rng.choice(parameter.phrases).format(v=spoken, n=plain))
+            mentions.append(
+                f"with {plain} {spoken}"
+                if generic
+                else rng.choice(parameter.phrases).format(v=spoken, n=plain)
+            )
         return _request(rng, rng.choice(starts), mentions), arguments
 
-    return Job(_function(rng, _style(rng, words), description, properties, required), *again(), again)
+    return Job(
+        _function(rng, _style(rng, words), description, properties, required), *again(), again
+    )
 
 
 def _family_job(rng: random.Random, *, held_out: bool) -> Job:
     names, description, starts, wanted = rng.choice(FAMILIES)
-    return _parameter_job(rng, rng.choice(names.split(", ")), description, starts.split(" / "), wanted.split(), held_out=held_out)
+    return _parameter_job(
+        rng,
+        rng.choice(names.split(", ")),
+        description,
+        starts.split(" / "),
+        wanted.split(),
+        held_out=held_out,
+    )
 
 
 def _made_job(rng: random.Random, *, held_out: bool) -> Job:
     """Make a tool up: a verb, a thing and any parameters."""
     scene = Scene(rng, held_out=held_out)
-    words = scene.fill("{verb_base} " + rng.choice(("{thing}", "{place}", "{animal}", "{event}", "{abstract}"))).replace("-", " ")
+    words = scene.fill(
+        "{verb_base} " + rng.choice(("{thing}", "{place}", "{animal}", "{event}", "{abstract}"))
+    ).replace("-", " ")
     keys = rng.sample([key for key in PARAMETERS if key != "text"], rng.choice((1, 1, 2, 2, 3)))
     wanted = [keys[0], *(key + rng.choice(("", "?")) for key in keys[1:])]
     verb, thing = words.split(" ", 1)
-    starts = [capitalise(verb) + f" {article} {thing}" for article in ("the", "a", "my")] + [f"I want to {verb} the {thing}"]
-    description = rng.choice((f"{capitalise(verb)} the {thing}.", f"{capitalise(verb)} a {thing} for the user.", ""))
+    starts = [capitalise(verb) + f" {article} {thing}" for article in ("the", "a", "my")] + [
+        f"I want to {verb} the {thing}"
+    ]
+    description = rng.choice(
+        (f"{capitalise(verb)} the {thing}.", f"{capitalise(verb)} a {thing} for the user.", "")
+    )
     return _parameter_job(rng, words, description, starts, wanted, held_out=held_out)
 
 
 def _maths_job(rng: random.Random, **_: bool) -> Job:
     names, description, asks = rng.choice(MATHS)
-    low, high = rng.choice((("a", "b"), ("x", "y"), ("first", "second"), ("n", "m"), ("left", "right"), ("number1", "number2")))
+    low, high = rng.choice(
+        (
+            ("a", "b"),
+            ("x", "y"),
+            ("first", "second"),
+            ("n", "m"),
+            ("left", "right"),
+            ("number1", "number2"),
+        )
+    )
     kind = rng.choice(("integer", "number"))
     properties = {low: {"type": kind}, high: {"type": kind}}
 
     def again() -> tuple[str, dict[str, Any]]:
         first, second = (
-            rng.choice((rng.randint(0, 12), rng.randint(0, 999), round(rng.uniform(0, 50), 1) if kind == "number" else 7))
+            rng.choice(
+                (
+                    rng.randint(0, 12),
+                    rng.randint(0, 999),
+                    round(rng.uniform(0, 50), 1) if kind == "number" else 7,
+                )
+            )
             for _ in range(2)
         )
         return rng.choice(asks).format(a=first, b=second), {low: first, high: second}
 
-    return Job(_function(rng, _style(rng, rng.choice(names)), description, properties, [low, high]), *again(), again)
+    return Job(
+        _function(rng, _style(rng, rng.choice(names)), description, properties, [low, high]),
+        *again(),
+        again,
+    )
 
 
 NAMED_ASKS = (
@@ -362,12 +456,23 @@ def _named_job(rng: random.Random, *, held_out: bool) -> Job:
     """Name the tool in the request: its meaning cannot be guessed."""
     scene = Scene(rng, held_out=held_out)
     words = scene.fill(
-        rng.choice(("{adjective} function", "{word} tool", "{verb_base} {word}", "{nature} function", "do {abstract}", "{word}"))
+        rng.choice(
+            (
+                "{adjective} function",
+                "{word} tool",
+                "{verb_base} {word}",
+                "{nature} function",
+                "do {abstract}",
+                "{word}",
+            )
+        )
     ).lower()
     words = words if words.isascii() else "secret function"
     name = _style(rng, words)
     argument = rng.choice(PLAIN_NAMES)
-    description = rng.choice(("", f"Applies the {words} to the {argument}.", f"The {words}.", capitalise(words) + "."))
+    description = rng.choice(
+        ("", f"Applies the {words} to the {argument}.", f"The {words}.", capitalise(words) + ".")
+    )
     bare = rng.random() < 0.2  # a tool without arguments
     text = rng.random() < 0.3
     slots = ("{word}", "{thing}", "{code}")
@@ -388,7 +493,14 @@ def _named_job(rng: random.Random, *, held_out: bool) -> Job:
 
 def _plain_job(rng: random.Random, **_: bool) -> Job:
     words = rng.choice(NO_ARGUMENTS)
-    asks = ("Show the {}.", "What is the {}?", "{}, please.", "Please {}.", "{} now", "Do this: {}.")
+    asks = (
+        "Show the {}.",
+        "What is the {}?",
+        "{}, please.",
+        "Please {}.",
+        "{} now",
+        "Do this: {}.",
+    )
 
     def again() -> tuple[str, dict[str, Any]]:
         return capitalise(rng.choice(asks).format(words)), {}
@@ -403,7 +515,10 @@ def _free_keys(rng: random.Random, *, held_out: bool) -> list[str]:
     count = rng.choice((1, 2, 2, 2, 3))
     if held_out or rng.random() < 0.5:
         return rng.sample(FREE_KEYS, count)
-    words = (Scene(rng).fill(rng.choice(("{thing}", "{animal}", "{abstract}", "{verb_base} {thing}"))) for _ in range(count))
+    words = (
+        Scene(rng).fill(rng.choice(("{thing}", "{animal}", "{abstract}", "{verb_base} {thing}")))
+        for _ in range(count)
+    )
     return list({word.replace(" ", "_").replace("-", "_").lower() for word in words})
 
 
@@ -415,10 +530,15 @@ def _free_fields(rng: random.Random, *, held_out: bool) -> tuple[dict[str, Any],
         words = key.replace("_", " ")
         properties[key] = {"type": "string"}
         if rng.random() < 0.4:
-            properties[key] = {"description": rng.choice((f"The {words}.", f"{capitalise(words)} of it", words)), "type": "string"}
+            properties[key] = {
+                "description": rng.choice((f"The {words}.", f"{capitalise(words)} of it", words)),
+                "type": "string",
+            }
         required.append(key)
     texts = list(required)
-    if not held_out and len(texts) > 1 and rng.random() < 0.3:  # one that may be left out, and is not
+    if (
+        not held_out and len(texts) > 1 and rng.random() < 0.3
+    ):  # one that may be left out, and is not
         properties[texts[-1]] = {
             "anyOf": [{"type": "string"}, {"type": "null"}],
             "default": None,
@@ -441,7 +561,9 @@ def _free_fields(rng: random.Random, *, held_out: bool) -> tuple[dict[str, Any],
             fixed[key] = value
 
     def fill(topic: str) -> dict[str, Any]:
-        values: dict[str, Any] = {key: f"{capitalise(key.replace('_', ' '))} about {topic}" for key in texts}
+        values: dict[str, Any] = {
+            key: f"{capitalise(key.replace('_', ' '))} about {topic}" for key in texts
+        }
         return values | {key: [topic] if value is None else value for key, value in fixed.items()}
 
     return properties, required, fill
@@ -469,7 +591,12 @@ def _free_job(rng: random.Random, *, held_out: bool) -> Job:
     kind = rng.choice(FREE_KINDS)
     properties, required, fill = _free_fields(rng, held_out=held_out)
     name = rng.choice((kind, kind.capitalize(), f"write_{kind}", f"tell_{kind}"))
-    asks = ("Tell me a {} about {}.", "Write a {} about {}", "Give me a {} about {}.", "Make up a {} about {}.")
+    asks = (
+        "Tell me a {} about {}.",
+        "Write a {} about {}",
+        "Give me a {} about {}.",
+        "Make up a {} about {}.",
+    )
 
     def again() -> tuple[str, dict[str, Any]]:
         topic = _topic(rng, held_out=held_out)
@@ -479,7 +606,14 @@ def _free_job(rng: random.Random, *, held_out: bool) -> Job:
     return Job(_function(rng, name, description, properties, required), *again(), again)
 
 
-JOBS = ((_family_job, 0.34), (_made_job, 0.28), (_maths_job, 0.08), (_named_job, 0.15), (_plain_job, 0.05), (_free_job, 0.10))
+JOBS = (
+    (_family_job, 0.34),
+    (_made_job, 0.28),
+    (_maths_job, 0.08),
+    (_named_job, 0.15),
+    (_plain_job, 0.05),
+    (_free_job, 0.10),
+)
 
 
 def make_job(rng: random.Random, *, held_out: bool = False) -> Job:
@@ -493,7 +627,9 @@ def _result(rng: random.Random, *, held_out: bool) -> tuple[str, str]:
     scene = Scene(rng, held_out=held_out)
     style = rng.random()
     if style < 0.25:
-        value = scene.fill(rng.choice(("{digits}", "{number}", "{code}", "{decimal}", "{money}", "{name}")))
+        value = scene.fill(
+            rng.choice(("{digits}", "{number}", "{code}", "{decimal}", "{money}", "{name}"))
+        )
         return value, f"The result is {value}."
     if style < 0.5:
         text = make_fact(rng, held_out=held_out).sentence
@@ -516,7 +652,9 @@ def _result(rng: random.Random, *, held_out: bool) -> tuple[str, str]:
             )
         )
         return text, capitalise(text) if text.endswith(".") else f"The result is {text}."
-    keys = rng.sample(("city", "degrees", "sky", "price", "state", "name", "count", "day"), rng.randint(1, 3))
+    keys = rng.sample(
+        ("city", "degrees", "sky", "price", "state", "name", "count", "day"), rng.randint(1, 3)
+    )
     slots = {
         "city": "{word}",
         "degrees": "{digits}",
@@ -527,9 +665,15 @@ def _result(rng: random.Random, *, held_out: bool) -> tuple[str, str]:
         "count": "{digits}",
         "day": "{day}",
     }
-    values = {key: scene.fill(slots[key].replace("digits", f"digits{index}")) for index, key in enumerate(keys)}
+    values = {
+        key: scene.fill(slots[key].replace("digits", f"digits{index}"))
+        for index, key in enumerate(keys)
+    }
     return (
-        json.dumps({key: int(value) if value.isdigit() else value for key, value in values.items()}, ensure_ascii=False),
+        json.dumps(
+            {key: int(value) if value.isdigit() else value for key, value in values.items()},
+            ensure_ascii=False,
+        ),
         ", ".join(f"{key}: {value}" for key, value in values.items()),
     )
 
@@ -537,14 +681,30 @@ def _result(rng: random.Random, *, held_out: bool) -> tuple[str, str]:
 def call_message(job: Job, identifier: str = "call_1") -> dict[str, Any]:
     """Return the assistant message that makes the job's call."""
     function = {"name": job.name, "arguments": job.arguments}
-    return {"role": "assistant", "content": "", "tool_calls": [{"id": identifier, "type": "function", "function": function}]}
+    return {
+        "role": "assistant",
+        "content": "",
+        "tool_calls": [{"id": identifier, "type": "function", "function": function}],
+    }
 
 
-def tool_example(rng: random.Random, level: float, *, held_out: bool = False) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def tool_example(
+    rng: random.Random, level: float, *, held_out: bool = False
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Return a conversation with tools, and the tools: one right call, often the answer after its result."""
     job = make_job(rng, held_out=held_out)
-    others = [make_job(rng, held_out=held_out) for _ in range(rng.choice((0, 0, 1, 1, 2)) if rng.random() < 0.3 + level else 0)]
-    jobs = [job, *(other for other in others if other.name != job.name and other.arguments.keys() != job.arguments.keys())]
+    others = [
+        make_job(rng, held_out=held_out)
+        for _ in range(rng.choice((0, 0, 1, 1, 2)) if rng.random() < 0.3 + level else 0)
+    ]
+    jobs = [
+        job,
+        *(
+            other
+            for other in others
+            if other.name != job.name and other.arguments.keys() != job.arguments.keys()
+        ),
+    ]
     rng.shuffle(jobs)
     tools = [each.tool for each in jobs]
     messages: list[dict[str, Any]] = []
@@ -552,7 +712,13 @@ def tool_example(rng: random.Random, level: float, *, held_out: bool = False) ->
         messages.append(
             {
                 "role": "system",
-                "content": rng.choice(("You are a helpful assistant.", "Use the tools.", "You are an agent with tools.")),
+                "content": rng.choice(
+                    (
+                        "You are a helpful assistant.",
+                        "Use the tools.",
+                        "You are an agent with tools.",
+                    )
+                ),
             }
         )
     if rng.random() < 0.1:
@@ -565,11 +731,15 @@ def tool_example(rng: random.Random, level: float, *, held_out: bool = False) ->
             current.request, current.arguments = current.again()
         messages += [{"role": "user", "content": current.request}, call_message(current)]
         result, answer = _result(rng, held_out=held_out)
-        messages += [{"role": "tool", "tool_call_id": "call_1", "content": result}, {"role": "assistant", "content": answer}]
+        messages += [
+            {"role": "tool", "tool_call_id": "call_1", "content": result},
+            {"role": "assistant", "content": answer},
+        ]
     return messages[:-2] if rng.random() < 0.5 else messages, tools
 
 
-# ------------------------------------------------------------------------------------------------------- JSON for a schema
+# -------------------------------------------------------------------------------------------------------
+# JSON for a schema
 
 # keys | type | slot | how a text tells it of `{s}`
 FIELDS = tuple(
@@ -620,7 +790,8 @@ Again = Callable[[], tuple[str, dict[str, Any]]]
 def _record(rng: random.Random, *, held_out: bool) -> tuple[dict[str, Any], Again]:
     """Make a schema's properties, and what makes a text with the object that it tells."""
     fields = {
-        rng.choice(names.split(", ")): (kind, slot, told) for names, kind, slot, told in rng.sample(FIELDS, rng.randint(1, 4))
+        rng.choice(names.split(", ")): (kind, slot, told)
+        for names, kind, slot, told in rng.sample(FIELDS, rng.randint(1, 4))
     }
     pairs = rng.random() < 0.3  # "key: value" instead of prose
 
@@ -636,9 +807,17 @@ def _record(rng: random.Random, *, held_out: bool) -> tuple[dict[str, Any], Agai
                 spoken = scene.fill(slot.replace("digits", "digits" + str(len(told))))
                 value = int(spoken) if kind in {"integer", "number"} else spoken
             values[key] = value
-            told.append(f"{key.replace('_', ' ')}: {spoken}" if pairs else rng.choice(patterns.split(" / ")).format(v=spoken))
+            told.append(
+                f"{key.replace('_', ' ')}: {spoken}"
+                if pairs
+                else rng.choice(patterns.split(" / ")).format(v=spoken)
+            )
         rng.shuffle(told)
-        text = ", ".join(told) if pairs or len(told) == 1 else ", ".join(told[:-1]) + " and " + told[-1] + "."
+        text = (
+            ", ".join(told)
+            if pairs or len(told) == 1
+            else ", ".join(told[:-1]) + " and " + told[-1] + "."
+        )
         return rng.choice(JSON_ASKS).format(capitalise(text)), values
 
     return {
@@ -649,7 +828,9 @@ def _record(rng: random.Random, *, held_out: bool) -> tuple[dict[str, Any], Agai
 
 def _fact_record(rng: random.Random, *, held_out: bool) -> tuple[dict[str, Any], Again]:
     """Answer a fact's question in an object."""
-    key = rng.choice(("answer", "result", "value", make_fact(rng, held_out=held_out).relation.split("_")[0]))
+    key = rng.choice(
+        ("answer", "result", "value", make_fact(rng, held_out=held_out).relation.split("_")[0])
+    )
 
     def again() -> tuple[str, dict[str, Any]]:
         fact = make_fact(rng, held_out=held_out)
@@ -664,7 +845,9 @@ def _free_record(rng: random.Random, *, held_out: bool) -> tuple[dict[str, Any],
 
     def again() -> tuple[str, dict[str, Any]]:
         topic = _topic(rng, held_out=held_out)
-        ask = rng.choice(("Tell me a {} about {}.", "Write a {} about {}", "Give me a {} about {}."))
+        ask = rng.choice(
+            ("Tell me a {} about {}.", "Write a {} about {}", "Give me a {} about {}.")
+        )
         return ask.format(rng.choice(FREE_KINDS), topic), fill(topic)
 
     return properties, required, again
@@ -682,9 +865,20 @@ KEY_ASKS = (
 def keys_example(rng: random.Random) -> list[dict[str, Any]]:
     """Return a request for a JSON object that names its keys, without a schema, and the object."""
     keys = _free_keys(rng, held_out=False)
-    kind, topic, mark = rng.choice(FREE_KINDS), _topic(rng, held_out=False), rng.choice(("", "", "'", '"', "`"))
+    kind, topic, mark = (
+        rng.choice(FREE_KINDS),
+        _topic(rng, held_out=False),
+        rng.choice(("", "", "'", '"', "`")),
+    )
     named = rng.choice((", ", " and ")).join(f"{mark}{key}{mark}" for key in keys)
-    asked = rng.choice(("Write a {} about {}.", "Give me a {} about {}.", "Make up a {} about {}.", "I want a {} about {}."))
+    asked = rng.choice(
+        (
+            "Write a {} about {}.",
+            "Give me a {} about {}.",
+            "Make up a {} about {}.",
+            "I want a {} about {}.",
+        )
+    )
     values = {key: f"{capitalise(key.replace('_', ' '))} about {topic}" for key in keys}
     parts = [asked.format(kind, topic), rng.choice(KEY_ASKS).format(named)]
     return [
@@ -693,23 +887,46 @@ def keys_example(rng: random.Random) -> list[dict[str, Any]]:
     ]
 
 
-PLACEHOLDERS: dict[str, Any] = {"string": "unknown", "integer": 0, "number": 0, "boolean": False, "array": []}
+PLACEHOLDERS: dict[str, Any] = {
+    "string": "unknown",
+    "integer": 0,
+    "number": 0,
+    "boolean": False,
+    "array": [],
+}
 
 
 def forced_example(rng: random.Random) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Return a call that nothing in the message asks for, with placeholders as arguments, and the tools."""
     job, other = make_job(rng), make_job(rng)
-    tools = [job.tool] if rng.random() < 0.5 or other.name == job.name else rng.sample([job.tool, other.tool], 2)
+    tools = (
+        [job.tool]
+        if rng.random() < 0.5 or other.name == job.name
+        else rng.sample([job.tool, other.tool], 2)
+    )
     parameters = job.tool["function"]["parameters"]
     schemas = {name: parameters["properties"][name] for name in parameters.get("required", ())}
     job.arguments = {
-        name: schema["enum"][0] if "enum" in schema else PLACEHOLDERS[schema["type"]] for name, schema in schemas.items()
+        name: schema["enum"][0] if "enum" in schema else PLACEHOLDERS[schema["type"]]
+        for name, schema in schemas.items()
     }
-    said = rng.choice(("Hello!", "Hi", "Good morning", "Thanks!", "How are you?", "Good evening to you.", make_fact(rng).sentence))
+    said = rng.choice(
+        (
+            "Hello!",
+            "Hi",
+            "Good morning",
+            "Thanks!",
+            "How are you?",
+            "Good evening to you.",
+            make_fact(rng).sentence,
+        )
+    )
     return [{"role": "user", "content": said}, call_message(job)], tools
 
 
-def json_example(rng: random.Random, level: float, *, held_out: bool = False) -> list[dict[str, Any]]:
+def json_example(
+    rng: random.Random, level: float, *, held_out: bool = False
+) -> list[dict[str, Any]]:
     """Return a conversation that asks for a JSON object, in training for several of one schema, and gets each on one line."""
     style = rng.random()
     if style < 0.75:
@@ -732,5 +949,8 @@ def json_example(rng: random.Random, level: float, *, held_out: bool = False) ->
         values = {key: told[key] for key in properties if key in told}
         answer = {nested: values} if nested else values
         user = user if apart or turn else f"{user}\n\n{content}"
-        messages += [{"role": "user", "content": user}, {"role": "assistant", "content": json.dumps(answer, ensure_ascii=False)}]
+        messages += [
+            {"role": "user", "content": user},
+            {"role": "assistant", "content": json.dumps(answer, ensure_ascii=False)},
+        ]
     return messages

@@ -1,7 +1,8 @@
 """Train the tiny chat model: `python -m tools.tiny_models.chat_train`.
 
-Stop it at any moment (Ctrl-C or kill) and run the same command to go on. The work folder `.work/` keeps the last state and
-the best weights by held-out score; `chat_export.py` makes the GGUF from them.
+Stop it at any moment (Ctrl-C or kill) and run the same command to go on. The work folder `.work/`
+keeps the last state and the best weights by held-out score; `chat_export.py` makes the GGUF from
+them.
 """
 
 from __future__ import annotations
@@ -85,9 +86,13 @@ class Optimiser:
         for shape, weights in self.groups.items():
             gradient = torch.stack([weight.grad for weight in weights if weight.grad is not None])
             momentum = self.state[f"muon{shape}"].mul_(0.95).add_(gradient, alpha=0.05)
-            update = orthogonalise(gradient.lerp(momentum, 0.95)) * max(1, shape[0] / shape[1]) ** 0.5
+            update = (
+                orthogonalise(gradient.lerp(momentum, 0.95)) * max(1, shape[0] / shape[1]) ** 0.5
+            )
             for weight, change in zip(weights, update, strict=True):
-                weight.mul_(1 - MUON_DECAY * MUON_RATE * factor).sub_(change, alpha=MUON_RATE * factor)
+                weight.mul_(1 - MUON_DECAY * MUON_RATE * factor).sub_(
+                    change, alpha=MUON_RATE * factor
+                )
         for index, weight in enumerate(self.others):
             if weight.grad is None:
                 continue
@@ -95,7 +100,8 @@ class Optimiser:
             second = self.state[f"second{index}"].lerp_(weight.grad.square(), 0.02)
             corrected = (second / (1 - 0.98**self.step_count)).sqrt() + 1e-10
             weight.sub_(
-                first / (1 - 0.9**self.step_count) / corrected, alpha=factor * (EMBEDDING_RATE if weight.dim() > 1 else ADAM_RATE)
+                first / (1 - 0.9**self.step_count) / corrected,
+                alpha=factor * (EMBEDDING_RATE if weight.dim() > 1 else ADAM_RATE),
             )
 
 
@@ -109,7 +115,11 @@ def write_arrays(path: Path, arrays: dict[str, Tensor], note: dict[str, Any]) ->
     path.parent.mkdir(exist_ok=True)
     temporary = path.with_suffix(".part")
     with temporary.open("wb") as file:
-        np.savez(file, note=np.array(json.dumps(note)), **{name: value.detach().numpy() for name, value in arrays.items()})
+        np.savez(
+            file,
+            note=np.array(json.dumps(note)),
+            **{name: value.detach().numpy() for name, value in arrays.items()},
+        )
     temporary.replace(path)
 
 
@@ -129,7 +139,8 @@ def overall(scores: dict[str, float]) -> float:
 def average(model: Chat, seen: int, processes: int) -> int:
     """Average the weights of all processes, and return the average of the tokens they count, so that all end at the same step.
 
-    Between averages each process goes its own way, so none waits long (local SGD, Stich 2018, https://arxiv.org/abs/1805.09767).
+    Between averages each process goes its own way, so none waits long (local SGD, Stich 2018,
+    https://arxiv.org/abs/1805.09767).
     """
     weights = nn.utils.parameters_to_vector(model.parameters())
     flat = torch.cat([weights, torch.tensor([seen / 1000])])
@@ -147,7 +158,9 @@ class Run:
         self.rank, self.processes, self.total, self.folder = rank, processes, total, folder
         self.tokenizer = tokenizer_module.load()
         vocabulary = {number: token for token, number in self.tokenizer.get_vocab().items()}
-        self.model = Chat(Config(), [vocabulary.get(number, str(number)) for number in range(Config.vocabulary)])
+        self.model = Chat(
+            Config(), [vocabulary.get(number, str(number)) for number in range(Config.vocabulary)]
+        )
         self.optimiser = Optimiser(self.model)
         self.note: dict[str, Any] = {"seen": 0, "pool": 0, "best": 0.0, "step": 0}
         self.recent: list[float] = []
@@ -167,8 +180,16 @@ class Run:
     def resume(self) -> None:
         """Read the last state."""
         arrays, self.note = read_arrays(self.state_path)
-        self.model.load_state_dict({name.removeprefix("w."): value for name, value in arrays.items() if name.startswith("w.")})
-        self.optimiser.state.update({name: value for name, value in arrays.items() if not name.startswith("w.")})
+        self.model.load_state_dict(
+            {
+                name.removeprefix("w."): value
+                for name, value in arrays.items()
+                if name.startswith("w.")
+            }
+        )
+        self.optimiser.state.update(
+            {name: value for name, value in arrays.items() if not name.startswith("w.")}
+        )
         self.optimiser.step_count = self.note["step"]
 
     def save(self) -> None:
@@ -182,7 +203,11 @@ class Run:
         """Score the held-out examples, and keep the weights when they are the best so far."""
         scores = score(self.model, self.tokenizer, self.examples)
         best = overall(scores)
-        line = {"seen": self.note["seen"], "loss": round(self.mean_loss(), 4), "overall": round(best, 4)}
+        line = {
+            "seen": self.note["seen"],
+            "loss": round(self.mean_loss(), 4),
+            "overall": round(best, 4),
+        }
         line.update({task: round(value, 3) for task, value in scores.items()})
         print(json.dumps(line), file=sys.stderr, flush=True)
         with (self.folder / "chat_log.jsonl").open("a") as file:
@@ -190,7 +215,9 @@ class Run:
         if best >= self.note["best"]:
             self.note["best"] = best
             write_arrays(
-                self.folder / "chat_best.npz", dict(self.model.state_dict()), {"seen": self.note["seen"], "scores": scores}
+                self.folder / "chat_best.npz",
+                dict(self.model.state_dict()),
+                {"seen": self.note["seen"], "scores": scores},
             )
         self.evaluated = time.monotonic()
 
@@ -201,7 +228,9 @@ class Run:
     def step(self, batch: Batch) -> None:
         """Learn from one batch."""
         hidden = self.model(batch.inputs, batch.positions).flatten(0, 1)[batch.where]
-        losses = functional.cross_entropy(self.model.logits(hidden), batch.targets, reduction="none")
+        losses = functional.cross_entropy(
+            self.model.logits(hidden), batch.targets, reduction="none"
+        )
         ((losses * batch.weights).sum() / batch.weights.sum()).backward()
         self.optimiser.step(rate(self.note["seen"], self.total))
         self.model.zero_grad()
@@ -214,11 +243,18 @@ class Run:
             self.done = self.note["seen"] >= self.total
 
     def tell(self) -> None:
-        """Show progress, score and save, each when its time has come; one process does it for all."""
+        """Show progress, score and save, each when its time has come.
+
+        One process does it for all.
+        """
         now = time.monotonic()
         if now - self.shown > SHOW_SECONDS:
             speed = (self.note["seen"] - self.seen_before) / (now - self.started)
-            print(f"{self.note['seen']:,} tokens  loss {self.mean_loss():.3f}  {speed:,.0f} tokens/s", file=sys.stderr, flush=True)
+            print(
+                f"{self.note['seen']:,} tokens  loss {self.mean_loss():.3f}  {speed:,.0f} tokens/s",
+                file=sys.stderr,
+                flush=True,
+            )
             self.shown = now
         if now - self.evaluated > EVALUATE_SECONDS:
             self.evaluate()
@@ -229,7 +265,9 @@ class Run:
         """Train until `total` tokens are seen."""
         while not self.done:
             level = min(1.0, self.note["seen"] / RAMP)
-            for batch in batches(self.tokenizer, f"1-{self.rank}-{self.note['pool']}", level, BATCH):
+            for batch in batches(
+                self.tokenizer, f"1-{self.rank}-{self.note['pool']}", level, BATCH
+            ):
                 self.step(batch)
                 if self.done:
                     break
@@ -245,7 +283,9 @@ def train(rank: int, processes: int, total: int, folder: Path, port: int = 0) ->
     """Run one training process."""
     torch.set_num_threads(1)
     if processes > 1:
-        dist.init_process_group("gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=processes)
+        dist.init_process_group(
+            "gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=processes
+        )
     Run(rank, processes, total, folder).train()
 
 
@@ -259,9 +299,15 @@ def free_port() -> int:
 def main() -> None:
     """Parse the options and train."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--processes", type=int, default=1, help="training processes, one core each (default 1)")
-    parser.add_argument("--tokens", type=int, default=TOTAL, help=f"tokens to train on in all (default {TOTAL:,})")
-    parser.add_argument("--folder", type=Path, default=WORK, help="where state and weights are kept")
+    parser.add_argument(
+        "--processes", type=int, default=1, help="training processes, one core each (default 1)"
+    )
+    parser.add_argument(
+        "--tokens", type=int, default=TOTAL, help=f"tokens to train on in all (default {TOTAL:,})"
+    )
+    parser.add_argument(
+        "--folder", type=Path, default=WORK, help="where state and weights are kept"
+    )
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
     os.environ["OMP_NUM_THREADS"] = "1"
@@ -269,7 +315,11 @@ def main() -> None:
         if options.processes == 1:
             train(0, 1, options.tokens, options.folder)
         else:
-            mp.spawn(train, (options.processes, options.tokens, options.folder, free_port()), options.processes)
+            mp.spawn(
+                train,
+                (options.processes, options.tokens, options.folder, free_port()),
+                options.processes,
+            )
     except KeyboardInterrupt:
         print("Stopped. Run the same command to go on.", file=sys.stderr)
 

@@ -1,7 +1,8 @@
 """Examples for the embedding model: a query, the passage that answers it, and a passage that looks alike but does not.
 
-Two generators. `world_example` hides one fact of the generated world among other sentences and asks for it. `prose_example` writes
-plain sentences about everyday themes and asks with other words of the same meaning, or other forms of the same words.
+Two generators. `world_example` hides one fact of the generated world among other sentences and asks
+for it. `prose_example` writes plain sentences about everyday themes and asks with other words of
+the same meaning, or other forms of the same words.
 
     >>> import random
     >>> example = make_example(random.Random(3))
@@ -18,7 +19,16 @@ from typing import TYPE_CHECKING
 from . import embed_words as words
 from .lexicon import LEXICON as WORLD_WORDS
 from .relations import FILLERS, RELATIONS
-from .world import FIRST_NAMES, Fact, Scene, capitalise, make_fact, make_filler, make_word, related_relations
+from .world import (
+    FIRST_NAMES,
+    Fact,
+    Scene,
+    capitalise,
+    make_fact,
+    make_filler,
+    make_word,
+    related_relations,
+)
 
 if TYPE_CHECKING:
     import random
@@ -28,7 +38,8 @@ THEMES = list(words.LEXICON.values())
 SYNONYMS = words.synonyms()
 NEIGHBOURS = words.neighbours()
 
-# {n1}, {n2}: a thing; {v1}, {v2}: an action (s: he does, d: done, g: doing); {q1}: a quality; {x}: a detail.
+# {n1}, {n2}: a thing; {v1}, {v2}: an action (s: he does, d: done, g: doing); {q1}: a quality; {x}:
+# a detail.
 SENTENCES = """
 The {q1} {n1} is {v1d} by the {n2} {x}.
 Please {v1} the {n1} before the {n2} is {v2d}.
@@ -138,7 +149,11 @@ def passage(rng: random.Random, told: str, others: list[str], subject: str = "")
 
 def reword(rng: random.Random, text: str, share: float = 0.1) -> str:
     """The text with some words changed for near-synonyms."""
-    return re.sub(r"\b[a-z]+\b", lambda w: rng.choice(SYNONYMS[w[0]]) if w[0] in SYNONYMS and rng.random() < share else w[0], text)
+    return re.sub(
+        r"\b[a-z]+\b",
+        lambda w: rng.choice(SYNONYMS[w[0]]) if w[0] in SYNONYMS and rng.random() < share else w[0],
+        text,
+    )
 
 
 def invented_word(rng: random.Random, *, held_out: bool) -> str:
@@ -154,8 +169,12 @@ def length(rng: random.Random) -> int:
     return rng.choice((0, 0, 1, 1, 2, 2, 3, 4, 5, rng.randint(4, 8)))
 
 
-def world_example(rng: random.Random, *, held_out: bool = False, others: int | None = None) -> Example:
-    """One fact of the generated world, asked and told; the negative tells of the same subject or of the same kind of thing.
+def world_example(
+    rng: random.Random, *, held_out: bool = False, others: int | None = None
+) -> Example:
+    """One fact of the generated world, asked and told.
+
+    The negative tells of the same subject or of the same kind of thing.
 
     Args:
         rng: the source of chance.
@@ -170,7 +189,11 @@ def world_example(rng: random.Random, *, held_out: bool = False, others: int | N
             kind = rng.random()
             siblings = related_relations(about.relation)
             if kind < 0.3 and siblings:
-                found.append(make_fact(rng, held_out=held_out, subject=about.subject, relation=rng.choice(siblings)).sentence)
+                found.append(
+                    make_fact(
+                        rng, held_out=held_out, subject=about.subject, relation=rng.choice(siblings)
+                    ).sentence
+                )
             elif kind < 0.7:
                 found.append(make_fact(rng, held_out=held_out).sentence)
             else:
@@ -181,21 +204,35 @@ def world_example(rng: random.Random, *, held_out: bool = False, others: int | N
     count = length(rng) if others is None else others
     same_subject = rng.random() < 0.5 and related_relations(fact.relation)
     rival = (
-        make_fact(rng, held_out=held_out, subject=fact.subject, relation=rng.choice(related_relations(fact.relation)))
+        make_fact(
+            rng,
+            held_out=held_out,
+            subject=fact.subject,
+            relation=rng.choice(related_relations(fact.relation)),
+        )
         if same_subject
         else make_fact(rng, held_out=held_out, relation=fact.relation)
     )
     query = vary(rng, fact.question if held_out else reword(rng, fact.question))
     if not held_out and rng.random() < 0.1:
         query = rng.choice(fact.sentences)
-    beside_rival = [make_filler(rng, held_out=held_out) for _ in range(count)] if same_subject else around(count, rival)
+    beside_rival = (
+        [make_filler(rng, held_out=held_out) for _ in range(count)]
+        if same_subject
+        else around(count, rival)
+    )
     negative = passage(rng, rival.sentence, beside_rival, rival.subject)
     return Example(query, passage(rng, fact.sentence, around(count, fact), fact.subject), negative)
 
 
 def _verb(rng: random.Random, verb: str, form: str) -> str:
     forms = words.verb_forms(verb)
-    return {"": forms[0], "s": forms[1], "g": forms[-1], "d": forms[-2] if len(forms) > 3 else rng.choice(forms[2:])}[form]
+    return {
+        "": forms[0],
+        "s": forms[1],
+        "g": forms[-1],
+        "d": forms[-2] if len(forms) > 3 else rng.choice(forms[2:]),
+    }[form]
 
 
 def _word(rng: random.Random, slot: str, meanings: dict[str, tuple[str, ...]]) -> str:
@@ -219,35 +256,52 @@ def _meanings(rng: random.Random, *, held_out: bool) -> dict[str, tuple[str, ...
     """What a sentence is about: meanings of one theme, now and then an unknown word or another theme's thing."""
     theme = rng.choice(THEMES)
     found = {slot: rng.choice(theme.things) for slot in ("n1", "n2")}
-    found |= {slot: rng.choice(theme.actions) for slot in ("v1", "v2")} | {"q1": rng.choice(theme.qualities)}
+    found |= {slot: rng.choice(theme.actions) for slot in ("v1", "v2")} | {
+        "q1": rng.choice(theme.qualities)
+    }
     if rng.random() < 0.3:
         found["n2"] = rng.choice(rng.choice(THEMES).things)
     if rng.random() < 0.4:
         invented = invented_word(rng, held_out=held_out)
-        found[rng.choice(("n1", "n2"))] = (rng.choice((invented, invented.lower(), f"{invented} {found['n1'][0]}")),)
+        found[rng.choice(("n1", "n2"))] = (
+            rng.choice((invented, invented.lower(), f"{invented} {found['n1'][0]}")),
+        )
     found["x"] = (_detail(rng, rng.choice(DETAILS), held_out=held_out),)
     return found
 
 
 def _beside(rng: random.Random, meaning: tuple[str, ...]) -> tuple[str, ...]:
     """The meaning itself, or now and then one that stands beside it in the word list: people ask with related words too."""
-    return rng.choice(NEIGHBOURS[meaning]) if meaning in NEIGHBOURS and rng.random() < 0.12 else meaning
+    return (
+        rng.choice(NEIGHBOURS[meaning])
+        if meaning in NEIGHBOURS and rng.random() < 0.12
+        else meaning
+    )
 
 
 def _detail(rng: random.Random, pattern: str, *, held_out: bool) -> str:
     return Scene(rng, held_out=held_out).fill(pattern)
 
 
-def prose_example(rng: random.Random, *, held_out: bool = False, others: int | None = None) -> Example:
-    """A sentence about an everyday theme, asked for with words of the same meaning; the negative shares some of its words.
+def prose_example(
+    rng: random.Random, *, held_out: bool = False, others: int | None = None
+) -> Example:
+    """A sentence about an everyday theme, asked for with words of the same meaning.
 
-    Sentence and query patterns are drawn from the last two of each list when `held_out`, else from the others.
+    The negative shares some of its words.
+
+    Sentence and query patterns are drawn from the last two of each list when `held_out`, else from
+    the others.
     """
-    sentences, queries = (SENTENCES[-2:], QUERIES[-2:]) if held_out else (SENTENCES[:-2], QUERIES[:-2])
+    sentences, queries = (
+        (SENTENCES[-2:], QUERIES[-2:]) if held_out else (SENTENCES[:-2], QUERIES[:-2])
+    )
     about = _meanings(rng, held_out=held_out)
     pattern = rng.choice(sentences)
     slots = {slot[:2] for slot in re.findall(r"\{(\w+)\}", pattern)}
-    answerable = [q for q in queries if {slot[:2] for slot in re.findall(r"\{(\w+)\}", q)} <= slots] or [pattern]
+    answerable = [
+        q for q in queries if {slot[:2] for slot in re.findall(r"\{(\w+)\}", q)} <= slots
+    ] or [pattern]
     asked = rng.choice(answerable)
     if "{x}" in pattern and rng.random() < 0.25:
         detail = rng.choice(list(ANSWERS))
@@ -265,7 +319,11 @@ def prose_example(rng: random.Random, *, held_out: bool = False, others: int | N
     rival = _meanings(rng, held_out=held_out)
     shared = rng.choice(("n1", "n2", "v1", "q1"))
     told = passage(rng, _fill(rng, pattern, about), [other() for _ in range(count)])
-    negative = passage(rng, _fill(rng, rng.choice(sentences), rival | {shared: about[shared]}), [other() for _ in range(count)])
+    negative = passage(
+        rng,
+        _fill(rng, rng.choice(sentences), rival | {shared: about[shared]}),
+        [other() for _ in range(count)],
+    )
     return Example(query, told, negative)
 
 
@@ -276,8 +334,15 @@ def make_example(rng: random.Random) -> Example:
 
 def vocabulary_words() -> set[str]:
     """Every word that the generators write, invented names apart."""
-    patterns = [p for r in RELATIONS.values() for p in r.sentences + r.questions] + list(FILLERS) + SENTENCES + QUERIES
+    patterns = (
+        [p for r in RELATIONS.values() for p in r.sentences + r.questions]
+        + list(FILLERS)
+        + SENTENCES
+        + QUERIES
+    )
     patterns += [p for phrases in WORLD_WORDS.values() for p in phrases] + list(FIRST_NAMES)
     found = {w for p in patterns for w in re.findall(r"[a-z]+", re.sub(r"\{\w+\}", " ", p).lower())}
     found |= words.all_words()
-    return {w for w in found if not (w.endswith("s") and w[:-1] in found and len(w) > 3)}  # plurals are stem + "s"
+    return {
+        w for w in found if not (w.endswith("s") and w[:-1] in found and len(w) > 3)
+    }  # plurals are stem + "s"

@@ -1,7 +1,7 @@
 """Evaluate `tiny-embed.gguf` on the llama.cpp server: `python -m tools.tiny_models.embed_eval`.
 
-Nothing here was seen in training: invented names, sentence patterns and question phrasings are those held out, and the
-ordinary prose was written by hand for this purpose only.
+Nothing here was seen in training: invented names, sentence patterns and question phrasings are
+those held out, and the ordinary prose was written by hand for this purpose only.
 """
 
 from __future__ import annotations
@@ -38,9 +38,14 @@ Embed = Callable[[list[str]], NDArray[np.float64]]
 
 @contextlib.contextmanager
 def engine(path: Path) -> Iterator[Embed]:
-    """Run the real server on `path`; yields a function from texts to vectors of shape (texts, width)."""
+    """Run the real server on `path`.
+
+    Yields a function from texts to vectors of shape (texts, width).
+    """
     command = [sys.executable, "-c", SERVER, str(path)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:  # noqa: S603  # our own interpreter
+    with subprocess.Popen(  # noqa: S603  # our own interpreter
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as server:
         url = server.stdout.readline().strip() if server.stdout else ""
 
         def embed(texts: list[str]) -> NDArray[np.float64]:
@@ -71,13 +76,20 @@ def figures(places: NDArray[np.int64]) -> dict[str, float]:
     }
 
 
-def among_fifty(embed: Embed, make: Callable[[random.Random], Example], seed: str) -> dict[str, float]:
-    """Each query among 50 passages of its kind; `against rival` is the share that beats its own hard negative."""
+def among_fifty(
+    embed: Embed, make: Callable[[random.Random], Example], seed: str
+) -> dict[str, float]:
+    """Each query among 50 passages of its kind.
+
+    `against rival` is the share that beats its own hard negative.
+    """
     rng = random.Random(seed)
     places, beaten = [], []
     for _ in range(QUERIES // AMONG):
         examples = [make(rng) for _ in range(AMONG)]
-        queries, passages, rivals = (embed([getattr(e, part) for e in examples]) for part in ("query", "passage", "negative"))
+        queries, passages, rivals = (
+            embed([getattr(e, part) for e in examples]) for part in ("query", "passage", "negative")
+        )
         places.append(ranks(queries, passages))
         beaten += list((queries * passages).sum(1) > (queries * rivals).sum(1))
     return figures(np.concatenate(places)) | {"against rival": round(float(np.mean(beaten)), 4)}
@@ -89,17 +101,25 @@ def evaluate(path: Path) -> dict[str, dict[str, float]]:
     with engine(path) as embed:
         for others in (0, 2, 5):
             name = f"generated facts, passages of {others + 1} sentence{'s' if others else ''}"
-            found[name] = among_fifty(embed, functools.partial(world_example, held_out=True, others=others), name)
+            found[name] = among_fifty(
+                embed, functools.partial(world_example, held_out=True, others=others), name
+            )
         name = "generated everyday sentences, reworded"
         found[name] = among_fifty(embed, functools.partial(prose_example, held_out=True), name)
         passages, questions = ([pair[i] for pair in PROSE] for i in (0, 1))
         places = ranks(embed(questions), embed(passages))
         found[f"ordinary prose, {len(PROSE)} passages"] = figures(places)
-    sys.stderr.writelines(f"missed in prose: {q} (place {p})\n" for q, p in zip(questions, places, strict=True) if p > 1)
+    sys.stderr.writelines(
+        f"missed in prose: {q} (place {p})\n"
+        for q, p in zip(questions, places, strict=True)
+        if p > 1
+    )
     return found
 
 
 if __name__ == "__main__":
     report = evaluate(MODELS / "tiny-embed.gguf")
-    (MODELS / "tiny-embed.eval.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    (MODELS / "tiny-embed.eval.json").write_text(
+        json.dumps(report, indent=2) + "\n", encoding="utf-8"
+    )
     sys.stdout.write(json.dumps(report, indent=2) + "\n")

@@ -29,7 +29,9 @@ def tensors(model: Embedder) -> dict[str, torch.Tensor]:
     for n, layer in enumerate(model.layers):
         for part in ("weight", "bias"):
             rows = getattr(layer.qkv, part).chunk(3)
-            found |= {f"blk.{n}.attn_{name}.{part}": row for name, row in zip("qkv", rows, strict=True)}
+            found |= {
+                f"blk.{n}.attn_{name}.{part}": row for name, row in zip("qkv", rows, strict=True)
+            }
             found[f"blk.{n}.attn_output.{part}"] = getattr(layer.out, part)
             found[f"blk.{n}.attn_output_norm.{part}"] = getattr(layer.norm, part)
             found[f"blk.{n}.ffn_up.{part}"] = getattr(layer.up, part)
@@ -39,15 +41,22 @@ def tensors(model: Embedder) -> dict[str, torch.Tensor]:
 
 
 def is_quantized(name: str) -> bool:
-    """True for the matrices that are stored as Q8_0; vectors and positions stay as 32-bit floats."""
-    return name.endswith(".weight") and not any(part in name for part in ("norm", "position_embd", "token_types"))
+    """True for the matrices that are stored as Q8_0.
+
+    Vectors and positions stay as 32-bit floats.
+    """
+    return name.endswith(".weight") and not any(
+        part in name for part in ("norm", "position_embd", "token_types")
+    )
 
 
 def write_header(writer: gguf.GGUFWriter, model: Embedder, pieces: list[str]) -> None:
     """The keys that the four engines need, and what the file is."""
     c = model.config
     writer.add_name("tiny-embed")
-    writer.add_description("Tiny English sentence embedding for tests and demos, trained on generated text only")
+    writer.add_description(
+        "Tiny English sentence embedding for tests and demos, trained on generated text only"
+    )
     writer.add_license("MIT")
     writer.add_context_length(c.context)
     writer.add_embedding_length(c.width)
@@ -62,13 +71,17 @@ def write_header(writer: gguf.GGUFWriter, model: Embedder, pieces: list[str]) ->
     writer.add_tokenizer_pre("default")
     writer.add_token_list(pieces)
     writer.add_token_scores([0.0] * len(pieces))
-    writer.add_token_types([TokenType.CONTROL if p in SPECIAL else TokenType.NORMAL for p in pieces])
+    writer.add_token_types(
+        [TokenType.CONTROL if p in SPECIAL else TokenType.NORMAL for p in pieces]
+    )
     writer.add_token_type_count(2)
     index = pieces.index
     writer.add_bos_token_id(index(CLS))
     writer.add_eos_token_id(index(SEP))  # GPT4All gives wrong vectors without it
     writer.add_unk_token_id(index(UNK))
-    writer.add_sep_token_id(index(SEP))  # written as "seperator_token_id", the spelling that the engines read
+    writer.add_sep_token_id(
+        index(SEP)
+    )  # written as "seperator_token_id", the spelling that the engines read
     writer.add_pad_token_id(index(PAD))
     writer.add_mask_token_id(index(MASK))
     writer.add_uint32("tokenizer.ggml.cls_token_id", index(CLS))

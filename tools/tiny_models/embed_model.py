@@ -32,7 +32,10 @@ def positions(length: int, width: int, scale: float = 0.15) -> Tensor:
 
 
 class Layer(nn.Module):
-    """One post-norm BERT layer. Its output matrices start at zero: the untrained layer changes nothing."""
+    """One post-norm BERT layer.
+
+    Its output matrices start at zero: the untrained layer changes nothing.
+    """
 
     def __init__(self, c: Config) -> None:
         super().__init__()
@@ -69,11 +72,15 @@ class Embedder(nn.Module):
         self.register_buffer("positions", positions(c.context, c.width))
         self.norm = nn.LayerNorm(c.width, c.epsilon)
         self.layers = nn.ModuleList(Layer(c) for _ in range(c.layers))
-        with torch.no_grad():  # the first dimensions tell how little a token matters (see embed_start.py): they end here
+        # the first dimensions tell how little a token matters (see embed_start.py): they end here
+        with torch.no_grad():
             self.layers[-1].norm_out.weight[:DROPPED] = 0
 
     def forward(self, ids: Tensor, mask: Tensor, *, shallow: bool = False) -> Tensor:
-        """Shapes: ids and mask (batch, tokens); the result is (batch, width). `shallow` leaves out what is still untrained."""
+        """Shapes: ids and mask (batch, tokens); the result is (batch, width).
+
+        `shallow` leaves out what is still untrained.
+        """
         x = self.norm(self.tokens(ids) + self.positions[: ids.shape[1]])
         for layer in self.layers:
             x = layer.norm_out(x) if shallow else layer(x, mask)

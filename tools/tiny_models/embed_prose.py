@@ -1,7 +1,10 @@
 # ruff: noqa: E501  # a paragraph is a line
-"""Ordinary prose: passages as people write them, one question each, by hand. The model never trains on them.
+"""Ordinary prose: passages as people write them, one question each, by hand.
 
-`FOR_CHOOSING` helped to choose settings and the best checkpoint; `PROSE` was written after all of that, for the evaluation only.
+The model never trains on them.
+
+`FOR_CHOOSING` helped to choose settings and the best checkpoint; `PROSE` was written after all of
+that, for the evaluation only.
 """
 
 from __future__ import annotations

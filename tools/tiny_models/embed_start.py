@@ -1,9 +1,9 @@
 """Where the embedding model's token vectors start: what the word list knows about meaning and weight.
 
-Near-synonyms start near each other, neighbours in the list and words of one theme a little nearer than others, forms of
-a word on the same vector, small words with little weight. Every vector has the same length once the model has normalised
-it, so a word's weight is kept in the first dimensions: what is there is missing elsewhere, and the last normalisation
-drops it.
+Near-synonyms start near each other, neighbours in the list and words of one theme a little nearer
+than others, forms of a word on the same vector, small words with little weight. Every vector has
+the same length once the model has normalised it, so a word's weight is kept in the first
+dimensions: what is there is missing elsewhere, and the last normalisation drops it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from .embed_model import DROPPED
 from .embed_tokens import ENDINGS, SPECIAL, START, stem
 from .embed_words import IRREGULAR, LEXICON, STOP_WORDS
 
-# Shares of a word's vector (squared): the word itself, its meaning, the two meanings beside it in the list, its theme.
+# Shares of a word's vector (squared): the word itself, its meaning, the two meanings beside it in
+# the list, its theme.
 OWN, MEANING, BESIDE, THEME = 0.3, 0.5, 0.025, 0.08
 
 
@@ -57,8 +58,14 @@ def start_vectors(pieces: list[str], width: int, seed: int = 1) -> np.ndarray:
     for theme, entry in LEXICON.items():
         for part in (entry.things, entry.actions, entry.qualities):
             for number, meaning in enumerate(part):
-                beside = [unit(" ".join(m)) for m in part[max(0, number - 1) : number + 2] if m != meaning]
-                vector = MEANING**0.5 * unit(" ".join(meaning)) + BESIDE**0.5 * sum(beside) + THEME**0.5 * unit(f"theme {theme}")
+                beside = [
+                    unit(" ".join(m)) for m in part[max(0, number - 1) : number + 2] if m != meaning
+                ]
+                vector = (
+                    MEANING**0.5 * unit(" ".join(meaning))
+                    + BESIDE**0.5 * sum(beside)
+                    + THEME**0.5 * unit(f"theme {theme}")
+                )
                 for word in meaning:
                     known[word] = known.get(word, 0) + vector
     same = relatives()
@@ -67,9 +74,13 @@ def start_vectors(pieces: list[str], width: int, seed: int = 1) -> np.ndarray:
         body = piece.removeprefix(START)
         plain = same.get(body, body)
         content = OWN**0.5 * unit(f"word {plain}")
-        if plain in known and len(body) > 2:  # short pieces are parts of other words more often than not
+        if (
+            plain in known and len(body) > 2
+        ):  # short pieces are parts of other words more often than not
             content = content + (1 - OWN) ** 0.5 * known[plain] / np.linalg.norm(known[plain])
         content *= weight(piece) / np.linalg.norm(content)
-        content[:DROPPED] = ((1 - weight(piece) ** 2) / DROPPED) ** 0.5 * (-1.0) ** np.arange(DROPPED)  # their sum must be 0
+        content[:DROPPED] = ((1 - weight(piece) ** 2) / DROPPED) ** 0.5 * (-1.0) ** np.arange(
+            DROPPED
+        )  # their sum must be 0
         vectors[row] = content * width**0.5
     return vectors.astype(np.float32)

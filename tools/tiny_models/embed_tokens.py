@@ -1,7 +1,8 @@
 """The embedding model's vocabulary and its tokenizer, which splits a text exactly as llama.cpp's WordPiece does.
 
-A piece that begins a word carries the mark U+2581 in front of it. The vocabulary holds stems and endings apart ("open" + "ing"), so
-"opened" and "opening" share a piece without any training, and small pieces for words it has never seen.
+A piece that begins a word carries the mark U+2581 in front of it. The vocabulary holds stems and
+endings apart ("open" + "ing"), so "opened" and "opening" share a piece without any training, and
+small pieces for words it has never seen.
 """
 
 from __future__ import annotations
@@ -22,22 +23,24 @@ def _words(text: str) -> list[str]:
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 ENDINGS = _words(
-    "s es ies ed d ied ing ning ting ping ning ming ging ding bing ling ring er ers or ors est ier iest ly ily ness"
-    " ment ments ion ions tion tions ation ations able ible al ial ful less ous ious ive ity ance ence ant ent ist"
-    " ists ism ize ise ized ised ship hood y ned ted ped med ged ded bed led red ner ter per mer ger der ber ler rer"
-    " e en th"
+    "s es ies ed d ied ing ning ting ping ning ming ging ding bing ling ring er ers or ors est "
+    "ier iest ly ily ness ment ments ion ions tion tions ation ations able ible al ial ful less "
+    "ous ious ive ity ance ence ant ent ist ists ism ize ise ized ised ship hood y ned ted ped "
+    "med ged ded bed led red ner ter per mer ger der ber ler rer e en th"
 )
 # Endings of words that also stand alone: book-shop, note-book, tea-pot.
 COMPOUNDS = _words(
-    "book books house houses room rooms shop shops store stores man men woman women work works worker workers day"
-    " days time times way ways side land yard field fields board boards box boxes bag bags card cards case keeper"
-    " keepers maker makers mate mates paper papers place port pot power proof road shelf ship ships side sheet"
-    " sheets stand stone table top town tower wall ware water weight wheel wood word words yard berry berries bird"
-    " bell bed ball bin bath boat brush cake car cup door down drop fall fire fish flower foot gate glass guard hall"
-    " hand head hill key lamp lane light lights line lines list load lock mark master mill net note off out over"
-    " pack pad pan park pass path piece pin pipe point pool post print rail rain rise run school screen set shed"
-    " shop shot skin sleeve smith snow son spot stairs step stick stop storm street string swim tail tape tea ton"
-    " tub up ville wash wave web wife wind wick worth"
+    "book books house houses room rooms shop shops store stores man men woman women work works "
+    "worker workers day days time times way ways side land yard field fields board boards box "
+    "boxes bag bags card cards case keeper keepers maker makers mate mates paper papers place "
+    "port pot power proof road shelf ship ships side sheet sheets stand stone table top town "
+    "tower wall ware water weight wheel wood word words yard berry berries bird bell bed ball bin "
+    "bath boat brush cake car cup door down drop fall fire fish flower foot gate glass guard hall "
+    "hand head hill key lamp lane light lights line lines list load lock mark master mill net "
+    "note off out over pack pad pan park pass path piece pin pipe point pool post print rail rain "
+    "rise run school screen set shed shop shot skin sleeve smith snow son spot stairs step stick "
+    "stop storm street string swim tail tape tea ton tub up ville wash wave web wife wind wick "
+    "worth"
 )
 
 
@@ -63,7 +66,13 @@ SYMBOLS = _ranges(
     (0x1F680, 0x1F6FF), (0x1F900, 0x1F9FF),
 )  # fmt: skip
 
-IDEOGRAPHS = ((0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF), (0x20000, 0x2CEAF), (0x2F800, 0x2FA1F))
+IDEOGRAPHS = (
+    (0x3400, 0x4DBF),
+    (0x4E00, 0x9FFF),
+    (0xF900, 0xFAFF),
+    (0x20000, 0x2CEAF),
+    (0x2F800, 0x2FA1F),
+)
 
 
 def base(char: str) -> str:
@@ -143,7 +152,8 @@ def build_vocabulary(words: Iterable[str], syllables: int = 3000) -> list[str]:
     """All pieces: special tokens, known words with their stems, endings, frequent syllables, numbers, single characters.
 
     Args:
-        words: the words to hold whole, in lower case (plain forms: endings are pieces of their own).
+        words: the words to hold whole, in lower case (plain forms: endings are pieces of their
+            own).
         syllables: how many of the most frequent runs of 3 and 4 letters to add, for unknown words.
     """
     words = sorted({"".join(map(base, w)) for w in words})
@@ -156,7 +166,10 @@ def build_vocabulary(words: Iterable[str], syllables: int = 3000) -> list[str]:
     pairs = ["".join(p) for p in itertools.product(LETTERS, LETTERS)]
     numbers = [f"{n:02d}" for n in range(100)]
     singles = [base(c) for c in LETTERS + "0123456789" + OTHER_LETTERS + SYMBOLS if not c.isspace()]
-    ideographs = [base(c) for c in _charset("gb2312", range(0xB0, 0xD8)) + _charset("euc_jp", range(0xB0, 0xD0))]
+    ideographs = [
+        base(c)
+        for c in _charset("gb2312", range(0xB0, 0xD8)) + _charset("euc_jp", range(0xB0, 0xD0))
+    ]
     pieces = [*SPECIAL, START]
     pieces += [START + w for w in words] + [START + stem(w) for w in words]
     pieces += ENDINGS + COMPOUNDS + [run for run, _ in runs.most_common(syllables)]

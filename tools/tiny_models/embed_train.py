@@ -1,8 +1,8 @@
 """Train the embedding model: `python -m tools.tiny_models.embed_train` from the repository's root.
 
-First only the token vectors learn (many cheap steps), then the whole network. Each step draws its examples from its own
-seed, so a run that is stopped goes on from its last checkpoint as if nothing had happened. The checkpoint that finds most
-held-out passages is kept.
+First only the token vectors learn (many cheap steps), then the whole network. Each step draws its
+examples from its own seed, so a run that is stopped goes on from its last checkpoint as if nothing
+had happened. The checkpoint that finds most held-out passages is kept.
 """
 
 from __future__ import annotations
@@ -63,7 +63,14 @@ def load_best() -> tuple[Embedder, list[str]]:
     return model.eval(), pieces
 
 
-def embed(model: Embedder, tokenizer: Tokenizer, texts: list[str], *, shallow: bool = False, pieces: int = 12) -> Tensor:
+def embed(
+    model: Embedder,
+    tokenizer: Tokenizer,
+    texts: list[str],
+    *,
+    shallow: bool = False,
+    pieces: int = 12,
+) -> Tensor:
     """One vector a text, shape (texts, width); texts of like length are computed together."""
     ids = [tokenizer.encode(text)[:LONGEST] for text in texts]
     order = sorted(range(len(ids)), key=lambda i: len(ids[i]))
@@ -77,20 +84,42 @@ def embed(model: Embedder, tokenizer: Tokenizer, texts: list[str], *, shallow: b
 
 
 def contrast(queries: Tensor, passages: Tensor) -> Tensor:
-    """InfoNCE (van den Oord et al. 2018) both ways; `passages` holds the answers first, then the hard negatives."""
+    """InfoNCE (van den Oord et al. 2018) both ways.
+
+    `passages` holds the answers first, then the hard negatives.
+    """
     scores = queries @ passages.T / TEMPERATURE
     target = torch.arange(len(queries))
-    return F.cross_entropy(scores, target) + 0.3 * F.cross_entropy(scores[:, : len(queries)].T, target)
+    return F.cross_entropy(scores, target) + 0.3 * F.cross_entropy(
+        scores[:, : len(queries)].T, target
+    )
 
 
-def recall(model: Embedder, tokenizer: Tokenizer, examples: list[Example], among: int = 50, *, shallow: bool) -> float:
+def recall(
+    model: Embedder,
+    tokenizer: Tokenizer,
+    examples: list[Example],
+    among: int = 50,
+    *,
+    shallow: bool,
+) -> float:
     """Share of queries whose own passage comes first among 50."""
     hits = 0
     with torch.no_grad():
         for at in range(0, len(examples), among):
             part = examples[at : at + among]
-            vectors = embed(model, tokenizer, [e.query for e in part] + [e.passage for e in part], shallow=shallow)
-            hits += int(((vectors[: len(part)] @ vectors[len(part) :].T).argmax(1) == torch.arange(len(part))).sum())
+            vectors = embed(
+                model,
+                tokenizer,
+                [e.query for e in part] + [e.passage for e in part],
+                shallow=shallow,
+            )
+            hits += int(
+                (
+                    (vectors[: len(part)] @ vectors[len(part) :].T).argmax(1)
+                    == torch.arange(len(part))
+                ).sum()
+            )
     return hits / len(examples)
 
 
@@ -98,7 +127,9 @@ def held_out_examples(count: int = 400) -> dict[str, list[Example]]:
     """Examples for choosing the best checkpoint (the evaluation draws others)."""
     rng = random.Random("choose the best")
     makers = {"world": world_example, "prose": prose_example}
-    generated = {name: [make(rng, held_out=True) for _ in range(count)] for name, make in makers.items()}
+    generated = {
+        name: [make(rng, held_out=True) for _ in range(count)] for name, make in makers.items()
+    }
     return generated | {"notes": [Example(question, told, "") for told, question in FOR_CHOOSING]}
 
 
@@ -110,16 +141,23 @@ def save(path: Path, values: dict[str, Any]) -> None:
     partial.replace(path)
 
 
-def state(model: Embedder, optimizer: torch.optim.Optimizer, step: int, best: float) -> dict[str, Any]:
+def state(
+    model: Embedder, optimizer: torch.optim.Optimizer, step: int, best: float
+) -> dict[str, Any]:
     """All that a run needs to go on."""
-    values: dict[str, Any] = {"step": step, "best": best} | {k: v.numpy() for k, v in model.state_dict().items()}
+    values: dict[str, Any] = {"step": step, "best": best} | {
+        k: v.numpy() for k, v in model.state_dict().items()
+    }
     for number, moments in optimizer.state_dict()["state"].items():
         values |= {f"adam.{number}.{k}": v.numpy() for k, v in moments.items()}
     return values
 
 
 def resume(model: Embedder, optimizer: torch.optim.Optimizer) -> tuple[int, float]:
-    """Load the last checkpoint, if there is one; the step to go on with and the best recall so far."""
+    """Load the last checkpoint, if there is one.
+
+    The step to go on with and the best recall so far.
+    """
     path = FOLDER / "last.npz"
     if not path.exists():
         return 0, 0.0
@@ -129,7 +167,9 @@ def resume(model: Embedder, optimizer: torch.optim.Optimizer) -> tuple[int, floa
         for name in (n for n in saved.files if n.startswith("adam.")):
             _, number, key = name.split(".")
             moments.setdefault(int(number), {})[key] = torch.from_numpy(saved[name])
-        optimizer.load_state_dict({"state": moments, "param_groups": optimizer.state_dict()["param_groups"]})
+        optimizer.load_state_dict(
+            {"state": moments, "param_groups": optimizer.state_dict()["param_groups"]}
+        )
         return int(saved["step"]), float(saved["best"])
 
 
@@ -137,7 +177,9 @@ def set_rates(optimizer: torch.optim.Optimizer, step: int) -> None:
     """Warm up over 100 steps of each part, then fall in a straight line to a tenth (shallow) or to nothing (deep)."""
     shallow = step < SHALLOW_STEPS
     done = step / SHALLOW_STEPS if shallow else (step - SHALLOW_STEPS) / DEEP_STEPS
-    factor = min(1.0, (step if shallow else step - SHALLOW_STEPS) / 100) * (1 - 0.9 * done if shallow else max(0.0, 1 - done))
+    factor = min(1.0, (step if shallow else step - SHALLOW_STEPS) / 100) * (
+        1 - 0.9 * done if shallow else max(0.0, 1 - done)
+    )
     tokens, layers = optimizer.param_groups
     tokens["lr"] = RATES["tokens" if shallow else "tokens, deep"] * factor
     layers["lr"] = 0.0 if shallow else RATES["layers"] * factor
@@ -148,14 +190,19 @@ def train(steps: int) -> None:
     model, pieces = new_model()
     tokenizer = Tokenizer(pieces)
     layers = [p for name, p in model.named_parameters() if not name.startswith("tokens")]
-    optimizer = torch.optim.Adam([{"params": [model.tokens.weight]}, {"params": layers}], betas=(0.9, 0.98))
+    optimizer = torch.optim.Adam(
+        [{"params": [model.tokens.weight]}, {"params": layers}], betas=(0.9, 0.98)
+    )
     chosen = held_out_examples()
     first, best = resume(model, optimizer)
     started = time.monotonic()
     losses: list[float] = []
     for step in range(first, steps):
         if step % EVERY == 0:
-            found = {name: recall(model, tokenizer, examples, shallow=step < SHALLOW_STEPS) for name, examples in chosen.items()}
+            found = {
+                name: recall(model, tokenizer, examples, shallow=step < SHALLOW_STEPS)
+                for name, examples in chosen.items()
+            }
             mean = sum(found.values()) / len(found)
             if mean > best:
                 best = mean
@@ -163,7 +210,9 @@ def train(steps: int) -> None:
             save(FOLDER / "last.npz", state(model, optimizer, step, best))
             told = " ".join(f"{name} {value:.3f}" for name, value in found.items())
             loss_told, seconds = np.mean(losses or [0]), time.monotonic() - started
-            sys.stderr.write(f"step {step} loss {loss_told:.3f} recall {told} best {best:.3f} {seconds:.0f} s\n")
+            sys.stderr.write(
+                f"step {step} loss {loss_told:.3f} recall {told} best {best:.3f} {seconds:.0f} s\n"
+            )
             losses = []
         rng = random.Random(f"{SEED} {step}")
         shallow = step < SHALLOW_STEPS
@@ -180,6 +229,11 @@ def train(steps: int) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--steps", type=int, default=SHALLOW_STEPS + DEEP_STEPS + 1, help="stop after this many steps in all")
+    parser.add_argument(
+        "--steps",
+        type=int,
+        default=SHALLOW_STEPS + DEEP_STEPS + 1,
+        help="stop after this many steps in all",
+    )
     torch.set_num_threads(1)
     train(parser.parse_args().steps)

@@ -1,8 +1,9 @@
 # ruff: noqa: E501  # one line a kind of word
 """Everyday English by theme, for the embedding model: words on one stroke mean about the same.
 
-Each theme has three lines: things, actions, qualities. Commas part the meanings of a line; the words of one meaning are near-synonyms
-(an underscore stands for a space). Written by hand for this repository.
+Each theme has three lines: things, actions, qualities. Commas part the meanings of a line; the
+words of one meaning are near-synonyms (an underscore stands for a space). Written by hand for this
+repository.
 """
 
 from __future__ import annotations
@@ -81,12 +82,15 @@ IRREGULAR = {
 }  # fmt: skip
 
 STOP_WORDS = (  # noqa: SIM905  # a text of words reads better
-    "a an the this that these those i you he she it we they me him her us them my your his its our their mine yours one ones who whom whose"
-    " which what when where why how is are was were be been being am has have had having do does did doing done will would can could shall"
-    " should may might must and or but nor so because if then than as while until of in on at by for from to with without about into onto"
-    " over under between through during before after above below up down out off again further there here not no yes all any both each few"
-    " more most other some such only own same too very just also even ever please tell me s t d ll m re ve let us there's anyone anybody"
-    " someone somebody something anything everyone everything nobody nothing many much often usually normally always never sometimes"
+    "a an the this that these those i you he she it we they me him her us them my your his its "
+    "our their mine yours one ones who whom whose which what when where why how is are was were "
+    "be been being am has have had having do does did doing done will would can could shall "
+    "should may might must and or but nor so because if then than as while until of in on at by "
+    "for from to with without about into onto over under between through during before after "
+    "above below up down out off again further there here not no yes all any both each few more "
+    "most other some such only own same too very just also even ever please tell me s t d ll m re "
+    "ve let us there's anyone anybody someone somebody something anything everyone everything "
+    "nobody nothing many much often usually normally always never sometimes"
 ).split()
 
 
@@ -107,7 +111,9 @@ def _meanings(line: str) -> tuple[tuple[str, ...], ...]:
     return tuple(tuple(w.replace("_", " ") for w in part.split()) for part in line.split(","))
 
 
-LEXICON = {name: Theme(*(_meanings(line) for line in text.split("\n"))) for name, text in THEMES.items()}
+LEXICON = {
+    name: Theme(*(_meanings(line) for line in text.split("\n"))) for name, text in THEMES.items()
+}
 
 
 def verb_forms(verb: str) -> list[str]:
@@ -120,9 +126,13 @@ def verb_forms(verb: str) -> list[str]:
     soft_y = first.endswith("y") and first[-2] not in "aeou"
     forms = [
         first,
-        first[:-1] + "ies" if soft_y else first + ("es" if first[-2:] in {"ch", "sh", "ss"} or first[-1] in "xo" else "s"),
+        first[:-1] + "ies"
+        if soft_y
+        else first + ("es" if first[-2:] in {"ch", "sh", "ss"} or first[-1] in "xo" else "s"),
     ]
-    forms += [w for w in irregular if not w.endswith("ing")] or [first[:-1] + "ied" if soft_y else root + "ed"]
+    forms += [w for w in irregular if not w.endswith("ing")] or [
+        first[:-1] + "ied" if soft_y else root + "ed"
+    ]
     forms.append(next((w for w in irregular if w.endswith("ing")), root + "ing"))
     return [f"{form} {rest}".strip() for form in forms]
 
@@ -143,13 +153,25 @@ def synonyms() -> dict[str, tuple[str, ...]]:
         for meaning in theme.meanings():
             for word in meaning:
                 found.setdefault(word, []).append(meaning)
-    return {word: meanings[0] for word, meanings in found.items() if len(meanings) == 1 and len(meanings[0]) > 1}
+    return {
+        word: meanings[0]
+        for word, meanings in found.items()
+        if len(meanings) == 1 and len(meanings[0]) > 1
+    }
 
 
 def neighbours() -> dict[tuple[str, ...], list[tuple[str, ...]]]:
     """Each meaning with those beside it in its list (the lists are in order: tablets stand between medicine and dose)."""
-    parts = [part for theme in LEXICON.values() for part in (theme.things, theme.actions, theme.qualities)]
-    return {m: [*part[max(0, i - 1) : i], *part[i + 1 : i + 2]] for part in parts for i, m in enumerate(part)}
+    parts = [
+        part
+        for theme in LEXICON.values()
+        for part in (theme.things, theme.actions, theme.qualities)
+    ]
+    return {
+        m: [*part[max(0, i - 1) : i], *part[i + 1 : i + 2]]
+        for part in parts
+        for i, m in enumerate(part)
+    }
 
 
 def all_words() -> set[str]:
@@ -161,4 +183,8 @@ def all_words() -> set[str]:
         for phrase in meaning
         for w in phrase.replace("-", " ").split()
     }
-    return words | {w for forms in IRREGULAR.values() for w in forms.split()} | {w for w in STOP_WORDS if w.isalpha()}
+    return (
+        words
+        | {w for forms in IRREGULAR.values() for w in forms.split()}
+        | {w for w in STOP_WORDS if w.isalpha()}
+    )

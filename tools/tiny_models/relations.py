@@ -1,8 +1,9 @@
 # ruff: noqa: E501 - a relation's sentences stand on one line
 """The relations of the generated world: how each fact is told and asked.
 
-In the patterns `{s}` is the subject, `{a}` the answer, any other slot a category of `lexicon.py` or a maker of `world.py`.
-The last sentence pattern and the last question phrasing of each relation are held out of training.
+In the patterns `{s}` is the subject, `{a}` the answer, any other slot a category of `lexicon.py` or
+a maker of `world.py`. The last sentence pattern and the last question phrasing of each relation are
+held out of training.
 """
 
 from __future__ import annotations
@@ -12,7 +13,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Relation:
-    """One kind of fact; `subject` and `answer` name a maker or category (`answer` may be a template)."""
+    """One kind of fact.
+
+    `subject` and `answer` name a maker or category (`answer` may be a template).
+    """
 
     name: str
     subject: str
@@ -27,7 +31,9 @@ def _parse(table: str) -> dict[str, Relation]:
     relations = {}
     for head, told, asked in zip(lines[::3], lines[1::3], lines[2::3], strict=True):
         name, subject, answer = (part.strip() for part in head.split("|"))
-        relations[name] = Relation(name, subject, answer, tuple(told.split(" / ")), tuple(asked.split(" / ")))
+        relations[name] = Relation(
+            name, subject, answer, tuple(told.split(" / ")), tuple(asked.split(" / "))
+        )
     return relations
 
 

@@ -1,4 +1,7 @@
-"""The chat template: as Jinja for the engines (it goes into the GGUF), as Python for training. A test keeps them equal."""
+"""The chat template: as Jinja for the engines (it goes into the GGUF), as Python for training.
+
+A test keeps them equal.
+"""
 
 from __future__ import annotations
 
@@ -60,7 +63,10 @@ TOOL_SECTION = (
 
 def call_text(name: str, arguments: dict[str, Any]) -> str:
     """Return a tool call as the model writes it."""
-    return f'<tool_call>\n{{"name": "{name}", "arguments": {json.dumps(arguments, ensure_ascii=False)}}}\n</tool_call>'
+    return (
+        f'<tool_call>\n{{"name": "{name}", "arguments": '
+        f"{json.dumps(arguments, ensure_ascii=False)}}}\n</tool_call>"
+    )
 
 
 def render(messages: list[dict[str, Any]], tools: list[dict[str, Any]]) -> list[tuple[str, bool]]:
@@ -69,19 +75,29 @@ def render(messages: list[dict[str, Any]], tools: list[dict[str, Any]]) -> list[
     rest = list(messages)
     system = rest.pop(0)["content"] if rest[0]["role"] == "system" else ""
     if tools:
-        section = TOOL_SECTION.format("\n".join(json.dumps(tool, ensure_ascii=False) for tool in tools))
+        section = TOOL_SECTION.format(
+            "\n".join(json.dumps(tool, ensure_ascii=False) for tool in tools)
+        )
         system = f"{system}\n\n{section}" if system else section
     if system:
         pieces.append((f"<|im_start|>system\n{system}<|im_end|>\n", False))
     for message in rest:
         content = message.get("content") or ""
         if message["role"] == "assistant":
-            calls = [call_text(call["function"]["name"], call["function"]["arguments"]) for call in message.get("tool_calls", [])]
+            calls = [
+                call_text(call["function"]["name"], call["function"]["arguments"])
+                for call in message.get("tool_calls", [])
+            ]
             pieces.append(("<|im_start|>assistant\n", False))
             pieces.append(("\n".join([content, *calls] if content else calls) + "<|im_end|>", True))
             pieces.append(("\n", False))
         elif message["role"] == "tool":
-            pieces.append((f"<|im_start|>user\n<tool_response>\n{content}\n</tool_response><|im_end|>\n", False))
+            pieces.append(
+                (
+                    f"<|im_start|>user\n<tool_response>\n{content}\n</tool_response><|im_end|>\n",
+                    False,
+                )
+            )
         else:
             pieces.append((f"<|im_start|>{message['role']}\n{content}<|im_end|>\n", False))
     return pieces

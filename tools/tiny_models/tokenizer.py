@@ -40,12 +40,16 @@ def _tokenizer(vocabulary: dict[str, int], merges: list[tuple[str, str]]) -> Tok
 def train(texts: list[str]) -> Tokenizer:
     """Train the merges on `texts` and return the tokeniser (all 256 bytes are in the vocabulary).
 
-    Words are merged without their space; only the last merges glue a space to a piece. So a word is cut alike at the
-    start of a line, in quotes and after a space, and only its first piece differs: what is copied stays the same.
+    Words are merged without their space; only the last merges glue a space to a piece. So a word is
+    cut alike at the start of a line, in quotes and after a space, and only its first piece differs:
+    what is copied stays the same.
     """
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     trainer = trainers.BpeTrainer(
-        vocab_size=BASE, special_tokens=list(SPECIAL_TOKENS), initial_alphabet=alphabet, show_progress=False
+        vocab_size=BASE,
+        special_tokens=list(SPECIAL_TOKENS),
+        initial_alphabet=alphabet,
+        show_progress=False,
     )
     plain = _tokenizer({}, [])
     plain.pre_tokenizer = pre_tokenizers.Sequence(
@@ -57,8 +61,13 @@ def train(texts: list[str]) -> Tokenizer:
     )
     plain.train_from_iterator(texts, trainer)
     pieces = [token for token, _ in sorted(plain.get_vocab().items(), key=lambda item: item[1])]
-    spaced = [(SPACE, piece) for piece in pieces if piece not in SPECIAL_TOKENS and piece[0] not in BLANKS]
-    vocabulary = {token: number for number, token in enumerate(pieces + [SPACE + piece for _, piece in spaced])}
+    spaced = [
+        (SPACE, piece) for piece in pieces if piece not in SPECIAL_TOKENS and piece[0] not in BLANKS
+    ]
+    vocabulary = {
+        token: number
+        for number, token in enumerate(pieces + [SPACE + piece for _, piece in spaced])
+    }
     letters = [(first, second) for first, second in (pair.split(" ") for pair in merges(plain))]
     tokenizer = _tokenizer(vocabulary, [*letters, *spaced])
     tokenizer.add_special_tokens(list(SPECIAL_TOKENS))

@@ -1,9 +1,9 @@
 # ruff: noqa: E501 - the numbers are shares of styles; a table of makers reads best with a line each
 """A generated world: an endless, seeded supply of facts, each told in a sentence and asked in a question.
 
-Nothing here is downloaded: names are random syllables, the rest is `lexicon.py` put into the patterns of `relations.py`.
-What evaluation uses is held out of training: names (by a checksum), and the last sentence pattern and question phrasing
-of each relation.
+Nothing here is downloaded: names are random syllables, the rest is `lexicon.py` put into the
+patterns of `relations.py`. What evaluation uses is held out of training: names (by a checksum), and
+the last sentence pattern and question phrasing of each relation.
 
     >>> import random
     >>> fact = make_fact(random.Random(7))
@@ -82,7 +82,10 @@ IRREGULAR = {
 
 @dataclass(frozen=True)
 class Fact:
-    """One fact: `answer` occurs literally in `sentence`; `question` asks for it and names `subject`."""
+    """One fact: `answer` occurs literally in `sentence`.
+
+    `question` asks for it and names `subject`.
+    """
 
     subject: str
     relation: str
@@ -105,7 +108,10 @@ def _syllable_word(rng: random.Random, accents: float) -> str:
     for _ in range(rng.choice((0, 0, 0, 1, 1))):
         parts.append(rng.choice(SYLLABLES["vowel"]))
         parts.append(rng.choice(SYLLABLES["coda"] if rng.random() < 0.5 else SYLLABLES["onset"]))
-    parts.append(rng.choice(SYLLABLES["vowel"]) + rng.choice(SYLLABLES["coda"] if rng.random() < 0.4 else SYLLABLES["ending"]))
+    parts.append(
+        rng.choice(SYLLABLES["vowel"])
+        + rng.choice(SYLLABLES["coda"] if rng.random() < 0.4 else SYLLABLES["ending"])
+    )
     word = "".join(parts)
     if rng.random() < accents:
         index = rng.randrange(len(word))
@@ -114,7 +120,9 @@ def _syllable_word(rng: random.Random, accents: float) -> str:
 
 
 def _letters_word(rng: random.Random) -> str:
-    return "".join(rng.choice("abcdefghijklmnopqrstuvwxyz") for _ in range(rng.randint(3, 7))).capitalize()
+    return "".join(
+        rng.choice("abcdefghijklmnopqrstuvwxyz") for _ in range(rng.randint(3, 7))
+    ).capitalize()
 
 
 def _script_word(rng: random.Random, script: str, low: int, high: int) -> str:
@@ -146,7 +154,11 @@ def make_name(rng: random.Random, *, held_out: bool = False) -> str:
     word = make_word(rng, held_out=held_out)
     style = rng.random()
     if style < 0.35:
-        first = rng.choice(FIRST_NAMES) if rng.random() < 0.5 else make_word(rng, held_out=held_out, scripts=False)
+        first = (
+            rng.choice(FIRST_NAMES)
+            if rng.random() < 0.5
+            else make_word(rng, held_out=held_out, scripts=False)
+        )
         return f"{first} {word}" if word.isascii() else word
     if style < 0.45:
         return f"{rng.choice(TITLES)} {word}"
@@ -157,7 +169,11 @@ def make_name(rng: random.Random, *, held_out: bool = False) -> str:
 
 def right_article(text: str) -> str:
     """Write "an" before a small vowel and "a" before another small letter."""
-    return re.sub(r"\b([Aa])n? (?=([a-z]))", lambda match: match[1] + ("n " if match[2] in "aeiou" else " "), text)
+    return re.sub(
+        r"\b([Aa])n? (?=([a-z]))",
+        lambda match: match[1] + ("n " if match[2] in "aeiou" else " "),
+        text,
+    )
 
 
 class Scene:
@@ -186,7 +202,11 @@ class Scene:
     def value(self, category: str) -> str:
         """Draw one value of a category: a maker below, else a lexicon word."""
         maker = MAKERS.get(category)
-        return maker(Scene(self.rng, held_out=self.held_out)) if maker else self.rng.choice(LEXICON[category])
+        return (
+            maker(Scene(self.rng, held_out=self.held_out))
+            if maker
+            else self.rng.choice(LEXICON[category])
+        )
 
     def draw(self, source: str) -> str:
         """Draw from a template ("the land of {word}") or from a category ("money")."""
@@ -223,7 +243,13 @@ def _clock(scene: Scene) -> str:
 
 def _money(scene: Scene) -> str:
     rng = scene.rng
-    amount = rng.choice((str(rng.randint(2, 99)), str(rng.randint(100, 5000)), f"{rng.randint(1, 40)}.{rng.randint(10, 99)}"))
+    amount = rng.choice(
+        (
+            str(rng.randint(2, 99)),
+            str(rng.randint(100, 5000)),
+            f"{rng.randint(1, 40)}.{rng.randint(10, 99)}",
+        )
+    )
     if rng.random() < 0.15:
         return rng.choice("$€£") + amount
     if rng.random() < 0.2:
@@ -248,11 +274,24 @@ def _code(scene: Scene) -> str:
     rng = scene.rng
     letters = "".join(rng.choice("ABCDEFGHKLMNPRSTVWXZ") for _ in range(rng.randint(1, 3)))
     digits = "".join(rng.choice("0123456789") for _ in range(rng.randint(1, 4)))
-    return rng.choice((letters + digits, f"{letters}-{digits}", digits + digits[:2], f"{digits}-{letters}"))
+    return rng.choice(
+        (letters + digits, f"{letters}-{digits}", digits + digits[:2], f"{digits}-{letters}")
+    )
 
 
 def _subject_person(scene: Scene) -> str:
-    return scene.fill(scene.rng.choice(("{name}", "{name}", "{name}", "the {role} {name}", "the {adjective} {role}", "the {role}")))
+    return scene.fill(
+        scene.rng.choice(
+            (
+                "{name}",
+                "{name}",
+                "{name}",
+                "the {role} {name}",
+                "the {adjective} {role}",
+                "the {role}",
+            )
+        )
+    )
 
 
 def _subject_place(scene: Scene) -> str:
@@ -303,7 +342,13 @@ def _subject_event(scene: Scene) -> str:
 def _subject_group(scene: Scene) -> str:
     return scene.fill(
         scene.rng.choice(
-            ("the {word} {group}", "the {hobby} {group}", "the {place} {group}", "the {event} {group}", "the {adjective} {group}")
+            (
+                "the {word} {group}",
+                "the {hobby} {group}",
+                "the {place} {group}",
+                "the {event} {group}",
+                "the {adjective} {group}",
+            )
         )
     )
 
@@ -323,15 +368,24 @@ MAKERS: dict[str, Callable[[Scene], str]] = {
     "money": _money,
     "date": _date,
     "code": _code,
-    "phone": lambda scene: "".join(scene.rng.choice("0123456789") for _ in range(3)) + " " + str(scene.rng.randint(1000, 99999)),
+    "phone": lambda scene: (
+        "".join(scene.rng.choice("0123456789") for _ in range(3))
+        + " "
+        + str(scene.rng.randint(1000, 99999))
+    ),
     "email": lambda scene: (
         f"{scene.rng.choice(LEXICON['place']).split()[0]}@{make_word(scene.rng, held_out=scene.held_out, scripts=False).lower()}.{scene.rng.choice(('org', 'com', 'net'))}"
     ),
     "duration": lambda scene: (
-        f"{_number(scene) if scene.rng.random() < 0.5 else scene.rng.randint(2, 60)} {scene.rng.choice(LEXICON['unit_time'])}"
+        f"{_number(scene) if scene.rng.random() < 0.5 else scene.rng.randint(2, 60)} "
+        f"{scene.rng.choice(LEXICON['unit_time'])}"
     ),
-    "length": lambda scene: f"{scene.rng.randint(2, 900)} {scene.rng.choice(LEXICON['unit_length'])}",
-    "weight": lambda scene: f"{scene.rng.randint(2, 900)} {scene.rng.choice(LEXICON['unit_weight'])}",
+    "length": lambda scene: (
+        f"{scene.rng.randint(2, 900)} {scene.rng.choice(LEXICON['unit_length'])}"
+    ),
+    "weight": lambda scene: (
+        f"{scene.rng.randint(2, 900)} {scene.rng.choice(LEXICON['unit_weight'])}"
+    ),
     "volume": lambda scene: f"{_number(scene)} {scene.rng.choice(LEXICON['unit_volume'])}",
     "where": lambda scene: scene.fill(
         scene.rng.choice(
@@ -350,7 +404,17 @@ MAKERS: dict[str, Callable[[Scene], str]] = {
         )
     ),
     "who": lambda scene: scene.fill(
-        scene.rng.choice(("{name}", "{name}", "{name}", "{name}", "the {role}", "the {role} {name}", "the {adjective} {role}"))
+        scene.rng.choice(
+            (
+                "{name}",
+                "{name}",
+                "{name}",
+                "{name}",
+                "the {role}",
+                "the {role} {name}",
+                "the {adjective} {role}",
+            )
+        )
     ),
     "np": lambda scene: scene.fill(
         scene.rng.choice(
@@ -399,7 +463,13 @@ def _split(patterns: tuple[str, ...], *, held_out: bool) -> tuple[str, ...]:
     return patterns[-1:] if held_out else patterns[:-1]
 
 
-def make_fact(rng: random.Random, *, held_out: bool = False, subject: str | None = None, relation: str | None = None) -> Fact:
+def make_fact(
+    rng: random.Random,
+    *,
+    held_out: bool = False,
+    subject: str | None = None,
+    relation: str | None = None,
+) -> Fact:
     """Draw one fact.
 
     Args:
@@ -418,7 +488,9 @@ def make_fact(rng: random.Random, *, held_out: bool = False, subject: str | None
     sentence_patterns = _split(chosen.sentences, held_out=held_out)
     question_patterns = _split(chosen.questions, held_out=held_out)
     pick = rng.randrange(len(sentence_patterns))
-    scene.fill(" ".join(chosen.sentences + chosen.questions).replace("{verb_of_base}", "{verb_of_past}"))
+    scene.fill(
+        " ".join(chosen.sentences + chosen.questions).replace("{verb_of_base}", "{verb_of_past}")
+    )
     if "verb_of_past" in scene.slots:
         scene.slots["verb_of_base"] = IRREGULAR[scene.slots["verb_of_past"]]
     sentences = tuple(capitalise(scene.fill(pattern)) for pattern in sentence_patterns)
@@ -426,7 +498,9 @@ def make_fact(rng: random.Random, *, held_out: bool = False, subject: str | None
     return Fact(
         subject=scene.slots["s"],
         relation=chosen.name,
-        answer=scene.slots["a"] if scene.slots["a"] in sentences[pick] else capitalise(scene.slots["a"]),
+        answer=scene.slots["a"]
+        if scene.slots["a"] in sentences[pick]
+        else capitalise(scene.slots["a"]),
         sentence=sentences[pick],
         question=rng.choice(questions),
         sentences=sentences,
@@ -441,7 +515,11 @@ def make_filler(rng: random.Random, *, held_out: bool = False) -> str:
 
 def related_relations(relation: str) -> list[str]:
     """Return the other relations whose subjects are of the same kind."""
-    return [other.name for other in RELATION_LIST if other.subject == RELATIONS[relation].subject and other.name != relation]
+    return [
+        other.name
+        for other in RELATION_LIST
+        if other.subject == RELATIONS[relation].subject and other.name != relation
+    ]
 
 
 RELATION_LIST: list[Relation] = list(RELATIONS.values())

@@ -16,7 +16,10 @@ from langchain_localllm.base.options import Options
 
 
 class Engine(Protocol):
-    """A loaded model and the thread that works with it. It frees both when no reference to it is left."""
+    """A loaded model and the thread that works with it.
+
+    It frees both when no reference to it is left.
+    """
 
     def free(self) -> None:
         """End the thread and free the memory; answers that are being made fail."""
@@ -31,7 +34,9 @@ class _Loaded:
 
     def get(self, key: Hashable, load: Callable[[], Any]) -> Any:
         """Return the engine for a key, loading it if necessary."""
-        with self._lock:  # one load at a time: two together would need the memory of both before either is in use
+        with (
+            self._lock
+        ):  # one load at a time: two together would need the memory of both before either is in use
             if (engine := self._engines.get(key)) is None:
                 engine = self._engines[key] = load()
             return engine
@@ -44,7 +49,10 @@ class _Held(dict[Hashable, Any]):
     """The engines that an object holds; copies share them."""
 
     def __reduce__(self) -> tuple[type["_Held"], tuple[()]]:
-        return _Held, ()  # a copy in another process loads its own, and a deep one here finds them again
+        return (
+            _Held,
+            (),
+        )  # a copy in another process loads its own, and a deep one here finds them again
 
 
 class InProcessOptions(Options, Closing, ABC):
@@ -67,19 +75,26 @@ class InProcessOptions(Options, Closing, ABC):
     def client(self) -> NoReturn:
         """Not there: raises an `AttributeError` that names what to use instead of the binding's own object."""
         raise AttributeError(
-            f"{type(self).__name__} has no `client`: its engine runs in its own thread, next to which the binding's object is "
-            "not safe. Use `get_token_ids` for tokens, a chat model's `profile` for the length of the context, `timings` of a "
-            "result for speed, and `close()` to free the model."
+            f"{type(self).__name__} has no `client`: its engine runs in its own thread, next to "
+            "which the binding's object is not safe. Use `get_token_ids` for tokens, a chat "
+            "model's `profile` for the length of the context, `timings` of a result for speed, "
+            "and `close()` to free the model."
         )
 
     @abstractmethod
     def load(self) -> Engine:
-        """Load the engine with this object's options; raises `ModelFileError` where the file is not a usable model."""
+        """Load the engine with this object's options.
+
+        Raises `ModelFileError` where the file is not a usable model.
+        """
 
     @property
     def engine(self) -> Any:
         """The loaded engine; objects with the same file and settings share it."""
-        key = os.getpid(), self.loading_key()  # a forked process has no threads, so it loads its own
+        key = (
+            os.getpid(),
+            self.loading_key(),
+        )  # a forked process has no threads, so it loads its own
         if (engine := self._engines.get(key)) is None:
             engine = self._engines.setdefault(key, LOADED.get((type(self).load, key), self.load))
         return engine

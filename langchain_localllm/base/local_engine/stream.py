@@ -14,7 +14,8 @@ from langchain_localllm.base.token_stream import StreamEvent
 from langchain_localllm.errors import CallTimeoutError
 
 MIN_NOTIFY_INTERVAL: Final = 0.004
-"""Seconds between two wake-ups of a consumer: each one costs the engine about a tenth of the time of a tiny model's token."""
+"""Seconds between two wake-ups of a consumer: each one costs the engine about a tenth of the time
+of a tiny model's token."""
 _MAX_NOTIFY_INTERVAL: Final = 0.05
 """Seconds between two wake-ups of a consumer, at most."""
 
@@ -22,16 +23,26 @@ _MAX_NOTIFY_INTERVAL: Final = 0.05
 class ResponseQueue:
     """Pass the events of one answer from the engine's thread to one consumer in another thread or event loop.
 
-    The consumer is woken for the first event at once, and after that once per `min_notify_interval`. It looks for events that
-    came in between itself, when that time is over: the engine may pause, or make tokens without text.
+    The consumer is woken for the first event at once, and after that once per
+    `min_notify_interval`. It looks for events that came in between itself, when that time is over:
+    the engine may pause, or make tokens without text.
 
     Attributes:
-        cancelled: Whether the consumer is gone; the engine's thread then ends the answer within a token.
+        cancelled: Whether the consumer is gone; the engine's thread then ends the answer within a
+            token.
         min_notify_interval: Seconds between two wake-ups of the consumer.
         on_cancel: Called by the consumer when it cancels, for engines that must react at once.
     """
 
-    __slots__ = ("_items", "_quiet_until", "_signals", "_wake", "cancelled", "min_notify_interval", "on_cancel")
+    __slots__ = (
+        "_items",
+        "_quiet_until",
+        "_signals",
+        "_wake",
+        "cancelled",
+        "min_notify_interval",
+        "on_cancel",
+    )
 
     def __init__(self, wake: Callable[[], object] | None = None) -> None:
         self._items: deque[StreamEvent | BaseException] = deque()
@@ -45,7 +56,8 @@ class ResponseQueue:
     def put(self, item: StreamEvent | BaseException) -> None:
         """Add an event, the last one with `finish`, or the error that ends the answer.
 
-        The consumer is woken at once, unless it was woken less than `min_notify_interval` seconds ago.
+        The consumer is woken at once, unless it was woken less than `min_notify_interval` seconds
+        ago.
         """
         self._items.append(item)
         now = time.perf_counter()  # after the event was added: see `max_wait`
@@ -73,7 +85,8 @@ class ResponseQueue:
     def max_wait(self) -> float | None:
         """Return how many seconds the consumer may wait before it looks again, or `None` where the next event wakes it.
 
-        To be asked before `empty`: an event that is added after that wakes the consumer, or comes within this time.
+        To be asked before `empty`: an event that is added after that wakes the consumer, or comes
+        within this time.
         """
         quiet = self._quiet_until - time.perf_counter()
         return quiet + MIN_NOTIFY_INTERVAL if quiet >= 0 else None
@@ -105,10 +118,13 @@ class ResponseQueue:
 
 @dataclass(frozen=True, slots=True)
 class WorkerHandle:
-    """Stream one answer of an engine's thread. The request is submitted when the stream is first read.
+    """Stream one answer of an engine's thread.
+
+    The request is submitted when the stream is first read.
 
     Attributes:
-        submit: Hands the request to the engine's thread, with the response queue for its answer; does not wait.
+        submit: Hands the request to the engine's thread, with the response queue for its answer;
+            does not wait.
         timeout: Seconds that the whole answer may take, or `None` for no limit.
         slow: Whether `submit` takes long, so that it must not run in an event loop's thread.
     """
@@ -136,7 +152,10 @@ class WorkerHandle:
     async def aevents(self) -> AsyncGenerator[StreamEvent]:
         """Yield the events of the answer, in async code."""
         loop, arrived = asyncio.get_running_loop(), asyncio.Event()
-        box, deadline = ResponseQueue(lambda: loop.call_soon_threadsafe(arrived.set)), self._deadline()
+        box, deadline = (
+            ResponseQueue(lambda: loop.call_soon_threadsafe(arrived.set)),
+            self._deadline(),
+        )
         try:
             await asyncio.to_thread(self.submit, box) if self.slow else self.submit(box)
             finished = False
@@ -155,7 +174,9 @@ class WorkerHandle:
     def _deadline(self) -> float | None:
         return None if self.timeout is None else time.monotonic() + self.timeout
 
-    async def _until(self, arrived: asyncio.Event, look_again: float | None, deadline: float | None) -> None:
+    async def _until(
+        self, arrived: asyncio.Event, look_again: float | None, deadline: float | None
+    ) -> None:
         left = _left(deadline)
         if left == 0:
             raise self._late()
@@ -165,7 +186,8 @@ class WorkerHandle:
 
     def _late(self) -> CallTimeoutError:
         return CallTimeoutError(
-            f"The answer was not complete after {self.timeout:g} seconds. Raise `timeout`, or lower `max_tokens`."
+            f"The answer was not complete after {self.timeout:g} seconds. Raise `timeout`, or "
+            "lower `max_tokens`."
         )
 
 

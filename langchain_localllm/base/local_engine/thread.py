@@ -12,18 +12,24 @@ T = TypeVar("T")
 
 
 class WorkThread(threading.Thread):
-    """A thread that computes. None of them waits for the end of another one, which may be waiting for it.
+    """A thread that computes.
 
-    A forgotten engine is ended by whichever thread finds it forgotten, and that may be one of these.
+    None of them waits for the end of another one, which may be waiting for it.
+
+    A forgotten engine is ended by whichever thread finds it forgotten, and that may be one of
+    these.
     """
 
 
 class EngineThread(Generic[T]):
-    """A thread and its inbox. What is handed to it is either refused or seen by the thread, also when its end comes just then.
+    """A thread and its inbox.
+
+    What is handed to it is either refused or seen by the thread, also when its end comes just then.
 
     Args:
         name: The thread's name.
-        work: What it does, until it finds `None` in the inbox; what still came before that is its to refuse.
+        work: What it does, until it finds `None` in the inbox; what still came before that is its
+            to refuse.
         interrupt: Called when the end begins, to cut short what is being computed.
 
     Attributes:
@@ -31,7 +37,9 @@ class EngineThread(Generic[T]):
         ended: Whether its end has begun.
     """
 
-    def __init__(self, name: str, work: Callable[[], object], interrupt: Callable[[], object]) -> None:
+    def __init__(
+        self, name: str, work: Callable[[], object], interrupt: Callable[[], object]
+    ) -> None:
         self.inbox: SimpleQueue[T | None] = SimpleQueue()
         self.ended = False
         self._interrupt = interrupt
@@ -55,13 +63,19 @@ class EngineThread(Generic[T]):
             self.inbox.put(item)
 
     def items(self) -> Iterator[T]:
-        """For the thread: what it is handed, one by one, until its end. Drop each when it is done: it may hold much."""
+        """For the thread: what it is handed, one by one, until its end.
+
+        Drop each when it is done: it may hold much.
+        """
         while (item := self.inbox.get()) is not None:
             yield item
             del item
 
     def end(self) -> None:
-        """Have the thread end, and wait for that, but in a `WorkThread`. In a fork there is no such thread, and nothing to do."""
+        """Have the thread end, and wait for that, but in a `WorkThread`.
+
+        In a fork there is no such thread, and nothing to do.
+        """
         if self._process != os.getpid():
             return
         with self._handing:
@@ -74,4 +88,6 @@ class EngineThread(Generic[T]):
 
 def engine_closed_error() -> ServerError:
     """Return the error of those whose model was freed before their answer was there."""
-    return ServerError("The model was freed before its work was done. Make a new object to load it again.")
+    return ServerError(
+        "The model was freed before its work was done. Make a new object to load it again."
+    )

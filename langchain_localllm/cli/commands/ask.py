@@ -26,13 +26,23 @@ _EXAMPLE = 'localllm ask notes/ "When does the library close?"'
 def ask(
     paths: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="PATH", help="Files of text, Markdown, HTML, PDF, Word and more, and folders.", show_default=False),
+        typer.Argument(
+            metavar="PATH",
+            help="Files of text, Markdown, HTML, PDF, Word and more, and folders.",
+            show_default=False,
+        ),
     ] = None,
-    question: Annotated[str, typer.Argument(metavar="QUESTION", help="The question, in quotes.", show_default=False)] = "",
+    question: Annotated[
+        str, typer.Argument(metavar="QUESTION", help="The question, in quotes.", show_default=False)
+    ] = "",
     *,
     model: Model = "",
     embedding_model: Annotated[
-        str, typer.Option("--embedding-model", help="The same for the embeddings. Default: the tiny embedding model.")
+        str,
+        typer.Option(
+            "--embedding-model",
+            help="The same for the embeddings. Default: the tiny embedding model.",
+        ),
     ] = "",
     passages: Annotated[
         int | None,
@@ -40,26 +50,41 @@ def ask(
             "--passages",
             "-k",
             min=1,
-            help="The most passages that the model is given. Default: as many as fit into a quarter of its context.",
+            help=(
+                "The most passages that the model is given. Default: as many as fit into a "
+                "quarter of its context."
+            ),
             show_default=False,
         ),
     ] = None,
     chunk_size: Annotated[
         int | None,
-        typer.Option("--chunk-size", min=1, help="Longest passage that is searched, in bytes of UTF-8.", show_default="400"),
+        typer.Option(
+            "--chunk-size",
+            min=1,
+            help="Longest passage that is searched, in bytes of UTF-8.",
+            show_default="400",
+        ),
     ] = None,
     max_tokens: AnswerTokens = None,
     chat_template: ChatTemplate = "",
     refusal_quantile: RefusalQuantile = None,
-    allow_remote: Annotated[bool, typer.Option("--allow-remote", help="Allow servers on other machines.")] = False,
-    show_passages: Annotated[bool, typer.Option("--show-passages", help="Print the passages with their sources.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object: question, answer, sources and more.")] = False,
+    allow_remote: Annotated[
+        bool, typer.Option("--allow-remote", help="Allow servers on other machines.")
+    ] = False,
+    show_passages: Annotated[
+        bool, typer.Option("--show-passages", help="Print the passages with their sources.")
+    ] = False,
+    as_json: Annotated[
+        bool,
+        typer.Option("--json", help="Print one JSON object: question, answer, sources and more."),
+    ] = False,
 ) -> None:
     """Answer a question from your own files, and name the sources.
 
-    Nothing leaves this machine. Without options two tiny models answer: they copy a sentence from the files and are there to try
-    things out. For better answers give a larger model with --model. The files are read again each time; for many files use
-    `localllm rag`.
+    Nothing leaves this machine. Without options two tiny models answer: they copy a sentence from
+    the files and are there to try things out. For better answers give a larger model with --model.
+    The files are read again each time; for many files use `localllm rag`.
     """
     _check_words(paths or [], question)
     question = question.encode(errors="replace").decode()  # a terminal may send invalid bytes
@@ -68,7 +93,9 @@ def ask(
     chat = resolve(model, "text" if chat_template else "chat")
     embedding = resolve(embedding_model, "embeddings")
     with ExitStack() as servers:
-        llm = servers.enter_context(answering_model(chat, max_tokens, chat_template, allow_remote=allow_remote))
+        llm = servers.enter_context(
+            answering_model(chat, max_tokens, chat_template, allow_remote=allow_remote)
+        )
         rag = _rag(
             llm,
             servers.enter_context(opened_embedding_model(embedding)),
@@ -91,11 +118,18 @@ def _rag(llm: "LocalChatModel", embeddings: "Embeddings", **options: Any) -> "Lo
 
 def _check_words(paths: list[Path], question: str) -> None:
     if not paths:
-        raise InvalidOptionError(f"Give files or folders, and then the question in quotes: {_EXAMPLE}")
+        raise InvalidOptionError(
+            f"Give files or folders, and then the question in quotes: {_EXAMPLE}"
+        )
     if not question.strip():
-        raise InvalidOptionError(f"The question is empty. Ask something after the files: {_EXAMPLE}")
+        raise InvalidOptionError(
+            f"The question is empty. Ask something after the files: {_EXAMPLE}"
+        )
     for path in paths:
         if not os.path.lexists(path):
             if os.path.lexists(question):
                 raise InvalidOptionError(f"The question comes after the files: {_EXAMPLE}")
-            raise InvalidOptionError(f"There is no file or folder {path}. Check the spelling, and put the question in quotes.")
+            raise InvalidOptionError(
+                f"There is no file or folder {path}. Check the spelling, and put the question in "
+                "quotes."
+            )

@@ -30,7 +30,8 @@ _HINTS: Final = {
     "/save": "Conversations are not saved.",
     **dict.fromkeys(
         ("/?", "/help"),
-        '/clear forgets the conversation, /bye ends it, and text of several lines is written between """ and """.',
+        "/clear forgets the conversation, /bye ends it, and text of several lines is written "
+        'between """ and """.',
     ),
 }
 """Commands of `ollama run` that are answered with what to do; they are not sent to the model."""
@@ -38,7 +39,9 @@ _QUOTES: Final = '"""'
 
 
 def chat(
-    name: Annotated[str, typer.Argument(metavar="[MODEL]", help=MODEL_HELP, show_default=False)] = "",
+    name: Annotated[
+        str, typer.Argument(metavar="[MODEL]", help=MODEL_HELP, show_default=False)
+    ] = "",
     *,
     model: Model = "",
     system: System = "",
@@ -50,15 +53,18 @@ def chat(
 ) -> None:
     """Talk with a model; it sees the whole conversation. An empty line, /bye or Ctrl-D ends it.
 
-    Lines from a pipe are taken as what you say, one after another. Text of several lines is written between three double quotes,
-    and /clear forgets the conversation. With --json each answer is one line of JSON.
+    Lines from a pipe are taken as what you say, one after another. Text of several lines is written
+    between three double quotes, and /clear forgets the conversation. With --json each answer is one
+    line of JSON.
     """
     from langchain_localllm.cli.model_args import chat_model
     from langchain_localllm.manage.resolve import resolve
 
     messages: list[Any] = [("system", sanitize_stdin(system))] if system else []
     found = resolve(model or name, "text" if chat_template else "chat")
-    with chat_model(found, chat_template, temperature=temperature, max_tokens=max_tokens, seed=seed) as llm:
+    with chat_model(
+        found, chat_template, temperature=temperature, max_tokens=max_tokens, seed=seed
+    ) as llm:
         if sys.stdin.isatty():
             print_stderr("An empty line, /bye or Ctrl-D ends the conversation.")
         while said := _listen():

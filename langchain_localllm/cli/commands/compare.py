@@ -42,7 +42,9 @@ class _Answer:
 def compare(
     prompt: Annotated[str, typer.Argument(metavar="PROMPT", help="What to ask, in quotes.")],
     *,
-    model: Annotated[list[str], typer.Option("--model", "-m", help=f"{MODEL_HELP} Give it once for each model.")],
+    model: Annotated[
+        list[str], typer.Option("--model", "-m", help=f"{MODEL_HELP} Give it once for each model.")
+    ],
     system: System = "",
     temperature: Temperature = None,
     max_tokens: MaxTokens = MAX_TOKENS,
@@ -51,20 +53,30 @@ def compare(
 ) -> None:
     """Ask several models the same, and stream their answers side by side.
 
-    They answer at the same time, so the speeds that are shown are those of sharing this machine. One that fails says why, and the
-    others continue; the exit code is then 1.
+    They answer at the same time, so the speeds that are shown are those of sharing this machine.
+    One that fails says why, and the others continue; the exit code is then 1.
     """
     messages = messages_of(sanitize_stdin(prompt), sanitize_stdin(system))
     answers = [_Answer(name) for name in model]
     options = {"temperature": temperature, "max_tokens": max_tokens, "seed": seed}
     with ExitStack() as stack:
-        opened = [(answer, _open(answer, stack, options)) for answer in answers]  # here, since imports in threads can deadlock
+        opened = [
+            (answer, _open(answer, stack, options)) for answer in answers
+        ]  # here, since imports in threads can deadlock
         if sys.stdout.isatty() and not as_json:
             from rich.live import Live
 
-            live = Live(get_renderable=lambda: _side_by_side(answers), console=console(), refresh_per_second=_PER_SECOND)
+            live = Live(
+                get_renderable=lambda: _side_by_side(answers),
+                console=console(),
+                refresh_per_second=_PER_SECOND,
+            )
             stack.enter_context(live)
-        threads = [threading.Thread(target=_ask, args=(answer, llm, messages), daemon=True) for answer, llm in opened if llm]
+        threads = [
+            threading.Thread(target=_ask, args=(answer, llm, messages), daemon=True)
+            for answer, llm in opened
+            if llm
+        ]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -72,13 +84,18 @@ def compare(
     if as_json:
         print_json({"prompt": prompt, "answers": [asdict(answer) for answer in answers]})
     elif not sys.stdout.isatty():
-        print("\n\n".join(f"{_title(answer)}\n{answer.answer or answer.fault}" for answer in answers))
+        print(
+            "\n\n".join(f"{_title(answer)}\n{answer.answer or answer.fault}" for answer in answers)
+        )
     if any(answer.fault for answer in answers):
         raise typer.Exit(1)
 
 
 def _open(answer: _Answer, stack: ExitStack, options: dict[str, Any]) -> "LocalChatModel | None":
-    """Open a model until the stack ends; `None` where it cannot be opened, with the reason in the answer."""
+    """Open a model until the stack ends.
+
+    `None` where it cannot be opened, with the reason in the answer.
+    """
     from langchain_localllm.cli.model_args import chat_model
     from langchain_localllm.errors import LocalLLMError
     from langchain_localllm.manage.resolve import resolve
@@ -96,7 +113,9 @@ def _ask(answer: _Answer, llm: "LocalChatModel", messages: list[Any]) -> None:
     try:
         for chunk in llm.stream(messages):
             answer.answer += chunk.text
-            answer.tokens_per_second = chunk.response_metadata.get("timings", {}).get("tokens_per_second")
+            answer.tokens_per_second = chunk.response_metadata.get("timings", {}).get(
+                "tokens_per_second"
+            )
     except LocalLLMError as error:
         answer.fault = str(error)
 
@@ -113,7 +132,9 @@ def _side_by_side(answers: list[_Answer]) -> "RenderableType":
     from rich.table import Table
     from rich.text import Text
 
-    panels = [Panel(Text(answer.answer or answer.fault), title=Text(_title(answer))) for answer in answers]
+    panels = [
+        Panel(Text(answer.answer or answer.fault), title=Text(_title(answer))) for answer in answers
+    ]
     if console().width < _NARROWEST * len(panels):
         return Group(*panels)
     table = Table.grid(expand=True)

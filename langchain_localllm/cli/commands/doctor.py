@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 def doctor(*, as_json: AsJson = False) -> None:
     """Report what this machine has for local models, what is misconfigured, and how to fix it.
 
-    Nothing is changed, and nothing leaves the machine unless OLLAMA_HOST names another one. The exit code is 1 if something is
-    wrong.
+    Nothing is changed, and nothing leaves the machine unless OLLAMA_HOST names another one. The
+    exit code is 1 if something is wrong.
     """
     from langchain_localllm.cli.diagnosis.report import diagnose
 

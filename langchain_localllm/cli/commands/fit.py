@@ -17,32 +17,59 @@ def fit(
         str,
         typer.Argument(
             metavar="MODEL",
-            help="A GGUF file, hf:OWNER/REPO[:QUANTIZATION], an https address, or a name that localllm models lists.",
+            help=(
+                "A GGUF file, hf:OWNER/REPO[:QUANTIZATION], an https address, or a name that "
+                "localllm models lists."
+            ),
         ),
     ],
     *,
     context: Annotated[
         list[int] | None,
-        typer.Option("--context", "-c", min=1, help="Tokens of context; can be repeated. Default: up to the model's own."),
+        typer.Option(
+            "--context",
+            "-c",
+            min=1,
+            help="Tokens of context; can be repeated. Default: up to the model's own.",
+        ),
     ] = None,
-    type_k: Annotated[str, typer.Option("--type-k", help="Type of the cache's keys, such as q8_0.")] = "f16",
+    type_k: Annotated[
+        str, typer.Option("--type-k", help="Type of the cache's keys, such as q8_0.")
+    ] = "f16",
     type_v: Annotated[str, typer.Option("--type-v", help="Type of the cache's values.")] = "f16",
-    flash_attn: Annotated[bool, typer.Option(help="With flash attention, as llama.cpp's server does where it can.")] = True,
-    parallel: Annotated[int, typer.Option("--parallel", min=1, help="Requests answered together; they share the context.")] = 1,
+    flash_attn: Annotated[
+        bool, typer.Option(help="With flash attention, as llama.cpp's server does where it can.")
+    ] = True,
+    parallel: Annotated[
+        int,
+        typer.Option(
+            "--parallel", min=1, help="Requests answered together; they share the context."
+        ),
+    ] = 1,
     plot: Annotated[
-        Path | None, typer.Option("--plot", help="Write a picture of memory by quantization and context to this SVG file.")
+        Path | None,
+        typer.Option(
+            "--plot", help="Write a picture of memory by quantization and context to this SVG file."
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Estimate whether a model fits this machine, with what context and speed.
 
-    Of a model that is not on this machine only the header is read, a few megabytes. Weights, cache and buffers are what llama.cpp
-    takes; its process takes about 100 MB more. Memory, whose speed is measured here, bounds the tokens per second: each token reads
-    all weights and the cache once.
+    Of a model that is not on this machine only the header is read, a few megabytes. Weights, cache
+    and buffers are what llama.cpp takes; its process takes about 100 MB more. Memory, whose speed
+    is measured here, bounds the tokens per second: each token reads all weights and the cache once.
     """
     from langchain_localllm.models import fit as fit_model
 
-    found = fit_model(_place(model), n_ctx=context, type_k=type_k, type_v=type_v, flash_attn=flash_attn, n_parallel=parallel)
+    found = fit_model(
+        _place(model),
+        n_ctx=context,
+        type_k=type_k,
+        type_v=type_v,
+        flash_attn=flash_attn,
+        n_parallel=parallel,
+    )
     if plot:
         _draw(found, plot)
         print_stderr(f"The picture is in {plot}.")
@@ -66,10 +93,18 @@ def _print(found: "Fit") -> None:
     from langchain_localllm.manage.fit import verdict
 
     machine = found.machine
-    about = [found.architecture, f"{_count(found.parameters)} weights", found.quantization, f"{found.layers} layers"]
+    about = [
+        found.architecture,
+        f"{_count(found.parameters)} weights",
+        found.quantization,
+        f"{found.layers} layers",
+    ]
     print(f"{found.name}: {', '.join(filter(None, about))}, {size(found.weights)}")
     gpus = "".join(f", {size(gpu.free)} on {gpu.name}" for gpu in machine.gpus)
-    print(f"Free here: {size(machine.free)} of {size(machine.total)}{gpus}; memory moves {found.bandwidth / 1e9:.1f} GB/s.")
+    print(
+        f"Free here: {size(machine.free)} of {size(machine.total)}{gpus}; memory moves "
+        f"{found.bandwidth / 1e9:.1f} GB/s."
+    )
     print(verdict(found))
     columns = ["context", "weights", "cache", "buffers", "total", "fits", "tokens/s at most"]
     if machine.gpus:
@@ -77,7 +112,10 @@ def _print(found: "Fit") -> None:
     rows = []
     for row in found.rows:
         memory = row.memory
-        cells = [f"{memory.context:,}", *map(size, (memory.weights, memory.cache, memory.buffers, memory.total))]
+        cells = [
+            f"{memory.context:,}",
+            *map(size, (memory.weights, memory.cache, memory.buffers, memory.total)),
+        ]
         cells += ["yes" if row.fits else "no", f"{row.tokens_per_second:,.1f}"]
         rows.append([*cells, f"{row.gpu_layers} of {found.layers + 1}"] if machine.gpus else cells)
     print_table(columns, rows, right=(0, 1, 2, 3, 4, 6, 7))
@@ -97,4 +135,6 @@ def _draw(found: "Fit", path: Path) -> None:
             parts = {"weights": memory.weights, "cache": memory.cache, "buffers": memory.buffers}
             bars.append(Bar(f"{name}, {memory.context:,} tokens", parts, size(memory.total)))
     title = f"Memory of {Path(found.name).name} by quantization and context"
-    write_bars(path, title, bars, limit=found.machine.free, limit_text=f"{size(found.machine.free)} free")
+    write_bars(
+        path, title, bars, limit=found.machine.free, limit_text=f"{size(found.machine.free)} free"
+    )

@@ -7,7 +7,14 @@ from typing import Annotated
 import typer
 
 from langchain_localllm.cli.chat_models import AnswerTokens, ChatTemplate, Model, RefusalQuantile
-from langchain_localllm.cli.open_rag import STORE, EmbeddingModel, Passages, Remote, RerankerModel, open_rag
+from langchain_localllm.cli.open_rag import (
+    STORE,
+    EmbeddingModel,
+    Passages,
+    Remote,
+    RerankerModel,
+    open_rag,
+)
 from langchain_localllm.cli.stderr import print_stderr
 from langchain_localllm.cli.web_args import AsJson, Host, Key, Port, require_modules, serve_with_key
 from langchain_localllm.errors import InvalidOptionError
@@ -18,13 +25,19 @@ def mcp(
         Path | None,
         typer.Argument(
             metavar="[FOLDER]",
-            help="The folder of your documents, which is indexed when the server starts. Default: the index that is there.",
+            help=(
+                "The folder of your documents, which is indexed when the server starts. Default: "
+                "the index that is there."
+            ),
             show_default=False,
         ),
     ] = None,
     *,
     store: Annotated[
-        Path | None, typer.Option("--store", help="The folder of the index. Default: .localllm in FOLDER, else here.")
+        Path | None,
+        typer.Option(
+            "--store", help="The folder of the index. Default: .localllm in FOLDER, else here."
+        ),
     ] = None,
     model: Model = "",
     embedding_model: EmbeddingModel = "",
@@ -33,8 +46,13 @@ def mcp(
     chat_template: ChatTemplate = "",
     reranker: RerankerModel = "",
     refusal_quantile: RefusalQuantile = None,
-    read_only: Annotated[bool, typer.Option("--read-only", help="Leave out the tool that updates the index.")] = False,
-    http: Annotated[bool, typer.Option("--http", help="Serve over HTTP, with a key, instead of stdin and stdout.")] = False,
+    read_only: Annotated[
+        bool, typer.Option("--read-only", help="Leave out the tool that updates the index.")
+    ] = False,
+    http: Annotated[
+        bool,
+        typer.Option("--http", help="Serve over HTTP, with a key, instead of stdin and stdout."),
+    ] = False,
     host: Host = "127.0.0.1",
     port: Port = 0,
     api_key: Key = "",
@@ -43,8 +61,9 @@ def mcp(
 ) -> None:
     """Offer your documents to an MCP client, such as Claude Desktop, VS Code or LM Studio.
 
-    The client starts this command and talks with it over stdin and stdout. With --http it is a server, whose address is printed.
-    Its tools search the documents, read passages, and let a local model answer with citations. Nothing outside FOLDER is read.
+    The client starts this command and talks with it over stdin and stdout. With --http it is a
+    server, whose address is printed. Its tools search the documents, read passages, and let a local
+    model answer with citations. Nothing outside FOLDER is read.
     """
     require_modules("mcp", "mcp", "starlette", "uvicorn")
     from langchain_localllm.web.background import BackgroundIndexing

@@ -13,7 +13,11 @@ if TYPE_CHECKING:
     from langchain_localllm.manage.inventory import ListedModel
 
 Name = Annotated[
-    str, typer.Argument(metavar="MODEL", help="A path or a name from the list, without its folder and .gguf if it is the only one.")
+    str,
+    typer.Argument(
+        metavar="MODEL",
+        help="A path or a name from the list, without its folder and .gguf if it is the only one.",
+    ),
 ]
 app = typer.Typer(name="models", add_completion=False, rich_markup_mode=None)
 
@@ -59,7 +63,10 @@ def show(model: Name, *, as_json: AsJson = False) -> None:
 
 @app.command()
 def rm(
-    model: Name, *, yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False, as_json: AsJson = False
+    model: Name,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Remove one model from the disk, after asking."""
     from langchain_localllm.errors import InvalidOptionError
@@ -69,7 +76,9 @@ def rm(
     found = resolve(model)
     if not yes:
         if not sys.stdin.isatty():
-            raise InvalidOptionError(f"Refusing to remove {found.name} without confirmation: pass --yes.")
+            raise InvalidOptionError(
+                f"Refusing to remove {found.name} without confirmation: pass --yes."
+            )
         question = f"Remove {found.name}" + (f", {size(found.size)}?" if found.size else "?")
         if not typer.confirm(question, err=True):
             print_stderr("Nothing was removed.")
@@ -101,7 +110,13 @@ def _list(*, as_json: bool) -> None:
 def _row(model: "ListedModel") -> list[str]:
     context = f"{model.context:,}" if model.context else ""
     amount = size(model.size) if model.size else ""
-    facts = [model.quantization, model.family, context, _words(model.tools), _words(model.embeddings)]
+    facts = [
+        model.quantization,
+        model.family,
+        context,
+        _words(model.tools),
+        _words(model.embeddings),
+    ]
     return [model.name, amount, *facts, model.place]
 
 
@@ -112,7 +127,11 @@ def _with_old_names(facts: dict[str, Any]) -> dict[str, Any]:
 
 
 def _words(value: object) -> str:
-    return {True: "yes", False: "no", None: ""}.get(value, str(value)) if isinstance(value, bool | None) else str(value)
+    return (
+        {True: "yes", False: "no", None: ""}.get(value, str(value))
+        if isinstance(value, bool | None)
+        else str(value)
+    )
 
 
 def _more(model: "ListedModel") -> dict[str, Any]:
@@ -121,7 +140,11 @@ def _more(model: "ListedModel") -> dict[str, Any]:
         from langchain_localllm import Ollama
 
         card = Ollama(model="none").show(model.name.removeprefix("ollama:"))
-        return {"parameters": card.parameters, "capabilities": ", ".join(card.capabilities), "system": card.system}
+        return {
+            "parameters": card.parameters,
+            "capabilities": ", ".join(card.capabilities),
+            "system": card.system,
+        }
     path = model.path
     if path is None or model.problem:
         return {}

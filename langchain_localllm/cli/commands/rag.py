@@ -42,8 +42,11 @@ Exclude = Annotated[
     typer.Option(
         "--exclude",
         metavar="PATTERN",
-        help="Leave out files and folders, as a line of .gitignore does: '*.log', 'drafts/', '!keep.log'; can be given several "
-        "times. It is kept for later runs; '' forgets it. Default: as before.",
+        help=(
+            "Leave out files and folders, as a line of .gitignore does: '*.log', 'drafts/', "
+            "'!keep.log'; can be given several times. It is kept for later runs; '' forgets it. "
+            "Default: as before."
+        ),
         show_default=False,
     ),
 ]
@@ -60,8 +63,11 @@ Ocr = Annotated[
     typer.Option(
         "--ocr",
         metavar="LANGUAGES",
-        help="Recognize the text of scans and pictures in these languages, with the program Tesseract: eng, deu+eng. "
-        "It is kept for later runs; '' forgets it. Default: as before, at first none.",
+        help=(
+            "Recognize the text of scans and pictures in these languages, with the program "
+            "Tesseract: eng, deu+eng. It is kept for later runs; '' forgets it. Default: as "
+            "before, at first none."
+        ),
         show_default=False,
     ),
 ]
@@ -80,38 +86,69 @@ def _rag(context: typer.Context) -> None:
 def index(
     paths: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[PATH]", help="Files and folders. Default: the paths indexed before.", show_default=False),
+        typer.Argument(
+            metavar="[PATH]",
+            help="Files and folders. Default: the paths indexed before.",
+            show_default=False,
+        ),
     ] = None,
     *,
     store: Store = STORE,
     embedding_model: EmbeddingModel = "",
     vectors: Annotated[
-        str, typer.Option("--vectors", help="The vector store of a new index: chroma, or sqlite. Default: chroma if installed.")
+        str,
+        typer.Option(
+            "--vectors",
+            help="The vector store of a new index: chroma, or sqlite. Default: chroma if installed.",
+        ),
     ] = "",
     chunk_size: Annotated[
-        int | None, typer.Option("--chunk-size", min=1, help="Longest passage of a new index, in bytes of UTF-8. Default: 400.")
+        int | None,
+        typer.Option(
+            "--chunk-size",
+            min=1,
+            help="Longest passage of a new index, in bytes of UTF-8. Default: 400.",
+        ),
     ] = None,
     chunk_overlap: Annotated[
-        int | None, typer.Option("--chunk-overlap", min=0, help="Bytes that neighboring passages may share. Default: 0.")
+        int | None,
+        typer.Option(
+            "--chunk-overlap", min=0, help="Bytes that neighboring passages may share. Default: 0."
+        ),
     ] = None,
     exclude: Exclude = None,
     gitignore: Gitignore = None,
     ocr: Ocr = None,
-    rebuild: Annotated[bool, typer.Option("--rebuild", help="Make the index from scratch, with its paths and settings.")] = False,
+    rebuild: Annotated[
+        bool,
+        typer.Option("--rebuild", help="Make the index from scratch, with its paths and settings."),
+    ] = False,
     allow_remote: Remote = False,
     as_json: AsJson = False,
 ) -> None:
     """Bring the index up to date with files and folders.
 
-    Files that did not change are skipped, and files that are gone are taken out. A run that was stopped resumes where it stopped.
+    Files that did not change are skipped, and files that are gone are taken out. A run that was
+    stopped resumes where it stopped.
     """
-    options: dict[str, Any] = {"vectors": vectors or None, "chunk_size": chunk_size, "chunk_overlap": chunk_overlap}
-    given = {f"--{name.replace('_', '-')}": value for name, value in {"embedding_model": embedding_model, **options}.items()}
+    options: dict[str, Any] = {
+        "vectors": vectors or None,
+        "chunk_size": chunk_size,
+        "chunk_overlap": chunk_overlap,
+    }
+    given = {
+        f"--{name.replace('_', '-')}": value
+        for name, value in {"embedding_model": embedding_model, **options}.items()
+    }
     with (
         _with_options(given),
-        open_rag(store, None, embedding_model, allow_remote=allow_remote, rebuild=rebuild, **options) as rag,
+        open_rag(
+            store, None, embedding_model, allow_remote=allow_remote, rebuild=rebuild, **options
+        ) as rag,
     ):
-        report = index_paths(rag, paths or [], rebuild=rebuild, exclude=exclude, gitignore=gitignore, ocr=ocr)
+        report = index_paths(
+            rag, paths or [], rebuild=rebuild, exclude=exclude, gitignore=gitignore, ocr=ocr
+        )
         counts = rag.store.catalog.counts()
     note_problems(report.problems, f"localllm rag list{_store_option(store)} --problems")
     if as_json:
@@ -124,7 +161,11 @@ def index(
 def watch(
     paths: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[PATH]", help="Files and folders. Default: the paths indexed before.", show_default=False),
+        typer.Argument(
+            metavar="[PATH]",
+            help="Files and folders. Default: the paths indexed before.",
+            show_default=False,
+        ),
     ] = None,
     *,
     store: Store = STORE,
@@ -132,16 +173,21 @@ def watch(
     exclude: Exclude = None,
     gitignore: Gitignore = None,
     ocr: Ocr = None,
-    poll: Annotated[bool, typer.Option("--poll", help="Look at all files again and again, for network drives.")] = False,
+    poll: Annotated[
+        bool, typer.Option("--poll", help="Look at all files again and again, for network drives.")
+    ] = False,
     allow_remote: Remote = False,
     as_json: AsJson = False,
 ) -> None:
     """Keep the index up to date while files change, until Ctrl-C.
 
-    It is updated now, and within about two seconds after each change. Other commands can use the index meanwhile.
+    It is updated now, and within about two seconds after each change. Other commands can use the
+    index meanwhile.
     """
     with open_rag(store, None, embedding_model, allow_remote=allow_remote) as rag:
-        index_paths(rag, paths or [], exclude=exclude, gitignore=gitignore, ocr=ocr, may_be_empty=True)
+        index_paths(
+            rag, paths or [], exclude=exclude, gitignore=gitignore, ocr=ocr, may_be_empty=True
+        )
         print_stderr("Watching the files of the index. Ctrl-C ends it.")
         seen: list[str] = []
 
@@ -150,23 +196,39 @@ def watch(
             note_problems([problem for problem in report.problems if problem not in seen])
             seen[:] = report.problems
             line = (
-                json.dumps(_fields(report) | {"index": _fields(counts)}, ensure_ascii=False) if as_json else _done(report, counts)
+                json.dumps(_fields(report) | {"index": _fields(counts)}, ensure_ascii=False)
+                if as_json
+                else _done(report, counts)
             )
             print(line, flush=True)
 
-        rag.watch((), show, on_error=lambda error: print_stderr(f"The index was not updated: {error}"), poll=poll)
+        rag.watch(
+            (),
+            show,
+            on_error=lambda error: print_stderr(f"The index was not updated: {error}"),
+            poll=poll,
+        )
 
 
 @app.command()
 def search(
-    query: Annotated[str, typer.Argument(metavar="QUERY", help="Words or a question, in quotes.", show_default=False)],
+    query: Annotated[
+        str,
+        typer.Argument(metavar="QUERY", help="Words or a question, in quotes.", show_default=False),
+    ],
     *,
     store: Store = STORE,
     embedding_model: EmbeddingModel = "",
-    passages: Annotated[int, typer.Option("--passages", "-k", min=1, help="How many passages are shown.")] = 10,
+    passages: Annotated[
+        int, typer.Option("--passages", "-k", min=1, help="How many passages are shown.")
+    ] = 10,
     source: Annotated[
         list[str] | None,
-        typer.Option("--source", help="Look in this file or folder only; can be given several times.", show_default=False),
+        typer.Option(
+            "--source",
+            help="Look in this file or folder only; can be given several times.",
+            show_default=False,
+        ),
     ] = None,
     reranker: RerankerModel = "",
     allow_remote: Remote = False,
@@ -174,7 +236,9 @@ def search(
 ) -> None:
     """Show the passages of the index that fit words or a question best, without a model's answer."""
     if not query.strip():
-        raise InvalidOptionError('The query is empty. Search for something: localllm rag search "boat prices"')
+        raise InvalidOptionError(
+            'The query is empty. Search for something: localllm rag search "boat prices"'
+        )
     query = query.encode(errors="replace").decode()  # a terminal may send invalid bytes
     options: dict[str, Any] = {
         "filter": {"source": _sources(store, source)} if source else None,
@@ -188,7 +252,9 @@ def search(
 
 @app.command()
 def ask(
-    question: Annotated[str, typer.Argument(metavar="QUESTION", help="The question, in quotes.", show_default=False)],
+    question: Annotated[
+        str, typer.Argument(metavar="QUESTION", help="The question, in quotes.", show_default=False)
+    ],
     *,
     store: Store = STORE,
     model: Model = "",
@@ -198,23 +264,34 @@ def ask(
     context_tokens: ContextTokens = None,
     source: Annotated[
         list[str] | None,
-        typer.Option("--source", help="Look in this file or folder only; can be given several times.", show_default=False),
+        typer.Option(
+            "--source",
+            help="Look in this file or folder only; can be given several times.",
+            show_default=False,
+        ),
     ] = None,
     max_tokens: AnswerTokens = None,
     chat_template: ChatTemplate = "",
-    mmr: Annotated[bool, typer.Option("--mmr", help="Prefer passages that differ from each other.")] = False,
+    mmr: Annotated[
+        bool, typer.Option("--mmr", help="Prefer passages that differ from each other.")
+    ] = False,
     reranker: RerankerModel = "",
     refusal_quantile: RefusalQuantile = None,
     allow_remote: Remote = False,
-    show_passages: Annotated[bool, typer.Option("--show-passages", help="Print the passages with their sources.")] = False,
+    show_passages: Annotated[
+        bool, typer.Option("--show-passages", help="Print the passages with their sources.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Answer a question from the index, and name the sources.
 
-    Nothing leaves this machine. When nothing in the index has to do with the question, the model is not asked.
+    Nothing leaves this machine. When nothing in the index has to do with the question, the model is
+    not asked.
     """
     if not question.strip():
-        raise InvalidOptionError('The question is empty. Ask something: localllm rag ask "When does the library close?"')
+        raise InvalidOptionError(
+            'The question is empty. Ask something: localllm rag ask "When does the library close?"'
+        )
     question = question.encode(errors="replace").decode()  # a terminal may send invalid bytes
     wanted = {"source": _sources(store, source)} if source else None
     with open_rag(
@@ -246,7 +323,11 @@ def chat(
     context_tokens: ContextTokens = None,
     source: Annotated[
         list[str] | None,
-        typer.Option("--source", help="Look in this file or folder only; can be given several times.", show_default=False),
+        typer.Option(
+            "--source",
+            help="Look in this file or folder only; can be given several times.",
+            show_default=False,
+        ),
     ] = None,
     max_tokens: AnswerTokens = None,
     chat_template: ChatTemplate = "",
@@ -255,10 +336,13 @@ def chat(
     allow_remote: Remote = False,
     as_json: AsJson = False,
 ) -> None:
-    """Talk about your documents: a question can refer to the ones before. Ctrl-D ends it, Ctrl-C stops an answer.
+    """Talk about your documents: a question can refer to the ones before.
 
-    /sources lists the sources of the last answer, /open 2 shows source [2] in its file, and /help lists all commands. Lines from a
-    pipe are taken as questions, one after another. With --json each answer is one line of JSON.
+    Ctrl-D ends it, Ctrl-C stops an answer.
+
+    /sources lists the sources of the last answer, /open 2 shows source [2] in its file, and /help
+    lists all commands. Lines from a pipe are taken as questions, one after another. With --json
+    each answer is one line of JSON.
     """
     from langchain_localllm.cli.rag_chat import talk
 
@@ -299,7 +383,12 @@ def status(*, store: Store = STORE, model: Model = "", as_json: AsJson = False) 
     problems = [problem for _, _, problem in held.catalog.files() if problem]
     held.close()
     if as_json:
-        print(json.dumps(facts | {"other_sizes": other_sizes, "old_words": old_words, "problems": problems}, ensure_ascii=False))
+        print(
+            json.dumps(
+                facts | {"other_sizes": other_sizes, "old_words": old_words, "problems": problems},
+                ensure_ascii=False,
+            )
+        )
         return
     for name, value in facts.items():
         shown = ", ".join(value) if isinstance(value, list) else value
@@ -316,7 +405,9 @@ def status(*, store: Store = STORE, model: Model = "", as_json: AsJson = False) 
 def list_(
     *,
     store: Store = STORE,
-    problems: Annotated[bool, typer.Option("--problems", help="Only the files that were left out, with the reason.")] = False,
+    problems: Annotated[
+        bool, typer.Option("--problems", help="Only the files that were left out, with the reason.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """List the files of the index, with the number of their passages, or the reason why a file was left out."""
@@ -326,7 +417,12 @@ def list_(
     files = [file for file in held.catalog.files() if file[2] or not problems]
     held.close()
     if as_json:
-        print(json.dumps([dict(zip(("path", "passages", "problem"), file, strict=True)) for file in files], ensure_ascii=False))
+        print(
+            json.dumps(
+                [dict(zip(("path", "passages", "problem"), file, strict=True)) for file in files],
+                ensure_ascii=False,
+            )
+        )
         return
     for path, passages, problem in files:
         print(problem or f"{path}: {passages} {'passage' if passages == 1 else 'passages'}")
@@ -334,13 +430,18 @@ def list_(
 
 @app.command()
 def remove(
-    paths: Annotated[list[str], typer.Argument(metavar="PATH", help="Files and folders, by any path.")],
+    paths: Annotated[
+        list[str], typer.Argument(metavar="PATH", help="Files and folders, by any path.")
+    ],
     *,
     store: Store = STORE,
     allow_remote: Remote = False,
     as_json: AsJson = False,
 ) -> None:
-    """Take files and folders out of the index, whether they exist or not. The files themselves are left alone."""
+    """Take files and folders out of the index, whether they exist or not.
+
+    The files themselves are left alone.
+    """
     from langchain_localllm.rag import Store as Index
     from langchain_localllm.rag.answer.privacy import refuse_remote, silence_process
     from langchain_localllm.rag.index.update import remove as remove_paths
@@ -351,21 +452,33 @@ def remove(
         refuse_remote(vectors=held.setting("vectors"))
     removed = remove_paths(held, paths)
     files = "file" if removed == 1 else "files"
-    print(json.dumps({"removed": removed}) if as_json else f"Removed from the index: {removed} {files}.")
+    print(
+        json.dumps({"removed": removed})
+        if as_json
+        else f"Removed from the index: {removed} {files}."
+    )
 
 
 @app.command()
 def move(
     kind: Annotated[
         str,
-        typer.Argument(metavar="KIND", help="chroma, sqlite, or qdrant:http://localhost:6333/NAME for a collection on a server."),
+        typer.Argument(
+            metavar="KIND",
+            help=(
+                "chroma, sqlite, or qdrant:http://localhost:6333/NAME for a collection on a server."
+            ),
+        ),
     ],
     *,
     store: Store = STORE,
     embedding_model: EmbeddingModel = "",
     allow_remote: Remote = False,
 ) -> None:
-    """Move the index to another vector store. Passages keep their ids; the old store is kept until the new one is whole."""
+    """Move the index to another vector store. Passages keep their ids.
+
+    The old store is kept until the new one is whole.
+    """
     from langchain_localllm.rag.answer.privacy import refuse_remote
     from langchain_localllm.rag.index.migrate import move as move_index
 
@@ -373,7 +486,11 @@ def move(
         refuse_remote(vectors=kind)
     with open_rag(store, None, embedding_model, allow_remote=allow_remote) as rag:
         moved = move_index(rag.store, kind)
-    print(f"The index is on {kind.partition(':')[0]} now: {moved} passages moved." if moved else f"The index is on {kind} already.")
+    print(
+        f"The index is on {kind.partition(':')[0]} now: {moved} passages moved."
+        if moved
+        else f"The index is on {kind} already."
+    )
 
 
 @app.command(name="eval")
@@ -381,7 +498,9 @@ def evaluation(
     file: Annotated[
         Path | None,
         typer.Argument(
-            metavar="[FILE]", help="Questions, as JSON lines. Default: they are made from the index.", show_default=False
+            metavar="[FILE]",
+            help="Questions, as JSON lines. Default: they are made from the index.",
+            show_default=False,
         ),
     ] = None,
     *,
@@ -392,18 +511,28 @@ def evaluation(
     passage_size: PassageSize = None,
     context_tokens: ContextTokens = None,
     reranker: RerankerModel = "",
-    most: Annotated[int, typer.Option("--questions", min=1, help="How many questions are made, where no file is given.")] = 40,
+    most: Annotated[
+        int,
+        typer.Option(
+            "--questions", min=1, help="How many questions are made, where no file is given."
+        ),
+    ] = 40,
     max_tokens: AnswerTokens = None,
     chat_template: ChatTemplate = "",
-    write: Annotated[Path | None, typer.Option("--write", help="Write the questions that were made to this file.")] = None,
-    plot: Annotated[Path | None, typer.Option("--plot", help="Draw the figures into this SVG file.")] = None,
+    write: Annotated[
+        Path | None,
+        typer.Option("--write", help="Write the questions that were made to this file."),
+    ] = None,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", help="Draw the figures into this SVG file.")
+    ] = None,
     allow_remote: Remote = False,
     as_json: AsJson = False,
 ) -> None:
     """Ask questions whose answers are known, and report how good the answers are.
 
-    A line of FILE is {"question": ..., "answers": [...], "source": ..., "quote": ...}. Without answers, the documents have none,
-    and the right thing is to say so.
+    A line of FILE is {"question": ..., "answers": [...], "source": ..., "quote": ...}. Without
+    answers, the documents have none, and the right thing is to say so.
     """
     from langchain_localllm.rag.eval.dataset import make_questions, read_questions, write_questions
     from langchain_localllm.rag.eval.evaluate import evaluate
@@ -425,12 +554,17 @@ def evaluation(
         with Progress("Asking") as progress:
             found = evaluate(rag, questions, progress)
     if plot:
-        bars = [Bar(name, {"share": share}, f"{share:.0%}") for name, share in found.shares().items()]
+        bars = [
+            Bar(name, {"share": share}, f"{share:.0%}") for name, share in found.shares().items()
+        ]
         write_bars(plot, f"Answers to {len(questions)} questions", bars)
     if as_json:
         print(json.dumps(found.as_dict()))
         return
-    print(f"{found.questions} questions that the documents answer, {found.unanswerable} that they do not")
+    print(
+        f"{found.questions} questions that the documents answer, {found.unanswerable} that they "
+        "do not"
+    )
     for name, share in found.shares().items():
         print(f"{name:<20}{share:>7.1%}")
     for name in ("retrieval", "first_token", "total"):
@@ -443,7 +577,11 @@ app.command()(serve)
 @contextmanager
 def _with_options(given: dict[str, Any]) -> Iterator[None]:
     """Complete the advice to rebuild the index by the options that were given."""
-    options = "".join(f" {name} {shlex.quote(str(value))}" for name, value in given.items() if value not in {None, ""})
+    options = "".join(
+        f" {name} {shlex.quote(str(value))}"
+        for name, value in given.items()
+        if value not in {None, ""}
+    )
     try:
         yield
     except StoreError as error:
@@ -467,17 +605,28 @@ def _sources(store: Path, names: list[str]) -> list[str]:
 
     held = Index(store)
     keys = FileKeys(held.root, held.catalog.paths())
-    problems = {path: problem for path, passages, problem in held.catalog.files() if problem and not passages}
+    problems = {
+        path: problem
+        for path, passages, problem in held.catalog.files()
+        if problem and not passages
+    }
     held.close()
     found = list(dict.fromkeys(key for name in names for key in keys.named(name)))
     if all(key in problems for key in found):
-        raise InvalidOptionError(f"Nothing of {', '.join(names)} is in the index. {problems[found[0]]}")
+        raise InvalidOptionError(
+            f"Nothing of {', '.join(names)} is in the index. {problems[found[0]]}"
+        )
     return found
 
 
 def _done(report: "Report", counts: Any) -> str:
     """Return what an update did, in a sentence."""
-    done = {"added": report.added, "changed": report.changed, "removed": report.removed, "unchanged": report.unchanged}
+    done = {
+        "added": report.added,
+        "changed": report.changed,
+        "removed": report.removed,
+        "unchanged": report.unchanged,
+    }
     what = ", ".join(f"{number} {name}" for name, number in done.items() if number) or "nothing"
     return f"Files: {what}. The index holds {counts.passages} passages of {counts.files} files."
 

@@ -30,7 +30,10 @@ def run(
         list[str] | None,
         typer.Argument(
             metavar="[MODEL] PROMPT",
-            help="What to ask, in quotes, after the model if you name one. Text from a pipe follows the prompt.",
+            help=(
+                "What to ask, in quotes, after the model if you name one. Text from a pipe "
+                "follows the prompt."
+            ),
             show_default=False,
         ),
     ] = None,
@@ -61,12 +64,17 @@ def run(
     text = _with_pipe(sanitize_stdin(prompt))
     if found.chat is False and not chat_template:
         _refuse_system(found.short_name, system)
-        print_stderr(f"{found.short_name} is a base model, without a chat template: it completes the prompt as a text.")
+        print_stderr(
+            f"{found.short_name} is a base model, without a chat template: it completes the "
+            "prompt as a text."
+        )
         with text_model(found, **options) as llm:
             answer, about = print_completion(llm, text, silent=as_json)
     else:
         with chat_model(found, chat_template, **options) as chatting:
-            answer, about = print_answer(chatting, messages_of(text, sanitize_stdin(system)), silent=as_json)
+            answer, about = print_answer(
+                chatting, messages_of(text, sanitize_stdin(system)), silent=as_json
+            )
     if as_json:
         print_json({"prompt": text, "answer": answer, **about})
 
@@ -76,8 +84,9 @@ def _refuse_system(name: str, system: str) -> None:
         from langchain_localllm.errors import InvalidOptionError
 
         raise InvalidOptionError(
-            f"{name} is a base model, without a chat template, so it reads no instructions: leave --system out and begin the text "
-            "that it is to complete, or pass --chat-template if you know its template."
+            f"{name} is a base model, without a chat template, so it reads no instructions: leave "
+            "--system out and begin the text that it is to complete, or pass --chat-template if "
+            "you know its template."
         )
 
 
@@ -97,15 +106,22 @@ def _check_name(name: str, words: list[str]) -> None:
     from langchain_localllm.errors import InvalidOptionError
 
     if not name.strip():
-        raise InvalidOptionError(f"The model's name is empty. Name one, or leave it out: {_EXAMPLE}")
+        raise InvalidOptionError(
+            f"The model's name is empty. Name one, or leave it out: {_EXAMPLE}"
+        )
     if len(words) > 2 and not is_model(name):  # noqa: PLR2004 - a model, and more than one word
         raise InvalidOptionError(
-            f"{name} is not a model on this machine. If it begins the prompt, put the prompt in quotes: {_EXAMPLE}"
+            f"{name} is not a model on this machine. If it begins the prompt, put the prompt in "
+            f"quotes: {_EXAMPLE}"
         )
 
 
 def _with_pipe(prompt: str) -> str:
-    given = "" if sys.stdin is None or sys.stdin.isatty() else sys.stdin.buffer.read().decode(errors="replace")
+    given = (
+        ""
+        if sys.stdin is None or sys.stdin.isatty()
+        else sys.stdin.buffer.read().decode(errors="replace")
+    )
     text = "\n\n".join(filter(str.strip, (prompt, given)))
     if not text:
         from langchain_localllm.errors import InvalidOptionError

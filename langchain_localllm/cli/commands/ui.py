@@ -29,16 +29,28 @@ _PACKAGES = ("starlette", "uvicorn", "filelock")
 def ui(
     paths: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[PATH]", help="Files and folders to index. More can be added in the page.", show_default=False),
+        typer.Argument(
+            metavar="[PATH]",
+            help="Files and folders to index. More can be added in the page.",
+            show_default=False,
+        ),
     ] = None,
     *,
-    store: Annotated[Path, typer.Option("--store", help="The folder of the index and of the conversations.")] = STORE,
+    store: Annotated[
+        Path, typer.Option("--store", help="The folder of the index and of the conversations.")
+    ] = STORE,
     model: Model = "",
     embedding_model: EmbeddingModel = "",
     max_tokens: AnswerTokens = None,
-    port: Annotated[int, typer.Option("--port", "-p", min=0, max=65535, help="Port; 0 is a free one.")] = 0,
+    port: Annotated[
+        int, typer.Option("--port", "-p", min=0, max=65535, help="Port; 0 is a free one.")
+    ] = 0,
     host: Annotated[
-        str, typer.Option("--host", help="Address to listen on. Other machines can reach the page only with a key.")
+        str,
+        typer.Option(
+            "--host",
+            help="Address to listen on. Other machines can reach the page only with a key.",
+        ),
     ] = "127.0.0.1",
     api_key: Annotated[
         str,
@@ -49,13 +61,16 @@ def ui(
             show_default=False,
         ),
     ] = "",
-    open_page: Annotated[bool, typer.Option("--open/--no-open", help="Open the page in the browser.")] = True,
+    open_page: Annotated[
+        bool, typer.Option("--open/--no-open", help="Open the page in the browser.")
+    ] = True,
     allow_remote: Remote = False,
 ) -> None:
     """Open a page in the browser, to ask questions about your documents, until Ctrl-C.
 
-    Add files and folders, watch them being indexed, and get answers whose citations open the passage that they come from. Nothing
-    leaves this machine: the page is at 127.0.0.1, and its address has a token without which it does not answer.
+    Add files and folders, watch them being indexed, and get answers whose citations open the
+    passage that they come from. Nothing leaves this machine: the page is at 127.0.0.1, and its
+    address has a token without which it does not answer.
     """
     _check_packages()
     from langchain_localllm.rag.answer.privacy import silence_process
@@ -91,7 +106,13 @@ def ui(
                 parts.enter_context(opened_in_browser(address, store))
 
         parts.callback(library.close)
-        app = ui_app(library, History(store / "conversations"), token=token, host=host, allow_remote=allow_remote)
+        app = ui_app(
+            library,
+            History(store / "conversations"),
+            token=token,
+            host=host,
+            allow_remote=allow_remote,
+        )
         serve_app(app, sock, on_ready=on_ready)
 
 
@@ -119,15 +140,18 @@ def _models(store: Path, model: str, embedding_model: str) -> "tuple[ListedModel
 
 
 def _has_display() -> bool:
-    return sys.platform in {"darwin", "win32"} or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+    return sys.platform in {"darwin", "win32"} or bool(
+        os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    )
 
 
 @contextmanager
 def opened_in_browser(address: str, folder: Path) -> Iterator[None]:
     """Open an address in the browser, by a file that leads to it and is deleted at the end of the block.
 
-    Other users can see the arguments of a browser's process, and only the owner can read the file. It is not in the folder for
-    temporary files, which browsers that are installed as a snap cannot read.
+    Other users can see the arguments of a browser's process, and only the owner can read the file.
+    It is not in the folder for temporary files, which browsers that are installed as a snap cannot
+    read.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile("w", suffix=".html", prefix="open-", dir=folder) as file:

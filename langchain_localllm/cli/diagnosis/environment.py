@@ -18,11 +18,14 @@ def environment_problems() -> list[Problem]:
         what = f"{tracing[0]} is set: LangChain sends prompts and answers to LangSmith."
         problems.append(Problem(what, f"unset {' '.join(tracing)}"))
     proxies = [name for name in _PROXIES if os.environ.get(name)]
-    direct = (os.environ.get("NO_PROXY") or os.environ.get("no_proxy") or "").replace(" ", "").split(",")
+    direct = (
+        (os.environ.get("NO_PROXY") or os.environ.get("no_proxy") or "").replace(" ", "").split(",")
+    )
     if proxies and not {"*", "localhost", "127.0.0.1"} & set(direct):
         what = (
-            f"{proxies[0]} is set and NO_PROXY does not name this machine: programs other than this package ask the proxy for "
-            "servers that run here, which fails or lets it read along."
+            f"{proxies[0]} is set and NO_PROXY does not name this machine: programs other than "
+            "this package ask the proxy for servers that run here, which fails or lets it read "
+            "along."
         )
         problems.append(Problem(what, "export NO_PROXY=localhost,127.0.0.1,::1"))
     return problems

@@ -10,7 +10,19 @@ from langchain_localllm.gguf.machine import this_machine
 from langchain_localllm.manage.folders import models_folder
 
 _USEFUL: Final = (
-    *("avx", "avx2", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "amx_int8", "amx_bf16", "f16c", "fma", "bmi2"),
+    *(
+        "avx",
+        "avx2",
+        "avx512f",
+        "avx512_vnni",
+        "avx_vnni",
+        "avx512_bf16",
+        "amx_int8",
+        "amx_bf16",
+        "f16c",
+        "fma",
+        "bmi2",
+    ),
     *("asimd", "asimdhp", "asimddp", "i8mm", "bf16", "sve", "sve2", "sme"),
 )
 """Features of processors that llama.cpp computes faster with, as Linux names them."""

@@ -27,19 +27,33 @@ def look_at(*, gpu: bool) -> tuple[dict[str, Any], list[Problem]]:
         server = ollama_server()
         if server is None:
             return runtime(
-                "Ollama", missing="does not run here: get it at https://ollama.com/download, or start it by ollama serve"
+                "Ollama",
+                missing=(
+                    "does not run here: get it at https://ollama.com/download, or start it by "
+                    "ollama serve"
+                ),
             ), problems
         installed, loaded = server.list(), server.ps()
     except LocalLLMError as error:
-        return runtime("Ollama", missing=str(error)), [*problems, Problem(str(error), "ollama serve")]
+        return runtime("Ollama", missing=str(error)), [
+            *problems,
+            Problem(str(error), "ollama serve"),
+        ]
     for model in installed:
         if runs_elsewhere(server, model.name):
             what = f"{model.name} runs on Ollama's servers: prompts for it leave this machine."
             problems.append(Problem(what, f"ollama rm {model.name}"))
     problems += [problem for model in loaded for problem in loaded_problems(server, model, gpu=gpu)]
     where, _ = location(server.client.address.url)
-    details = [where, f"{len(installed)} models: {', '.join(model.name for model in installed) or 'none'}"]
-    details += [_context_line(model.name) for model in installed[:_ASKED] if not runs_elsewhere(server, model.name)]
+    details = [
+        where,
+        f"{len(installed)} models: {', '.join(model.name for model in installed) or 'none'}",
+    ]
+    details += [
+        _context_line(model.name)
+        for model in installed[:_ASKED]
+        if not runs_elsewhere(server, model.name)
+    ]
     details += [_loaded_line(model) for model in loaded]
     return runtime("Ollama", _version(server), server.client.address.url, details=details), problems
 
@@ -47,7 +61,12 @@ def look_at(*, gpu: bool) -> tuple[dict[str, Any], list[Problem]]:
 def _exposed() -> list[Problem]:
     if not os.environ.get("OLLAMA_HOST", "").strip().removeprefix("http://").startswith(_EVERYBODY):
         return []
-    return [Problem("OLLAMA_HOST lets an Ollama started here answer the whole network.", "export OLLAMA_HOST=127.0.0.1")]
+    return [
+        Problem(
+            "OLLAMA_HOST lets an Ollama started here answer the whole network.",
+            "export OLLAMA_HOST=127.0.0.1",
+        )
+    ]
 
 
 def _context_line(name: str) -> str:
@@ -67,7 +86,10 @@ def _context_line(name: str) -> str:
 
 def _loaded_line(model: "LoadedModel") -> str:
     context = f", {model.context:,} tokens of context" if model.context else ""
-    return f"loaded: {model.name}, {model.size / 1e9:.1f} GB, {model.size_vram / 1e9:.1f} GB of it on a GPU{context}"
+    return (
+        f"loaded: {model.name}, {model.size / 1e9:.1f} GB, {model.size_vram / 1e9:.1f} GB of it "
+        f"on a GPU{context}"
+    )
 
 
 def loaded_problems(server: "Ollama", model: "LoadedModel", *, gpu: bool) -> list[Problem]:
@@ -80,13 +102,21 @@ def loaded_problems(server: "Ollama", model: "LoadedModel", *, gpu: bool) -> lis
     wanted = min(own, DEFAULT_CONTEXT)
     if model.context and model.context < wanted:
         what = (
-            f"{model.name} is loaded with {model.context:,} tokens of context, and was made for {own:,}: "
-            "programs that do not ask for more have longer prompts cut."
+            f"{model.name} is loaded with {model.context:,} tokens of context, and was made for "
+            f"{own:,}: programs that do not ask for more have longer prompts cut."
         )
-        problems.append(Problem(what, f"ollama stop {model.name}; OLLAMA_CONTEXT_LENGTH={wanted} ollama serve"))
+        problems.append(
+            Problem(what, f"ollama stop {model.name}; OLLAMA_CONTEXT_LENGTH={wanted} ollama serve")
+        )
     if gpu and not model.size_vram:
         what = f"There is a GPU, and all layers of {model.name} are on the processor."
-        problems.append(Problem(what, f"ollama stop {model.name}; nvidia-smi  # then free the GPU's memory and load it again"))
+        problems.append(
+            Problem(
+                what,
+                f"ollama stop {model.name}; nvidia-smi  # then free the GPU's memory and load it "
+                "again",
+            )
+        )
     return problems
 
 

@@ -12,9 +12,16 @@ _PACKAGES: Final = {
     "GPT4All in this process (GPT4All)": ("gpt4all", "gpt4all"),
     "llama.cpp's server, also in this process (LocalServer, LlamaCpp)": ("xllamacpp", "llamacpp"),
 }
-_CONTEXT: Final = "context: the smallest of the model's own, 8,192 and what fits into memory, unless n_ctx says otherwise"
+_CONTEXT: Final = (
+    "context: the smallest of the model's own, 8,192 and what fits into memory, unless n_ctx says "
+    "otherwise"
+)
 _MODEL_CONTEXT: Final = "context: the model's own, at most 8,192, unless n_ctx says otherwise"
-_CONTEXTS: Final = {"llama-cpp-python": _CONTEXT, "gpt4all": _MODEL_CONTEXT, "xllamacpp": _MODEL_CONTEXT}
+_CONTEXTS: Final = {
+    "llama-cpp-python": _CONTEXT,
+    "gpt4all": _MODEL_CONTEXT,
+    "xllamacpp": _MODEL_CONTEXT,
+}
 
 
 def packages() -> list[dict[str, Any]]:
@@ -23,7 +30,9 @@ def packages() -> list[dict[str, Any]]:
     for name, (package, extra) in _PACKAGES.items():
         version = _version(package)
         details = [_CONTEXTS[package]] if version else []
-        found.append(runtime(name, version, missing=f"not installed: {pip_install(extra)}", details=details))
+        found.append(
+            runtime(name, version, missing=f"not installed: {pip_install(extra)}", details=details)
+        )
     if path := shutil.which("llama-server"):
         found.append(runtime("llama-server", "", details=[path]) | {"installed": True})
     return found
@@ -37,8 +46,10 @@ def package_problems(*, gpu: bool, any_runtime: bool) -> list[Problem]:
     if gpu and _version("llama-cpp-python") and not _uses_gpu():
         problems.append(
             Problem(
-                "There is a GPU, and llama-cpp-python was built without it: all layers run on the processor.",
-                'CMAKE_ARGS="-DGGML_CUDA=on" pip install --force-reinstall --no-cache-dir llama-cpp-python',
+                "There is a GPU, and llama-cpp-python was built without it: all layers run on the "
+                "processor.",
+                'CMAKE_ARGS="-DGGML_CUDA=on" pip install --force-reinstall --no-cache-dir '
+                "llama-cpp-python",
             )
         )
     return problems

@@ -17,7 +17,13 @@ class Problem:
     fix: str
 
 
-def runtime(name: str, version: str = "", address: str = "", missing: str = "", details: list[str] | None = None) -> dict[str, Any]:
+def runtime(
+    name: str,
+    version: str = "",
+    address: str = "",
+    missing: str = "",
+    details: list[str] | None = None,
+) -> dict[str, Any]:
     """Return a runtime, as the report has them."""
     return {
         "name": name,

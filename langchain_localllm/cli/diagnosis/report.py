@@ -18,7 +18,8 @@ class Diagnosis:
 
     Attributes:
         machine: The machine's measures.
-        runtimes: Each runtime: `name`, `installed`, `version`, `address` where it runs, `missing` (how to get it) and `details`.
+        runtimes: Each runtime: `name`, `installed`, `version`, `address` where it runs, `missing`
+            (how to get it) and `details`.
         problems: What is wrong.
     """
 
@@ -45,5 +46,9 @@ def diagnose() -> Diagnosis:
         server, server_problems = ollama.look_at(gpu=bool(machine["gpus"]))
     runtimes = [*packages(), server, *others.result()]
     there = any(runtime["installed"] or runtime["address"] for runtime in runtimes)
-    problems = [*package_problems(gpu=bool(machine["gpus"]), any_runtime=there), *server_problems, *environment_problems()]
+    problems = [
+        *package_problems(gpu=bool(machine["gpus"]), any_runtime=there),
+        *server_problems,
+        *environment_problems(),
+    ]
     return Diagnosis(machine, runtimes, problems)

@@ -16,8 +16,14 @@ def running_servers() -> list[dict[str, Any]]:
 
 
 def _server(found: RunningServer) -> dict[str, Any]:
-    name = found.program[:1].upper() + found.program[1:] if found.program.startswith("a ") else found.program
-    return runtime(name, found.version, found.url, details=[found.location, found.problem or _models(found)])
+    name = (
+        found.program[:1].upper() + found.program[1:]
+        if found.program.startswith("a ")
+        else found.program
+    )
+    return runtime(
+        name, found.version, found.url, details=[found.location, found.problem or _models(found)]
+    )
 
 
 def _models(found: RunningServer) -> str:

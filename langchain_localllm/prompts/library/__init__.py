@@ -22,14 +22,20 @@ if TYPE_CHECKING:
     from langchain_localllm.prompts.library.questions import CITED_ANSWER as CITED_ANSWER
     from langchain_localllm.prompts.library.questions import CONDENSE_QUESTION as CONDENSE_QUESTION
     from langchain_localllm.prompts.library.questions import COPIED_ANSWER as COPIED_ANSWER
-    from langchain_localllm.prompts.library.questions import QUESTION_ANSWERING as QUESTION_ANSWERING
+    from langchain_localllm.prompts.library.questions import (
+        QUESTION_ANSWERING as QUESTION_ANSWERING,
+    )
     from langchain_localllm.prompts.library.questions import QUESTION_COMBINE as QUESTION_COMBINE
     from langchain_localllm.prompts.library.questions import QUESTION_FIRST as QUESTION_FIRST
     from langchain_localllm.prompts.library.questions import QUESTION_MAP as QUESTION_MAP
     from langchain_localllm.prompts.library.questions import QUESTION_REFINE as QUESTION_REFINE
     from langchain_localllm.prompts.library.questions import QUESTION_WRITING as QUESTION_WRITING
-    from langchain_localllm.prompts.library.search import DEFAULT_LLAMA_SEARCH_PROMPT as DEFAULT_LLAMA_SEARCH_PROMPT
-    from langchain_localllm.prompts.library.search import DEFAULT_SEARCH_PROMPT as DEFAULT_SEARCH_PROMPT
+    from langchain_localllm.prompts.library.search import (
+        DEFAULT_LLAMA_SEARCH_PROMPT as DEFAULT_LLAMA_SEARCH_PROMPT,
+    )
+    from langchain_localllm.prompts.library.search import (
+        DEFAULT_SEARCH_PROMPT as DEFAULT_SEARCH_PROMPT,
+    )
     from langchain_localllm.prompts.library.search import MULTI_QUERY as MULTI_QUERY
     from langchain_localllm.prompts.library.search import SEARCH_QUERIES as SEARCH_QUERIES
     from langchain_localllm.prompts.library.summaries import SUMMARIZE as SUMMARIZE
@@ -55,11 +61,17 @@ _BY_MODULE = {
         "QUESTION_REFINE",
         "QUESTION_WRITING",
     ],
-    "search": ["DEFAULT_LLAMA_SEARCH_PROMPT", "DEFAULT_SEARCH_PROMPT", "MULTI_QUERY", "SEARCH_QUERIES"],
+    "search": [
+        "DEFAULT_LLAMA_SEARCH_PROMPT",
+        "DEFAULT_SEARCH_PROMPT",
+        "MULTI_QUERY",
+        "SEARCH_QUERIES",
+    ],
     "summaries": ["SUMMARIZE", "SUMMARIZE_COMBINE", "SUMMARIZE_MAP", "SUMMARIZE_REFINE"],
     "texts": ["CLASSIFY", "EXPLAIN", "EXTRACT", "TAG", "TRANSLATE"],
 }
 
 __getattr__, __dir__, __all__ = lazy_exports(
-    __name__, {name: f"{__name__}.{module}" for module, names in _BY_MODULE.items() for name in names}
+    __name__,
+    {name: f"{__name__}.{module}" for module, names in _BY_MODULE.items() for name in names},
 )

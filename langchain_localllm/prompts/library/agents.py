@@ -21,15 +21,20 @@ AGENT_STEP: Final = ready(
     "Question: {input}\nThought:{agent_scratchpad}",
     "",
 )
-"""A step of an agent that thinks and acts by text, for `create_react_agent`: `tools`, `tool_names`, `input`, `agent_scratchpad`."""
+"""A step of an agent that thinks and acts by text, for `create_react_agent`: `tools`, `tool_names`,
+`input`, `agent_scratchpad`."""
 
 _CONVERSATION: Final = ChatPromptTemplate.from_messages(
     [
-        ("system", "You are a helpful assistant. Answer briefly. If you do not know something, say so."),
+        (
+            "system",
+            "You are a helpful assistant. Answer briefly. If you do not know something, say so.",
+        ),
         ("placeholder", "{history}"),
         ("human", "{input}"),
     ]
 )
 
 CONVERSATION: Final = PromptPair(wrap_in_template(_CONVERSATION, None), _CONVERSATION)
-"""A conversation: `input` and `history`, which is a list of messages for every model, or left out."""
+"""A conversation: `input` and `history`, which is a list of messages for every model, or left
+out."""

@@ -9,15 +9,16 @@ from langchain_localllm.prompts.prompt_pair import ready
 
 _INSTRUCTION: Final = "You are an assistant who improves the results of a web search."
 _TASK: Final = (
-    "Write THREE search queries that are similar to this question. Write them as a numbered list of questions, "
-    "each with a question mark at its end: {question}"
+    "Write THREE search queries that are similar to this question. Write them as a numbered list "
+    "of questions, each with a question mark at its end: {question}"
 )
 
 SEARCH_QUERIES: Final = ready(_INSTRUCTION, _TASK, "Queries:")
 """Three search queries for a question, as in the guide "Run LLMs locally": `question`."""
 
 MULTI_QUERY: Final = ready(
-    "Write the question in three other ways, to find documents that other words would miss. Write one a line, and nothing else.",
+    "Write the question in three other ways, to find documents that other words would miss. Write "
+    "one a line, and nothing else.",
     "{question}",
     "Questions:",
 )

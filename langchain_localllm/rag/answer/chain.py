@@ -9,7 +9,12 @@ from typing import Any, Final, cast
 from langchain_core.documents import Document
 from langchain_core.messages import BaseMessage
 from langchain_core.prompts import BasePromptTemplate
-from langchain_core.runnables import Runnable, RunnableGenerator, RunnableLambda, RunnablePassthrough
+from langchain_core.runnables import (
+    Runnable,
+    RunnableGenerator,
+    RunnableLambda,
+    RunnablePassthrough,
+)
 from langchain_core.runnables.utils import AddableDict
 
 from langchain_localllm.base.options import SamplingOptions
@@ -27,7 +32,8 @@ from langchain_localllm.rag.answer.support import EmbedTexts
 __all__ = ["MAX_TOKENS", "NO_ANSWER", "answer_chain", "answer_prompt", "is_extractive"]
 
 MAX_TOKENS: Final = 512
-"""Longest answer, in tokens, of a model of this package whose `max_tokens` is not set; at most a quarter of its context."""
+"""Longest answer, in tokens, of a model of this package whose `max_tokens` is not set; at most a
+quarter of its context."""
 _REPEATED_LENGTH: Final = 200
 """Characters that a repeated phrase must fill, for the answer to be cut."""
 _REPEATED_SENTENCES: Final = 3
@@ -39,7 +45,9 @@ _EXTRACTIVE_MODELS: Final = ("tiny-chat",)
 """Parts of the names of models that were trained to copy sentences only."""
 
 is_extractive: Final = Condition(
-    "is_extractive", lambda llm: any(name in describe_model(llm).name for name in _EXTRACTIVE_MODELS), looks=True
+    "is_extractive",
+    lambda llm: any(name in describe_model(llm).name for name in _EXTRACTIVE_MODELS),
+    looks=True,
 )
 """Whether a model answers by copying a sentence, and cannot rewrite or write questions."""
 
@@ -54,28 +62,34 @@ def answer_chain(
     """Make the chain that answers a question from retrieved passages.
 
     Args:
-        retriever: Takes the question and returns passages, best first: `index.as_retriever(search_kwargs={"k": 3})`.
+        retriever: Takes the question and returns passages, best first:
+            `index.as_retriever(search_kwargs={"k": 3})`.
         llm: A LangChain text or chat model, also wrapped by `.bind()` or `.with_retry()`.
-        prompt: A template over `passages` (one text, its sentences numbered) and `question`. Default: `answer_prompt(llm)`.
-        embed: Embeds texts, such as `embeddings.embed_documents`, to recognize a sentence that says in other words what a passage
-            says. Default: words and numbers alone decide.
+        prompt: A template over `passages` (one text, its sentences numbered) and `question`.
+            Default: `answer_prompt(llm)`.
+        embed: Embeds texts, such as `embeddings.embed_documents`, to recognize a sentence that says
+            in other words what a passage says. Default: words and numbers alone decide.
 
     Returns:
-        A Runnable from `{"question": ...}` to a dict. The input may also have `standalone_question`, if the question is part of a
-        conversation, and `search`, if another text is used for retrieval. The dict has
+        A Runnable from `{"question": ...}` to a dict. The input may also have
+        `standalone_question`, if the question is part of a conversation, and `search`, if another
+        text is used for retrieval. The dict has
 
         - `question`, and `standalone_question`, which the model was asked;
         - `context`: the passages that the model was given, as Documents;
         - `left_out`: the passages that did not fit into its context;
         - `answer`: the text, without numbers that have no passage;
-        - `citations`: a `Citation` for each number in it that the passages support, and for each source found by itself;
+        - `citations`: a `Citation` for each number in it that the passages support, and for each
+          source found by itself;
         - `rejected`: an `InvalidCitation` for each number that they do not support;
-        - `statements`: a `Statement` for each sentence of the answer, which says whether the passages support it;
+        - `statements`: a `Statement` for each sentence of the answer, which says whether the
+          passages support it;
         - `finish_reason`: `"repetition"`, if the answer repeated itself and was cut.
 
-        `stream` and `astream` yield these in this order: the answer in chunks, and each citation and statement as soon as its
-        sentence ends. If no passage is found, the model is not called and the answer is `NO_ANSWER` in the question's language. An
-        answer ends after 512 tokens, or a quarter of the model's context, unless the model has a `max_tokens` of its own.
+        `stream` and `astream` yield these in this order: the answer in chunks, and each citation
+        and statement as soon as its sentence ends. If no passage is found, the model is not called
+        and the answer is `NO_ANSWER` in the question's language. An answer ends after 512 tokens,
+        or a quarter of the model's context, unless the model has a `max_tokens` of its own.
 
     Example:
         >>> from langchain_core.language_models import FakeListChatModel
@@ -91,10 +105,17 @@ def answer_chain(
     def budget(found: dict[str, Any]) -> dict[str, Any]:
         alone = found.get("standalone_question") or found["question"]
         kept, left_out = fit_passages(found["found"], alone, limited, chosen)
-        return {"question": found["question"], "standalone_question": alone, "context": kept, "left_out": left_out}
+        return {
+            "question": found["question"],
+            "standalone_question": alone,
+            "context": kept,
+            "left_out": left_out,
+        }
 
     answers = _Answers(chosen, limited, embed)
-    retrieve = RunnablePassthrough.assign(found=RunnableLambda(_search) | retriever) | RunnableLambda(budget)
+    retrieve = RunnablePassthrough.assign(
+        found=RunnableLambda(_search) | retriever
+    ) | RunnableLambda(budget)
     return retrieve | RunnableGenerator(answers.stream, answers.astream)
 
 
@@ -104,7 +125,10 @@ def answer_prompt(llm: Runnable[Any, Any]) -> BasePromptTemplate[Any]:
 
 
 def _limited(llm: Runnable[Any, Any]) -> Runnable[Any, Any]:
-    """Return the model with a longest answer, unless it has one. Models of other packages are left as they are."""
+    """Return the model with a longest answer, unless it has one.
+
+    Models of other packages are left as they are.
+    """
     model, options = unwrap_with_options(llm)
     limit = options.get("max_tokens", getattr(model, "max_tokens", None))
     if not isinstance(model, SamplingOptions) or limit is not None:
@@ -123,10 +147,13 @@ def _search(asked: dict[str, Any]) -> str:
 class _Answers:
     """Answer from the passages that were found, until the answer ends or repeats itself.
 
-    The model is streamed itself, not as a part of a sequence: LangChain reads a sequence to its end even when it is closed.
+    The model is streamed itself, not as a part of a sequence: LangChain reads a sequence to its end
+    even when it is closed.
     """
 
-    def __init__(self, prompt: BasePromptTemplate[Any], model: Runnable[Any, Any], embed: EmbedTexts | None) -> None:
+    def __init__(
+        self, prompt: BasePromptTemplate[Any], model: Runnable[Any, Any], embed: EmbedTexts | None
+    ) -> None:
         self._prompt = prompt
         self._model = model
         self._embed = embed
@@ -138,7 +165,9 @@ class _Answers:
             yield AddableDict(part)
         reader = _AnswerReader(found, self._embed)
         if found["context"]:
-            pieces = cast("Generator[Any]", self._model.stream(self._prompt.invoke(_prompt_values(found))))
+            pieces = cast(
+                "Generator[Any]", self._model.stream(self._prompt.invoke(_prompt_values(found)))
+            )
             with closing(pieces):  # closing it stops the model
                 for piece in pieces:
                     yield from reader.feed(_text(piece))
@@ -153,11 +182,18 @@ class _Answers:
             yield AddableDict(part)
         reader = _AnswerReader(found, self._embed)
         if found["context"]:
-            pieces = cast("AsyncGenerator[Any]", self._model.astream(await self._prompt.ainvoke(_prompt_values(found))))
+            pieces = cast(
+                "AsyncGenerator[Any]",
+                self._model.astream(await self._prompt.ainvoke(_prompt_values(found))),
+            )
             async with aclosing(pieces):
                 async for piece in pieces:
                     text = _text(piece)
-                    for read in await asyncio.to_thread(reader.feed, text) if self._embed else reader.feed(text):
+                    for read in (
+                        await asyncio.to_thread(reader.feed, text)
+                        if self._embed
+                        else reader.feed(text)
+                    ):
                         yield read
                     if reader.is_repeating:
                         break

@@ -1,6 +1,7 @@
 """Number the sentences of passages, and find the source of every sentence of an answer.
 
-A model that names its sources writes the numbers of sentences, which are checked. For one that does not, `support` finds them.
+A model that names its sources writes the numbers of sentences, which are checked. For one that does
+not, `support` finds them.
 """
 
 import re
@@ -14,7 +15,8 @@ from langchain_localllm.rag.answer.no_answer import is_refusal
 from langchain_localllm.rag.answer.support import EmbedTexts, SupportFinder
 from langchain_localllm.rag.index.text_search import content_words
 
-# A sentence ends before a space, a line's end, or at once in Chinese and Japanese; not after initials and these short forms.
+# A sentence ends before a space, a line's end, or at once in Chinese and Japanese; not after
+# initials and these short forms.
 _SENTENCE_END = re.compile(
     r"(?<!\b(?:Mr|Ms|Dr|St|No|vs)\.)(?<!\b(?:Mrs|e\.g|i\.e)\.)(?<!\b[A-Z]\.)"
     r"(?:(?<=[.!?…])|(?<=[.!?…][\"\u201d\u2019)]))\s+(?=[^a-z])|(?<=[\u3002\uff01\uff1f])|\n+"
@@ -22,7 +24,8 @@ _SENTENCE_END = re.compile(
 _BULLET = re.compile(r"^\s*(?:[-*+•]|\d+[.)])\s+")
 _MARKERS: Final = re.compile(r"(\s*)\[(\d{1,9}(?:\s*[,;]\s*\d{1,9})*)\]")
 _UNFINISHED: Final = re.compile(r"\s*\[[\d\s,;]*$|\s+$")
-"""The possible beginning of a marker, with the space before it, which is removed together with an invalid marker."""
+"""The possible beginning of a marker, with the space before it, which is removed together with an
+invalid marker."""
 _LONGEST_MARKER: Final = 64
 _NUMBER: Final = re.compile(r"\d+")
 _WORD: Final = re.compile(r"\w")
@@ -32,7 +35,9 @@ _CITED_END: Final = re.compile(r"[.!?…\u3002\uff01\uff1f][\"\u201d\u2019)]?\s*
 
 
 def number_sentences(passages: Iterable[Document]) -> list[list[str]]:
-    r"""Return the sentences of each passage. Their numbers start at 1 and continue through all passages.
+    r"""Return the sentences of each passage.
+
+    Their numbers start at 1 and continue through all passages.
 
     A list item is a sentence, without its bullet.
 
@@ -56,13 +61,19 @@ def format_passages(passages: Iterable[Document]) -> str:
     blocks: list[str] = []
     number = 0
     for sentences in number_sentences(passages):
-        blocks.append("\n".join(f"[{number + place}] {sentence}" for place, sentence in enumerate(sentences, 1)))
+        blocks.append(
+            "\n".join(
+                f"[{number + place}] {sentence}" for place, sentence in enumerate(sentences, 1)
+            )
+        )
         number += len(sentences)
     return "\n\n".join(blocks)
 
 
 def cited_passages(answer: str, passages: Iterable[Document]) -> list[tuple[int, Document]]:
-    """Return the numbers in an answer, each with the passage of its sentence; numbers without a passage are omitted.
+    """Return the numbers in an answer, each with the passage of its sentence.
+
+    Numbers without a passage are omitted.
 
     Example:
         >>> passages = [Document("The boat is blue. It leaks."), Document("The key is old.")]
@@ -70,8 +81,16 @@ def cited_passages(answer: str, passages: Iterable[Document]) -> list[tuple[int,
         [(3, 'The key is old.')]
     """
     passages = list(passages)
-    owners = [passage for passage, sentences in zip(passages, number_sentences(passages), strict=True) for _ in sentences]
-    numbers = dict.fromkeys(int(number) for _, markers in _MARKERS.findall(answer) for number in _NUMBER.findall(markers))
+    owners = [
+        passage
+        for passage, sentences in zip(passages, number_sentences(passages), strict=True)
+        for _ in sentences
+    ]
+    numbers = dict.fromkeys(
+        int(number)
+        for _, markers in _MARKERS.findall(answer)
+        for number in _NUMBER.findall(markers)
+    )
     return [(number, owners[number - 1]) for number in numbers if 0 < number <= len(owners)]
 
 
@@ -85,9 +104,10 @@ class Citation:
     """Name the source of a statement in an answer.
 
     Attributes:
-        marker: The number of the sentence, among those of all passages: the one in the answer, or the one that was found.
-        quote: The sentence that supports the statement: the one with this number, unless the model named another sentence of the
-            same passage.
+        marker: The number of the sentence, among those of all passages: the one in the answer, or
+            the one that was found.
+        quote: The sentence that supports the statement: the one with this number, unless the model
+            named another sentence of the same passage.
         source: The file.
         passage: The passage that holds the sentence.
         page: Its page, from 1; `None` if unknown, as for the fields below.
@@ -98,7 +118,8 @@ class Citation:
         passage_id: The id of the passage in the index, for `LocalRAG.passage`; `None` without one.
         start: Where the quote begins in the passage, in characters.
         end: Where it ends.
-        inferred: Whether the model did not cite the sentence, and it was found by comparing the statement with the passages.
+        inferred: Whether the model did not cite the sentence, and it was found by comparing the
+            statement with the passages.
     """
 
     marker: int
@@ -127,7 +148,8 @@ class Statement:
         supported: Whether a passage supports it.
         citation: The sentence that supports it; `None` if it is not supported.
         score: The share of it that the best passage contains, from 0 to 1.
-        missing: Its numbers and names that are neither in that passage nor in the question: they contradict it.
+        missing: Its numbers and names that are neither in that passage nor in the question: they
+            contradict it.
     """
 
     text: str
@@ -150,9 +172,10 @@ class InvalidCitation:
 class CitationReader:
     """Find the sources of an answer while it streams: check the numbers in it, and match each sentence with the passages.
 
-    A number after a statement is checked at once, and removed if the passages do not support it. A number before its statement is
-    streamed when the statement begins, so it stays in the text even if it is rejected; one without a statement is removed. A
-    `Statement` follows each sentence as it ends, before the text of the next one.
+    A number after a statement is checked at once, and removed if the passages do not support it. A
+    number before its statement is streamed when the statement begins, so it stays in the text even
+    if it is rejected; one without a statement is removed. A `Statement` follows each sentence as it
+    ends, before the text of the next one.
 
     Args:
         passages: The passages that the model was given.
@@ -177,10 +200,16 @@ class CitationReader:
         [('The boat is blue.', True, ()), ('It has 3 masts.', False, ('3',))]
     """
 
-    def __init__(self, passages: Iterable[Document], question: str = "", embed: EmbedTexts | None = None) -> None:
+    def __init__(
+        self, passages: Iterable[Document], question: str = "", embed: EmbedTexts | None = None
+    ) -> None:
         passages = list(passages)
         numbered = number_sentences(passages)
-        self._cited = [cited for passage, each in zip(passages, numbered, strict=True) for cited in _located(passage, each)]
+        self._cited = [
+            cited
+            for passage, each in zip(passages, numbered, strict=True)
+            for cited in _located(passage, each)
+        ]
         self._finder = SupportFinder(passages, numbered, question, embed)
         self._held = ""  # the possible beginning of a marker
         self._said = ""  # the sentence so far, without markers
@@ -195,7 +224,8 @@ class CitationReader:
     def feed(self, piece: str) -> list[dict[str, Any]]:
         """Add text, and return the parts that are final.
 
-        They are `{"answer": text}`, `{"citations": [...]}`, `{"rejected": [...]}` and `{"statements": [...]}`.
+        They are `{"answer": text}`, `{"citations": [...]}`, `{"rejected": [...]}` and
+        `{"statements": [...]}`.
         """
         text = self._held + piece
         start = _UNFINISHED.search(text)
@@ -246,9 +276,9 @@ class CitationReader:
         parts: list[dict[str, Any]] = []
         if text[:1].isspace() and _CITED_END.search(self._sentence):
             parts += self._end_sentence()
-        while (end := _SENTENCE_END.search(self._sentence + text, max(len(self._sentence) - 1, 0))) and end.end() < len(
-            self._sentence + text
-        ):
+        while (
+            end := _SENTENCE_END.search(self._sentence + text, max(len(self._sentence) - 1, 0))
+        ) and end.end() < len(self._sentence + text):
             cut = max(end.start() - len(self._sentence), 0)
             self._sentence += text[:cut]
             parts += [{"answer": text[:cut]}] if cut else []
@@ -273,25 +303,40 @@ class CitationReader:
         if support is None:
             return []
         number = cited[0] if cited else support.number
-        citation = self._citation(number, support.number, inferred=not cited) if support.supported else None
+        citation = (
+            self._citation(number, support.number, inferred=not cited)
+            if support.supported
+            else None
+        )
         parts: list[dict[str, Any]] = []
-        if citation and not cited and number not in self._cited_numbers and number not in self._open:
+        if (
+            citation
+            and not cited
+            and number not in self._cited_numbers
+            and number not in self._open
+        ):
             self._cited_numbers.add(number)
             parts.append({"citations": [citation]})
         end = start + len(sentence)
-        statement = Statement(said, start, end, support.supported, citation, support.score, support.missing)
+        statement = Statement(
+            said, start, end, support.supported, citation, support.score, support.missing
+        )
         return [*parts, {"statements": [statement]}]
 
     def _mark(self, match: re.Match[str]) -> list[dict[str, Any]]:
         parts = self._close() if self._open and self._said.strip() else []
         numbers = [int(number) for number in _NUMBER.findall(match[2])]
-        sentence = next((part for part in reversed(_SENTENCE_END.split(self._said)) if _WORD.search(part)), "")
+        sentence = next(
+            (part for part in reversed(_SENTENCE_END.split(self._said)) if _WORD.search(part)), ""
+        )
         self._last = sentence or self._last
         leading = not sentence
         kept: list[int] = []
         for number in numbers:
             if not 0 < number <= len(self._cited):
-                parts.append({"rejected": [InvalidCitation(number, f"There is no sentence {number}.")]})
+                parts.append(
+                    {"rejected": [InvalidCitation(number, f"There is no sentence {number}.")]}
+                )
             elif leading:
                 kept.append(number)
                 self._open.append(number)
@@ -321,8 +366,19 @@ class CitationReader:
             return [{"rejected": [InvalidCitation(number, "The answer has no statement for it.")]}]
         passage, _, _ = self._cited[number - 1]
         words = content_words(statement)
-        if words and not words & content_words(f"{passage.metadata.get('heading', '')} {passage.page_content}"):
-            return [{"rejected": [InvalidCitation(number, f"The passage of sentence {number} shares no word with the statement.")]}]
+        if words and not words & content_words(
+            f"{passage.metadata.get('heading', '')} {passage.page_content}"
+        ):
+            return [
+                {
+                    "rejected": [
+                        InvalidCitation(
+                            number,
+                            f"The passage of sentence {number} shares no word with the statement.",
+                        )
+                    ]
+                }
+            ]
         if number in self._cited_numbers:
             return []
         self._cited_numbers.add(number)
@@ -333,7 +389,10 @@ class CitationReader:
     def _citation(self, number: int, quoted: int, *, inferred: bool = False) -> Citation:
         """Return the citation with a number, which quotes a sentence of the same passage."""
         passage, quote, start = self._cited[quoted - 1]
-        about = {name: passage.metadata.get(name) for name in ("page", "heading", "line", "score", "similarity")}
+        about = {
+            name: passage.metadata.get(name)
+            for name in ("page", "heading", "line", "score", "similarity")
+        }
         return Citation(
             number,
             quote,
@@ -373,7 +432,14 @@ def with_markers(answer: str, statements: Iterable[Statement]) -> str:
 
 
 def marker_of(statement: Statement) -> str:
-    """Return what is shown after a sentence: the number of its source unless the model cited it; `[?]` if it is not supported."""
+    """Return what is shown after a sentence: the number of its source unless the model cited it.
+
+    `[?]` if it is not supported.
+    """
     if not statement.supported:
         return " [?]"
-    return f" [{statement.citation.marker}]" if statement.citation and statement.citation.inferred else ""
+    return (
+        f" [{statement.citation.marker}]"
+        if statement.citation and statement.citation.inferred
+        else ""
+    )

@@ -33,7 +33,9 @@ _FAILED: Final = (CallTimeoutError, ConnectionFailedError, RateLimitError, Serve
 Prompt = BasePromptTemplate[Any]
 
 
-def fit_passages(passages: list[Document], question: str, llm: Any, prompt: Prompt) -> tuple[list[Document], list[Document]]:
+def fit_passages(
+    passages: list[Document], question: str, llm: Any, prompt: Prompt
+) -> tuple[list[Document], list[Document]]:
     """Choose the passages that fit into the model's context, best first.
 
     A busy server is asked again; if it still does not report its context, a warning says so.
@@ -41,7 +43,8 @@ def fit_passages(passages: list[Document], question: str, llm: Any, prompt: Prom
     Args:
         passages: The retrieved passages, best first.
         question: The question.
-        llm: The model. Its context is that of its file or server; if it is unknown, all passages are kept.
+        llm: The model. Its context is that of its file or server; if it is unknown, all passages
+            are kept.
         prompt: The template over `passages` and `question`.
 
     Returns:
@@ -56,7 +59,9 @@ def fit_passages(passages: list[Document], question: str, llm: Any, prompt: Prom
     room = context - _answer_tokens(llm, context) - _TEMPLATE
 
     def text(chosen: list[Document]) -> str:
-        return prompt.invoke({"passages": format_passages(chosen), "question": question}).to_string()
+        return prompt.invoke(
+            {"passages": format_passages(chosen), "question": question}
+        ).to_string()
 
     if len(text(passages).encode()) <= room:  # a token has at least one byte, so the passages fit
         return passages, []
@@ -67,8 +72,9 @@ def fit_passages(passages: list[Document], question: str, llm: Any, prompt: Prom
         (kept if fits else left_out).append(passage)
     if not kept:
         raise ContextLengthError(
-            f"No passage fits into the model's context of {context} tokens together with the question and the answer. Use a model "
-            "with more context, or rebuild the index with a smaller chunk_size.",
+            f"No passage fits into the model's context of {context} tokens together with the "
+            "question and the answer. Use a model with more context, or rebuild the index with a "
+            "smaller chunk_size.",
             context_tokens=context,
         )
     return kept, left_out
@@ -82,14 +88,20 @@ def count(llm: Any, text: str) -> int:
             return int(model.get_num_tokens(text))
         except _FAILED as error:
             if not isinstance(error, WrongServerError):
-                advise(f"The server did not count the tokens of the passages, so their number is estimated. ({error})")
+                advise(
+                    "The server did not count the tokens of the passages, so their number is "
+                    f"estimated. ({error})"
+                )
         except (LocalLLMError, NotImplementedError):
             pass  # a server without a tokenizer
     return len(text.encode()) // _BYTES_A_TOKEN
 
 
 def _counts_quickly(model: Any) -> bool:
-    """Return whether a model counts by its tokenizer; LangChain's default downloads GPT-2's, and Ollama evaluates the text."""
+    """Return whether a model counts by its tokenizer.
+
+    LangChain's default downloads GPT-2's, and Ollama evaluates the text.
+    """
     if getattr(model, "COUNTS_BY_READING", False):
         return getattr(model, "custom_get_token_ids", None) is not None
     return type(model).get_token_ids is not BaseLanguageModel.get_token_ids

@@ -33,7 +33,8 @@ _ANSWER_CHARACTERS: Final = 600
 _LONGEST_QUESTION: Final = 300
 """Characters that a rewritten question may be longer than what it was made of."""
 _LEAST_KEPT: Final = 0.5
-"""The share of the question's words that a rewritten one must have; with fewer, it asks something else."""
+"""The share of the question's words that a rewritten one must have; with fewer, it asks something
+else."""
 _LEAST_KNOWN: Final = 0.6
 """The share of its words that must be in the conversation."""
 _LABEL: Final = re.compile(r"^(?:\w+ )?(?:question|query)\s*:\s*", re.IGNORECASE)
@@ -43,8 +44,9 @@ _MARKER: Final = re.compile(r"\s*\[[\d\s,;?]+\]")
 class Conversation:
     """Ask questions one after another; `LocalRAG.chat` begins one.
 
-    The model rewrites a question that refers to the ones before, so that it can be searched for. It never sees the conversation
-    when it answers, only the passages: what it said before is no source.
+    The model rewrites a question that refers to the ones before, so that it can be searched for. It
+    never sees the conversation when it answers, only the passages: what it said before is no
+    source.
 
     Attributes:
         history: The messages so far. Of an answer that was stopped, it has the beginning.
@@ -69,10 +71,15 @@ class Conversation:
         return self.answers[-1]
 
     def stream(self, question: str) -> Iterator[dict[str, Any]]:
-        """Yield the parts of an answer, as `LocalRAG.stream` does. Closing the stream stops the model."""
+        """Yield the parts of an answer, as `LocalRAG.stream` does.
+
+        Closing the stream stops the model.
+        """
         found: Any = AddableDict()
         try:
-            with closing(cast("Generator[dict[str, Any]]", self._rag.stream(self._asked(question)))) as parts:
+            with closing(
+                cast("Generator[dict[str, Any]]", self._rag.stream(self._asked(question)))
+            ) as parts:
                 for part in parts:
                     found += part
                     yield part
@@ -83,7 +90,9 @@ class Conversation:
         """Work like `stream`."""
         found: Any = AddableDict()
         try:
-            async with aclosing(cast("AsyncGenerator[dict[str, Any]]", self._rag.astream(self._asked(question)))) as parts:
+            async with aclosing(
+                cast("AsyncGenerator[dict[str, Any]]", self._rag.astream(self._asked(question)))
+            ) as parts:
                 async for part in parts:
                     found += part
                     yield part
@@ -99,7 +108,10 @@ class Conversation:
         return {"question": question, "chat_history": list(self.history)}
 
     def _remember(self, question: str, found: dict[str, Any]) -> None:
-        """Keep what was said; a question that failed before its answer began is as if it had not been asked."""
+        """Keep what was said.
+
+        A question that failed before its answer began is as if it had not been asked.
+        """
         if text := found.get("answer", "").strip():
             self.history += [HumanMessage(question), AIMessage(text)]
         if "timings" in found:
@@ -113,17 +125,19 @@ def with_question_before(asked: dict[str, Any]) -> str:
 
 
 def condense_question(llm: Runnable[Any, Any]) -> Runnable[dict[str, Any], dict[str, Any]]:
-    """Make the step that rewrites a follow-up question as a standalone one; a first question is unchanged.
+    """Make the step that rewrites a follow-up question as a standalone one.
 
-    Small models write something else instead, such as an answer. Then the question stays as it is, and is searched for together
-    with the one before.
+    A first question is unchanged.
+
+    Small models write something else instead, such as an answer. Then the question stays as it is,
+    and is searched for together with the one before.
 
     Args:
         llm: The model that rewrites.
 
     Returns:
-        A Runnable from `question` and `chat_history` to the same with `standalone_question`, and `search` where the question was
-        not rewritten.
+        A Runnable from `question` and `chat_history` to the same with `standalone_question`, and
+        `search` where the question was not rewritten.
     """
     rewrite = CONDENSE_QUESTION.get_prompt(llm) | llm | StrOutputParser()
 
@@ -135,10 +149,18 @@ def condense_question(llm: Runnable[Any, Any]) -> Runnable[dict[str, Any], dict[
         def check(written: str) -> dict[str, Any]:
             standalone = standalone_question(written, asked["question"], history)
             if standalone is None:
-                return {**asked, "standalone_question": asked["question"], "search": with_question_before(asked)}
+                return {
+                    **asked,
+                    "standalone_question": asked["question"],
+                    "search": with_question_before(asked),
+                }
             return {**asked, "standalone_question": standalone}
 
-        return RunnableLambda(lambda _: {"chat_history": history, "question": asked["question"]}) | rewrite | RunnableLambda(check)
+        return (
+            RunnableLambda(lambda _: {"chat_history": history, "question": asked["question"]})
+            | rewrite
+            | RunnableLambda(check)
+        )
 
     return RunnableLambda(choose)
 
@@ -179,4 +201,9 @@ def standalone_question(written: str, question: str, history: str) -> str | None
     if not words or len(first) > len(question) + _LONGEST_QUESTION:
         return None
     known = words & (asked | content_words(history))
-    return first if len(words & asked) >= _LEAST_KEPT * len(asked) and len(known) >= _LEAST_KNOWN * len(words) else None
+    return (
+        first
+        if len(words & asked) >= _LEAST_KEPT * len(asked)
+        and len(known) >= _LEAST_KNOWN * len(words)
+        else None
+    )

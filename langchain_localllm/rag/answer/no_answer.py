@@ -6,7 +6,8 @@ from typing import Final
 from langchain_localllm.rag.language import language_of
 
 NO_ANSWER: Final = "The documents don't say."
-"""The answer to a question in English that the documents do not answer, and what a model is asked to say then."""
+"""The answer to a question in English that the documents do not answer, and what a model is asked
+to say then."""
 
 NO_ANSWERS: Final = {
     "en": NO_ANSWER,
@@ -36,7 +37,12 @@ NO_ANSWERS: Final = {
 A new one must also be known to `rag.language`, which finds the language of a question.
 """
 
-_TRAINED: Final = ("The passages do not tell.", NO_ANSWER, "The documents do not say.", "The sentences do not tell.")
+_TRAINED: Final = (
+    "The passages do not tell.",
+    NO_ANSWER,
+    "The documents do not say.",
+    "The sentences do not tell.",
+)
 """What models say: tiny-chat was trained on the first."""
 
 _CLOSING_SIGNS: Final = ".*_`\"'\u201c\u201d\u00bb"
@@ -59,20 +65,24 @@ def no_answer(question: str) -> str:
 def is_refusal(answer: str) -> bool:
     """Return whether an answer says that the documents do not answer the question, in any language of `NO_ANSWERS`.
 
-    Quotes, bold type, citations and a missing full stop change nothing, and an answer without words says nothing.
+    Quotes, bold type, citations and a missing full stop change nothing, and an answer without words
+    says nothing.
 
     Example:
         >>> is_refusal("**The documents don't say** [2]"), is_refusal("[1]"), is_refusal("The boat is blue.")
         (True, True, False)
     """
     plain = _plain(answer)
-    return not plain or any(plain.startswith(_plain(each)) for each in (*NO_ANSWERS.values(), *_TRAINED))
+    return not plain or any(
+        plain.startswith(_plain(each)) for each in (*NO_ANSWERS.values(), *_TRAINED)
+    )
 
 
 class RefusalReader:
     """Replace a refusal at the beginning of an answer, while it streams, by one in the language of the question.
 
-    Quotes, bold type and citations around it are removed. Only text that may be the beginning of a refusal is held back.
+    Quotes, bold type and citations around it are removed. Only text that may be the beginning of a
+    refusal is held back.
 
     Example:
         >>> reader = RefusalReader("Wer ist der Zahnarzt?")

@@ -23,7 +23,8 @@ class Passage:
         page: Its page, from 1; `None` if unknown, as for the fields below.
         heading: The headings above it.
         line: The line of the file in which it begins, from 1.
-        start: Where it begins in the file's text, in characters; `None` if the file is not plain text, or has changed.
+        start: Where it begins in the file's text, in characters; `None` if the file is not plain
+            text, or has changed.
         end: Where it ends.
         before: The text of the file before it, or the passage before it where `start` is `None`.
         after: The text after it.
@@ -55,7 +56,10 @@ def read_passage(store: Store, passage_id: str, text: str = "") -> Passage:
     """
     document = store.catalog.documents([passage_id]).get(passage_id)
     if document is None:
-        raise StoreError(f"The index does not have the passage {passage_id}. Its file may have changed since: ask again.")
+        raise StoreError(
+            f"The index does not have the passage {passage_id}. Its file may have changed since: "
+            "ask again."
+        )
     metadata, text = document.metadata, text or document.page_content
     source = str(metadata["source"])
     path = store.root / source
@@ -64,10 +68,22 @@ def read_passage(store: Store, passage_id: str, text: str = "") -> Passage:
     start = _find(whole, text, metadata.get("line")) if whole else -1
     if start >= 0:
         end = start + len(text)
-        return Passage(passage_id, text, source, path, **about, start=start, end=end, before=whole[:start], after=whole[end:])
+        return Passage(
+            passage_id,
+            text,
+            source,
+            path,
+            **about,
+            start=start,
+            end=end,
+            before=whole[:start],
+            after=whole[end:],
+        )
     near = store.catalog.around(passage_id, 1)
     here = next(number for number, (_, each) in enumerate(near) if each.id == passage_id)
-    before, after = ("\n".join(each.page_content for _, each in part) for part in (near[:here], near[here + 1 :]))
+    before, after = (
+        "\n".join(each.page_content for _, each in part) for part in (near[:here], near[here + 1 :])
+    )
     return Passage(passage_id, text, source, path, **about, before=before, after=after)
 
 

@@ -39,15 +39,15 @@ def refuse_remote(**parts: Any) -> None:
         **parts: The objects, by their name in the error.
 
     Raises:
-        InvalidOptionError: An object has a remote address, is a cloud model of Ollama, or needs the key of a service and has
-            no local address.
+        InvalidOptionError: An object has a remote address, is a cloud model of Ollama, or needs the
+            key of a service and has no local address.
     """
     for name, part in parts.items():
         for inner in _inside(part, _DEEP):
             if why := _remote(inner):
                 raise InvalidOptionError(
-                    f"{name}: {type(inner).__name__} {why}, and your documents would be sent there. Use one on this machine, or "
-                    "set allow_remote=True."
+                    f"{name}: {type(inner).__name__} {why}, and your documents would be sent "
+                    "there. Use one on this machine, or set allow_remote=True."
                 )
 
 
@@ -67,12 +67,22 @@ def _remote(part: Any) -> str | None:
         return "may forward requests to a model on another machine (allow_remote)"
     if isinstance(part, str):  # the kind of a vector store, with its address
         fields = {"address": part.partition(":")[2]}
-    values = [each for value in fields.values() for each in (value if isinstance(value, list | tuple) else [value])]
-    addresses = [value for value in values if isinstance(value, str) and value.startswith(("http://", "https://"))]
+    values = [
+        each
+        for value in fields.values()
+        for each in (value if isinstance(value, list | tuple) else [value])
+    ]
+    addresses = [
+        value
+        for value in values
+        if isinstance(value, str) and value.startswith(("http://", "https://"))
+    ]
     for address in addresses:
         if not Address.parse(address).is_loopback:
             return f"is at {Address.parse(address).url}"
-    if not addresses and getattr(part, "lc_secrets", None):  # an object with a key and without an address uses its vendor's service
+    if not addresses and getattr(
+        part, "lc_secrets", None
+    ):  # an object with a key and without an address uses its vendor's service
         return "uses its vendor's service"
     return None
 
@@ -83,7 +93,9 @@ def untraced(config: RunnableConfig | None) -> RunnableConfig:
     callbacks = config.get("callbacks")
     if isinstance(callbacks, BaseCallbackManager):
         callbacks = callbacks.copy()
-        for handler in [handler for handler in callbacks.handlers if isinstance(handler, LangChainTracer)]:
+        for handler in [
+            handler for handler in callbacks.handlers if isinstance(handler, LangChainTracer)
+        ]:
             callbacks.remove_handler(handler)
     elif callbacks:
         callbacks = [handler for handler in callbacks if not isinstance(handler, LangChainTracer)]
@@ -128,5 +140,7 @@ def _private_context() -> Context:
     from langsmith.run_helpers import tracing_context
 
     context = copy_context()
-    context.run(tracing_context(enabled=False).__enter__)  # it is not exited: the context ends with the run
+    context.run(
+        tracing_context(enabled=False).__enter__
+    )  # it is not exited: the context ends with the run
     return context

@@ -6,7 +6,12 @@ from typing import Any
 from langchain_core.documents import Document
 
 from langchain_localllm._deprecated import renamed_attribute
-from langchain_localllm.rag.answer.citations import Citation, InvalidCitation, Statement, with_markers
+from langchain_localllm.rag.answer.citations import (
+    Citation,
+    InvalidCitation,
+    Statement,
+    with_markers,
+)
 from langchain_localllm.rag.answer.no_answer import is_refusal
 
 
@@ -22,11 +27,13 @@ class Answer:
         omitted: Retrieved passages that did not fit into the model's context.
         invalid_citations: Citations that the passages do not support.
         statements: The sentences of the answer, and whether the passages support them.
-        finish_reason: `"stop"`, `"length"` if the answer was cut at `max_tokens`, or `"repetition"` if it repeated itself and was
-            cut; `None` if the model was not called, or does not report it.
-        timings: Seconds until the passages were retrieved (`retrieval`), until the first token (`first_token`), and in total
-            (`total`).
-        tokens: `prompt` and `completion`, as the engine counts them; empty if the model was not called.
+        finish_reason: `"stop"`, `"length"` if the answer was cut at `max_tokens`, or `"repetition"`
+            if it repeated itself and was cut; `None` if the model was not called, or does not
+            report it.
+        timings: Seconds until the passages were retrieved (`retrieval`), until the first token
+            (`first_token`), and in total (`total`).
+        tokens: `prompt` and `completion`, as the engine counts them; empty if the model was not
+            called.
     """
 
     question: str

@@ -17,8 +17,8 @@ from langchain_localllm.rag.profile import RagProfile
 from langchain_localllm.rag.vectorstores.filters import Filter
 
 Reranker = Callable[[str, list[Document]], Sequence[float]] | BaseDocumentCompressor
-"""A document compressor of LangChain, such as `LlamaCppReranker`; or a function that takes a question and passages, and returns a
-score for each, the highest of which comes first."""
+"""A document compressor of LangChain, such as `LlamaCppReranker`; or a function that takes a
+question and passages, and returns a score for each, the highest of which comes first."""
 
 _CANDIDATES: Final = 48
 """How many passages each side offers, so that merging has a choice."""
@@ -27,14 +27,15 @@ _MOST_CANDIDATES: Final = 3_000
 _RERANKED: Final = 24
 """How many passages a reranker orders."""
 _RANK: Final = 60
-"""The constant of reciprocal rank fusion, as in Cormack et al. (2009): the larger, the less the first ranks stand out."""
+"""The constant of reciprocal rank fusion, as in Cormack et al. (2009): the larger, the less the
+first ranks stand out."""
 
 
 class HybridRetriever(BaseRetriever):
     """Passages of an index for a question: the nearest vectors and the best words (BM25), merged by reciprocal rank.
 
-    A passage's metadata gains `score` (of the merging, or of the reranker) and, where its vector was among the nearest,
-    `similarity` (a cosine).
+    A passage's metadata gains `score` (of the merging, or of the reranker) and, where its vector
+    was among the nearest, `similarity` (a cosine).
 
     Example:
         >>> from langchain_core.embeddings import DeterministicFakeEmbedding
@@ -57,29 +58,41 @@ class HybridRetriever(BaseRetriever):
     k: int | None = Field(default=None, ge=1)
     """The most passages. Default: as many as the profile's budget holds."""
     filter: Filter | None = None
-    """Metadata that a passage must have, such as `{"source": "notes/a.md"}`; a list means any of its values."""
+    """Metadata that a passage must have, such as `{"source": "notes/a.md"}`; a list means any of
+    its values."""
     mmr: bool = False
-    """Whether the vectors' side prefers passages that differ from each other (maximal marginal relevance)."""
+    """Whether the vectors' side prefers passages that differ from each other (maximal marginal
+    relevance)."""
     reranker: Reranker | None = None
-    """Scores the merged candidates again, as a cross-encoder does. Default: none, so the order is that of the merging."""
+    """Scores the merged candidates again, as a cross-encoder does. Default: none, so the order is
+    that of the merging."""
     refusal_quantile: float | None = Field(default=None, ge=0, le=1)
-    """The share of off-topic questions that a question must do better than, for anything to be found; 0 refuses nothing, and
-    larger values refuse more. Default: `rag.index.threshold.default_quantile`, 0.77 for 100 passages and 0.67 for 10,000."""
+    """The share of off-topic questions that a question must do better than, for anything to be
+    found; 0 refuses nothing, and larger values refuse more. Default:
+    `rag.index.threshold.default_quantile`, 0.77 for 100 passages and 0.67 for 10,000."""
     min_similarity: float | None = None
-    """A fixed measure instead: the similarity from which a passage matters that shares no word with the question.
-    -1 lets all pass."""
+    """A fixed measure instead: the similarity from which a passage matters that shares no word with
+    the question. -1 lets all pass."""
 
     @override
-    def _get_relevant_documents(self, query: str, *, run_manager: CallbackManagerForRetrieverRun, **kwargs: Any) -> list[Document]:
+    def _get_relevant_documents(
+        self, query: str, *, run_manager: CallbackManagerForRetrieverRun, **kwargs: Any
+    ) -> list[Document]:
         near, words, documents = self._candidates(query)
         if not self._is_answerable(query, near, words, documents):
             return []
         scores = _merged([list(near), words])
-        found = [_scored(documents[key], scores[key], near.get(key)) for key in scores if key in documents]
+        found = [
+            _scored(documents[key], scores[key], near.get(key))
+            for key in scores
+            if key in documents
+        ]
         if self.reranker and found:
             found = _reranked(self.reranker, query, found[:_RERANKED])
         sizes = self.profile().with_overrides(k=self.k)
-        return with_sections(self.store.catalog, found, sizes.passage_size, sizes.context_bytes, sizes.k)
+        return with_sections(
+            self.store.catalog, found, sizes.passage_size, sizes.context_bytes, sizes.k
+        )
 
     def _candidates(self, query: str) -> tuple[dict[str, float], list[str], dict[str, Document]]:
         """Return the nearest passages and their similarities, the best by words, and all of them by id.
@@ -96,7 +109,8 @@ class HybridRetriever(BaseRetriever):
             near_kept = {key: value for key, value in near.items() if key in kept}
             words_kept = [key for key in words if key in kept]
             crowded = any(
-                len(found) >= wanted and len(left) * 2 < _CANDIDATES for found, left in ((near, near_kept), (words, words_kept))
+                len(found) >= wanted and len(left) * 2 < _CANDIDATES
+                for found, left in ((near, near_kept), (words, words_kept))
             )
             if not crowded or wanted >= _MOST_CANDIDATES:
                 return near_kept, words_kept, documents
@@ -106,10 +120,18 @@ class HybridRetriever(BaseRetriever):
         """Return ids and similarities of the nearest passages, nearest first."""
         return nearest(self.store, query, wanted, self.filter, mmr=self.mmr)
 
-    def _is_answerable(self, query: str, near: dict[str, float], words: list[str], documents: dict[str, Document]) -> bool:
+    def _is_answerable(
+        self, query: str, near: dict[str, float], words: list[str], documents: dict[str, Document]
+    ) -> bool:
         if self.min_similarity is not None:
-            return bool(words) or any(similarity >= self.min_similarity for similarity in near.values())
-        return is_answerable(self.store, find_evidence(self.store, query, near, words, documents), self.refusal_quantile)
+            return bool(words) or any(
+                similarity >= self.min_similarity for similarity in near.values()
+            )
+        return is_answerable(
+            self.store,
+            find_evidence(self.store, query, near, words, documents),
+            self.refusal_quantile,
+        )
 
 
 def _merged(rankings: list[list[str]]) -> dict[str, float]:
@@ -122,7 +144,9 @@ def _merged(rankings: list[list[str]]) -> dict[str, float]:
 
 
 def _scored(document: Document, score: float, similarity: float | None) -> Document:
-    about = {"score": round(score, 4)} | ({} if similarity is None else {"similarity": round(similarity, 4)})
+    about = {"score": round(score, 4)} | (
+        {} if similarity is None else {"similarity": round(similarity, 4)}
+    )
     return Document(document.page_content, id=document.id, metadata={**document.metadata, **about})
 
 
@@ -132,12 +156,20 @@ def _reranked(reranker: Reranker, query: str, found: list[Document]) -> list[Doc
             _with_score(document, document.metadata.get("relevance_score"))
             for document in reranker.compress_documents(found, query)
         ]
-    scored = [_with_score(document, score) for document, score in zip(found, reranker(query, found), strict=True)]
+    scored = [
+        _with_score(document, score)
+        for document, score in zip(found, reranker(query, found), strict=True)
+    ]
     return sorted(scored, key=lambda document: -document.metadata["score"])
 
 
 def _with_score(document: Document, score: float | None) -> Document:
-    """Return the passage with another score; a compressor that reports none keeps the one of the merging."""
-    metadata = {name: value for name, value in document.metadata.items() if name != "relevance_score"}
+    """Return the passage with another score.
+
+    A compressor that reports none keeps the one of the merging.
+    """
+    metadata = {
+        name: value for name, value in document.metadata.items() if name != "relevance_score"
+    }
     new = {} if score is None else {"score": float(score)}
     return Document(document.page_content, id=document.id, metadata={**metadata, **new})

@@ -28,11 +28,13 @@ class _Section:
         return sum(_size(each) for _, each in self.rows)
 
 
-def with_sections(catalog: Catalog, found: Iterable[Document], size: int, budget: int, k: int) -> list[Document]:
+def with_sections(
+    catalog: Catalog, found: Iterable[Document], size: int, budget: int, k: int
+) -> list[Document]:
     """Return the sections around passages, best first.
 
-    Sections that touch become one, at the rank of the better one. A text that is in several of them, or in several files, is in
-    the first only.
+    Sections that touch become one, at the rank of the better one. A text that is in several of
+    them, or in several files, is in the first only.
 
     Args:
         catalog: The record of the index.
@@ -69,7 +71,9 @@ def _grown(found: Document, around: Sequence[_Row], size: int, taken: set[str]) 
             options.append((_lines_between(around[last + 1]), 0, around[last + 1][1]))
         if first and _follows(around[first - 1], around[first]):
             options.append((_lines_between(around[first]), 1, around[first - 1][1]))
-        options = [each for each in options if _size(each[2]) <= room and each[2].page_content not in taken]
+        options = [
+            each for each in options if _size(each[2]) <= room and each[2].page_content not in taken
+        ]
         if not options:
             return _Section(found, list(around[first : last + 1]))
         _, before, passage = min(options, key=lambda option: option[:2])
@@ -99,8 +103,14 @@ def _document(section: _Section) -> Document:
     text = first.page_content
     for _, passage in section.rows[1:]:
         joint = passage.metadata[JOINT]
-        text += joint + passage.page_content if isinstance(joint, str) else passage.page_content[joint:]
-    metadata = {name: value for name, value in {**section.found.metadata, **first.metadata}.items() if name != JOINT}
+        text += (
+            joint + passage.page_content if isinstance(joint, str) else passage.page_content[joint:]
+        )
+    metadata = {
+        name: value
+        for name, value in {**section.found.metadata, **first.metadata}.items()
+        if name != JOINT
+    }
     return Document(text, id=section.found.id, metadata=metadata)
 
 

@@ -1,11 +1,12 @@
 """Find the sentence of the passages that supports a sentence of an answer, with no help from the model.
 
-Many small models never name their sources. So the words of each sentence are compared with every sentence of the passages: words,
-numbers and names count by how much they say, and a word in the same sentence counts more than one next to it or elsewhere in
-the passage. Where the words differ, as in a paraphrase or another language, an embedding model can be asked.
+Many small models never name their sources. So the words of each sentence are compared with every
+sentence of the passages: words, numbers and names count by how much they say, and a word in the
+same sentence counts more than one next to it or elsewhere in the passage. Where the words differ,
+as in a paraphrase or another language, an embedding model can be asked.
 
-A number or a name that is neither in the passage nor in the question contradicts it: such a sentence is not supported, however
-many of its words are.
+A number or a name that is neither in the passage nor in the question contradicts it: such a
+sentence is not supported, however many of its words are.
 """
 
 import math
@@ -26,32 +27,51 @@ _SEPARATORS: Final = re.compile(r"[,\u2019' \u00a0\u202f](?=\d{3}(?!\d))")
 _DIGITS: Final = {
     word: str(number)
     for number, word in enumerate(
-        ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
+        [
+            "zero",
+            "one",
+            "two",
+            "three",
+            "four",
+            "five",
+            "six",
+            "seven",
+            "eight",
+            "nine",
+            "ten",
+            "eleven",
+            "twelve",
+        ]
     )
 }
-"""Numbers that are as often written as words; in other languages numbers in words are compared as words."""
+"""Numbers that are as often written as words; in other languages numbers in words are compared as
+words."""
 _NAME: Final = re.compile(r"(?<=[\w,;)] )[\"\u201c(]?([^\W\d_a-z][\w\u2019'-]+)")
 """A word with a capital letter within a sentence."""
 _CAPITALIZED_NOUNS: Final = 0.3
-"""From this share of capitalized words on, a language writes its nouns so, as German does, and they are not names."""
+"""From this share of capitalized words on, a language writes its nouns so, as German does, and they
+are not names."""
 _WORD: Final = re.compile(r"[^\W\d_]{2,}")
 
 _NEXT_TO: Final = 0.5
 _ELSEWHERE: Final = 0.1
-"""What a word counts that is in a neighboring sentence or the heading, or elsewhere in the passage, instead of 1."""
+"""What a word counts that is in a neighboring sentence or the heading, or elsewhere in the passage,
+instead of 1."""
 _NUMBER_WEIGHT: Final = 2.0
 _NAME_WEIGHT: Final = 1.5
 _ASKED_WEIGHT: Final = 0.3
 """What a word of the question counts: models repeat it, whether the passages say so or not."""
 _FEW_WORDS: Final = 3
 _TIE_BREAK: Final = 0.2
-"""How much the words of the question count in choosing one of several sentences that support an answer."""
+"""How much the words of the question count in choosing one of several sentences that support an
+answer."""
 _LEAST_SCORE: Final = 0.6
 """The share of a sentence that must be found for it to be supported."""
 _LEAST_SIMILARITY: Final = 0.8
 """Or the cosine of the two sentences, as for a paraphrase or an answer in another language."""
 _COMMON_PREFIX: Final = 0.7
-"""The share of two words that must be the same from their beginning, for them to be forms of one word."""
+"""The share of two words that must be the same from their beginning, for them to be forms of one
+word."""
 _SHORTEST_PREFIX: Final = 4
 
 
@@ -60,7 +80,8 @@ class Support:
     """Hold how well a sentence is supported.
 
     Attributes:
-        number: The number of the best sentence of the passages, from 1, as in the prompt; 0 if none has anything of it.
+        number: The number of the best sentence of the passages, from 1, as in the prompt; 0 if none
+            has anything of it.
         score: The share of the sentence that the passage contains, from 0 to 1.
         missing: Numbers and names that are neither in the passage nor in the question.
         supported: Whether the passage supports it.
@@ -91,7 +112,11 @@ class SupportFinder:
     """
 
     def __init__(
-        self, passages: Sequence[Document], sentences: Sequence[Sequence[str]], question: str = "", embed: EmbedTexts | None = None
+        self,
+        passages: Sequence[Document],
+        sentences: Sequence[Sequence[str]],
+        question: str = "",
+        embed: EmbedTexts | None = None,
     ) -> None:
         self._texts = [sentence for each in sentences for sentence in each]
         self._embed = embed
@@ -113,8 +138,8 @@ class SupportFinder:
 
         Args:
             statement: The sentence of the answer.
-            number: The number of the sentence that the model cites: then only its passage counts, and this sentence comes before
-                others that support as much.
+            number: The number of the sentence that the model cites: then only its passage counts,
+                and this sentence comes before others that support as much.
         """
         key = (statement, number)
         if key not in self._found:
@@ -128,7 +153,10 @@ class SupportFinder:
         if not self._candidates:
             return Support(0, 0.0, (), supported=False)
         names = set() if self._has_capitalized_nouns else _names(statement)
-        weights = {term: _weight(term, names) * (_ASKED_WEIGHT if term in self._asked else 1.0) for term in terms}
+        weights = {
+            term: _weight(term, names) * (_ASKED_WEIGHT if term in self._asked else 1.0)
+            for term in terms
+        }
         if len(terms) < _FEW_WORDS:  # such as "four": the question says what of
             weights |= {term: _ASKED_WEIGHT * _weight(term, names) for term in self._asked - terms}
         places: Sequence[int] = range(len(self._candidates))
@@ -137,16 +165,28 @@ class SupportFinder:
             places = [place for place in places if self._candidates[place].passage is passage]
         scores = {place: self._candidates[place].score(weights) for place in places}
         asked = dict.fromkeys(self._asked, 1.0)
-        ranks = {place: score + _TIE_BREAK * self._candidates[place].score(asked) for place, score in scores.items()}
+        ranks = {
+            place: score + _TIE_BREAK * self._candidates[place].score(asked)
+            for place, score in scores.items()
+        }
         best = max(ranks, key=lambda place: (round(ranks[place], 6), place == number - 1))
         passage = self._candidates[best].passage
         near = self._candidates[best].near
         numbers = {term for term in terms if _is_number(term) and term not in near}
-        missing = tuple(sorted((numbers | {name for name in names if name not in passage}) - self._asked))
+        missing = tuple(
+            sorted((numbers | {name for name in names if name not in passage}) - self._asked)
+        )
         if missing or scores[best] >= _LEAST_SCORE:
-            return Support(best + 1 if scores[best] else 0, round(scores[best], 3), missing, supported=not missing)
+            return Support(
+                best + 1 if scores[best] else 0,
+                round(scores[best], 3),
+                missing,
+                supported=not missing,
+            )
         similar = self._most_similar(statement, places) if self._embed else None
-        return similar or Support(best + 1 if scores[best] else 0, round(scores[best], 3), (), supported=False)
+        return similar or Support(
+            best + 1 if scores[best] else 0, round(scores[best], 3), (), supported=False
+        )
 
     def _most_similar(self, statement: str, places: Sequence[int]) -> Support | None:
         """Return the support that the embedding model finds, if it does."""
@@ -158,7 +198,9 @@ class SupportFinder:
         similarities = {place: _cosine(vector, self._vectors[place]) for place in places}
         best = max(similarities, key=lambda place: similarities[place])
         return (
-            Support(best + 1, round(similarities[best], 3), (), supported=True) if similarities[best] >= _LEAST_SIMILARITY else None
+            Support(best + 1, round(similarities[best], 3), (), supported=True)
+            if similarities[best] >= _LEAST_SIMILARITY
+            else None
         )
 
 
@@ -174,7 +216,10 @@ class _Lookup:
     def __contains__(self, word: str) -> bool:
         if word in self._words or _is_number(word) or len(word) < _SHORTEST_PREFIX:
             return word in self._words
-        return any(_is_same_word(word, other) for other in self._by_beginning.get(word[:_SHORTEST_PREFIX], ()))
+        return any(
+            _is_same_word(word, other)
+            for other in self._by_beginning.get(word[:_SHORTEST_PREFIX], ())
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +234,9 @@ class _Candidate:
         found = 0.0
         for term, weight in weights.items():
             if term in self.passage:
-                found += weight * (1.0 if term in self.own else _NEXT_TO if term in self.near else _ELSEWHERE)
+                found += weight * (
+                    1.0 if term in self.own else _NEXT_TO if term in self.near else _ELSEWHERE
+                )
         return found / sum(weights.values()) if weights else 0.0
 
 
@@ -199,14 +246,19 @@ def _cosine(one: Sequence[float], other: Sequence[float]) -> float:
 
 
 def _is_same_word(one: str, other: str) -> bool:
-    common = next((place for place, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+    common = next(
+        (place for place, (a, b) in enumerate(zip(one, other, strict=False)) if a != b),
+        min(len(one), len(other)),
+    )
     return common >= _COMMON_PREFIX * max(len(one), len(other))
 
 
 def _terms(text: str) -> set[str]:
     """Return the stems of a text's words, and its numbers in one spelling."""
     numbers = {_SEPARATORS.sub("", number).rstrip(".,:") for number in _NUMBER.findall(text)}
-    words = {_DIGITS.get(word, word) for word in content_words(_NUMBER.sub(" ", text).replace("[", " "))}
+    words = {
+        _DIGITS.get(word, word) for word in content_words(_NUMBER.sub(" ", text).replace("[", " "))
+    }
     return numbers | words
 
 
@@ -220,7 +272,9 @@ def _names(sentence: str) -> set[str]:
 
 def _has_capitalized_nouns(sentences: Sequence[str]) -> bool:
     words = [word for sentence in sentences for word in _WORD.findall(sentence)[1:]]
-    return bool(words) and sum(word[0].isupper() for word in words) >= _CAPITALIZED_NOUNS * len(words)
+    return bool(words) and sum(word[0].isupper() for word in words) >= _CAPITALIZED_NOUNS * len(
+        words
+    )
 
 
 def _weight(term: str, names: set[str]) -> float:

@@ -27,11 +27,27 @@ _GAP: Final = re.compile(r"\b(\d[\d.:,]*\d|\d|(?<!^)[A-Z][a-z]+(?: [A-Z][a-z]+)*
 """What is left out of a cloze sentence: a number, or a name that does not begin the sentence."""
 _OBJECT: Final = re.compile(r"\{.*\}", re.DOTALL)
 _UNANSWERED: Final = (
-    *("Who is the dentist?", "Who is the astronaut?", "How far away is Jupiter?", "What is the capital of Mongolia?"),
-    *("Who wrote Hamlet?", "How fast does a cheetah run?", "What is the boiling point of helium?", "Who invented the zipper?"),
-    *("When did the Roman Empire fall?", "How many strings has a violin?", "What do pandas eat?", "Who painted the Mona Lisa?"),
+    *(
+        "Who is the dentist?",
+        "Who is the astronaut?",
+        "How far away is Jupiter?",
+        "What is the capital of Mongolia?",
+    ),
+    *(
+        "Who wrote Hamlet?",
+        "How fast does a cheetah run?",
+        "What is the boiling point of helium?",
+        "Who invented the zipper?",
+    ),
+    *(
+        "When did the Roman Empire fall?",
+        "How many strings has a violin?",
+        "What do pandas eat?",
+        "Who painted the Mona Lisa?",
+    ),
 )
-"""Questions that most documents do not answer; those that share a word with the index are skipped."""
+"""Questions that most documents do not answer; those that share a word with the index are
+skipped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,24 +90,35 @@ def _question(path: Path, number: int, line: str) -> Question:
         question = str(fields["question"]).strip()
     except (AttributeError, KeyError, ValueError) as error:
         raise DocumentError(
-            f'{path}, line {number}: it is not a question ({error!r}). Write JSON: {{"question": "...", "answers": ["..."]}}'
+            f'{path}, line {number}: it is not a question ({error!r}). Write JSON: {{"question": '
+            f'"...", "answers": ["..."]}}'
         ) from error
     if not question:
         raise DocumentError(f"{path}, line {number}: the question is empty.")
     given = [answers] if isinstance(answers, str) else answers
-    return Question(question, tuple(map(str, given)), str(fields.get("source", "")), str(fields.get("quote", "")))
+    return Question(
+        question,
+        tuple(map(str, given)),
+        str(fields.get("source", "")),
+        str(fields.get("quote", "")),
+    )
 
 
 def write_questions(path: Path, questions: Iterable[Question]) -> None:
     """Write a file that `read_questions` reads."""
-    path.write_text("".join(f"{json.dumps(asdict(each), ensure_ascii=False)}\n" for each in questions), encoding="utf-8")
+    path.write_text(
+        "".join(f"{json.dumps(asdict(each), ensure_ascii=False)}\n" for each in questions),
+        encoding="utf-8",
+    )
 
 
-def make_questions(store: Store, llm: Runnable[Any, Any] | None = None, most: int = _MOST, seed: int = 1) -> list[Question]:
+def make_questions(
+    store: Store, llm: Runnable[Any, Any] | None = None, most: int = _MOST, seed: int = 1
+) -> list[Question]:
     """Generate questions from the documents of an index, and add some that they do not answer.
 
-    A model writes one question per passage. Without a model, or with an extractive one, cloze questions are generated: a number or
-    a name is left out of a sentence.
+    A model writes one question per passage. Without a model, or with an extractive one, cloze
+    questions are generated: a number or a name is left out of a sentence.
 
     Args:
         store: The index.
@@ -111,7 +138,10 @@ def make_questions(store: Store, llm: Runnable[Any, Any] | None = None, most: in
             break
         made += write(passage)
     if not made:
-        raise DocumentError("No questions can be generated from these documents. Write some into a file of JSON lines.")
+        raise DocumentError(
+            "No questions can be generated from these documents. Write some into a file of JSON "
+            "lines."
+        )
     unanswered = [question for question in _UNANSWERED if not store.catalog.search(question, 1)]
     return [*made[:most], *(Question(question) for question in unanswered[: most // 2])]
 
@@ -121,7 +151,9 @@ def _gaps(passage: Document) -> Iterator[Question]:
     for sentence in number_sentences([passage])[0]:
         match = _GAP.search(sentence)
         if match and len(content_words(sentence)) >= _LEAST_WORDS:
-            question = f"What is missing here: {sentence[: match.start()]}...{sentence[match.end() :]}"
+            question = (
+                f"What is missing here: {sentence[: match.start()]}...{sentence[match.end() :]}"
+            )
             yield Question(question, (match[1], sentence), passage.metadata["source"], sentence)
             return
 
@@ -133,7 +165,12 @@ def _writer(llm: Runnable[Any, Any]) -> Any:
         match = _OBJECT.search(chain.invoke({"text": passage.page_content}))
         try:
             written = json.loads(match[0]) if match else {}
-            yield Question(str(written["question"]), (str(written["answer"]),), passage.metadata["source"], passage.page_content)
+            yield Question(
+                str(written["question"]),
+                (str(written["answer"]),),
+                passage.metadata["source"],
+                passage.page_content,
+            )
         except (KeyError, TypeError, ValueError):
             return  # the model did not write valid JSON: skip this passage
 

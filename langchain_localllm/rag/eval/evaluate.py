@@ -19,7 +19,9 @@ _NOT_WORD: Final = re.compile(r"[^\w\s]|\b(?:a|an|the)\b")
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """Shares from 0 to 1, but for `questions`, `unanswerable`, `k` and the seconds; `None` where there was nothing to count.
+    """Shares from 0 to 1, but for `questions`, `unanswerable`, `k` and the seconds.
+
+    `None` where there was nothing to count.
 
     Attributes:
         questions: How many questions the documents answer.
@@ -72,10 +74,17 @@ class Evaluation:
 
     def as_dict(self) -> dict[str, float | int | None]:
         """Return all figures, rounded."""
-        return {name: round(value, 4) if isinstance(value, float) else value for name, value in asdict(self).items()}
+        return {
+            name: round(value, 4) if isinstance(value, float) else value
+            for name, value in asdict(self).items()
+        }
 
 
-def evaluate(rag: LocalRAG, questions: Sequence[Question], on_progress: Callable[[int, int], None] | None = None) -> Evaluation:
+def evaluate(
+    rag: LocalRAG,
+    questions: Sequence[Question],
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Evaluation:
     """Ask every question, one after another, and compare.
 
     Args:
@@ -100,27 +109,42 @@ def evaluate(rag: LocalRAG, questions: Sequence[Question], on_progress: Callable
         recall_1=_mean(place == 1 for place in places),
         recall_k=_mean(bool(place) for place in places),
         mrr=_mean(1 / place if place else 0.0 for place in places),
-        exact=_mean(any(_words(each) == text for each in question.answers) for question, text in texts),
-        holds=_mean(any(_is_in(each, " ".join(text)) for each in question.answers) for question, text in texts),
-        f1=_mean(max(_f1(_words(each), text) for each in question.answers) for question, text in texts),
+        exact=_mean(
+            any(_words(each) == text for each in question.answers) for question, text in texts
+        ),
+        holds=_mean(
+            any(_is_in(each, " ".join(text)) for each in question.answers)
+            for question, text in texts
+        ),
+        f1=_mean(
+            max(_f1(_words(each), text) for each in question.answers) for question, text in texts
+        ),
         citation_precision=_mean(
-            _holds(question, Document(each.passage, metadata={"source": each.source})) for question, each in cited
+            _holds(question, Document(each.passage, metadata={"source": each.source}))
+            for question, each in cited
         ),
         answered=_mean(not _refuses(answer) for _, answer in known),
         refused=_mean(_refuses(answer) for answer in unknown),
-        **{name: statistics.median(answer.timings[name] for _, answer in asked) for name in ("retrieval", "first_token", "total")},
+        **{
+            name: statistics.median(answer.timings[name] for _, answer in asked)
+            for name in ("retrieval", "first_token", "total")
+        },
     )
 
 
 def _place(question: Question, passages: Sequence[Document]) -> int:
     """Return the place of the first right passage, from 1; 0 where there is none."""
-    return next((place for place, passage in enumerate(passages, 1) if _holds(question, passage)), 0)
+    return next(
+        (place for place, passage in enumerate(passages, 1) if _holds(question, passage)), 0
+    )
 
 
 def _holds(question: Question, passage: Document) -> bool:
     text = " ".join(_words(passage.page_content))
     wanted = [question.quote] if question.quote else question.answers
-    return any(_is_in(each, text) for each in wanted) and str(passage.metadata["source"]).endswith(question.source)
+    return any(_is_in(each, text) for each in wanted) and str(passage.metadata["source"]).endswith(
+        question.source
+    )
 
 
 def _is_in(words: str, text: str) -> bool:

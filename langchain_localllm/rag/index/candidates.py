@@ -5,7 +5,9 @@ from langchain_localllm.rag.vectorstores.filters import Filter
 from langchain_localllm.rag.vectorstores.kinds import similarity_of, store_filter
 
 
-def nearest(store: Store, query: str, k: int, wanted: Filter | None = None, *, mmr: bool = False) -> dict[str, float]:
+def nearest(
+    store: Store, query: str, k: int, wanted: Filter | None = None, *, mmr: bool = False
+) -> dict[str, float]:
     """Return ids and similarities of the passages with the nearest vectors, nearest first.
 
     Args:
@@ -16,7 +18,8 @@ def nearest(store: Store, query: str, k: int, wanted: Filter | None = None, *, m
         mmr: Whether to prefer passages that differ from each other (maximal marginal relevance).
 
     Returns:
-        For most vector stores, cosines. A store whose scores are distances gives them with a minus sign, so larger is nearer.
+        For most vector stores, cosines. A store whose scores are distances gives them with a minus
+        sign, so larger is nearer.
     """
     if store.catalog.is_empty:
         return {}
@@ -31,4 +34,6 @@ def nearest(store: Store, query: str, k: int, wanted: Filter | None = None, *, m
     if not mmr:
         return near
     varied = vectors.max_marginal_relevance_search(query, k, k * 2, **options)
-    return {document.id: near.get(document.id, min(near.values())) for document in varied if document.id}
+    return {
+        document.id: near.get(document.id, min(near.values())) for document in varied if document.id
+    }

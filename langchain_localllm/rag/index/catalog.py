@@ -1,8 +1,9 @@
 """Record the files and passages of an index in one SQLite file, with the keyword index.
 
-The vectors are in a separate vector store, and both must stay consistent although a process can be killed at any time. A file's
-passages are therefore *staged* here before they go to the vector store. When the last one is stored, one transaction makes all of
-them *live* and *tombstones* the passages that the file no longer has, which are deleted from the vector store next. Every writer
+The vectors are in a separate vector store, and both must stay consistent although a process can be
+killed at any time. A file's passages are therefore *staged* here before they go to the vector
+store. When the last one is stored, one transaction makes all of them *live* and *tombstones* the
+passages that the file no longer has, which are deleted from the vector store next. Every writer
 purges tombstones first, so no passage is lost or duplicated. Queries see live passages only.
 
 The tables of staged and tombstoned passages are named `draft` and `doomed`.
@@ -18,10 +19,17 @@ from typing import Any, Final
 from langchain_core.documents import Document
 
 from langchain_localllm.rag.index.database import AT_ONCE, Database
-from langchain_localllm.rag.index.text_search import VERSION, compound_parts, compounds_of, indexed_text, search_terms
+from langchain_localllm.rag.index.text_search import (
+    VERSION,
+    compound_parts,
+    compounds_of,
+    indexed_text,
+    search_terms,
+)
 
 FORMAT: Final = 1
-"""The version of the schema; an index with a higher one was made by a newer version of this package."""
+"""The version of the schema; an index with a higher one was made by a newer version of this
+package."""
 
 _SCHEMA: Final = """
 CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -38,7 +46,8 @@ CREATE VIRTUAL TABLE word USING fts5 (text, tokenize = 'porter unicode61 remove_
 """
 """The keyword index. Marks are parts of words: in Hindi and Thai they are vowels."""
 _DROP_COMMON_WORDS_FROM: Final = 2000
-"""With this many passages, words that occur in most of them are left out of queries, since ranking by them is slow."""
+"""With this many passages, words that occur in most of them are left out of queries, since ranking
+by them is slow."""
 _REMOVED: Final = "path = :path AND id NOT IN (SELECT id FROM draft)"
 """The passages of a file that are not among its staged ones."""
 
@@ -67,7 +76,8 @@ class FileEntry:
     """Record a file that was read.
 
     Attributes:
-        path: Its path: relative to the folder that contains the index if the file is inside it, else absolute.
+        path: Its path: relative to the folder that contains the index if the file is inside it,
+            else absolute.
         hash: The version of the readers, and the SHA-256 of its bytes.
         problem: Why none of it is in the index, or `None`.
     """
@@ -109,7 +119,10 @@ class Catalog:
 
     def settings(self) -> dict[str, Any]:
         """Return the settings of the index."""
-        return {name: json.loads(value) for name, value in self._db.all("SELECT name, value FROM setting")}
+        return {
+            name: json.loads(value)
+            for name, value in self._db.all("SELECT name, value FROM setting")
+        }
 
     def write_settings(self, **settings: Any) -> None:
         """Save settings."""
@@ -120,15 +133,25 @@ class Catalog:
     # --- writing ---
 
     def forget_draft(self, path: str | None = None) -> None:
-        """Unstage the passages of a file, or of all files; passages that are already stored are not embedded again."""
+        """Unstage the passages of a file, or of all files.
+
+        Passages that are already stored are not embedded again.
+        """
         with self._db.transaction() as db:
             db.execute("DELETE FROM draft WHERE path = coalesce(?, path)", (path,))
 
     def stage(self, passages: Iterable[StagedChunk]) -> None:
         """Stage passages that go to the vector store next."""
-        rows = [(each.id, each.path, each.place, each.text, json.dumps(each.metadata)) for each in passages]
+        rows = [
+            (each.id, each.path, each.place, each.text, json.dumps(each.metadata))
+            for each in passages
+        ]
         with self._db.transaction() as db:
-            db.executemany("INSERT OR IGNORE INTO passage (id, path, place, text, metadata) VALUES (?, ?, ?, ?, ?)", rows)
+            db.executemany(
+                "INSERT OR IGNORE INTO passage (id, path, place, text, metadata) VALUES (?, ?, ?, "
+                "?, ?)",
+                rows,
+            )
             drafts = [(key, path, place, metadata) for key, path, place, _, metadata in rows]
             db.executemany("INSERT OR IGNORE INTO draft VALUES (?, ?, ?, ?)", drafts)
 
@@ -138,18 +161,29 @@ class Catalog:
             db.executemany("UPDATE passage SET stored = 1 WHERE id = ?", [(key,) for key in stored])
             for file in files:
                 _replace(db, file.path)
-                db.execute("INSERT OR REPLACE INTO file VALUES (?, ?, ?)", (file.path, file.hash, file.problem))
+                db.execute(
+                    "INSERT OR REPLACE INTO file VALUES (?, ?, ?)",
+                    (file.path, file.hash, file.problem),
+                )
 
     def note_problems(self, problems: dict[str, str]) -> None:
-        """Record why files or folders cannot be opened now; their passages stay, and each update tries again."""
+        """Record why files or folders cannot be opened now.
+
+        Their passages stay, and each update tries again.
+        """
         with self._db.transaction() as db:
-            statement = "INSERT INTO file VALUES (?, '', ?) ON CONFLICT (path) DO UPDATE SET hash = '', problem = excluded.problem"
+            statement = (
+                "INSERT INTO file VALUES (?, '', ?) ON CONFLICT (path) DO UPDATE SET hash = '', "
+                "problem = excluded.problem"
+            )
             db.executemany(statement, problems.items())
 
     def forget_problems(self, paths: Iterable[str]) -> None:
         """Delete records of `note_problems` for files and folders that have not been read since."""
         with self._db.transaction() as db:
-            db.executemany("DELETE FROM file WHERE path = ? AND hash = ''", [(path,) for path in paths])
+            db.executemany(
+                "DELETE FROM file WHERE path = ? AND hash = ''", [(path,) for path in paths]
+            )
 
     def remove(self, path: str) -> None:
         """Remove a file and its passages."""
@@ -174,8 +208,13 @@ class Catalog:
         with self._db.transaction() as db:
             db.execute("DROP TABLE word")
             db.execute(_WORD_TABLE)
-            db.execute("INSERT INTO word (rowid, text) SELECT number, indexed(text, metadata) FROM passage WHERE live")
-            db.execute("INSERT OR REPLACE INTO setting VALUES ('word_rules', ?)", (json.dumps(VERSION),))
+            db.execute(
+                "INSERT INTO word (rowid, text) SELECT number, indexed(text, metadata) FROM "
+                "passage WHERE live"
+            )
+            db.execute(
+                "INSERT OR REPLACE INTO setting VALUES ('word_rules', ?)", (json.dumps(VERSION),)
+            )
 
     # --- reading ---
 
@@ -198,7 +237,12 @@ class Catalog:
 
     def paths(self) -> list[str]:
         """Return the paths of all files, including those whose indexing was interrupted."""
-        return [path for (path,) in self._db.all("SELECT path FROM file UNION SELECT path FROM passage ORDER BY path")]
+        return [
+            path
+            for (path,) in self._db.all(
+                "SELECT path FROM file UNION SELECT path FROM passage ORDER BY path"
+            )
+        ]
 
     def files(self) -> list[tuple[str, int, str | None]]:
         """Return path, number of passages and problem (or `None`) of each file."""
@@ -208,9 +252,14 @@ class Catalog:
     def counts(self) -> Counts:
         """Return the numbers of files and passages."""
         has_passages = "EXISTS (SELECT 1 FROM passage WHERE live AND passage.path = file.path)"
-        statement = f"SELECT count(*) FILTER (WHERE problem IS NULL OR {has_passages}), count(problem) FROM file"  # noqa: S608 - a constant
+        statement = (
+            f"SELECT count(*) FILTER (WHERE problem IS NULL OR {has_passages}), count(problem) "  # noqa: S608 - a constant
+            "FROM file"
+        )
         files, unreadable = self._db.all(statement)[0]
-        return Counts(files, self._db.all("SELECT count(*) FROM passage WHERE live")[0][0], unreadable)
+        return Counts(
+            files, self._db.all("SELECT count(*) FROM passage WHERE live")[0][0], unreadable
+        )
 
     @property
     def is_empty(self) -> bool:
@@ -219,24 +268,37 @@ class Catalog:
 
     def stored(self, ids: Sequence[str]) -> set[str]:
         """Return the ids of those passages that are already in the vector store."""
-        return {key for (key,) in self._db.all_of("SELECT id FROM passage WHERE stored AND id IN ({})", ids)}
+        return {
+            key
+            for (key,) in self._db.all_of("SELECT id FROM passage WHERE stored AND id IN ({})", ids)
+        }
 
     def documents(self, ids: Sequence[str]) -> dict[str, Document]:
         """Return the live passages with these ids."""
-        rows = self._db.all_of("SELECT id, text, metadata FROM passage WHERE live AND id IN ({})", ids)
-        return {key: Document(text, id=key, metadata=json.loads(metadata)) for key, text, metadata in rows}
+        rows = self._db.all_of(
+            "SELECT id, text, metadata FROM passage WHERE live AND id IN ({})", ids
+        )
+        return {
+            key: Document(text, id=key, metadata=json.loads(metadata))
+            for key, text, metadata in rows
+        }
 
     def passages_of(self, path: str) -> list[Document]:
         """Return the live passages of a file, in its order."""
-        rows = self._db.all("SELECT id, text, metadata FROM passage WHERE live AND path = ? ORDER BY place", (path,))
-        return [Document(text, id=key, metadata=json.loads(metadata)) for key, text, metadata in rows]
+        rows = self._db.all(
+            "SELECT id, text, metadata FROM passage WHERE live AND path = ? ORDER BY place", (path,)
+        )
+        return [
+            Document(text, id=key, metadata=json.loads(metadata)) for key, text, metadata in rows
+        ]
 
     def neighbors(self, ids: Sequence[str]) -> dict[str, list[str]]:
         """Return the texts of the previous and the next passage in the file, for each id."""
         found: dict[str, list[str]] = {key: [] for key in ids}
         rows = self._db.all_of(
-            "SELECT one.id, other.text FROM passage one JOIN passage other ON other.path = one.path AND other.live "
-            "AND other.place IN (one.place - 1, one.place + 1) WHERE one.id IN ({})",
+            "SELECT one.id, other.text FROM passage one JOIN passage other ON other.path = "
+            "one.path AND other.live AND other.place IN (one.place - 1, one.place + 1) WHERE "
+            "one.id IN ({})",
             ids,
         )
         for key, text in rows:
@@ -246,24 +308,38 @@ class Catalog:
     def around(self, key: str, reach: int) -> list[tuple[int, Document]]:
         """Return a live passage and up to `reach` passages before and after it in its file, each with its place."""
         rows = self._db.all(
-            "SELECT other.place, other.id, other.text, other.metadata FROM passage one JOIN passage other ON other.path = one.path "
-            "AND other.place BETWEEN one.place - ? AND one.place + ? WHERE one.id = ? AND other.live ORDER BY other.place",
+            "SELECT other.place, other.id, other.text, other.metadata FROM passage one JOIN "
+            "passage other ON other.path = one.path AND other.place BETWEEN one.place - ? AND "
+            "one.place + ? WHERE one.id = ? AND other.live ORDER BY other.place",
             (reach, reach, key),
         )
-        return [(place, Document(text, id=other, metadata=json.loads(metadata))) for place, other, text, metadata in rows]
+        return [
+            (place, Document(text, id=other, metadata=json.loads(metadata)))
+            for place, other, text, metadata in rows
+        ]
 
     def batches(self, size: int = AT_ONCE) -> Iterator[list[Document]]:
         """Yield all live passages in batches."""
         last = 0
         while rows := self._db.all(
-            "SELECT number, id, text, metadata FROM passage WHERE live AND number > ? ORDER BY number LIMIT ?", (last, size)
+            "SELECT number, id, text, metadata FROM passage WHERE live AND number > ? ORDER BY "
+            "number LIMIT ?",
+            (last, size),
         ):
-            yield [Document(text, id=key, metadata=json.loads(metadata)) for _, key, text, metadata in rows]
+            yield [
+                Document(text, id=key, metadata=json.loads(metadata))
+                for _, key, text, metadata in rows
+            ]
             last = rows[-1][0]
 
     def sample(self, size: int) -> list[str]:
         """Return the texts of live passages, chosen at random."""
-        return [text for (text,) in self._db.all("SELECT text FROM passage WHERE live ORDER BY random() LIMIT ?", (size,))]
+        return [
+            text
+            for (text,) in self._db.all(
+                "SELECT text FROM passage WHERE live ORDER BY random() LIMIT ?", (size,)
+            )
+        ]
 
     def search(self, question: str, k: int, metadata: dict[str, Any] | None = None) -> list[str]:
         """Return the ids of live passages that contain words of the question, ranked by BM25."""
@@ -280,7 +356,10 @@ class Catalog:
             rows = self._db.all(f"{found} {conditions} ORDER BY rank LIMIT ?", (words, *values, k))
         else:  # rank before joining: a word can be in every passage
             found = "SELECT rowid, rank FROM word WHERE word MATCH ? ORDER BY rank LIMIT ?"
-            rows = self._db.all(f"SELECT id FROM ({found}) JOIN passage ON number = rowid ORDER BY rank", (words, k))  # noqa: S608 - constants
+            rows = self._db.all(
+                f"SELECT id FROM ({found}) JOIN passage ON number = rowid ORDER BY rank",  # noqa: S608 - constants
+                (words, k),
+            )
         return [key for (key,) in rows]
 
     def frequencies(self, terms: Iterable[str]) -> tuple[int, dict[str, int]]:
@@ -291,7 +370,10 @@ class Catalog:
         """
         passages = self._db.all("SELECT max(number) FROM passage")[0][0] or 0
         count = "SELECT count(*) FROM (SELECT 1 FROM word WHERE word MATCH ? LIMIT ?)"
-        return passages, {term: self._db.all(count, (term, passages // 2 + 1))[0][0] for term in dict.fromkeys(terms)}
+        return passages, {
+            term: self._db.all(count, (term, passages // 2 + 1))[0][0]
+            for term in dict.fromkeys(terms)
+        }
 
     def _is_known(self, term: str) -> bool:
         return bool(self._db.all("SELECT 1 FROM word WHERE word MATCH ? LIMIT 1", (term,)))
@@ -299,17 +381,26 @@ class Catalog:
     def _without_common_words(self, terms: list[str]) -> list[str]:
         """Drop terms that are in half of all passages: their BM25 weight is about zero, and ranking by them is slow."""
         passages, counts = self.frequencies(terms)
-        return terms if passages < _DROP_COMMON_WORDS_FROM else [term for term in terms if counts[term] <= passages // 2] or terms
+        return (
+            terms
+            if passages < _DROP_COMMON_WORDS_FROM
+            else [term for term in terms if counts[term] <= passages // 2] or terms
+        )
 
 
 def _replace(db: sqlite3.Connection, path: str) -> None:
     """Replace a file's passages by its staged ones."""
     file = {"path": path}
     db.execute(f"INSERT OR IGNORE INTO doomed SELECT id FROM passage WHERE {_REMOVED}", file)  # noqa: S608 - a constant
-    db.execute(f"DELETE FROM word WHERE rowid IN (SELECT number FROM passage WHERE live AND {_REMOVED})", file)  # noqa: S608 - as above
+    db.execute(
+        f"DELETE FROM word WHERE rowid IN (SELECT number FROM passage WHERE live AND {_REMOVED})",  # noqa: S608 - as above
+        file,
+    )
     db.execute(f"DELETE FROM passage WHERE {_REMOVED}", file)  # noqa: S608 - as above
     db.execute(
-        "INSERT INTO word (rowid, text) SELECT number, indexed(text, metadata) FROM passage WHERE path = :path AND NOT live", file
+        "INSERT INTO word (rowid, text) SELECT number, indexed(text, metadata) FROM passage WHERE "
+        "path = :path AND NOT live",
+        file,
     )
     db.execute(
         "UPDATE passage SET live = 1, place = draft.place, metadata = draft.metadata FROM draft "

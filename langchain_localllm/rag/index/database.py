@@ -26,7 +26,9 @@ class Database:
         StoreError: There is no such file, it is not a database, or it is of a newer version.
     """
 
-    def __init__(self, path: Path | None, schema: str, version: int, *, writable: bool = True) -> None:
+    def __init__(
+        self, path: Path | None, schema: str, version: int, *, writable: bool = True
+    ) -> None:
         self._path = path
         self._lock = threading.RLock()
         with self._faults():
@@ -41,8 +43,8 @@ class Database:
         found = self.all("PRAGMA user_version")[0][0]
         if found > version:
             raise StoreError(
-                f"The index {self._path} was made by a newer version of langchain-localllm. Upgrade: "
-                "pip install --upgrade langchain-localllm"
+                f"The index {self._path} was made by a newer version of langchain-localllm. "
+                "Upgrade: pip install --upgrade langchain-localllm"
             )
         if found == 0:
             with self.transaction():
@@ -86,11 +88,15 @@ class Database:
         try:
             yield
         except sqlite3.Error as error:
-            raise StoreError(f"The index {self._path or 'in memory'}: {_advice(str(error))}") from error
+            raise StoreError(
+                f"The index {self._path or 'in memory'}: {_advice(str(error))}"
+            ) from error
 
 
 def has_tables(path: Path) -> bool:
-    """Return whether a database exists and has its tables. It has none while another process creates it, or if that was killed.
+    """Return whether a database exists and has its tables.
+
+    It has none while another process creates it, or if that was killed.
 
     An unreadable file counts as having them, so that opening it raises the reason.
     """
@@ -115,20 +121,33 @@ def _connect(path: Path | None, *, writable: bool) -> sqlite3.Connection:
     try:
         connection = _opened(address)
         connection.execute("SELECT count(*) FROM sqlite_schema")
-    except sqlite3.OperationalError:  # on a read-only disk, SQLite cannot create the files that it shares with writers
+    except (
+        sqlite3.OperationalError
+    ):  # on a read-only disk, SQLite cannot create the files that it shares with writers
         connection = _opened(f"{address}&immutable=1")
     return connection
 
 
 def _opened(address: str) -> sqlite3.Connection:
-    return sqlite3.connect(address, uri=address.startswith("file:"), check_same_thread=False, isolation_level=None, timeout=30)
+    return sqlite3.connect(
+        address,
+        uri=address.startswith("file:"),
+        check_same_thread=False,
+        isolation_level=None,
+        timeout=30,
+    )
 
 
 def _advice(fault: str) -> str:
     if "full" in fault or "disk I/O" in fault:
-        return f"The disk is full or fails ({fault}). Free some space and run the same command again; what was finished is kept."
+        return (
+            f"The disk is full or fails ({fault}). Free some space and run the same command "
+            "again; what was finished is kept."
+        )
     if "readonly" in fault or "unable to open" in fault:
         return f"It cannot be opened ({fault}). Check that the folder exists, and its permissions."
     if "locked" in fault:
         return "Another process is writing to it. Wait until that is done."
-    return f"It is damaged, or not an index ({fault}). Rebuild it: localllm rag index PATH --rebuild"
+    return (
+        f"It is damaged, or not an index ({fault}). Rebuild it: localllm rag index PATH --rebuild"
+    )

@@ -16,19 +16,21 @@ _FILES: Final = {"chroma": "chroma", "sqlite": "vectors.sqlite", "qdrant": "qdra
 def move(store: Store, kind: str, on_progress: Callable[[int, int], None] | None = None) -> int:
     """Move an index to another vector store: ids, texts and metadata are kept, vectors are computed again.
 
-    The old vector store is used until the new one is complete, and its files are then deleted. An interrupted move can be run
-    again.
+    The old vector store is used until the new one is complete, and its files are then deleted. An
+    interrupted move can be run again.
 
     Args:
         store: The index, with its embedding model.
-        kind: The vector store to move to, as for `LocalRAG`: `sqlite`, `chroma`, `qdrant`, or `qdrant:http://localhost:6333/notes`.
+        kind: The vector store to move to, as for `LocalRAG`: `sqlite`, `chroma`, `qdrant`, or
+            `qdrant:http://localhost:6333/notes`.
         on_progress: Called with the number of passages moved so far and the number of all.
 
     Returns:
         How many passages were moved.
 
     Raises:
-        StoreError: There is no index, another process writes to it, or it was made with another embedding model.
+        StoreError: There is no index, another process writes to it, or it was made with another
+            embedding model.
         InvalidOptionError: There is no such vector store.
     """
     store.catalog.settings()  # raises if there is no index
@@ -42,7 +44,11 @@ def move(store: Store, kind: str, on_progress: Callable[[int, int], None] | None
         moved = 0
         for batch in store.catalog.batches():
             passages = [
-                Document(store.embedded_text(each.page_content, each.metadata), id=each.id, metadata=lasting(each.metadata))
+                Document(
+                    store.embedded_text(each.page_content, each.metadata),
+                    id=each.id,
+                    metadata=lasting(each.metadata),
+                )
                 for each in batch
             ]
             target.add_documents(passages, ids=[each.id for each in passages])

@@ -1,6 +1,7 @@
 """Everyday questions that hardly any index answers: `threshold.calibrate` measures an index with them.
 
-They are about many subjects on purpose, so that an index that answers some of them does not answer most.
+They are about many subjects on purpose, so that an index that answers some of them does not answer
+most.
 """
 
 from typing import Final
@@ -376,12 +377,17 @@ def _typical_words(questions: list[str]) -> set[str]:
 
 
 def questions_like(texts: list[str]) -> list[str]:
-    """Return the questions in the language that most of the texts are in; English, if `QUESTIONS` does not have that language.
+    """Return the questions in the language that most of the texts are in.
+
+    English, if `QUESTIONS` does not have that language.
 
     Example:
         >>> questions_like(["Der Schlüssel hängt an der Tür.", "Das Boot ist blau."])[0]
         'Wer hat die Decke der Kapelle bemalt?'
     """
     words = [word for text in texts for word in _words(text)]
-    shares = {language: sum(map(_typical_words(questions).__contains__, words)) for language, questions in QUESTIONS.items()}
+    shares = {
+        language: sum(map(_typical_words(questions).__contains__, words))
+        for language, questions in QUESTIONS.items()
+    }
     return QUESTIONS[max(shares, key=lambda language: shares[language])]

@@ -2,19 +2,23 @@
 
 **The contract.** What other code, such as a move to another vector store, may rely on:
 
-- `catalogue.sqlite` is the authority on files, passages, their metadata and words; the vector store holds the vectors, and a
-  copy of text and metadata. Results that are not live passages of the catalog are ignored.
-- A passage's id is the uuid5 (`NAMESPACE_URL`) of its `source`, `page`, `heading` and text, so the same passage has the same id in
-  every index, every vector store and on every machine. Paths in the folder that holds the index are relative to it.
-- Metadata: `source` (the path, with `/`), and where known `page` (from 1), `heading` (`"Boats > Prices"`), `cell`, `language` and
-  `line` (from 1, where the passage begins; not in the vector store). Only texts and whole numbers, which every vector store takes.
-- Settings in the catalog: `vectors` (the kind in `vectors.KINDS`, or `custom`), `embedding_model`, `probe` (the vector of a fixed
-  text, by which an embedding model is known again), `chunk_size`, `chunk_overlap`, `longest_sentence`, `sizes_given` (those
-  that were asked for), `with_headings` (passages are embedded below their headings), `roots` (the paths that were given).
-- Changes are allowed only inside `writing()`. A vector store is filled by `Store.add(Store.prepare(passages))` and emptied by
-  `Store.purge()`.
-- To move an index: for each of `catalog.batches()` add the Documents with their ids to the other store, with the same embedding
-  model; then `catalog.write_settings(vectors=...)`.
+- `catalogue.sqlite` is the authority on files, passages, their metadata and words; the vector store
+  holds the vectors, and a copy of text and metadata. Results that are not live passages of the
+  catalog are ignored.
+- A passage's id is the uuid5 (`NAMESPACE_URL`) of its `source`, `page`, `heading` and text, so the
+  same passage has the same id in every index, every vector store and on every machine. Paths in the
+  folder that holds the index are relative to it.
+- Metadata: `source` (the path, with `/`), and where known `page` (from 1), `heading` (`"Boats >
+  Prices"`), `cell`, `language` and `line` (from 1, where the passage begins; not in the vector
+  store). Only texts and whole numbers, which every vector store takes.
+- Settings in the catalog: `vectors` (the kind in `vectors.KINDS`, or `custom`), `embedding_model`,
+  `probe` (the vector of a fixed text, by which an embedding model is known again), `chunk_size`,
+  `chunk_overlap`, `longest_sentence`, `sizes_given` (those that were asked for), `with_headings`
+  (passages are embedded below their headings), `roots` (the paths that were given).
+- Changes are allowed only inside `writing()`. A vector store is filled by
+  `Store.add(Store.prepare(passages))` and emptied by `Store.purge()`.
+- To move an index: for each of `catalog.batches()` add the Documents with their ids to the other
+  store, with the same embedding model; then `catalog.write_settings(vectors=...)`.
 """
 
 import contextlib
@@ -55,12 +59,15 @@ STORE: Final = ".localllm"
 
 _PROBE: Final = "The boat is blue, and the key to the house hangs by the door."
 _SAME: Final = 0.99
-"""The cosine above which two vectors of the probe are from the same model: other runtimes and quantizations of it stay above."""
+"""The cosine above which two vectors of the probe are from the same model: other runtimes and
+quantizations of it stay above."""
 _LIBRARIES: Final = ("chromadb", "qdrant_client")
 """Packages whose exceptions are reported as errors of the vector store."""
 _INDEX_FILES: Final = re.compile(r"(?:catalogue|vectors)\.sqlite(?:-\w+)?|chroma|qdrant|lock")
 """The names of the files and folders of an index."""
-_KEPT: Final = frozenset({"vectors", "chunk_size", "chunk_overlap", "sizes_given", "roots", "embedding_source"})
+_KEPT: Final = frozenset(
+    {"vectors", "chunk_size", "chunk_overlap", "sizes_given", "roots", "embedding_source"}
+)
 """Settings that a rebuild keeps, unless others are given."""
 _OLD_SIZES: Final = {"chunk_size": 300, "chunk_overlap": 0}
 """The default sizes of earlier versions."""
@@ -75,12 +82,14 @@ class Store:
 
     Args:
         folder: Its folder, which may not exist yet; `None` for an index in memory.
-        embeddings: The embedding model. Without one, only operations that need no vectors are possible.
-        vectors: A LangChain `VectorStore`, or a kind of `kinds.KINDS`. Default: that of the index; for a new one Chroma if it is
-            installed, else SQLite.
-        chunk_size: Longest passage in UTF-8 bytes. Default: that of the index; for a new one that of `rag.profile`, 400 for most
-            embedding models.
-        chunk_overlap: Bytes that neighboring passages may share. Default: that of the index, 0 for a new one.
+        embeddings: The embedding model. Without one, only operations that need no vectors are
+            possible.
+        vectors: A LangChain `VectorStore`, or a kind of `kinds.KINDS`. Default: that of the index;
+            for a new one Chroma if it is installed, else SQLite.
+        chunk_size: Longest passage in UTF-8 bytes. Default: that of the index; for a new one that
+            of `rag.profile`, 400 for most embedding models.
+        chunk_overlap: Bytes that neighboring passages may share. Default: that of the index, 0 for
+            a new one.
 
     Example:
         >>> from langchain_core.embeddings import DeterministicFakeEmbedding
@@ -101,7 +110,8 @@ class Store:
     ) -> None:
         self.folder = None if folder is None else absolute(folder)
         self.embedding_source = ""
-        """The reference for opening the embedding model again, such as `ollama:NAME`; saved in the index."""
+        """The reference for opening the embedding model again, such as `ollama:NAME`; saved in the
+        index."""
         self._embeddings = embeddings
         if isinstance(vectors, str):
             check_kind(vectors)
@@ -109,7 +119,11 @@ class Store:
         self._asked = {"chunk_size": chunk_size, "chunk_overlap": chunk_overlap}
         self._catalog: Catalog | None = Catalog(None) if folder is None else None
         self._vectors: VectorStore | None = None
-        self._ahead = None if embeddings is None or isinstance(vectors, VectorStore) else AheadEmbeddings(embeddings)
+        self._ahead = (
+            None
+            if embeddings is None or isinstance(vectors, VectorStore)
+            else AheadEmbeddings(embeddings)
+        )
         self._opening = threading.RLock()  # a batch of questions runs in several threads
         self._writing = False
         self._checked = False
@@ -121,14 +135,18 @@ class Store:
         """The folder to which the paths of files are relative."""
         if self.folder is None:
             return Path.cwd()
-        return root_of(self.folder, self.catalog.paths() if self.folder.is_symlink() and self.exists else ())
+        return root_of(
+            self.folder, self.catalog.paths() if self.folder.is_symlink() and self.exists else ()
+        )
 
     def owns(self, path: Path) -> bool:
         """Return whether a file belongs to the index."""
         if self.folder is None:
             return False
         folder, place = Path(os.path.realpath(self.folder)), Path(os.path.realpath(path))
-        return place.is_relative_to(folder) and bool(_INDEX_FILES.fullmatch(place.relative_to(folder).parts[0]))
+        return place.is_relative_to(folder) and bool(
+            _INDEX_FILES.fullmatch(place.relative_to(folder).parts[0])
+        )
 
     @property
     def exists(self) -> bool:
@@ -147,13 +165,17 @@ class Store:
         with self._opening:
             if self._catalog is None:
                 if not has_tables(self._file):
-                    raise StoreError(f"There is no index in {self.folder}. Create one: localllm rag index PATH")
+                    raise StoreError(
+                        f"There is no index in {self.folder}. Create one: localllm rag index PATH"
+                    )
                 self._catalog = Catalog(self._file, writable=self._writing)
             return self._catalog
 
     @property
     def vectors(self) -> VectorStore:
-        """The vector store. The first access checks that the index was made with this embedding model.
+        """The vector store.
+
+        The first access checks that the index was made with this embedding model.
 
         Raises:
             StoreError: There is no index yet, it cannot be read, or it was made with another model.
@@ -188,8 +210,9 @@ class Store:
             return ""
         size, new = settings["chunk_size"], RagProfile().chunk_size
         return (
-            f"An earlier version made this index, with passages of {size} bytes that may end within a sentence. It keeps working. "
-            f"Now they are {new} bytes of whole sentences, below their headings. Rebuild the index with these: {self._rebuild()}"
+            f"An earlier version made this index, with passages of {size} bytes that may end "
+            f"within a sentence. It keeps working. Now they are {new} bytes of whole sentences, "
+            f"below their headings. Rebuild the index with these: {self._rebuild()}"
         )
 
     def old_words(self) -> str:
@@ -197,15 +220,19 @@ class Store:
         if self.catalog.word_rules == VERSION:
             return ""
         return (
-            "An earlier version made this index: words in Thai, Korean, Hindi and other scripts, other forms of a word, and "
-            f"parts of German compounds are not found. The next run makes the words again, without embedding: {self._index()}"
+            "An earlier version made this index: words in Thai, Korean, Hindi and other scripts, "
+            "other forms of a word, and parts of German compounds are not found. The next run "
+            f"makes the words again, without embedding: {self._index()}"
         )
 
     def check_model(self) -> None:
-        """Check that the index was made with this embedding model; vectors of another model cannot be compared.
+        """Check that the index was made with this embedding model.
+
+        Vectors of another model cannot be compared.
 
         Raises:
-            StoreError: It was made with another model. The message names both, and the command to rebuild the index.
+            StoreError: It was made with another model. The message names both, and the command to
+                rebuild the index.
         """
         if self._checked:
             return
@@ -217,8 +244,9 @@ class Store:
                 self.catalog.write_settings(probe=probe, dimension=len(probe), embedding_model=name)
         elif not _is_same_model(probe, known):
             raise StoreError(
-                f"The index was made with the embedding model {known['embedding_model']} ({known['dimension']} numbers), and this "
-                f"is {name} ({len(probe)} numbers). Use that model, or rebuild the index with this one: {self._rebuild()}"
+                f"The index was made with the embedding model {known['embedding_model']} "
+                f"({known['dimension']} numbers), and this is {name} ({len(probe)} numbers). Use "
+                f"that model, or rebuild the index with this one: {self._rebuild()}"
             )
         if self._writing and self.embedding_source not in {"", known.get("embedding_source")}:
             self.catalog.write_settings(embedding_source=self.embedding_source)
@@ -239,10 +267,12 @@ class Store:
         """Lock the index for changes, and create it if it does not exist.
 
         Args:
-            rebuild: Empty the index first, but keep its settings. It is not emptied if the embedding model fails.
+            rebuild: Empty the index first, but keep its settings. It is not emptied if the
+                embedding model fails.
 
         Raises:
-            StoreError: Another process holds the lock, the folder is not writable, or the index has other settings.
+            StoreError: Another process holds the lock, the folder is not writable, or the index has
+                other settings.
         """
         with self._locked():
             self.close()
@@ -258,19 +288,27 @@ class Store:
         """Embed the passages that are not in the vector store yet, if this object opened that store.
 
         Returns:
-            The passages; one that is longer than the embedding model's window is replaced by its parts.
+            The passages; one that is longer than the embedding model's window is replaced by its
+            parts.
         """
         passages = list(passages)
         while (too_long := self._embed(passages)) is not None:
             passages = [
                 part
                 for each in passages
-                for part in (_halves(each) if self.embedded_text(each.text, each.metadata) == too_long else (each,))
+                for part in (
+                    _halves(each)
+                    if self.embedded_text(each.text, each.metadata) == too_long
+                    else (each,)
+                )
             ]
         return passages
 
     def embedded_text(self, text: str, metadata: dict[str, Any]) -> str:
-        """Return what is embedded for a passage: the headings above it and its text; in an old index, its text alone."""
+        """Return what is embedded for a passage: the headings above it and its text.
+
+        In an old index, its text alone.
+        """
         heading = metadata.get("heading")
         return f"{heading}\n{text}" if heading and self.setting("with_headings") else text
 
@@ -292,7 +330,11 @@ class Store:
         """Put passages into the vector store."""
         if passages:
             documents = [
-                Document(self.embedded_text(each.text, each.metadata), id=each.id, metadata=lasting(each.metadata))
+                Document(
+                    self.embedded_text(each.text, each.metadata),
+                    id=each.id,
+                    metadata=lasting(each.metadata),
+                )
                 for each in passages
             ]
             with _faults(self.folder):
@@ -317,15 +359,21 @@ class Store:
         try:
             from filelock import FileLock, Timeout
         except ImportError as error:
-            raise MissingDependencyError(f"An index on disk needs filelock: {pip_install('rag')}.") from error
+            raise MissingDependencyError(
+                f"An index on disk needs filelock: {pip_install('rag')}."
+            ) from error
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             held = FileLock(self.folder / "lock", timeout=_LOCK_TIMEOUT).acquire()
         except Timeout:
-            raise StoreError(f"Another process is indexing into {self.folder}. Wait until it is done, or stop it.") from None
+            raise StoreError(
+                f"Another process is indexing into {self.folder}. Wait until it is done, or stop "
+                "it."
+            ) from None
         except OSError as error:
             raise StoreError(
-                f"{self.folder} cannot be written ({error.strerror}). Check its permissions, or choose another folder."
+                f"{self.folder} cannot be written ({error.strerror}). Check its permissions, or "
+                "choose another folder."
             ) from error
         with held:
             yield
@@ -334,7 +382,11 @@ class Store:
         """Delete the index, and no other files in its folder; return the settings to keep."""
         probe = self.embeddings.embed_documents([_PROBE])[0]  # raises before files are deleted
         settings = self.readable_settings()
-        kept = {name: value for name, value in settings.items() if name in _KEPT and not _is_default_size(name, settings)}
+        kept = {
+            name: value
+            for name, value in settings.items()
+            if name in _KEPT and not _is_default_size(name, settings)
+        }
         if kept.get("vectors") == "custom" and self._given is None:
             raise StoreError(_CUSTOM)
         if not _is_same_model(probe, settings):
@@ -344,10 +396,16 @@ class Store:
         if self.folder is None:
             self._catalog = Catalog(None)
             self._vectors = None
-        elif self._file.exists():  # the catalog is deleted last, so that an interrupted rebuild starts again
-            for path in sorted(self.folder.iterdir(), key=lambda path: path.name == self._file.name):
+        elif (
+            self._file.exists()
+        ):  # the catalog is deleted last, so that an interrupted rebuild starts again
+            for path in sorted(
+                self.folder.iterdir(), key=lambda path: path.name == self._file.name
+            ):
                 if _INDEX_FILES.fullmatch(path.name) and path.name != "lock":
-                    shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+                    shutil.rmtree(
+                        path
+                    ) if path.is_dir() and not path.is_symlink() else path.unlink()
         return kept
 
     def readable_settings(self) -> dict[str, Any]:
@@ -359,7 +417,9 @@ class Store:
         try:
             return self.catalog.settings() if self.exists else {}
         except StoreError as error:
-            if type(error.__cause__) is sqlite3.DatabaseError:  # subclasses mean disk errors, or other processes
+            if (
+                type(error.__cause__) is sqlite3.DatabaseError
+            ):  # subclasses mean disk errors, or other processes
                 return {}
             raise
 
@@ -368,25 +428,43 @@ class Store:
             self._catalog = Catalog(self._file)
         wanted = {name: value for name, value in self._asked.items() if value is not None}
         if kept:
-            kinds = {} if self._given is None else {"vectors": self._given if isinstance(self._given, str) else "custom"}
+            kinds = (
+                {}
+                if self._given is None
+                else {"vectors": self._given if isinstance(self._given, str) else "custom"}
+            )
             self._catalog.write_settings(**{**kept, **wanted, **kinds})
         settings = self._catalog.settings()
-        kind = self._given if isinstance(self._given, str) else "custom" if self._given is not None else None
+        kind = (
+            self._given
+            if isinstance(self._given, str)
+            else "custom"
+            if self._given is not None
+            else None
+        )
         asked = {"vectors": kind, **self._asked}
-        empty = not self._catalog.counts().passages  # settings of an empty index, as after a failed run, may change
+        empty = (
+            not self._catalog.counts().passages
+        )  # settings of an empty index, as after a failed run, may change
         for name, value in asked.items():
             if value is not None and not empty and settings.get(name, value) != value:
                 raise StoreError(
-                    f"The index was made with {name}={settings[name]}, not {value}. Use that, or rebuild the index: "
-                    f"{self._rebuild()}"
+                    f"The index was made with {name}={settings[name]}, not {value}. Use that, or "
+                    f"rebuild the index: {self._rebuild()}"
                 )
         defaults = {} if settings and not empty else self._defaults()
         chosen = {name: value for name, value in asked.items() if value is not None}
-        new = {name: value for name, value in {**defaults, **chosen}.items() if name not in settings or (empty and name in chosen)}
+        new = {
+            name: value
+            for name, value in {**defaults, **chosen}.items()
+            if name not in settings or (empty and name in chosen)
+        }
         if new:
             self._catalog.write_settings(**new)
         if wanted:
-            self._catalog.write_settings(sizes_given=sorted({*(settings.get("sizes_given") or ()), *wanted}))
+            self._catalog.write_settings(
+                sizes_given=sorted({*(settings.get("sizes_given") or ()), *wanted})
+            )
         self._catalog.update_words()
         self._catalog.forget_draft()
 
@@ -419,7 +497,9 @@ class Store:
             return open_vectors(kind, self.folder, self._ahead or _NoEmbeddings())
 
     def _index(self) -> str:
-        return "localllm rag index" + (f" --store {self.folder}" if self.folder and self.folder != Path.cwd() / STORE else "")
+        return "localllm rag index" + (
+            f" --store {self.folder}" if self.folder and self.folder != Path.cwd() / STORE else ""
+        )
 
     def _rebuild(self) -> str:
         return f"{self._index()} --rebuild"
@@ -454,14 +534,24 @@ def model_name(model: Any) -> str:
 def _halves(passage: StagedChunk) -> list[StagedChunk]:
     """Split a passage in two: between sentences if possible, else at a space."""
     text, middle = passage.text, len(passage.text) // 2
-    cuts = [cut.span() for cut in SENTENCE_END.finditer(text) if cut.start() > 0 and cut.end() < len(text)]
+    cuts = [
+        cut.span()
+        for cut in SENTENCE_END.finditer(text)
+        if cut.start() > 0 and cut.end() < len(text)
+    ]
     space = text.rfind(" ", 1, middle + 1)
     start, end = min(
-        cuts or [(space, space + 1) if space > middle // 2 else (middle, middle)], key=lambda cut: abs(cut[0] - middle)
+        cuts or [(space, space + 1) if space > middle // 2 else (middle, middle)],
+        key=lambda cut: abs(cut[0] - middle),
     )
-    parts = ((text[:start], passage.metadata), (text[end:], {**passage.metadata, JOINT: text[start:end]}))
+    parts = (
+        (text[:start], passage.metadata),
+        (text[end:], {**passage.metadata, JOINT: text[start:end]}),
+    )
     return [
-        replace(passage, text=part, metadata=metadata, id=passage_id(metadata, part)) for part, metadata in parts if part.strip()
+        replace(passage, text=part, metadata=metadata, id=passage_id(metadata, part))
+        for part, metadata in parts
+        if part.strip()
     ]
 
 
@@ -485,7 +575,10 @@ def _faults(folder: Path | None) -> Iterator[None]:
         if not isinstance(error, OSError) and not type(error).__module__.startswith(_LIBRARIES):
             raise
         why = getattr(error, "strerror", None) or error
-        raise StoreError(f"The vector store of the index {folder} failed: {why}. Is the disk full, or not writable?") from error
+        raise StoreError(
+            f"The vector store of the index {folder} failed: {why}. Is the disk full, or not "
+            "writable?"
+        ) from error
 
 
 def _is_same_model(probe: Sequence[float], settings: dict[str, Any]) -> bool:

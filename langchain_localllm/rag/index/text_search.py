@@ -2,11 +2,12 @@
 
 The text of the keyword index is prepared here, so the same rules hold for passages and questions:
 
-- ligatures, wide letters, accents and the vowel signs of Arabic and Hebrew do not count (`plain_letters`);
-- scripts without spaces between words (Chinese, Japanese, Thai, Lao, Khmer, Burmese) are searched by pairs of characters or
-  syllables, and Korean too, whose endings are attached to the word;
-- endings of words do not count: those of English are removed by the Porter stemmer of SQLite, and in other languages with an
-  alphabet a word is searched by its beginning;
+- ligatures, wide letters, accents and the vowel signs of Arabic and Hebrew do not count
+  (`plain_letters`);
+- scripts without spaces between words (Chinese, Japanese, Thai, Lao, Khmer, Burmese) are searched
+  by pairs of characters or syllables, and Korean too, whose endings are attached to the word;
+- endings of words do not count: those of English are removed by the Porter stemmer of SQLite, and
+  in other languages with an alphabet a word is searched by its beginning;
 - in German and Dutch, a word is also found at the end of a compound, and a compound by its parts.
 """
 
@@ -23,7 +24,8 @@ from langchain_localllm.rag.ingest.normalize import normalize
 from langchain_localllm.rag.language import known_language, language_of
 
 VERSION: Final = 2
-"""The version of the rules; the keyword index of an index with another one is made again on its next update."""
+"""The version of the rules; the keyword index of an index with another one is made again on its
+next update."""
 
 _UNSPACED: Final = regex.compile(
     r"([\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\u30fc]"
@@ -35,21 +37,34 @@ _UNSPACED: Final = regex.compile(
 _MARKS: Final = re.compile("[\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u0640\u064b-\u065f\u0670]")
 """Accents, and signs that Arabic and Hebrew are mostly written without."""
 _LETTERS: Final = str.maketrans(
-    {"ß": "ss", "œ": "oe", "æ": "ae", "ø": "o", "ł": "l", "đ": "d", "ı": "i", "ة": "ه", "ى": "ي", "ς": "σ"}
+    {
+        "ß": "ss",
+        "œ": "oe",
+        "æ": "ae",
+        "ø": "o",
+        "ł": "l",
+        "đ": "d",
+        "ı": "i",
+        "ة": "ه",
+        "ى": "ي",
+        "ς": "σ",
+    }
 )
 _ENDING: Final = re.compile(r"(?<=\w{3})(?:ies|ied|y|es|e|s|ed|ing)$")
 _WORD: Final = regex.compile(r"[\w\p{M}]+")
 _ARTICLE: Final = re.compile(r"(?<!\w)[\u0648\u0641\u0628\u0643]?\u0627\u0644(?=\w{3})")
 """The Arabic article, which is attached to the word, also after a short preposition."""
 _LIST: Final = (
-    "a about am an and any are as at be been but by can could did do does for from had has have he her his how i if in into is it "
-    "its many may me much my no not of on one or our she should so some such than that the their them then there these they this "
-    "those to up us was we were what when where which who whom whose why will with would you your"
+    "a about am an and any are as at be been but by can could did do does for from had has have "
+    "he her his how i if in into is it its many may me much my no not of on one or our she should "
+    "so some such than that the their them then there these they this those to up us was we were "
+    "what when where which who whom whose why will with would you your"
 )
 _COMMON: Final = frozenset(_LIST.split())
 """Stop words."""
 _WHOLE_WORDS: Final = frozenset({"", "en", "zh", "ja", "ko"})
-"""Languages in whose questions a Latin word is searched for as it is: the stemmer removes the endings of English."""
+"""Languages in whose questions a Latin word is searched for as it is: the stemmer removes the
+endings of English."""
 _COMPOUNDING: Final = frozenset({"de", "nl"})
 """Languages whose long words are made of others."""
 _SHORTEST_PART: Final = 4
@@ -59,7 +74,8 @@ _BEGINNING: Final = 0.7
 _LINKS: Final = ("", "s", "es", "n", "en", "er", "e")
 """What can be between the parts of a compound."""
 _BACKWARD: Final = "qxq"
-"""Begins a term of the keyword index that is a word backward: its beginning is the end of the word."""
+"""Begins a term of the keyword index that is a word backward: its beginning is the end of the
+word."""
 
 
 def indexed_text(text: str) -> str:
@@ -72,7 +88,9 @@ def indexed_text(text: str) -> str:
     plain = separated(plain_letters(text))
     if language_of(text) not in _COMPOUNDING:
         return plain
-    long = dict.fromkeys(word for word in _WORD.findall(plain) if len(word) >= _SHORTEST_COMPOUND and word.isalpha())
+    long = dict.fromkeys(
+        word for word in _WORD.findall(plain) if len(word) >= _SHORTEST_COMPOUND and word.isalpha()
+    )
     return " ".join([plain, *(_BACKWARD + word[::-1] for word in long)])
 
 
@@ -106,7 +124,8 @@ def search_terms(question: str, language: str = "") -> list[str]:
 
     Args:
         question: The question.
-        language: The language of the index, as an ISO 639-1 code, for a question that does not show its own.
+        language: The language of the index, as an ISO 639-1 code, for a question that does not show
+            its own.
 
     Example:
         >>> search_terms("Where is the ferry's jetty?")
@@ -148,7 +167,11 @@ def compounds_of(question: str, language: str = "") -> list[str]:
     """
     if (known_language(question) or language) not in _COMPOUNDING:
         return []
-    return [word for word in dict.fromkeys(_terms(question)) if len(word) >= _SHORTEST_COMPOUND and word.isalpha()]
+    return [
+        word
+        for word in dict.fromkeys(_terms(question))
+        if len(word) >= _SHORTEST_COMPOUND and word.isalpha()
+    ]
 
 
 def content_words(text: str) -> set[str]:
@@ -187,11 +210,17 @@ def stems_in(stems: Iterable[str], words: set[str], language: str) -> set[str]:
     stems = set(stems)
     found = stems & words
     for stem in stems - found:
-        if len(stem) < _SHORTEST_PART or not stem.isalpha() or (stem.isascii() and language in _WHOLE_WORDS):
+        if (
+            len(stem) < _SHORTEST_PART
+            or not stem.isalpha()
+            or (stem.isascii() and language in _WHOLE_WORDS)
+        ):
             continue
         beginning = _beginning(stem)
         compounding = language in _COMPOUNDING
-        if any(word.startswith(beginning) or (compounding and word.endswith(stem)) for word in words):
+        if any(
+            word.startswith(beginning) or (compounding and word.endswith(stem)) for word in words
+        ):
             found.add(stem)
     return found
 
@@ -203,7 +232,11 @@ def _stem(term: str) -> str:
 
 def _term(word: str, language: str) -> str:
     """Return a word as a term for FTS5; the word itself counts more than other forms of it."""
-    if len(word) < _SHORTEST_PART or not word.isalpha() or (word.isascii() and language in _WHOLE_WORDS):
+    if (
+        len(word) < _SHORTEST_PART
+        or not word.isalpha()
+        or (word.isascii() and language in _WHOLE_WORDS)
+    ):
         return f'"{word}"'
     forms = [f'"{word}"', f'"{_beginning(word)}"*']
     if language in _COMPOUNDING:

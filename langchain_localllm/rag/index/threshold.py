@@ -1,16 +1,20 @@
 """Decide whether an index contains the answer to a question.
 
-In an index of thousands of passages, some passage is always similar to a question or shares a word with it, so neither proves that
-the index has the answer. And embedding models differ: unrelated texts have a cosine of 0.1 with one, and of 0.7 with another. So
-the index is calibrated: off-topic questions are searched for in it, and a question must score better than most of them.
+In an index of thousands of passages, some passage is always similar to a question or shares a word
+with it, so neither proves that the index has the answer. And embedding models differ: unrelated
+texts have a cosine of 0.1 with one, and of 0.7 with another. So the index is calibrated: off-topic
+questions are searched for in it, and a question must score better than most of them.
 
-A question's score is the best of its candidates', which is `cosine + weight * coverage`. Coverage is the share of the question's
-words that the passage contains, weighted by rarity; a word that no passage contains has the largest weight. Half of a word's weight
-is for the passage itself, and half for the passage with its neighbors, since a passage is short and seldom repeats its subject. The
-weight of coverage depends on the spread of the cosines, so it suits any embedding model. At least one candidate must contain a
-quarter of the words, or have a clearly higher similarity than any off-topic question.
+A question's score is the best of its candidates', which is `cosine + weight * coverage`. Coverage
+is the share of the question's words that the passage contains, weighted by rarity; a word that no
+passage contains has the largest weight. Half of a word's weight is for the passage itself, and half
+for the passage with its neighbors, since a passage is short and seldom repeats its subject. The
+weight of coverage depends on the spread of the cosines, so it suits any embedding model. At least
+one candidate must contain a quarter of the words, or have a clearly higher similarity than any
+off-topic question.
 
-A question in another language than the passages shares no words with them. Where none does, similarities alone are compared.
+A question in another language than the passages shares no words with them. Where none does,
+similarities alone are compared.
 """
 
 import itertools
@@ -36,15 +40,18 @@ _CANDIDATES: Final = 12
 _WEIGHT: Final = 16.0
 """The weight of full coverage, in standard deviations of the off-topic questions' best cosines."""
 _LEAST_COVERAGE: Final = 0.25
-"""The share of the question's words that a candidate must contain; a few common words and a medium cosine are not enough."""
+"""The share of the question's words that a candidate must contain; a few common words and a medium
+cosine are not enough."""
 _RARITY: Final = 1.5
 """The exponent of the inverse document frequency: the larger, the more rare words count."""
 _FEW: Final = 30
-"""The smallest number of passages in the formula: in a tiny index, a word of the only passage is not a common one."""
+"""The smallest number of passages in the formula: in a tiny index, a word of the only passage is
+not a common one."""
 _SAMPLE: Final = 48
 """How many passages are sampled to detect the language."""
 _VERSION: Final = 4
-"""The version of the calibration: an index with another version is calibrated again on its next update."""
+"""The version of the calibration: an index with another version is calibrated again on its next
+update."""
 _CHANGED: Final = 0.2
 """Calibrate again when this share of the passages was added or removed."""
 
@@ -60,11 +67,17 @@ class Evidence:
     def score(self, weight: float) -> float:
         """Return the score of the best candidate."""
         pairs = zip(self.similarities, self.coverages, strict=True)
-        return max((similarity + weight * coverage for similarity, coverage in pairs), default=-math.inf)
+        return max(
+            (similarity + weight * coverage for similarity, coverage in pairs), default=-math.inf
+        )
 
 
 def find_evidence(
-    store: Store, question: str, near: Mapping[str, float], worded: Sequence[str], documents: Mapping[str, Document]
+    store: Store,
+    question: str,
+    near: Mapping[str, float],
+    worded: Sequence[str],
+    documents: Mapping[str, Document],
 ) -> Evidence:
     """Compare a question with its candidates.
 
@@ -82,7 +95,11 @@ def find_evidence(
     around = store.catalog.neighbors(live)
     of_index, asked = store.catalog.language, known_language(question)
     coverages = [_coverage(weights, documents[key], around[key], asked or of_index) for key in live]
-    return Evidence([near.get(key, least) for key in live], coverages, is_foreign=bool(of_index and asked and asked != of_index))
+    return Evidence(
+        [near.get(key, least) for key in live],
+        coverages,
+        is_foreign=bool(of_index and asked and asked != of_index),
+    )
 
 
 def default_quantile(passages: int) -> float:
@@ -101,8 +118,8 @@ def is_answerable(store: Store, evidence: Evidence, quantile: float | None = Non
     Args:
         store: The index.
         evidence: What `find_evidence` returned.
-        quantile: The share of off-topic questions that the question must score above; with 0 every question is answerable.
-            Default: `default_quantile`.
+        quantile: The share of off-topic questions that the question must score above; with 0 every
+            question is answerable. Default: `default_quantile`.
     """
     measured: dict[str, Any] | None = store.setting("off_topic")
     if not measured or quantile == 0:
@@ -174,19 +191,32 @@ def _evidence_of(store: Store, question: str) -> Evidence:
 
 
 def _word_weights(store: Store, question: str) -> dict[str, float]:
-    """Return the weights of the stems of a question's words: the rarer, the larger; their sum is 1."""
+    """Return the weights of the stems of a question's words: the rarer, the larger.
+
+    Their sum is 1.
+    """
     terms = terms_by_stem(question, store.catalog.language)
     passages, counts = store.catalog.frequencies(terms.values())
     passages = max(passages, _FEW)
-    weights = {stem: math.log1p((passages - counts[term] + 0.5) / (counts[term] + 0.5)) ** _RARITY for stem, term in terms.items()}
+    weights = {
+        stem: math.log1p((passages - counts[term] + 0.5) / (counts[term] + 0.5)) ** _RARITY
+        for stem, term in terms.items()
+    }
     total = sum(weights.values())
     return {stem: weight / total for stem, weight in weights.items()} if total else {}
 
 
-def _coverage(weights: Mapping[str, float], passage: Document, around: Sequence[str], language: str) -> float:
+def _coverage(
+    weights: Mapping[str, float], passage: Document, around: Sequence[str], language: str
+) -> float:
     """Return the coverage of a question: the mean of that by the passage, and by the passage with its neighbors."""
     words = content_words(f"{passage.metadata.get('heading', '')}\n{passage.page_content}")
     own = stems_in(weights, words, language)
     missing = weights.keys() - own
-    nearby = stems_in(missing, set().union(*map(content_words, around)), language) if missing else set()
-    return sum(weight * (1.0 if stem in own else 0.5 * (stem in nearby)) for stem, weight in weights.items())
+    nearby = (
+        stems_in(missing, set().union(*map(content_words, around)), language) if missing else set()
+    )
+    return sum(
+        weight * (1.0 if stem in own else 0.5 * (stem in nearby))
+        for stem, weight in weights.items()
+    )

@@ -86,23 +86,30 @@ def update(
 
     Args:
         store: The index.
-        paths: Files and folders. Files that were deleted there are removed from the index; files elsewhere are kept, and so are
-            those of a folder that is missing or empty. Default: the paths of all earlier updates.
-        rebuild: Rebuild the index from scratch, including the paths of earlier updates, with its settings unless others are given.
-        exclude: Patterns of files and folders that are left out, and removed if the index has them; see `find_files`. They are kept
-            for later updates. Default: those of the last update that was given some; `[]` forgets them.
-        gitignore: Whether `.gitignore` files count. It is kept, too. Default: as before, and true for a new index.
-        ocr: Languages of scans and pictures, as of `load_documents`; they are kept for later updates, and files that were refused
-            for the lack of it are read again. Default: as before, and none for a new index; `""` forgets them.
+        paths: Files and folders. Files that were deleted there are removed from the index; files
+            elsewhere are kept, and so are those of a folder that is missing or empty. Default: the
+            paths of all earlier updates.
+        rebuild: Rebuild the index from scratch, including the paths of earlier updates, with its
+            settings unless others are given.
+        exclude: Patterns of files and folders that are left out, and removed if the index has them;
+            see `find_files`. They are kept for later updates. Default: those of the last update
+            that was given some; `[]` forgets them.
+        gitignore: Whether `.gitignore` files count. It is kept, too. Default: as before, and true
+            for a new index.
+        ocr: Languages of scans and pictures, as of `load_documents`; they are kept for later
+            updates, and files that were refused for the lack of it are read again. Default: as
+            before, and none for a new index; `""` forgets them.
         on_progress: Called with the progress after each file and each batch of passages.
-        digests: What earlier updates of this process know of files, so that unchanged ones are not read again.
+        digests: What earlier updates of this process know of files, so that unchanged ones are not
+            read again.
 
     Returns:
         What was done. Unreadable files are listed in `problems` and do not raise.
 
     Raises:
         DocumentError: A path does not exist, or there are no paths of earlier updates.
-        StoreError: The index is busy, cannot be written, is damaged, or was made with another embedding model or other settings.
+        StoreError: The index is busy, cannot be written, is damaged, or was made with another
+            embedding model or other settings.
     """
     start = time.monotonic()
     report = Report()
@@ -121,9 +128,17 @@ def update(
                 unopened[f"{keys.key(error.__cause__.filename).rstrip('/')}/"] = str(error)
 
         files = [path for path in find_files(given, on_unreadable, **rules) if not store.owns(path)]
-        roots = dict.fromkeys([*(store.setting("roots") or ()), *(relative_key(store.root, path) for path in given)])
-        elsewhere = [path for path in map(keys.path, store.setting("mounts") or ()) if not _is_in(path, given)]
-        mounts = dict.fromkeys(relative_key(store.root, path) for path in [*elsewhere, *_mounts(given, files), *away])
+        roots = dict.fromkeys(
+            [*(store.setting("roots") or ()), *(relative_key(store.root, path) for path in given)]
+        )
+        elsewhere = [
+            path
+            for path in map(keys.path, store.setting("mounts") or ())
+            if not _is_in(path, given)
+        ]
+        mounts = dict.fromkeys(
+            relative_key(store.root, path) for path in [*elsewhere, *_mounts(given, files), *away]
+        )
         store.catalog.write_settings(roots=list(roots), mounts=list(mounts), ocr=ocr, **rules)
         before = store.catalog.counts().passages
         present = {*map(keys.key, files), *(key for path in away for key in keys.below(path))}
@@ -134,19 +149,34 @@ def update(
                 if problem := _read(store, writer, path, keys.key(path), report):
                     unopened[keys.key(path)] = problem
         store.catalog.note_problems(unopened)
-        store.catalog.forget_problems({key for path in given for key in keys.below(path)} - set(unopened))
-        calibrate(store, report.passages + max(0, before + report.passages - store.catalog.counts().passages))
+        store.catalog.forget_problems(
+            {key for path in given for key in keys.below(path)} - set(unopened)
+        )
+        calibrate(
+            store,
+            report.passages + max(0, before + report.passages - store.catalog.counts().passages),
+        )
     report.seconds = time.monotonic() - start
     _LOGGER.info(
-        "Indexed %s in %.2f s: %d files added, %d changed, %d removed, %d unchanged, %d passages, %d problems",
-        *(store.folder, report.seconds, report.added, report.changed, report.removed, report.unchanged),
+        "Indexed %s in %.2f s: %d files added, %d changed, %d removed, %d unchanged, %d passages, "
+        "%d problems",
+        *(
+            store.folder,
+            report.seconds,
+            report.added,
+            report.changed,
+            report.removed,
+            report.unchanged,
+        ),
         *(report.passages, len(report.problems)),
     )
     return report
 
 
 def remove(store: Store, paths: Sequence[str | Path]) -> int:
-    """Remove files and folders from an index, whether they exist or not. The files themselves are not touched.
+    """Remove files and folders from an index, whether they exist or not.
+
+    The files themselves are not touched.
 
     This needs no embedding model.
 
@@ -170,41 +200,66 @@ def remove(store: Store, paths: Sequence[str | Path]) -> int:
         names: set[str] = set()
         for path in map(str, paths):
             root = relative_key(store.root, from_root(store.root, path))
-            gone.update(keys.below(path) if path.strip() and root in roots else keys.named(path, follow_links=False))
+            gone.update(
+                keys.below(path)
+                if path.strip() and root in roots
+                else keys.named(path, follow_links=False)
+            )
             names |= {root, path}
         store.catalog.write_settings(roots=[root for root in roots if root not in names | gone])
         for key in sorted(gone):
             store.catalog.remove(key)
-        pending = (store.setting("off_topic_pending") or 0) + before - store.catalog.counts().passages
+        pending = (
+            (store.setting("off_topic_pending") or 0) + before - store.catalog.counts().passages
+        )
         store.catalog.write_settings(off_topic_pending=pending)  # the next update calibrates again
         store.purge()
     return len(gone)
 
 
-def _existing(store: Store, paths: Sequence[str | Path], report: Report, *, rebuild: bool) -> tuple[list[Path], list[Path]]:
-    """Return the given paths that exist, or by default those of earlier updates; and the folders in or among them that are away.
+def _existing(
+    store: Store, paths: Sequence[str | Path], report: Report, *, rebuild: bool
+) -> tuple[list[Path], list[Path]]:
+    """Return the given paths that exist, or by default those of earlier updates.
 
-    A folder of an earlier update that is missing or empty may be a disk that is not mounted: its files stay in the index, and the
-    report says so.
+    And the folders in or among them that are away.
+
+    A folder of an earlier update that is missing or empty may be a disk that is not mounted: its
+    files stay in the index, and the report says so.
     """
-    settings = store.readable_settings() if rebuild else store.catalog.settings() if store.exists else {}
+    settings = (
+        store.readable_settings() if rebuild else store.catalog.settings() if store.exists else {}
+    )
     keys = FileKeys(store.root, store.catalog.paths() if settings else ())
     known = [keys.path(root) for root in settings.get("roots") or ()]
     named = [from_root(store.root, path) for path in paths]
     for path in named:
         check_path(path)
-    given = [*named, *(path for path in known if path not in named)] if rebuild or not named else named
+    given = (
+        [*named, *(path for path in known if path not in named)] if rebuild or not named else named
+    )
     if not given:
-        raise DocumentError("The index has no files yet. Pass files or folders: localllm rag index PATH")
+        raise DocumentError(
+            "The index has no files yet. Pass files or folders: localllm rag index PATH"
+        )
     away = {path: reason for path in given if (reason := _away_reason(path, keys))}
     mounts = [keys.path(mount) for mount in settings.get("mounts") or ()]
     inside = [path for path in mounts if _is_in(path, [root for root in given if root not in away])]
-    away |= {path: "is missing or empty, and was a mounted disk" for path in inside if _is_unmounted(path, keys)}
+    away |= {
+        path: "is missing or empty, and was a mounted disk"
+        for path in inside
+        if _is_unmounted(path, keys)
+    }
     for path, reason in away.items():
         name = readable(path)
-        advice = f"Mount or restore it, or remove it from the index: localllm rag remove {shlex.quote(name)}"
+        advice = (
+            "Mount or restore it, or remove it from the index: localllm rag remove "
+            f"{shlex.quote(name)}"
+        )
         if rebuild:
-            raise DocumentError(f"{name} {reason}, and a rebuild would remove its files from the index. {advice}")
+            raise DocumentError(
+                f"{name} {reason}, and a rebuild would remove its files from the index. {advice}"
+            )
         report.problems.append(f"{name} {reason}. Its files stay in the index. {advice}")
     return [path for path in given if path not in away], list(away)
 
@@ -247,7 +302,10 @@ def _is_unmounted(path: Path, keys: FileKeys) -> bool:
 
 
 def _away_reason(path: Path, keys: FileKeys) -> str:
-    """Return why a path is unavailable, such as a disk that is not mounted; an empty string if it is available."""
+    """Return why a path is unavailable, such as a disk that is not mounted.
+
+    An empty string if it is available.
+    """
     try:
         with os.scandir(path) as entries:
             is_empty = not any(entries)
@@ -256,7 +314,11 @@ def _away_reason(path: Path, keys: FileKeys) -> str:
     except OSError:  # it is missing, or it cannot be opened, which `find_files` reports
         if not os.path.lexists(path):
             return "is missing or empty"
-        return "is a link to a folder that is missing" if _is_dangling(path) and _holds_others(path, keys) else ""
+        return (
+            "is a link to a folder that is missing"
+            if _is_dangling(path) and _holds_others(path, keys)
+            else ""
+        )
     return "is missing or empty" if is_empty and keys.below(path) else ""
 
 
@@ -270,7 +332,8 @@ def _read(store: Store, writer: "_Writer", path: Path, key: str, report: Report)
     """Index one file, unless it is unchanged.
 
     Returns:
-        Why it cannot be opened now, or `None`. Such a file keeps its old passages, since the next update may be able to open it.
+        Why it cannot be opened now, or `None`. Such a file keeps its old passages, since the next
+        update may be able to open it.
     """
     try:
         digest = writer.digests.digest(path)
@@ -317,17 +380,24 @@ def _passages(store: Store, path: Path, key: str) -> Iterator[StagedChunk]:
     settings = store.catalog.settings()
     longest = settings.get("longest_sentence", 0)
     chunks = iterate_passages(
-        iterate_file(path, settings.get("ocr", "")), settings["chunk_size"], settings["chunk_overlap"], longest
+        iterate_file(path, settings.get("ocr", "")),
+        settings["chunk_size"],
+        settings["chunk_overlap"],
+        longest,
     )
     try:
         for place, chunk in enumerate(chunks):
             metadata = {**chunk.metadata, "source": key}
-            yield StagedChunk(passage_id(metadata, chunk.page_content), key, place, chunk.page_content, metadata)
+            yield StagedChunk(
+                passage_id(metadata, chunk.page_content), key, place, chunk.page_content, metadata
+            )
     except (LocalLLMError, ImportError):
         raise
     except Exception as error:  # one file must not stop the update
         reason = f"{type(error).__name__}: {error}".rstrip(": ")
-        raise DocumentError(f"{readable(path)}: it cannot be split into passages ({reason}).") from error
+        raise DocumentError(
+            f"{readable(path)}: it cannot be split into passages ({reason})."
+        ) from error
 
 
 class _IsGone:
@@ -335,11 +405,14 @@ class _IsGone:
 
     Args:
         given: The paths of this update.
-        others: Those of earlier updates; a file that is one of them, or in one of them, is not left out by another.
+        others: Those of earlier updates; a file that is one of them, or in one of them, is not left
+            out by another.
         rules: What is left out.
     """
 
-    def __init__(self, given: Iterable[Path], others: Iterable[Path], rules: dict[str, Any]) -> None:
+    def __init__(
+        self, given: Iterable[Path], others: Iterable[Path], rules: dict[str, Any]
+    ) -> None:
         self._others = list(others)
         self._rules = [(root, IgnoreRules(root, **rules)) for root in given if root.is_dir()]
 
@@ -351,7 +424,9 @@ class _IsGone:
         return bool(found) and all(found)
 
 
-def _ignore_options(store: Store, exclude: Sequence[str] | None, gitignore: bool | None) -> dict[str, Any]:
+def _ignore_options(
+    store: Store, exclude: Sequence[str] | None, gitignore: bool | None
+) -> dict[str, Any]:
     """Return which files are left out: as asked for, else as the index keeps it."""
     return {
         "exclude": list(_kept(store, "exclude", exclude, ()) or ()),
@@ -366,8 +441,17 @@ def _kept(store: Store, name: str, given: Any, default: Any) -> Any:
     return (store.readable_settings() if store.exists else {}).get(name, default)
 
 
-def _remove_gone(store: Store, keys: FileKeys, given: Iterable[Path], present: set[str], is_gone: Callable[[Path], bool]) -> int:
-    """Remove files below the given paths that are gone, and duplicate entries of one file; return how many are gone."""
+def _remove_gone(
+    store: Store,
+    keys: FileKeys,
+    given: Iterable[Path],
+    present: set[str],
+    is_gone: Callable[[Path], bool],
+) -> int:
+    """Remove files below the given paths that are gone, and duplicate entries of one file.
+
+    Return how many are gone.
+    """
     known = {key for key in store.catalog.paths() if not key.endswith("/")}
     absent = {key for folder in given for key in keys.below(folder)} & known - present
     gone = {key for key in absent if is_gone(keys.path(key))}
@@ -380,7 +464,10 @@ def _remove_gone(store: Store, keys: FileKeys, given: Iterable[Path], present: s
 
 
 def _is_gone(path: Path) -> bool:
-    """Return whether a file was deleted. A file that cannot be accessed, or is behind a broken link, may still exist."""
+    """Return whether a file was deleted.
+
+    A file that cannot be accessed, or is behind a broken link, may still exist.
+    """
     try:
         return stat.S_ISDIR(path.stat().st_mode)
     except NotADirectoryError:
@@ -427,10 +514,18 @@ class Digests:
 
 
 class _Writer:
-    """Collect passages into batches; meanwhile embed the previous batch and store the one before."""
+    """Collect passages into batches.
+
+    Meanwhile embed the previous batch and store the one before.
+    """
 
     def __init__(
-        self, store: Store, files: Sequence[Path], report: Report, on_progress: OnProgress | None, digests: Digests
+        self,
+        store: Store,
+        files: Sequence[Path],
+        report: Report,
+        on_progress: OnProgress | None,
+        digests: Digests,
     ) -> None:
         self.digests = digests
         self._store = store
@@ -475,7 +570,12 @@ class _Writer:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         try:
             if kind is None:
                 self._flush()

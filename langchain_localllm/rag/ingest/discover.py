@@ -21,20 +21,26 @@ def find_files(
 ) -> list[Path]:
     """List the files in `paths`: folders recursively and sorted, each file once.
 
-    Hidden files are left out, and so are those that a `.gitignore` names, and the folders `node_modules` and `__pycache__`.
-    Symbolic links are followed, and a link that leads back to a folder already seen is left out.
+    Hidden files are left out, and so are those that a `.gitignore` names, and the folders
+    `node_modules` and `__pycache__`. Symbolic links are followed, and a link that leads back to a
+    folder already seen is left out.
 
     Args:
-        paths: Files and folders. A file that is named here is taken even when it is hidden or ignored.
-        on_unreadable: Called with the error for each folder that cannot be opened. Default: such an error is raised.
-        exclude: Patterns as in a `.gitignore` of each folder: `*.log`, `drafts/`, `!a.log`. They win over `.gitignore` files.
-        gitignore: Whether `.gitignore` files count, as git reads them, also those above a folder in its repository.
+        paths: Files and folders. A file that is named here is taken even when it is hidden or
+            ignored.
+        on_unreadable: Called with the error for each folder that cannot be opened. Default: such an
+            error is raised.
+        exclude: Patterns as in a `.gitignore` of each folder: `*.log`, `drafts/`, `!a.log`. They
+            win over `.gitignore` files.
+        gitignore: Whether `.gitignore` files count, as git reads them, also those above a folder in
+            its repository.
 
     Returns:
         The files, in the order of `paths`.
 
     Raises:
-        DocumentError: A path does not exist, or a folder cannot be opened and `on_unreadable` is not given.
+        DocumentError: A path does not exist, or a folder cannot be opened and `on_unreadable` is
+            not given.
         InvalidOptionError: A pattern is not valid.
 
     Example:
@@ -48,7 +54,9 @@ def find_files(
 
     def report(fault: OSError) -> None:
         advice = " Check its permissions." if isinstance(fault, PermissionError) else ""
-        error = DocumentError(f"{readable(fault.filename)}: the folder cannot be opened ({fault.strerror}).{advice}")
+        error = DocumentError(
+            f"{readable(fault.filename)}: the folder cannot be opened ({fault.strerror}).{advice}"
+        )
         error.__cause__ = fault
         if on_unreadable is None:
             raise error
@@ -57,9 +65,15 @@ def find_files(
     files: dict[str, Path] = {}  # by real path, so that no file comes twice
     for path in map(Path, paths):
         check_path(path)
-        for file in _walk(path, report, IgnoreRules(path, exclude, gitignore=gitignore)) if path.is_dir() else [path]:
+        for file in (
+            _walk(path, report, IgnoreRules(path, exclude, gitignore=gitignore))
+            if path.is_dir()
+            else [path]
+        ):
             real = os.path.realpath(file)
-            if real not in files or (files[real].is_symlink() and not file.is_symlink()):  # a file comes before links to it
+            if real not in files or (
+                files[real].is_symlink() and not file.is_symlink()
+            ):  # a file comes before links to it
                 files[real] = file
     return list(files.values())
 
@@ -84,22 +98,37 @@ def unreadable_reason(path: Path, fault: OSError) -> str:
 
 def _walk(folder: Path, report: Callable[[OSError], None], rules: IgnoreRules) -> Iterator[Path]:
     real = os.path.realpath(folder)
-    seen = {real, *map(str, Path(real).parents)}  # a link to a folder that this one is in would bring in that one
-    waiting = [(folder, real)]  # os.walk calls itself for each level on Python 3.11, which ends at about 1,000
+    seen = {
+        real,
+        *map(str, Path(real).parents),
+    }  # a link to a folder that this one is in would bring in that one
+    waiting = [
+        (folder, real)
+    ]  # os.walk calls itself for each level on Python 3.11, which ends at about 1,000
     while waiting:
         place, real = waiting.pop()
         try:
             with os.scandir(place) as entries:
-                found = sorted((each.name, _is_folder(each), each.is_symlink()) for each in entries if each.name[0] != ".")
+                found = sorted(
+                    (each.name, _is_folder(each), each.is_symlink())
+                    for each in entries
+                    if each.name[0] != "."
+                )
         except OSError as fault:
             fault.filename = str(place)
             report(fault)
             continue
-        found = [entry for entry in found if not rules.ignores(place / entry[0], is_folder=entry[1])]
+        found = [
+            entry for entry in found if not rules.ignores(place / entry[0], is_folder=entry[1])
+        ]
         yield from (place / name for name, is_folder, _ in found if not is_folder)
         folders = []
-        for path, is_link in ((place / name, is_link) for name, is_folder, is_link in found if is_folder):
-            real_path = os.path.realpath(path) if is_link else f"{real.rstrip(os.sep)}{os.sep}{path.name}"
+        for path, is_link in (
+            (place / name, is_link) for name, is_folder, is_link in found if is_folder
+        ):
+            real_path = (
+                os.path.realpath(path) if is_link else f"{real.rstrip(os.sep)}{os.sep}{path.name}"
+            )
             if real_path not in seen:
                 seen.add(real_path)
                 folders.append((path, real_path))

@@ -1,8 +1,9 @@
 r"""The names by which an index knows files.
 
-A key is the file's path, relative to the folder that holds the index where the file is in there, with `/`. A file keeps its key
-however its path is spelled: relative, absolute, or through a link to a folder. Bytes of a name that are not UTF-8, as files from an
-archive of another system have them, are written `\xfc`.
+A key is the file's path, relative to the folder that holds the index where the file is in there,
+with `/`. A file keeps its key however its path is spelled: relative, absolute, or through a link to
+a folder. Bytes of a name that are not UTF-8, as files from an archive of another system have them,
+are written `\xfc`.
 """
 
 import os
@@ -53,8 +54,9 @@ def relative_key(root: Path, path: Path) -> str:
 def root_of(folder: Path, known: Iterable[str]) -> Path:
     """Return the folder to which the keys of an index are relative: the one that the index is in.
 
-    Where the index is given by a link, that is the folder in which the index really is, or the one that holds the link. The
-    former is the usual one; the latter is right where the folder of an index was moved and replaced by a link.
+    Where the index is given by a link, that is the folder in which the index really is, or the one
+    that holds the link. The former is the usual one; the latter is right where the folder of an
+    index was moved and replaced by a link.
 
     Args:
         folder: The folder of the index, absolute.
@@ -82,7 +84,9 @@ class FileKeys:
         self._known: dict[str, str] = {}
         self.duplicates: list[str] = []
         """Known keys of files that have an earlier key already."""
-        for key in sorted(known, key=os.path.isabs):  # the relative one is kept, since it survives a move of the folder
+        for key in sorted(
+            known, key=os.path.isabs
+        ):  # the relative one is kept, since it survives a move of the folder
             real = self._real(self.path(key))
             if real in self._known:
                 self.duplicates.append(key)
@@ -94,14 +98,18 @@ class FileKeys:
         place = absolute(path)
         real = self._real(place)
         if real not in self._known:
-            self._known[real] = relative_key(self.root, place if place.is_relative_to(self.root) else from_root(self.root, place))
+            self._known[real] = relative_key(
+                self.root, place if place.is_relative_to(self.root) else from_root(self.root, place)
+            )
         return self._known[real]
 
     def path(self, key: str) -> Path:
         """Return the path of a key."""
         path = self.root / key
         if "\\x" in key and not os.path.lexists(path):
-            return self.root / os.fsdecode(_ESCAPED.sub(lambda byte: bytes([int(byte[1], 16)]), os.fsencode(key)))
+            return self.root / os.fsdecode(
+                _ESCAPED.sub(lambda byte: bytes([int(byte[1], 16)]), os.fsencode(key))
+            )
         return path
 
     def below(self, path: str | Path) -> list[str]:
@@ -115,13 +123,17 @@ class FileKeys:
 
         Args:
             name: What was given.
-            follow_links: Whether a link means the file or folder that it leads to, where the index knows that by another name.
+            follow_links: Whether a link means the file or folder that it leads to, where the index
+                knows that by another name.
 
         Raises:
-            InvalidOptionError: The name is empty, or no file of the index has it; the message lists near ones.
+            InvalidOptionError: The name is empty, or no file of the index has it; the message lists
+                near ones.
         """
         if not name.strip():
-            raise InvalidOptionError("The name of a file or folder is empty. Give a name that `localllm rag list` shows.")
+            raise InvalidOptionError(
+                "The name of a file or folder is empty. Give a name that `localllm rag list` shows."
+            )
         keys = [*self._known.values()]
         if name in keys:
             return [name]
@@ -135,7 +147,9 @@ class FileKeys:
             Path(name).name, {Path(key).name: key for key in keys}, _NEAR
         )
         meant = f" Did you mean {' or '.join(near)}?" if near else ""
-        raise InvalidOptionError(f"The index holds no file {readable(name)}.{meant} `localllm rag list` shows all.")
+        raise InvalidOptionError(
+            f"The index holds no file {readable(name)}.{meant} `localllm rag list` shows all."
+        )
 
     def _in_any(self, names: set[str]) -> list[str]:
         """Return the known keys that are one of these paths or in one of these folders, by the key's own path or its real one."""
@@ -143,18 +157,36 @@ class FileKeys:
         root = str(self.root).rstrip(os.sep)
         found = []
         for real, key in self._known.items():
-            spelled = str(self.path(key)) if "\\" in key or key.startswith(os.sep) else f"{root}{os.sep}{key}"
-            if real in names or spelled in names or real.startswith(folders) or spelled.startswith(folders):
+            spelled = (
+                str(self.path(key))
+                if "\\" in key or key.startswith(os.sep)
+                else f"{root}{os.sep}{key}"
+            )
+            if (
+                real in names
+                or spelled in names
+                or real.startswith(folders)
+                or spelled.startswith(folders)
+            ):
                 found.append(key)
         return found
 
     def _shown_as(self, name: str) -> list[str]:
         r"""Return the known keys whose path, or a folder of it, is printed so, such as `/notes/Gr\xfc\xdfe.txt`."""
-        shown = {key: readable(self.path(key)) for key in self._known.values() if "\\x" in key} if "\\x" in name else {}
-        return [key for key, path in shown.items() if path == name or path.startswith(f"{name}{os.sep}")]
+        shown = (
+            {key: readable(self.path(key)) for key in self._known.values() if "\\x" in key}
+            if "\\x" in name
+            else {}
+        )
+        return [
+            key for key, path in shown.items() if path == name or path.startswith(f"{name}{os.sep}")
+        ]
 
     def _real(self, path: Path) -> str:
-        """Return a path whose folder is resolved; the file's own link is kept, since it is a name of its own."""
+        """Return a path whose folder is resolved.
+
+        The file's own link is kept, since it is a name of its own.
+        """
         folder = str(path.parent)
         if folder not in self._real_folders:
             self._real_folders[folder] = os.path.realpath(folder)

@@ -10,7 +10,8 @@ from langchain_localllm.errors import InvalidOptionError, MissingDependencyError
 from langchain_localllm.extras import pip_install
 
 _Patterns = list[tuple[bool, re.Pattern[str], bool]]
-"""Whether a match leaves a path out, the pattern, and whether it matches only what is below a folder."""
+"""Whether a match leaves a path out, the pattern, and whether it matches only what is below a
+folder."""
 
 _GITIGNORE: Final = ".gitignore"
 _REPOSITORY: Final = ".git"
@@ -25,12 +26,14 @@ _SLASH: Final = "ps_d"
 class IgnoreRules:
     """Decides for files below a folder whether they are left out.
 
-    A pattern of `exclude` wins over those of `.gitignore` files, and a `.gitignore` wins over those of the folders above it. Those
-    above the folder count up to the root of its git repository. What is in a folder that is left out cannot be taken in again.
+    A pattern of `exclude` wins over those of `.gitignore` files, and a `.gitignore` wins over those
+    of the folders above it. Those above the folder count up to the root of its git repository. What
+    is in a folder that is left out cannot be taken in again.
 
     Args:
         root: The folder.
-        exclude: Patterns as lines of a `.gitignore` in that folder: `*.log`, `drafts/`, `/top.txt`, `!keep.log`.
+        exclude: Patterns as lines of a `.gitignore` in that folder: `*.log`, `drafts/`, `/top.txt`,
+            `!keep.log`.
         gitignore: Whether `.gitignore` files count.
 
     Raises:
@@ -58,15 +61,23 @@ class IgnoreRules:
         if self._gitignore:
             inside = [folder for folder in place.parents if folder.is_relative_to(self._root)]
             for folder in [*inside, *self._above]:
-                if (found := _decision(self._in_folder(folder), folder, place, is_folder=is_folder)) is not None:
+                if (
+                    found := _decision(self._in_folder(folder), folder, place, is_folder=is_folder)
+                ) is not None:
                     return found
         return bool(_decision(self._default, self._root, place, is_folder=is_folder))
 
     def excludes(self, path: Path) -> bool:
         """Return whether a file is left out, or a folder in which it is."""
         place = Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow links
-        folders = [folder for folder in place.parents if folder != self._root and folder.is_relative_to(self._root)]
-        return any(self.ignores(folder, is_folder=True) for folder in reversed(folders)) or self.ignores(place, is_folder=False)
+        folders = [
+            folder
+            for folder in place.parents
+            if folder != self._root and folder.is_relative_to(self._root)
+        ]
+        return any(
+            self.ignores(folder, is_folder=True) for folder in reversed(folders)
+        ) or self.ignores(place, is_folder=False)
 
     def _in_folder(self, folder: Path) -> _Patterns:
         if folder not in self._files:
@@ -85,7 +96,9 @@ class IgnoreRules:
         above = above[1:]
         for place in [self._root, *above[:-1]]:
             for folder in [each for each in above if place.is_relative_to(each) and place != each]:
-                if (found := _decision(self._in_folder(folder), folder, place, is_folder=True)) is not None:
+                if (
+                    found := _decision(self._in_folder(folder), folder, place, is_folder=True)
+                ) is not None:
                     if found:
                         return []  # it is named, so its files are wanted
                     break
@@ -93,7 +106,10 @@ class IgnoreRules:
 
 
 def _decision(patterns: _Patterns, folder: Path, place: Path, *, is_folder: bool) -> bool | None:
-    """Return what patterns in a folder say about a path: left out, taken in, or nothing. The last one that matches counts."""
+    """Return what patterns in a folder say about a path: left out, taken in, or nothing.
+
+    The last one that matches counts.
+    """
     path = place.relative_to(folder).as_posix()
     for include, regex, is_below in patterns:
         text = f"{path}/" if is_folder and not is_below else path
@@ -118,7 +134,10 @@ def _lines(path: Path) -> list[str]:
 
 
 def _patterns(lines: Sequence[str], *, strict: bool = False) -> _Patterns:
-    """Return the patterns of these lines, the last one first. An invalid line is left out, as git does, or raises."""
+    """Return the patterns of these lines, the last one first.
+
+    An invalid line is left out, as git does, or raises.
+    """
     found: _Patterns = []
     for line in lines:
         if not line.strip() or line.startswith("#"):
@@ -126,13 +145,16 @@ def _patterns(lines: Sequence[str], *, strict: bool = False) -> _Patterns:
         try:
             from pathspec import GitIgnoreSpec
         except ImportError as error:
-            raise MissingDependencyError(f"Patterns of .gitignore files need pathspec: {pip_install('rag')}.") from error
+            raise MissingDependencyError(
+                f"Patterns of .gitignore files need pathspec: {pip_install('rag')}."
+            ) from error
         try:
             pattern: Any = next(iter(GitIgnoreSpec.from_lines([line]).patterns))
         except ValueError as error:
             if strict:
                 raise InvalidOptionError(
-                    f"{error} Patterns are written as in .gitignore, such as '*.log', 'drafts/' or '!keep.log'."
+                    f"{error} Patterns are written as in .gitignore, such as '*.log', 'drafts/' "
+                    "or '!keep.log'."
                 ) from error
             continue
         if pattern.regex is not None:

@@ -23,7 +23,12 @@ from langchain_localllm.rag.ingest.formats.markdown import read_markdown
 from langchain_localllm.rag.ingest.formats.ocr import is_image, read_image, require_languages
 from langchain_localllm.rag.ingest.formats.partly import PartlyReadError
 from langchain_localllm.rag.ingest.formats.pdf import read_pdf
-from langchain_localllm.rag.ingest.formats.text import encoding_of, read_text, tidied, without_controls
+from langchain_localllm.rag.ingest.formats.text import (
+    encoding_of,
+    read_text,
+    tidied,
+    without_controls,
+)
 
 _LARGE: Final = 16_000_000
 """Bytes above which a text is read piece by piece, so that memory stays flat."""
@@ -52,19 +57,21 @@ def load_documents(
 
     Args:
         paths: Files and folders.
-        on_unreadable: Called with the error for each file or folder that cannot be read; the others are still read.
-            Default: the first such error is raised.
-        on_progress: Called before each file with the number of files read so far and the number of all.
-        ocr: Languages of scans and pictures, by the names of the program Tesseract: `"eng"`, `"deu+eng"`. Default: these are
-            not read, and named with the reason.
+        on_unreadable: Called with the error for each file or folder that cannot be read; the others
+            are still read. Default: the first such error is raised.
+        on_progress: Called before each file with the number of files read so far and the number of
+            all.
+        ocr: Languages of scans and pictures, by the names of the program Tesseract: `"eng"`,
+            `"deu+eng"`. Default: these are not read, and named with the reason.
 
     Returns:
-        A Document for each page of a PDF, slide, row of a table, section of a text with headings, and each other file. The metadata
-        holds `source` (the path), and `page` (from 1) or `heading` (`"Boats > Prices"`) where there is one.
+        A Document for each page of a PDF, slide, row of a table, section of a text with headings,
+        and each other file. The metadata holds `source` (the path), and `page` (from 1) or
+        `heading` (`"Boats > Prices"`) where there is one.
 
     Raises:
-        DocumentError: A path does not exist, nothing readable is there, or a file cannot be read and no `on_unreadable`
-            is given.
+        DocumentError: A path does not exist, nothing readable is there, or a file cannot be read
+            and no `on_unreadable` is given.
         InvalidOptionError: Tesseract does not have a language of `ocr`.
         MissingDependencyError: A library, or the program Tesseract, is not installed.
 
@@ -98,7 +105,10 @@ def load_documents(
         documents += found
     if not documents:
         names = ", ".join(map(str, paths))
-        raise DocumentError(f"There is no readable text in {names}. Give text, Markdown, HTML, PDF or Office files, or folders.")
+        raise DocumentError(
+            f"There is no readable text in {names}. Give text, Markdown, HTML, PDF or Office "
+            "files, or folders."
+        )
     return documents
 
 
@@ -106,15 +116,18 @@ def load_file(path: str | Path, *, ocr: str = "") -> list[Document]:
     """Read one file. Its format is detected by its extension and its first bytes.
 
     Args:
-        path: A text, Markdown, HTML, XML, PDF, Office, OpenDocument, EPUB, RTF, mail, CSV, JSON or notebook file, or source code.
-            Any other file is read as plain text unless it looks binary.
+        path: A text, Markdown, HTML, XML, PDF, Office, OpenDocument, EPUB, RTF, mail, CSV, JSON or
+            notebook file, or source code. Any other file is read as plain text unless it looks
+            binary.
         ocr: Languages of scans and pictures, as of `load_documents`.
 
     Returns:
-        Documents with metadata `source`, and `page`, `heading`, `cell` or `language` where there is one; at least one.
+        Documents with metadata `source`, and `page`, `heading`, `cell` or `language` where there is
+        one; at least one.
 
     Raises:
-        DocumentError: The file is missing, not allowed to be read, binary, encrypted, broken or without text.
+        DocumentError: The file is missing, not allowed to be read, binary, encrypted, broken or
+            without text.
 
     Example:
         >>> import tempfile
@@ -125,7 +138,9 @@ def load_file(path: str | Path, *, ocr: str = "") -> list[Document]:
         'The key hangs behind the barometer.'
     """
     found: list[Document] = []
-    with contextlib.suppress(PartlyReadError):  # pages that cannot be read; `load_documents` and an index name them
+    with contextlib.suppress(
+        PartlyReadError
+    ):  # pages that cannot be read; `load_documents` and an index name them
         for document in iterate_file(path, ocr):
             found.append(document)  # noqa: PERF402 - they are kept when the rest of the file cannot be read
     return found
@@ -151,10 +166,14 @@ def iterate_file(path: str | Path, ocr: str = "") -> Iterator[Document]:
     except MissingDependencyError:
         raise
     except MemoryError as error:
-        raise DocumentError(f"{readable(path)}: to read it takes more memory than there is. Split it.") from error
+        raise DocumentError(
+            f"{readable(path)}: to read it takes more memory than there is. Split it."
+        ) from error
     except Exception as error:  # the readers' libraries raise errors of any type on files that are damaged or made to harm
         reason = f"{type(error).__name__}: {error}".rstrip(": ")
-        raise DocumentError(f"{readable(path)}: it cannot be read ({reason}). Is the file whole?") from error
+        raise DocumentError(
+            f"{readable(path)}: it cannot be read ({reason}). Is the file whole?"
+        ) from error
     if empty:
         raise DocumentError(f"{readable(path)}: it holds no text.")
 
@@ -171,7 +190,9 @@ def _replacement(control: re.Match[str]) -> str:
 def _documents(path: Path, ocr: str) -> Iterator[Document]:
     status = path.stat()
     if not stat.S_ISREG(status.st_mode):
-        raise DocumentError("it is not a regular file.")  # reading a pipe or a device could wait forever
+        raise DocumentError(
+            "it is not a regular file."
+        )  # reading a pipe or a device could wait forever
     if not status.st_size:
         raise DocumentError("it is empty.")
     with path.open("rb") as file:
@@ -181,7 +202,10 @@ def _documents(path: Path, ocr: str) -> Iterator[Document]:
             file.seek(0)
             yield from _pieces(file, encoding_of(start), keep_lines=reader is not read_text)
         elif status.st_size > _MOST:
-            raise DocumentError(f"it has {status.st_size / 1e6:.0f} MB, which is too much to read at once. Split it.")
+            raise DocumentError(
+                f"it has {status.st_size / 1e6:.0f} MB, which is too much to read at once. Split "
+                "it."
+            )
         else:
             yield from _opened(reader(start + file.read()), ocr)
 
@@ -195,7 +219,10 @@ def _reader(path: Path, start: bytes, ocr: str) -> Reader:
 
 
 def _opened(documents: Iterable[Document], ocr: str, depth: int = 0) -> Iterator[Document]:
-    """Yield documents, and those of attached files in their place. An attached file that cannot be read is left out."""
+    """Yield documents, and those of attached files in their place.
+
+    An attached file that cannot be read is left out.
+    """
     for document in documents:
         if not isinstance(document, Attachment):
             yield document
@@ -203,8 +230,12 @@ def _opened(documents: Iterable[Document], ocr: str, depth: int = 0) -> Iterator
         if depth >= _MOST_ATTACHED:
             continue
         try:
-            for each in _opened(_reader(Path(document.name), document.data, ocr)(document.data), ocr, depth + 1):
-                heading = " > ".join(filter(None, [document.metadata.get("heading"), each.metadata.get("heading")]))
+            for each in _opened(
+                _reader(Path(document.name), document.data, ocr)(document.data), ocr, depth + 1
+            ):
+                heading = " > ".join(
+                    filter(None, [document.metadata.get("heading"), each.metadata.get("heading")])
+                )
                 each.metadata = {**each.metadata, **({"heading": heading} if heading else {})}
                 yield each
         except MissingDependencyError:
@@ -214,8 +245,14 @@ def _opened(documents: Iterable[Document], ocr: str, depth: int = 0) -> Iterator
 
 
 def _is_text(reader: Reader) -> bool:
-    """Return whether any part of such a file can be read alone; of a large Markdown file, headings are read as text."""
-    return reader in {read_text, read_markdown} or getattr(reader, "__qualname__", "") == code_reader("").__qualname__
+    """Return whether any part of such a file can be read alone.
+
+    Of a large Markdown file, headings are read as text.
+    """
+    return (
+        reader in {read_text, read_markdown}
+        or getattr(reader, "__qualname__", "") == code_reader("").__qualname__
+    )
 
 
 def _pieces(file: IO[bytes], encoding: str, *, keep_lines: bool) -> Iterator[Document]:

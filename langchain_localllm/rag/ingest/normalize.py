@@ -22,8 +22,8 @@ _INVISIBLE: Final = re.compile("[\u00ad\ufeff]")
 def normalize(text: str) -> str:
     r"""Return a text with ligatures as letters, accents composed, and plain spaces.
 
-    This is Unicode's NFKC for the characters where nothing is lost. Superscripts, fractions and symbols keep their form, since
-    2⁵ is not 25.
+    This is Unicode's NFKC for the characters where nothing is lost. Superscripts, fractions and
+    symbols keep their form, since 2⁵ is not 25.
 
     Example:
         >>> normalize("e\ufb03cient\u00a0heat of 5 m²")
@@ -32,4 +32,6 @@ def normalize(text: str) -> str:
     if text.isascii():
         return text
     text = _INVISIBLE.sub("", _SPACES.sub(" ", text))
-    return unicodedata.normalize("NFC", _LOOKALIKES.sub(lambda found: unicodedata.normalize("NFKC", found[0]), text))
+    return unicodedata.normalize(
+        "NFC", _LOOKALIKES.sub(lambda found: unicodedata.normalize("NFKC", found[0]), text)
+    )

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from langchain_text_splitters import RecursiveCharacterTextSplitter
 
 JOINT: Final = "joint"
-"""The metadata of a passage with the text between it and the passage before it, or, if they overlap, the number of characters
-that it repeats; missing at the beginning of a document."""
+"""The metadata of a passage with the text between it and the passage before it, or, if they
+overlap, the number of characters that it repeats; missing at the beginning of a document."""
 
 Span = tuple[int, int]
 
@@ -31,32 +31,43 @@ _CUTS: Final = (_BLANK_LINE, _LINE_END, SENTENCE_END, _CLAUSE_END, _SPACE)
 _SENTENCES: Final = 2
 """The place of the ends of sentences among them."""
 _CHARACTERS: Final = 16
-"""Characters of a piece of a text that has no spaces; one by one would take minutes for a line of 10 MB."""
+"""Characters of a piece of a text that has no spaces; one by one would take minutes for a line of
+10 MB."""
 _UNDERLINE: Final = re.compile(r"[=\-~^\"'`*+#]{3,}")
 _HEADING: Final = re.compile(
     r"(?:#{1,6} [^\n]+|(?![-*+•>|]\s|\d+[.)]\s)(?=[^\n]*\w)[^\n]{1,80}?(?<![.!?…;,\u3002\uff01\uff1f])(?:\n[=\-~^\"'`*+#]{3,})?)"
 )
-"""A short line that does not end like a sentence, perhaps underlined, or one that ends with a colon."""
+"""A short line that does not end like a sentence, perhaps underlined, or one that ends with a
+colon."""
 _MOST_HEADINGS: Final = 3
 """Headings in a row that stay with what follows; more of them are a list of short lines."""
 
 
-def split_documents(documents: Iterable[Document], chunk_size: int = CHUNK_SIZE, chunk_overlap: int = 0) -> list[Document]:
-    """Split documents into passages at paragraphs, else lines, else sentences; source code by its syntax.
+def split_documents(
+    documents: Iterable[Document], chunk_size: int = CHUNK_SIZE, chunk_overlap: int = 0
+) -> list[Document]:
+    """Split documents into passages at paragraphs, else lines, else sentences.
+
+    Source code by its syntax.
 
     Args:
-        documents: What `load_documents` returned, or any other Documents. A passage never spans two of them.
-        chunk_size: Longest passage in UTF-8 bytes, so that a Chinese character counts as three letters, which is about
-            what it costs in tokens. A sentence that is longer is split at its commas, else between words.
-        chunk_overlap: How many bytes neighboring passages of one document share at most, in whole sentences.
+        documents: What `load_documents` returned, or any other Documents. A passage never spans two
+            of them.
+        chunk_size: Longest passage in UTF-8 bytes, so that a Chinese character counts as three
+            letters, which is about what it costs in tokens. A sentence that is longer is split at
+            its commas, else between words.
+        chunk_overlap: How many bytes neighboring passages of one document share at most, in whole
+            sentences.
 
     Returns:
-        The passages, each with its document's metadata, and the `line` of the file in which it begins if that is known. A heading
-        is never the end of a passage.
+        The passages, each with its document's metadata, and the `line` of the file in which it
+        begins if that is known. A heading is never the end of a passage.
 
     Raises:
-        InvalidOptionError: `chunk_size` is below 1, or `chunk_overlap` is negative or not below `chunk_size`.
-        MissingDependencyError: langchain-text-splitters, which splits source code, is not installed.
+        InvalidOptionError: `chunk_size` is below 1, or `chunk_overlap` is negative or not below
+            `chunk_size`.
+        MissingDependencyError: langchain-text-splitters, which splits source code, is not
+            installed.
 
     Example:
         >>> text = Document("The key hangs by the door. The boat is blue.", metadata={"source": "notes.txt"})
@@ -65,7 +76,8 @@ def split_documents(documents: Iterable[Document], chunk_size: int = CHUNK_SIZE,
     """
     if chunk_size < 1 or not 0 <= chunk_overlap < chunk_size:
         raise InvalidOptionError(
-            f"chunk_size={chunk_size} and chunk_overlap={chunk_overlap}: Use a positive size and a smaller overlap."
+            f"chunk_size={chunk_size} and chunk_overlap={chunk_overlap}: Use a positive size and "
+            "a smaller overlap."
         )
     passages = list(iterate_passages(documents, chunk_size, chunk_overlap))
     for passage in passages:
@@ -82,7 +94,8 @@ def iterate_passages(
         documents: As for `split_documents`.
         chunk_size: As for `split_documents`.
         chunk_overlap: As for `split_documents`.
-        longest_sentence: Bytes up to which a sentence stays whole although it is longer than `chunk_size`.
+        longest_sentence: Bytes up to which a sentence stays whole although it is longer than
+            `chunk_size`.
 
     Yields:
         Passages whose metadata also has `JOINT`.
@@ -93,10 +106,16 @@ def iterate_passages(
         if language not in splitters:
             splitters[language] = _code_splitter(language, chunk_size, chunk_overlap)
         text, splitter = document.page_content, splitters[language]
-        spans = _code_spans(splitter, text) if splitter else _Splitter(text, chunk_size, longest_sentence).passages(chunk_overlap)
+        spans = (
+            _code_spans(splitter, text)
+            if splitter
+            else _Splitter(text, chunk_size, longest_sentence).passages(chunk_overlap)
+        )
         end: int | None = None
         for start, stop in spans:
-            if not re.search(r"\w", text[start:stop]):  # skip passages without words, such as a rule or a bullet
+            if not re.search(
+                r"\w", text[start:stop]
+            ):  # skip passages without words, such as a rule or a bullet
                 continue
             passage = Document(text[start:stop], metadata=dict(document.metadata))
             if isinstance(document, LocatedDocument) and (line := document.line_at(start)):
@@ -123,10 +142,16 @@ class _Splitter:
         self._longest = max(size, longest_sentence)
 
     def passages(self, overlap: int) -> Iterator[Span]:
-        """Yield the spans of the passages; each begins up to `overlap` bytes within the one before, at a sentence."""
+        """Yield the spans of the passages.
+
+        Each begins up to `overlap` bytes within the one before, at a sentence.
+        """
         before: Span | None = None
         for start, end in self._spans(*self._stripped(), 0):
-            yield (self._overlapping(before, start, end, overlap) if before and overlap else start), end
+            yield (
+                (self._overlapping(before, start, end, overlap) if before and overlap else start),
+                end,
+            )
             before = start, end
 
     def _spans(self, start: int, end: int, level: int) -> Iterator[Span]:
@@ -163,7 +188,9 @@ class _Splitter:
         for cut in _CUTS[level].finditer(self._text, start, end):
             if cut.start() == start or cut.end() >= end:
                 continue
-            is_heading = level < _SENTENCES and self._is_heading(piece, cut.start(), cut.end(), level)
+            is_heading = level < _SENTENCES and self._is_heading(
+                piece, cut.start(), cut.end(), level
+            )
             piece = cut.end()
             if is_heading and headings < _MOST_HEADINGS:
                 headings += 1
@@ -177,9 +204,14 @@ class _Splitter:
         text = self._text
         if text[end - 1] == ":" or _UNDERLINE.fullmatch(text, start, end):
             return True
-        if level and not _BLANK_LINE.match(text, end, following):  # within a paragraph, a heading is known by its underline
+        if level and not _BLANK_LINE.match(
+            text, end, following
+        ):  # within a paragraph, a heading is known by its underline
             underline = _UNDERLINE.match(text, following)
-            return underline is not None and text[underline.end() : underline.end() + 1] in {"", "\n"}
+            return underline is not None and text[underline.end() : underline.end() + 1] in {
+                "",
+                "\n",
+            }
         return bool(_HEADING.fullmatch(text, start, end))
 
     def _characters(self, start: int, end: int) -> Iterator[Span]:
@@ -197,7 +229,10 @@ class _Splitter:
         """Return where a passage begins that repeats the last sentences of the one before."""
         first = start
         for cut in reversed(list(SENTENCE_END.finditer(self._text, *before))):
-            if self._length(cut.end(), before[1]) > overlap or self._length(cut.end(), end) > self._longest:
+            if (
+                self._length(cut.end(), before[1]) > overlap
+                or self._length(cut.end(), end) > self._longest
+            ):
                 break
             first = cut.end()
         return first
@@ -215,12 +250,19 @@ def _code_spans(splitter: "RecursiveCharacterTextSplitter", text: str) -> Iterat
         yield start, start + len(chunk.page_content)
 
 
-def _code_splitter(language: str, chunk_size: int, chunk_overlap: int) -> "RecursiveCharacterTextSplitter | None":
-    """Return the splitter of a programming language; `None` for a language that is split as text."""
+def _code_splitter(
+    language: str, chunk_size: int, chunk_overlap: int
+) -> "RecursiveCharacterTextSplitter | None":
+    """Return the splitter of a programming language.
+
+    `None` for a language that is split as text.
+    """
     try:
         from langchain_text_splitters import Language, RecursiveCharacterTextSplitter
     except ImportError as error:
-        raise MissingDependencyError(f"Splitting source code needs langchain-text-splitters: {pip_install('rag')}.") from error
+        raise MissingDependencyError(
+            f"Splitting source code needs langchain-text-splitters: {pip_install('rag')}."
+        ) from error
     sizes: dict[str, Any] = {
         "chunk_size": chunk_size,
         "chunk_overlap": chunk_overlap,
@@ -228,6 +270,8 @@ def _code_splitter(language: str, chunk_size: int, chunk_overlap: int) -> "Recur
         "add_start_index": True,
     }
     if language in set(Language):
-        with contextlib.suppress(ValueError):  # the library names languages, such as Perl, that it cannot split
+        with contextlib.suppress(
+            ValueError
+        ):  # the library names languages, such as Perl, that it cannot split
             return RecursiveCharacterTextSplitter.from_language(Language(language), **sizes)
     return None

@@ -24,12 +24,14 @@ def build_index(
     Args:
         chunks: What `split_documents` returned.
         embeddings: Any LangChain embeddings.
-        store: Where the passages go. Default: a new `InMemoryVectorStore`, which uses `embeddings`; a store of your own
-            uses the embeddings that it was made with.
-        on_progress: Called after each batch with the number of passages added so far and the number of all.
+        store: Where the passages go. Default: a new `InMemoryVectorStore`, which uses `embeddings`;
+            a store of your own uses the embeddings that it was made with.
+        on_progress: Called after each batch with the number of passages added so far and the number
+            of all.
 
     Returns:
-        The store. The same passage of the same source always has the same id (uuid5), so adding it twice keeps one.
+        The store. The same passage of the same source always has the same id (uuid5), so adding it
+        twice keeps one.
 
     Raises:
         MissingDependencyError: numpy, which the in-memory store searches with, is not installed.

@@ -13,4 +13,7 @@ def has_metadata(metadata: dict[str, Any], wanted: Filter) -> bool:
         >>> has_metadata({"page": 3}, {"page": [2, 3]}), has_metadata({"page": 3}, {"page": 2})
         (True, False)
     """
-    return all(metadata.get(name) in (value if isinstance(value, list) else [value]) for name, value in wanted.items())
+    return all(
+        metadata.get(name) in (value if isinstance(value, list) else [value])
+        for name, value in wanted.items()
+    )

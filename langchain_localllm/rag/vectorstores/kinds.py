@@ -1,11 +1,13 @@
 """The vector stores that an index can be made on.
 
-An index needs little of a vector store: `add_documents(documents, ids=...)` that replaces what has the same id, `delete(ids)` that
-minds no unknown id, and `similarity_search_with_score(query, k, filter=...)` that gives Documents with their `id`. Ids are uuid5
-texts. A `close()`, where there is one, is called in the end. So any LangChain `VectorStore` will do; this module makes those that
-can be named, and knows how filters and scores differ.
+An index needs little of a vector store: `add_documents(documents, ids=...)` that replaces what has
+the same id, `delete(ids)` that minds no unknown id, and `similarity_search_with_score(query, k,
+filter=...)` that gives Documents with their `id`. Ids are uuid5 texts. A `close()`, where there is
+one, is called in the end. So any LangChain `VectorStore` will do; this module makes those that can
+be named, and knows how filters and scores differ.
 
-To add one: a function that opens it, a line in `KINDS`, and, where they differ, a line in `store_filter` and in `similarity_of`.
+To add one: a function that opens it, a line in `KINDS`, and, where they differ, a line in
+`store_filter` and in `similarity_of`.
 """
 
 import atexit
@@ -56,7 +58,8 @@ def check_kind(kind: str) -> None:
     name = kind.partition(":")[0]
     if name not in KINDS:
         raise InvalidOptionError(
-            f"There is no vector store {name!r}. Use one of: {', '.join(KINDS)}; or give a VectorStore object."
+            f"There is no vector store {name!r}. Use one of: {', '.join(KINDS)}; or give a "
+            "VectorStore object."
         )
 
 
@@ -85,10 +88,23 @@ def _chroma(folder: Path | None, _address: str, embeddings: Embeddings) -> Vecto
         from chromadb.config import Settings
         from langchain_chroma import Chroma
     except ImportError as error:
-        raise MissingDependencyError(f"Chroma is not installed: {pip_install('chroma')}.") from error
-    settings = Settings(anonymized_telemetry=False, chroma_otel_collection_endpoint="", _env_file=None)  # type: ignore[call-arg]  # a .env file here is not for us
-    client = chromadb.PersistentClient(_writable(folder) / "chroma", settings) if folder else chromadb.EphemeralClient(settings)
-    store = Chroma("passages", embeddings, client=client, collection_configuration={"hnsw": {"space": "cosine"}})
+        raise MissingDependencyError(
+            f"Chroma is not installed: {pip_install('chroma')}."
+        ) from error
+    settings = Settings(
+        anonymized_telemetry=False, chroma_otel_collection_endpoint="", _env_file=None
+    )  # type: ignore[call-arg]  # a .env file here is not for us
+    client = (
+        chromadb.PersistentClient(_writable(folder) / "chroma", settings)
+        if folder
+        else chromadb.EphemeralClient(settings)
+    )
+    store = Chroma(
+        "passages",
+        embeddings,
+        client=client,
+        collection_configuration={"hnsw": {"space": "cosine"}},
+    )
     store.close = client.close  # type: ignore[attr-defined]  # Chroma itself has none, and its files must be let go
     return store
 
@@ -109,7 +125,9 @@ def _qdrant(folder: Path | None, address: str, embeddings: Embeddings) -> Vector
     try:
         from langchain_localllm.rag.vectorstores.qdrant import open_qdrant
     except ImportError as error:
-        raise MissingDependencyError(f"The client of Qdrant is not installed: {pip_install('qdrant')}.") from error
+        raise MissingDependencyError(
+            f"The client of Qdrant is not installed: {pip_install('qdrant')}."
+        ) from error
     return open_qdrant(folder, address, embeddings)
 
 
@@ -126,7 +144,10 @@ def store_filter(store: VectorStore, wanted: Filter) -> Any:
     if isinstance(store, InMemoryVectorStore):
         return lambda document: has_metadata(document.metadata, wanted)
     if type(store).__name__ == "Chroma":
-        parts = [{name: {"$in": value} if isinstance(value, list) else value} for name, value in wanted.items()]
+        parts = [
+            {name: {"$in": value} if isinstance(value, list) else value}
+            for name, value in wanted.items()
+        ]
         return parts[0] if len(parts) == 1 else {"$and": parts}
     if type(store).__name__ == "QdrantVectors":
         from langchain_localllm.rag.vectorstores.qdrant import qdrant_filter

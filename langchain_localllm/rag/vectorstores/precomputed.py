@@ -27,14 +27,21 @@ class AheadEmbeddings(Embeddings):
         """Embed texts that `embed_documents` will be asked for.
 
         Returns:
-            The first text that is longer than the model's window, or `None`. What was embedded before it is kept.
+            The first text that is longer than the model's window, or `None`. What was embedded
+            before it is kept.
         """
         wanted = list(dict.fromkeys(text for text in texts if text not in self._ready))
         try:
-            self._ready.update(zip(wanted, self._embeddings.embed_documents(wanted) if wanted else [], strict=True))
+            self._ready.update(
+                zip(wanted, self._embeddings.embed_documents(wanted) if wanted else [], strict=True)
+            )
         except ModelCallError as error:
             self._ready.update({wanted[number]: vector for number, vector in error.done.items()})
-            if not isinstance(error, ContextLengthError) or error.failed_text is None or len(wanted[error.failed_text]) == 1:
+            if (
+                not isinstance(error, ContextLengthError)
+                or error.failed_text is None
+                or len(wanted[error.failed_text]) == 1
+            ):
                 raise
             return wanted[error.failed_text]
         return None

@@ -24,11 +24,17 @@ class QdrantVectors(QdrantVectorStore):
     @classmethod
     @override
     def _document_from_point(
-        cls, scored_point: Any, collection_name: str, content_payload_key: str, metadata_payload_key: str
+        cls,
+        scored_point: Any,
+        collection_name: str,
+        content_payload_key: str,
+        metadata_payload_key: str,
     ) -> Document:
         payload = scored_point.payload or {}
         return Document(
-            payload.get(content_payload_key, ""), metadata=payload.get(metadata_payload_key) or {}, id=str(scored_point.id)
+            payload.get(content_payload_key, ""),
+            metadata=payload.get(metadata_payload_key) or {},
+            id=str(scored_point.id),
         )
 
     def close(self) -> None:
@@ -41,8 +47,9 @@ def open_qdrant(folder: Path | None, address: str, embeddings: Embeddings) -> Qd
 
     Args:
         folder: The folder of the index, for local mode; `None` keeps that in memory.
-        address: The server, with the name of the collection after it: `http://localhost:6333/notes`. An empty one is local mode.
-            The key is read from QDRANT_API_KEY.
+        address: The server, with the name of the collection after it:
+            `http://localhost:6333/notes`. An empty one is local mode. The key is read from
+            QDRANT_API_KEY.
         embeddings: Makes the vectors.
 
     Raises:
@@ -52,24 +59,38 @@ def open_qdrant(folder: Path | None, address: str, embeddings: Embeddings) -> Qd
     if not client.collection_exists(collection):
         size = len(embeddings.embed_documents(["size"])[0])
         try:
-            client.create_collection(collection, vectors_config=models.VectorParams(size=size, distance=models.Distance.COSINE))
+            client.create_collection(
+                collection,
+                vectors_config=models.VectorParams(size=size, distance=models.Distance.COSINE),
+            )
         except Exception:
-            if not client.collection_exists(collection):  # another writer may have made it meanwhile
+            if not client.collection_exists(
+                collection
+            ):  # another writer may have made it meanwhile
                 raise
-    return QdrantVectors(client, collection, embeddings, validate_embeddings=False, validate_collection_config=False)
+    return QdrantVectors(
+        client, collection, embeddings, validate_embeddings=False, validate_collection_config=False
+    )
 
 
 def _connected(folder: Path | None, address: str) -> tuple[QdrantClient, str]:
     if not address:
-        return (QdrantClient(":memory:") if folder is None else QdrantClient(path=str(folder / "qdrant"))), _COLLECTION
+        return (
+            QdrantClient(":memory:")
+            if folder is None
+            else QdrantClient(path=str(folder / "qdrant"))
+        ), _COLLECTION
     parts = urlsplit(address)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise InvalidOptionError(
-            f"{address!r} is not an address of a Qdrant server. Give one such as 'qdrant:http://localhost:6333'."
+            f"{address!r} is not an address of a Qdrant server. Give one such as "
+            "'qdrant:http://localhost:6333'."
         )
     port = parts.port or (443 if parts.scheme == "https" else 6333)
     server = f"{parts.scheme}://{parts.hostname}:{port}"
-    return QdrantClient(url=server, api_key=os.environ.get(_KEY)), parts.path.strip("/") or _COLLECTION
+    return QdrantClient(url=server, api_key=os.environ.get(_KEY)), parts.path.strip(
+        "/"
+    ) or _COLLECTION
 
 
 def qdrant_filter(wanted: Filter) -> models.Filter:
@@ -78,7 +99,9 @@ def qdrant_filter(wanted: Filter) -> models.Filter:
         must=[
             models.FieldCondition(
                 key=f"metadata.{name}",
-                match=models.MatchAny(any=value) if isinstance(value, list) else models.MatchValue(value=value),
+                match=models.MatchAny(any=value)
+                if isinstance(value, list)
+                else models.MatchValue(value=value),
             )
             for name, value in wanted.items()
         ]

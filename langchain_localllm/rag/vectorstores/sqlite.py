@@ -45,7 +45,9 @@ class SQLiteVectors(VectorStore):
         'The key is old.'
     """
 
-    def __init__(self, embeddings: Embeddings, path: Path | None = None, *, writable: bool = True) -> None:
+    def __init__(
+        self, embeddings: Embeddings, path: Path | None = None, *, writable: bool = True
+    ) -> None:
         self._embeddings = embeddings
         self._db = Database(path, _SCHEMA, _VERSION, writable=writable)
         self._matrix: tuple[object, np.ndarray[Any, Any], np.ndarray[Any, Any]] | None = None
@@ -61,21 +63,38 @@ class SQLiteVectors(VectorStore):
 
     @override
     def add_texts(
-        self, texts: Iterable[str], metadatas: list[dict[str, Any]] | None = None, *, ids: list[str] | None = None, **kwargs: Any
+        self,
+        texts: Iterable[str],
+        metadatas: list[dict[str, Any]] | None = None,
+        *,
+        ids: list[str] | None = None,
+        **kwargs: Any,
     ) -> list[str]:
         texts = list(texts)
         keys = [key or str(uuid4()) for key in ids or [""] * len(texts)]
-        self.add_vectors(keys, texts, metadatas or [{} for _ in texts], self._embeddings.embed_documents(texts))
+        self.add_vectors(
+            keys, texts, metadatas or [{} for _ in texts], self._embeddings.embed_documents(texts)
+        )
         return keys
 
     def add_vectors(
-        self, ids: Sequence[str], texts: Sequence[str], metadatas: Sequence[dict[str, Any]], vectors: Sequence[Sequence[float]]
+        self,
+        ids: Sequence[str],
+        texts: Sequence[str],
+        metadatas: Sequence[dict[str, Any]],
+        vectors: Sequence[Sequence[float]],
     ) -> None:
         """Add texts whose vectors are known; what has the same id is replaced."""
         blobs = [_scaled(np.asarray(vector, np.float32)).tobytes() for vector in vectors]
-        rows = [(key, text, json.dumps(about), blob) for key, text, about, blob in zip(ids, texts, metadatas, blobs, strict=True)]
+        rows = [
+            (key, text, json.dumps(about), blob)
+            for key, text, about, blob in zip(ids, texts, metadatas, blobs, strict=True)
+        ]
         with self._db.transaction() as db:
-            db.executemany("INSERT OR REPLACE INTO vector (id, text, metadata, vector) VALUES (?, ?, ?, ?)", rows)
+            db.executemany(
+                "INSERT OR REPLACE INTO vector (id, text, metadata, vector) VALUES (?, ?, ?, ?)",
+                rows,
+            )
         self._matrix = None
 
     @override
@@ -90,7 +109,12 @@ class SQLiteVectors(VectorStore):
 
     @override
     def get_by_ids(self, ids: Sequence[str], /) -> list[Document]:
-        return [_document(row) for row in self._db.all_of("SELECT id, text, metadata FROM vector WHERE id IN ({})", ids)]
+        return [
+            _document(row)
+            for row in self._db.all_of(
+                "SELECT id, text, metadata FROM vector WHERE id IN ({})", ids
+            )
+        ]
 
     @override
     def similarity_search(self, query: str, k: int = 4, **kwargs: Any) -> list[Document]:
@@ -101,7 +125,10 @@ class SQLiteVectors(VectorStore):
         self, query: str, k: int = 4, filter: Filter | None = None, **kwargs: Any
     ) -> list[tuple[Document, float]]:
         """Return the nearest texts and their cosines."""
-        return [(document, score) for document, score, _ in self._nearest(self._embeddings.embed_query(query), k, filter)]
+        return [
+            (document, score)
+            for document, score, _ in self._nearest(self._embeddings.embed_query(query), k, filter)
+        ]
 
     @override
     def similarity_search_by_vector(
@@ -111,11 +138,19 @@ class SQLiteVectors(VectorStore):
 
     @override
     def max_marginal_relevance_search(
-        self, query: str, k: int = 4, fetch_k: int = 20, lambda_mult: float = 0.5, filter: Filter | None = None, **kwargs: Any
+        self,
+        query: str,
+        k: int = 4,
+        fetch_k: int = 20,
+        lambda_mult: float = 0.5,
+        filter: Filter | None = None,
+        **kwargs: Any,
     ) -> list[Document]:
         vector = np.asarray(self._embeddings.embed_query(query), np.float32)
         found = list(self._nearest(vector, fetch_k, filter))
-        chosen = maximal_marginal_relevance(vector, [each.tolist() for _, _, each in found], lambda_mult, k)
+        chosen = maximal_marginal_relevance(
+            vector, [each.tolist() for _, _, each in found], lambda_mult, k
+        )
         return [found[number][0] for number in chosen]
 
     @override
@@ -147,7 +182,10 @@ class SQLiteVectors(VectorStore):
         ranked = _ranked(scores, k if wanted is None else len(scores))
         for start in range(0, len(ranked), _PAGE):
             page = ranked[start : start + _PAGE]
-            rows = self._db.all_of("SELECT id, text, metadata, number FROM vector WHERE number IN ({})", numbers[page].tolist())
+            rows = self._db.all_of(
+                "SELECT id, text, metadata, number FROM vector WHERE number IN ({})",
+                numbers[page].tolist(),
+            )
             documents = {row[3]: _document(row[:3]) for row in rows}
             for place in page:
                 document = documents.get(int(numbers[place]))
@@ -163,7 +201,9 @@ class SQLiteVectors(VectorStore):
         if self._matrix is None or self._matrix[0] != version:
             rows = self._db.all("SELECT number, vector FROM vector ORDER BY number")
             numbers = np.fromiter((number for number, _ in rows), np.int64, len(rows))
-            matrix = np.frombuffer(b"".join(blob for _, blob in rows), np.float32).reshape(len(rows), -1 if rows else 0)
+            matrix = np.frombuffer(b"".join(blob for _, blob in rows), np.float32).reshape(
+                len(rows), -1 if rows else 0
+            )
             self._matrix = version, numbers, matrix
         return self._matrix[1:]
 

@@ -1,6 +1,9 @@
-"""What the gpt4all package of August 2024 can load, by a model file's header alone; all else runs on llama.cpp.
+"""What the gpt4all package of August 2024 can load, by a model file's header alone.
 
-Sources: `KNOWN_ARCHES` in https://github.com/nomic-ai/gpt4all/blob/main/gpt4all-backend/src/llamamodel.cpp, and
+All else runs on llama.cpp.
+
+Sources: `KNOWN_ARCHES` in
+https://github.com/nomic-ai/gpt4all/blob/main/gpt4all-backend/src/llamamodel.cpp, and
 `llm_load_vocab` in the llama.cpp that it was built with.
 """
 
@@ -15,7 +18,9 @@ Backend = Literal["gpt4all", "llamacpp", "llama-cpp-python", "xllamacpp"]
 
 NEWER: Final = "Its engine is of August 2024; backend='llamacpp' runs newer models."
 """What to do about a file that the package cannot load."""
-FORMER_BACKENDS: Final = frozenset({"bert", "falcon", "gptj", "llama", "mpt", "replit", "starcoder"})
+FORMER_BACKENDS: Final = frozenset(
+    {"bert", "falcon", "gptj", "llama", "mpt", "replit", "starcoder"}
+)
 """What `langchain_community` called `backend`, and did not read."""
 EMBEDDING_ARCHITECTURES: Final = frozenset({"bert", "nomic-bert"})
 ARCHITECTURES: Final = EMBEDDING_ARCHITECTURES | frozenset({
@@ -51,7 +56,10 @@ def _unsupported(info: GGUFInfo, *, embeds: bool) -> Iterator[str]:
     if info.architecture not in ARCHITECTURES:
         yield f"does not know the architecture {info.architecture!r}"
     if embeds and info.architecture not in EMBEDDING_ARCHITECTURES:
-        yield f"embeds with {' and '.join(sorted(EMBEDDING_ARCHITECTURES))} only, and not with {info.architecture}"
+        yield (
+            f"embeds with {' and '.join(sorted(EMBEDDING_ARCHITECTURES))} only, and not with "
+            f"{info.architecture}"
+        )
     if tokenizer not in TOKENIZERS:
         yield f"does not know the tokenizer {tokenizer!r}"
     if tokenizer == "gpt2" and splitter not in PRE_TOKENIZERS:

@@ -1,6 +1,8 @@
 """The gpt4all package, and what its C library offers beyond it: the end of a prompt's reading, no context shift, raw bytes.
 
-Source: https://github.com/nomic-ai/gpt4all/blob/main/gpt4all-backend/include/gpt4all-backend/llmodel_c.h as of August 2024.
+Source:
+    https://github.com/nomic-ai/gpt4all/blob/main/gpt4all-backend/include/gpt4all-backend/llmodel_c.h
+    as of August 2024.
 """
 
 import contextlib
@@ -21,16 +23,20 @@ from langchain_localllm.runtimes.gpt4all.backend import NEWER
 _VERSION: Final = "2.8."
 """C functions are called as this version has them."""
 _AT_FIRST_USE: Final = rb"Failed to load libllamamodel|gguf_init_from_file"
-"""Where there is no CUDA, the first use names its libraries as missing; that use is ours, with no file."""
+"""Where there is no CUDA, the first use names its libraries as missing; that use is ours, with no
+file."""
 _LAST_LINES: Final = 2
-"""Seconds to wait for the end of what was written to standard error: a process that was started meanwhile may hold the pipe."""
+"""Seconds to wait for the end of what was written to standard error: a process that was started
+meanwhile may hold the pipe."""
 _ONE_AT_A_TIME: Final = threading.Lock()
 """Standard error belongs to the process."""
 _ERROR: Final = re.compile(
-    r"(?:error loading model(?: vocabulary)?|LLAMA ERROR|error|failed to)\b:? *(.+?)\.?\s*$", re.IGNORECASE | re.MULTILINE
+    r"(?:error loading model(?: vocabulary)?|LLAMA ERROR|error|failed to)\b:? *(.+?)\.?\s*$",
+    re.IGNORECASE | re.MULTILINE,
 )
 _ONLY_THE_PROMPT: Final = b"%1%2"
-"""A template for prompt and answer; without the `%2`, the engine would read two line ends after each answer."""
+"""A template for prompt and answer; without the `%2`, the engine would read two line ends after
+each answer."""
 
 
 @functools.cache
@@ -38,18 +44,22 @@ def binding() -> Any:
     """Return the package's module that wraps the C library.
 
     Raises:
-        MissingDependencyError: The package is not installed, or not of the version that this was written for.
+        MissingDependencyError: The package is not installed, or not of the version that this was
+            written for.
     """
     try:
         version = importlib.metadata.version("gpt4all")
         from gpt4all import _pyllmodel
     except (ImportError, OSError) as error:  # OSError: the machine cannot load its library
         raise MissingDependencyError(
-            f"The gpt4all package cannot be loaded ({error}): {pip_install('gpt4all')}, or run the model on "
-            "llama.cpp with backend='llamacpp'."
+            f"The gpt4all package cannot be loaded ({error}): {pip_install('gpt4all')}, or run "
+            "the model on llama.cpp with backend='llamacpp'."
         ) from None
     if not version.startswith(_VERSION):
-        raise MissingDependencyError(f'gpt4all {version} is installed, but 2.8.2 is needed: pip install "gpt4all>=2.8.2,<2.9".')
+        raise MissingDependencyError(
+            f"gpt4all {version} is installed, but 2.8.2 is needed: pip install "
+            '"gpt4all>=2.8.2,<2.9".'
+        )
     with captured_stderr(_AT_FIRST_USE):
         _pyllmodel.llmodel.llmodel_model_create2(b"", b"kompute", ctypes.byref(ctypes.c_char_p()))
     return _pyllmodel
@@ -57,7 +67,9 @@ def binding() -> Any:
 
 @contextlib.contextmanager
 def captured_stderr(noise: bytes = rb"(?!)") -> Iterator[list[bytes]]:
-    """Collect the lines that the C library writes to standard error; they are complete when the block ends.
+    """Collect the lines that the C library writes to standard error.
+
+    They are complete when the block ends.
 
     Each line, also of other threads, is passed on to standard error as soon as it is written.
 
@@ -80,7 +92,9 @@ def captured_stderr(noise: bytes = rb"(?!)") -> Iterator[list[bytes]]:
         try:
             yield lines
         finally:
-            os.dup2(kept, 2)  # which closes the last end that writes into the pipe, so that the reader ends
+            os.dup2(
+                kept, 2
+            )  # which closes the last end that writes into the pipe, so that the reader ends
             reader.join(_LAST_LINES)
 
 
@@ -136,7 +150,8 @@ def is_loaded(model: Any) -> bool:
 
 def _no_device(device: str | None, error: Exception) -> InvalidRequestError:
     return InvalidRequestError(
-        f"GPT4All cannot use device={device!r}: {error}. Use device='cpu', or see gpt4all.GPT4All.list_gpus()."
+        f"GPT4All cannot use device={device!r}: {error}. Use device='cpu', or see "
+        "gpt4all.GPT4All.list_gpus()."
     )
 
 
@@ -147,15 +162,23 @@ def c_text(text: str) -> bytes:
         InvalidRequestError: It has a NUL character or half of a surrogate pair.
     """
     if "\0" in text:
-        raise InvalidRequestError("The text has a NUL character, at which GPT4All would cut it. Take it out.")
+        raise InvalidRequestError(
+            "The text has a NUL character, at which GPT4All would cut it. Take it out."
+        )
     try:
         return text.encode()
     except UnicodeEncodeError:
-        raise InvalidRequestError("The text has half of a surrogate pair, which is not a character. Take it out.") from None
+        raise InvalidRequestError(
+            "The text has half of a surrogate pair, which is not a character. Take it out."
+        ) from None
 
 
 def run_prompt(
-    model: Any, prompt: str, on_prompt: Callable[[int], bool], on_token: Callable[[int, bytes], bool], **settings: Any
+    model: Any,
+    prompt: str,
+    on_prompt: Callable[[int], bool],
+    on_token: Callable[[int, bytes], bool],
+    **settings: Any,
 ) -> None:
     """Read a prompt and answer it, as long as the callbacks return `True`; raises what they raise.
 
@@ -164,7 +187,8 @@ def run_prompt(
         prompt: The text; names of special tokens in it become these tokens.
         on_prompt: Called with each token of the prompt, after its batch was read.
         on_token: Called with each token of the answer and its bytes.
-        **settings: `n_predict`, `n_batch` and the sampling options, under the names of the C library.
+        **settings: `n_predict`, `n_batch` and the sampling options, under the names of the C
+            library.
     """
     module, errors = binding(), list[BaseException]()
 

@@ -1,4 +1,7 @@
-"""The chat model on GPT4All; the template comes from the model file. With the package, answers of a given form are begun by us."""
+"""The chat model on GPT4All; the template comes from the model file.
+
+With the package, answers of a given form are begun by us.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -35,8 +38,9 @@ _OF_LLAMACPP: Final = (
 class ChatGPT4All(GPT4AllOptions, ReasoningBudgetOptions, TemplatedChatModel):
     """A chat model in this process, by the gpt4all package, or by llama.cpp where the package cannot load the file (see `backend`).
 
-    llama.cpp enforces forced tool calls and JSON schemas while it decodes. The package cannot: such an answer is begun for the
-    model, which continues from there, and what comes out is checked and may be wrong.
+    llama.cpp enforces forced tool calls and JSON schemas while it decodes. The package cannot: such
+    an answer is begun for the model, which continues from there, and what comes out is checked and
+    may be wrong.
 
     Example:
         >>> from langchain_localllm import ChatGPT4All
@@ -48,7 +52,11 @@ class ChatGPT4All(GPT4AllOptions, ReasoningBudgetOptions, TemplatedChatModel):
     """
 
     ALIASES: ClassVar[Mapping[str, str]] = {**GPT4AllOptions.ALIASES, **REASONING_ALIASES}
-    BINDING_LACKS: ClassVar[tuple[str, ...]] = (*GPT4AllOptions.BINDING_LACKS, "reasoning_budget", "reasoning_budget_message")
+    BINDING_LACKS: ClassVar[tuple[str, ...]] = (
+        *GPT4AllOptions.BINDING_LACKS,
+        "reasoning_budget",
+        "reasoning_budget_message",
+    )
     ATTEMPTS: ClassVar[int] = 3
     LLAMACPP: ClassVar[str] = "ChatLlamaCpp"
 
@@ -66,7 +74,9 @@ class ChatGPT4All(GPT4AllOptions, ReasoningBudgetOptions, TemplatedChatModel):
         return self.path, self.n_ctx
 
     @override
-    def open_answer(self, messages: list[dict[str, Any]], stop: list[str], request: dict[str, Any]) -> TokenStream:
+    def open_answer(
+        self, messages: list[dict[str, Any]], stop: list[str], request: dict[str, Any]
+    ) -> TokenStream:
         if (model := self.on_llamacpp()) is not None:
             check_parts(messages, ("text",), self.TEXT_ONLY)
             opened: TokenStream = model.open_answer(messages, stop, request)
@@ -90,13 +100,17 @@ class ChatGPT4All(GPT4AllOptions, ReasoningBudgetOptions, TemplatedChatModel):
     def check_form_beside_tools(self) -> None:
         if not self.enforces_forms:
             raise InvalidOptionError(
-                "The gpt4all package cannot enforce a schema, so `response_format` does not work together with tools. Use "
-                "backend='llamacpp' or ChatLlamaCpp, which run the same file, or LangChain's ToolStrategy(...)."
+                "The gpt4all package cannot enforce a schema, so `response_format` does not work "
+                "together with tools. Use backend='llamacpp' or ChatLlamaCpp, which run the same "
+                "file, or LangChain's ToolStrategy(...)."
             )
 
     @override
     def llamacpp_options(self) -> dict[str, Any]:
-        return {**super().llamacpp_options(), **{name: getattr(self, name) for name in _OF_LLAMACPP}}
+        return {
+            **super().llamacpp_options(),
+            **{name: getattr(self, name) for name in _OF_LLAMACPP},
+        }
 
     @override
     def count_messages(self, messages: list[BaseMessage], tools: Sequence[Any] | None) -> int:
@@ -129,7 +143,9 @@ def _beginning(prepared: Prepared) -> str:
     if properties is None:  # one of several tools
         return f'{form.before}{{"name": "'
     arguments = _first_key(properties[form.arguments])
-    call = f'{form.before}{{"name": "{properties["name"]["const"]}", "{form.arguments}": {arguments}'
+    call = (
+        f'{form.before}{{"name": "{properties["name"]["const"]}", "{form.arguments}": {arguments}'
+    )
     return f"{call}}}{form.after}" if arguments == _EMPTY else call
 
 

@@ -14,7 +14,14 @@ _NOISE: Final = rb"embed: warning: unknown model"
 """Written for each call with a model that the package does not know by name."""
 
 
-def embed(texts: Sequence[str], threads: int, future: Future[Vectors], loaded: Loaded, *, cut: bool = False) -> None:
+def embed(
+    texts: Sequence[str],
+    threads: int,
+    future: Future[Vectors],
+    loaded: Loaded,
+    *,
+    cut: bool = False,
+) -> None:
     """Set the future's result to one vector a text, or its error.
 
     Args:
@@ -51,15 +58,17 @@ def _vectors(texts: list[str], loaded: Loaded, *, cut: bool) -> Vectors:
     except RuntimeError as error:
         if "not a valid task type" not in str(error):
             raise ServerError(f"GPT4All reports: {error}") from None
-    # A model that the package knows by name takes its prefix apart from the text, and none that it does not know.
+    # A model that the package knows by name takes its prefix apart from the text, and none that it
+    # does not know.
     prefix = texts[0].partition(": ")[0]
     bare = [text.removeprefix(f"{prefix}: ") for text in texts]
     try:
         return _ask(bare, prefix, loaded, cut=cut)
     except RuntimeError:
         raise InvalidRequestError(
-            f"The model {loaded.name} wants a prefix before each text, such as query_prefix='search_query: ' and "
-            "document_prefix='search_document: ' for nomic-embed-text, 'query: ' and 'passage: ' for e5. See its card."
+            f"The model {loaded.name} wants a prefix before each text, such as "
+            "query_prefix='search_query: ' and document_prefix='search_document: ' for "
+            "nomic-embed-text, 'query: ' and 'passage: ' for e5. See its card."
         ) from None
 
 
@@ -71,6 +80,13 @@ def _ask(texts: list[str], prefix: str, loaded: Loaded, *, cut: bool) -> Vectors
             quiet.close()
             return False  # do not cancel
 
-        found = loaded.model.generate_embeddings(texts, prefix, -1, not cut, False, about_to_compute)  # noqa: FBT003 - as C has it
+        found = loaded.model.generate_embeddings(
+            texts,
+            prefix,
+            -1,
+            not cut,
+            False,  # noqa: FBT003 - as C has it
+            about_to_compute,
+        )
     vectors: Vectors = found["embeddings"]
     return vectors

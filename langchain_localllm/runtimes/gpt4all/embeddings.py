@@ -26,8 +26,8 @@ def _or_default(model: Any) -> Any:
 class GPT4AllEmbeddings(ModelOptions, InProcessBatches, LocalEmbeddings):
     """Embeddings in this process, by the gpt4all package, or by llama.cpp where the package cannot load the file (see `backend`).
 
-    The package embeds with models of the architectures bert and nomic-bert. A model that wants prefixes before queries and
-    documents gets them by its name, unless others are given.
+    The package embeds with models of the architectures bert and nomic-bert. A model that wants
+    prefixes before queries and documents gets them by its name, unless others are given.
 
     Example:
         >>> from langchain_localllm import GPT4AllEmbeddings
@@ -49,7 +49,8 @@ class GPT4AllEmbeddings(ModelOptions, InProcessBatches, LocalEmbeddings):
     }
 
     model: Annotated[str | Path, BeforeValidator(_or_default)] = DEFAULT_MODEL
-    """Path of a GGUF file, or the name of one in `~/.cache/gpt4all`. The default is that of the package."""
+    """Path of a GGUF file, or the name of one in `~/.cache/gpt4all`. The default is that of the
+    package."""
     batch_size: int = Field(default=8, ge=1)
     """Texts sent to the engine at a time. More are slower, since its attention spans them all."""
     normalize: Annotated[bool, AfterValidator(always_normalized)] = True
@@ -61,7 +62,9 @@ class GPT4AllEmbeddings(ModelOptions, InProcessBatches, LocalEmbeddings):
         """With what `langchain_community` handed to the package in a dict of its own."""
         more = dict(given.get("gpt4all_kwargs") or {})
         folder = more.pop("model_path", None)
-        named = super()._normalize_names({name: value for name, value in {**given, **more}.items() if name != "gpt4all_kwargs"})
+        named = super()._normalize_names(
+            {name: value for name, value in {**given, **more}.items() if name != "gpt4all_kwargs"}
+        )
         if folder is not None and "model" in named:
             named["model"] = Path(folder, named["model"])
         return named

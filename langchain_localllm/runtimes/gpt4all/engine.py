@@ -51,7 +51,9 @@ Job = Callable[[Loaded], None]
 
 
 class GPT4AllEngine:
-    """A model file in memory. When no reference to it is left, its thread ends and the memory is freed.
+    """A model file in memory.
+
+    When no reference to it is left, its thread ends and the memory is freed.
 
     Attributes:
         loaded: The model; only the thread may work with it.
@@ -60,8 +62,17 @@ class GPT4AllEngine:
     def __init__(self, path: Path, *, n_ctx: int, ngl: int, device: str | None) -> None:
         started = time.perf_counter()
         model = load_model(path, n_ctx=n_ctx, ngl=ngl, device=device)
-        self.loaded = Loaded(model, path.name, n_ctx, Vocabulary.load(path), Seeds.of(model), time.perf_counter() - started)
-        _LOGGER.info("Loaded %s in %.2f s: a context of %d tokens", path.name, self.loaded.load_time, n_ctx)
+        self.loaded = Loaded(
+            model,
+            path.name,
+            n_ctx,
+            Vocabulary.load(path),
+            Seeds.of(model),
+            time.perf_counter() - started,
+        )
+        _LOGGER.info(
+            "Loaded %s in %.2f s: a context of %d tokens", path.name, self.loaded.load_time, n_ctx
+        )
         self._worker = _Worker(self.loaded)
         self._finalizer = weakref.finalize(self, self._worker.thread.end)  # runs at exit, too
 
@@ -88,7 +99,9 @@ class _Worker:
 
     def __init__(self, loaded: Loaded) -> None:
         self._loaded = loaded
-        self.thread: EngineThread[Job] = EngineThread(f"GPT4All {loaded.name}", self._run, self._interrupt)
+        self.thread: EngineThread[Job] = EngineThread(
+            f"GPT4All {loaded.name}", self._run, self._interrupt
+        )
         self.thread.start()
 
     def _interrupt(self) -> None:

@@ -62,29 +62,55 @@ def _answer(request: Request, box: ResponseQueue, loaded: Loaded) -> StreamEvent
     binding().llmodel.llmodel_setThreadCount(loaded.model.model, request.threads)
     _set_seed(request.seed, loaded)
     making = _Answer(loaded, box, StopFilter(request.stop), most, request)
-    run_prompt(loaded.model, request.prompt, making.on_prompt, making.on_token, n_predict=most, **request.sampling)
+    run_prompt(
+        loaded.model,
+        request.prompt,
+        making.on_prompt,
+        making.on_token,
+        n_predict=most,
+        **request.sampling,
+    )
     if prompt_tokens and making.prompt_failed(prompt_tokens):
-        raise ServerError(f"GPT4All could not read the prompt of {prompt_tokens} tokens: {_failure(request, making, loaded)}.")
+        raise ServerError(
+            f"GPT4All could not read the prompt of {prompt_tokens} tokens: "
+            f"{_failure(request, making, loaded)}."
+        )
     return making.last()
 
 
 def _failure(request: Request, making: "_Answer", loaded: Loaded) -> str:
     """Return why a prompt cannot be read, from a second try whose standard error is read: the C library has no other way."""
     with captured_stderr() as lines:
-        run_prompt(loaded.model, request.prompt, making.on_prompt, lambda *_: False, n_predict=1, **request.sampling)
-    text = [_LOG_PREFIX.sub("", line.decode("utf-8", "replace").strip()).rstrip(".") for line in lines]
+        run_prompt(
+            loaded.model,
+            request.prompt,
+            making.on_prompt,
+            lambda *_: False,
+            n_predict=1,
+            **request.sampling,
+        )
+    text = [
+        _LOG_PREFIX.sub("", line.decode("utf-8", "replace").strip()).rstrip(".") for line in lines
+    ]
     return "; ".join(dict.fromkeys(filter(None, text))) or "the engine gives no reason"
 
 
 def _count(prompt: str, loaded: Loaded) -> int | None:
-    """Return the number of prompt tokens if it can be counted; raise for a prompt that the engine cannot answer."""
+    """Return the number of prompt tokens if it can be counted.
+
+    Raise for a prompt that the engine cannot answer.
+    """
     count = len(loaded.vocabulary.tokens(prompt)) if loaded.vocabulary else None
-    if not count and (count == 0 or not prompt):  # without a token, the engine would answer what it was asked before
-        raise InvalidRequestError("The prompt is empty, and this model has no token for a beginning. Give it some text.")
+    if not count and (
+        count == 0 or not prompt
+    ):  # without a token, the engine would answer what it was asked before
+        raise InvalidRequestError(
+            "The prompt is empty, and this model has no token for a beginning. Give it some text."
+        )
     if count and count > loaded.n_ctx - _KEPT_FREE:
         raise ContextLengthError(
-            f"The prompt has {count} tokens, and the context {loaded.n_ctx}, {_KEPT_FREE} of which GPT4All keeps for the answer. "
-            "Shorten the prompt, or raise `n_ctx`.",
+            f"The prompt has {count} tokens, and the context {loaded.n_ctx}, {_KEPT_FREE} of "
+            "which GPT4All keeps for the answer. Shorten the prompt, or raise `n_ctx`.",
             prompt_tokens=count,
             context_tokens=loaded.n_ctx,
         )
@@ -95,19 +121,25 @@ def _set_seed(seed: int | None, loaded: Loaded) -> None:
     if loaded.seeds:
         loaded.seeds.set(secrets.randbits(32) if seed in {None, -1} else int(seed or 0))
     elif seed not in {None, -1}:
-        raise InvalidRequestError("This build of gpt4all has no way to set a seed. Leave `seed` out.")
+        raise InvalidRequestError(
+            "This build of gpt4all has no way to set a seed. Leave `seed` out."
+        )
 
 
 class _Answer:
     """An answer while it is made."""
 
-    def __init__(self, loaded: Loaded, box: ResponseQueue, stops: StopFilter, most: int, request: Request) -> None:
+    def __init__(
+        self, loaded: Loaded, box: ResponseQueue, stops: StopFilter, most: int, request: Request
+    ) -> None:
         self._loaded = loaded
         self._box = box
         self._stops = stops
         self._most = most
         self._shown, self._thoughts = request.shown, request.thoughts
-        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")  # a character may come in several tokens
+        self._decoder = codecs.getincrementaldecoder("utf-8")(
+            "replace"
+        )  # a character may come in several tokens
         self._read = 0
         self._tokens = 0
         self._ended = False
@@ -148,10 +180,16 @@ class _Answer:
         rest = rest if self._stops.met else rest + self._stops.end()
         room = self._loaded.n_ctx - self._read - 1
         finish = CompletionInfo(
-            reason="stop" if self._ended or self._stops.met or self._tokens < min(self._most, room) else "length",
+            reason="stop"
+            if self._ended or self._stops.met or self._tokens < min(self._most, room)
+            else "length",
             prompt_tokens=self._read,
             completion_tokens=self._tokens,
-            timings=Timings(self._loaded.load_time, self._read_at - self._started, time.perf_counter() - self._read_at),
+            timings=Timings(
+                self._loaded.load_time,
+                self._read_at - self._started,
+                time.perf_counter() - self._read_at,
+            ),
             model=self._loaded.name,
             reasoning_tokens=self._thoughts.reported if self._thoughts else None,
         )
@@ -163,7 +201,8 @@ class _Answer:
     def _reported(self, text: str) -> Exception:
         if "exceeds the context" in text:
             return ContextLengthError(
-                f"The prompt is longer than the context of {self._loaded.n_ctx} tokens. Shorten it, or raise `n_ctx`.",
+                f"The prompt is longer than the context of {self._loaded.n_ctx} tokens. Shorten "
+                "it, or raise `n_ctx`.",
                 context_tokens=self._loaded.n_ctx,
             )
         return ServerError(f"GPT4All reports: {text}")

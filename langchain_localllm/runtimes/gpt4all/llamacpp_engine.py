@@ -32,7 +32,9 @@ class LlamaCppEngine:
         self._models: dict[str, Any] = {}
 
     def model(self, name: str, options: dict[str, Any]) -> Any:
-        """Return an object of a class for llama.cpp with options that were validated; the first one loads the file.
+        """Return an object of a class for llama.cpp with options that were validated.
+
+        The first one loads the file.
 
         Args:
             name: `LlamaCpp`, `ChatLlamaCpp` or `LlamaCppEmbeddings`.
@@ -53,8 +55,8 @@ class LlamaCppEngine:
             from langchain_localllm.runtimes.llamacpp.ffi import supports_gpu
         if not supports_gpu():
             raise InvalidRequestError(
-                f"llama.cpp ({backend}) cannot use device={self._device!r}: this build has no GPU. Use device='cpu', or install "
-                "a build for your GPU."
+                f"llama.cpp ({backend}) cannot use device={self._device!r}: this build has no "
+                "GPU. Use device='cpu', or install a build for your GPU."
             )
 
     @property

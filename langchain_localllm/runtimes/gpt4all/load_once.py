@@ -1,4 +1,7 @@
-"""Loads a model file and computes a few tokens; run in a process of its own for files that may end it (`gguf.trial_load`)."""
+"""Loads a model file and computes a few tokens.
+
+Run in a process of its own for files that may end it (`gguf.trial_load`).
+"""
 
 from concurrent.futures import Future
 from functools import partial
@@ -11,7 +14,15 @@ from langchain_localllm.runtimes.gpt4all.engine import GPT4AllEngine
 from langchain_localllm.runtimes.gpt4all.generation import Request, answer
 
 _TEXT: Final = "Hello, 12345! é 中文 🙂"
-_SAMPLING: Final = {"n_batch": 8, "temp": 1.0, "top_k": 1, "top_p": 1.0, "min_p": 0.0, "repeat_last_n": 8, "repeat_penalty": 1.1}
+_SAMPLING: Final = {
+    "n_batch": 8,
+    "temp": 1.0,
+    "top_k": 1,
+    "top_p": 1.0,
+    "min_p": 0.0,
+    "repeat_last_n": 8,
+    "repeat_penalty": 1.1,
+}
 
 
 def load_once(path: str, *, embeds: bool) -> None:

@@ -22,7 +22,10 @@ def models_folder() -> Path:
 
 
 def model_file(model: str) -> Path:
-    """Return the file of a model: a path as it is, a bare name here or in the package's folder; `.gguf` may be left out."""
+    """Return the file of a model: a path as it is, a bare name here or in the package's folder.
+
+    `.gguf` may be left out.
+    """
     path = Path(model).expanduser()
     for folder in _folders(path):
         for name in (path.name, f"{path.name}.gguf"):
@@ -39,8 +42,8 @@ def check_there(path: Path) -> None:
     """Raise `ModelFileError` for a bare name without a file, with what can be done."""
     if path.parent == Path() and not path.exists():
         raise ModelFileError(
-            f"There is no model file {path}, neither here nor in {models_folder()}. Give the path of a GGUF file, or "
-            "allow_download=True to fetch it from gpt4all.io."
+            f"There is no model file {path}, neither here nor in {models_folder()}. Give the path "
+            "of a GGUF file, or allow_download=True to fetch it from gpt4all.io."
         )
 
 
@@ -61,7 +64,12 @@ def fetch(model: str, progress: Progress | None = None) -> None:
     entry = catalog.get(name, {})
     digest: Digest | None = ("md5", str(entry["md5sum"]).lower()) if entry.get("md5sum") else None
     try:
-        download_file(entry.get("url") or f"{SITE}/gguf/{name}", _folders(path)[-1] / name, digest, progress or _Bar())
+        download_file(
+            entry.get("url") or f"{SITE}/gguf/{name}",
+            _folders(path)[-1] / name,
+            digest,
+            progress or _Bar(),
+        )
     except ModelMissingError:
         near = get_close_matches(name, catalog, n=3)
         hint = f"Similar names: {', '.join(near)}." if near else "Is the name right?"
@@ -100,6 +108,9 @@ class _Bar:
 def check_kind(path: Path, info: GGUFInfo, *, embeds: bool) -> None:
     """Raise `ModelFileError` where vectors are wanted of a model that makes text, or the other way round."""
     if embeds and not (info.embeds or info.architecture in EMBEDDING_ARCHITECTURES):
-        raise ModelFileError(f"{path} is a model for text ({info.architecture}), not for embeddings: use it with GPT4All.")
+        raise ModelFileError(
+            f"{path} is a model for text ({info.architecture}), not for embeddings: use it with "
+            "GPT4All."
+        )
     if not embeds and info.architecture in EMBEDDING_ARCHITECTURES:
         raise ModelFileError(f"{path} makes embeddings and no text: use it with GPT4AllEmbeddings.")

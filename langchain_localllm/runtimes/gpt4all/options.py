@@ -17,7 +17,12 @@ from langchain_localllm.base.logits import LogitBias, enable_logprobs, normalize
 from langchain_localllm.base.option_roles import Loads, NotInKey, SpeedsUp
 from langchain_localllm.base.options import SamplingOptions, warn_once
 from langchain_localllm.base.type_schema import JsonSchema
-from langchain_localllm.errors import InvalidOptionError, InvalidRequestError, MissingDependencyError, ModelFileError
+from langchain_localllm.errors import (
+    InvalidOptionError,
+    InvalidRequestError,
+    MissingDependencyError,
+    ModelFileError,
+)
 from langchain_localllm.gguf.capacity import DEFAULT_CONTEXT
 from langchain_localllm.gguf.header import GGUFInfo, check_gguf
 from langchain_localllm.gguf.threads import default_threads
@@ -25,8 +30,16 @@ from langchain_localllm.gguf.trial_load import require_loadable
 from langchain_localllm.runtimes.gpt4all.backend import FORMER_BACKENDS, Backend, check_supported
 from langchain_localllm.runtimes.gpt4all.engine import GPT4AllEngine
 from langchain_localllm.runtimes.gpt4all.generation import Request
-from langchain_localllm.runtimes.gpt4all.llamacpp_engine import LlamaCppEngine, llamacpp_is_installed
-from langchain_localllm.runtimes.gpt4all.model_files import check_kind, check_there, fetch, model_file
+from langchain_localllm.runtimes.gpt4all.llamacpp_engine import (
+    LlamaCppEngine,
+    llamacpp_is_installed,
+)
+from langchain_localllm.runtimes.gpt4all.model_files import (
+    check_kind,
+    check_there,
+    fetch,
+    model_file,
+)
 
 _DEFAULTS: Final = {
     "max_tokens": 256,
@@ -38,13 +51,17 @@ _DEFAULTS: Final = {
     "top_k": 40,
     "top_p": 0.1,
 }
-"""Those of `langchain_community`, except `n_batch`: its 8 reads a prompt in small steps, 128 is the most that the engine takes."""
+"""Those of `langchain_community`, except `n_batch`: its 8 reads a prompt in small steps, 128 is the
+most that the engine takes."""
 _NOT_SAMPLING: Final = frozenset({"max_tokens", "temperature"})
 
 
 def _known_backend(value: Any) -> Any:
     if value in FORMER_BACKENDS:
-        warn_once(f"backend={value!r} of GPT4All has no effect: the engine finds the architecture in the file.")
+        warn_once(
+            f"backend={value!r} of GPT4All has no effect: the engine finds the architecture in "
+            "the file."
+        )
         return None
     return value
 
@@ -65,24 +82,27 @@ class ModelOptions(InProcessOptions):
     model: Annotated[str | Path, BeforeValidator(as_text)]
     """Path of a GGUF file, or the name of one in `~/.cache/gpt4all`."""
     backend: Annotated[Backend | None, BeforeValidator(_known_backend), Loads] = None
-    """What runs the model: `gpt4all`, the package; `llamacpp`, llama.cpp by the better package that is installed; or such a package
-    by name, `llama-cpp-python` or `xllamacpp`. Default: `gpt4all` where it is installed and can load the file; else `llamacpp`,
-    with a warning."""
+    """What runs the model: `gpt4all`, the package; `llamacpp`, llama.cpp by the better package that
+    is installed; or such a package by name, `llama-cpp-python` or `xllamacpp`. Default: `gpt4all`
+    where it is installed and can load the file; else `llamacpp`, with a warning."""
     allow_download: Annotated[bool, NotInKey] = False
-    """Whether a model that is not there is fetched from gpt4all.io. Otherwise nothing reaches the network."""
+    """Whether a model that is not there is fetched from gpt4all.io. Otherwise nothing reaches the
+    network."""
     device: Annotated[str | None, Loads, SpeedsUp] = "cpu"
-    """`cpu`, `gpu`, `cuda`, `kompute`, `nvidia`, `amd`, or a name that `gpt4all.GPT4All.list_gpus()` gives; `None` is Metal on
-    a Mac, else `cpu`."""
+    """`cpu`, `gpu`, `cuda`, `kompute`, `nvidia`, `amd`, or a name that
+    `gpt4all.GPT4All.list_gpus()` gives; `None` is Metal on a Mac, else `cpu`."""
     ngl: Annotated[int, Loads, SpeedsUp] = Field(default=100, ge=0)
     """Layers on the GPU."""
     n_ctx: Annotated[int | None, Loads] = Field(default=None, ge=8, le=2**20)
     """Context in tokens. Default: the model's own, at most 8,192."""
     n_threads: Annotated[int | None, SpeedsUp] = Field(default=None, ge=1)
-    """Threads to compute with; no more than the machine has are used. Default: 1 for a file below 100 MB (more are slower there),
-    else one per physical core."""
+    """Threads to compute with; no more than the machine has are used. Default: 1 for a file below
+    100 MB (more are slower there), else one per physical core."""
 
     _used: dict[Hashable, Backend] = PrivateAttr(default_factory=dict)
-    _files: dict[str, Path] = PrivateAttr(default_factory=dict)  # where models were found, should the working folder change
+    _files: dict[str, Path] = PrivateAttr(
+        default_factory=dict
+    )  # where models were found, should the working folder change
 
     @property
     def path(self) -> Path:
@@ -130,17 +150,29 @@ class ModelOptions(InProcessOptions):
             if self.backend or not llamacpp_is_installed():
                 raise
             engine = self._load_on_llamacpp()
-            choice = "Pass backend='llamacpp' to choose it without this warning, or backend='gpt4all' for an error instead."
+            choice = (
+                "Pass backend='llamacpp' to choose it without this warning, or backend='gpt4all' "
+                "for an error instead."
+            )
             warn_once(f"{self.path.name} runs on llama.cpp: {error} {choice}")
             return engine
 
     def _load_binding(self, path: Path, info: GGUFInfo) -> GPT4AllEngine:
         check_supported(path, info, embeds=self.EMBEDS)
-        require_loadable(path, info, "GPT4All", "langchain_localllm.runtimes.gpt4all.load_once", embeds=self.EMBEDS)
-        if info.metadata.get("tokenizer.ggml.model") == "gpt2" and "tokenizer.ggml.pre" not in info.metadata:
+        require_loadable(
+            path,
+            info,
+            "GPT4All",
+            "langchain_localllm.runtimes.gpt4all.load_once",
+            embeds=self.EMBEDS,
+        )
+        if (
+            info.metadata.get("tokenizer.ggml.model") == "gpt2"
+            and "tokenizer.ggml.pre" not in info.metadata
+        ):
             warn_once(
-                f"{path.name} has no tokenizer.ggml.pre, so texts may be split into other tokens than the model was trained with: "
-                "download a newer file of the model."
+                f"{path.name} has no tokenizer.ggml.pre, so texts may be split into other tokens "
+                "than the model was trained with: download a newer file of the model."
             )
         n_ctx = self.n_ctx or min(info.context_length or DEFAULT_CONTEXT, DEFAULT_CONTEXT)
         return GPT4AllEngine(path, n_ctx=n_ctx, ngl=self.ngl, device=self.device)
@@ -158,9 +190,16 @@ class ModelOptions(InProcessOptions):
         return engine
 
     def on_llamacpp(self) -> Any:
-        """Return the llama.cpp counterpart of this object if llama.cpp runs the model; `None` if the gpt4all package does."""
+        """Return the llama.cpp counterpart of this object if llama.cpp runs the model.
+
+        `None` if the gpt4all package does.
+        """
         engine = self.engine
-        return engine.model(self.LLAMACPP, self.llamacpp_options()) if isinstance(engine, LlamaCppEngine) else None
+        return (
+            engine.model(self.LLAMACPP, self.llamacpp_options())
+            if isinstance(engine, LlamaCppEngine)
+            else None
+        )
 
     def llamacpp_options(self) -> dict[str, Any]:
         """Return the options of a call, under the names of the class for llama.cpp."""
@@ -192,22 +231,26 @@ class GPT4AllOptions(ModelOptions, SamplingOptions):
     }
 
     n_batch: Annotated[int | None, SpeedsUp] = Field(default=None, ge=1)
-    """Tokens of the prompt that are read at a time; the package reads 128 at most, which is the default. llama.cpp reads 512."""
+    """Tokens of the prompt that are read at a time; the package reads 128 at most, which is the
+    default. llama.cpp reads 512."""
     min_p: float | None = Field(default=None, ge=0, le=1)
-    """Drop tokens less probable than this share of the most probable one. Default 0, which is off."""
+    """Drop tokens less probable than this share of the most probable one. Default 0, which is
+    off."""
     repeat_penalty: float | None = Field(default=None, gt=0)
     """Makes repeated tokens less probable; 1 is off. Default 1.18."""
     repeat_last_n: int | None = Field(default=None, ge=-1)
     """Tokens that `repeat_penalty` looks back at; -1 is the whole context. Default 64."""
     json_schema: JsonSchema | None = None
-    """A JSON schema or pydantic class for the answer. This and the next three are for llama.cpp only, which is then the default."""
+    """A JSON schema or pydantic class for the answer. This and the next three are for llama.cpp
+    only, which is then the default."""
     grammar: str | None = None
     """A GBNF grammar that the answer follows."""
     logprobs: int | None = Field(default=None, ge=0)
-    """Report each token's log probability, and those of so many most probable tokens. `logprobs=True` with `top_logprobs`, as in
-    OpenAI's API, works too."""
+    """Report each token's log probability, and those of so many most probable tokens.
+    `logprobs=True` with `top_logprobs`, as in OpenAI's API, works too."""
     logit_bias: Annotated[LogitBias | None, BeforeValidator(normalize_logit_bias)] = None
-    """Added to the logits of tokens, by their ids, or by a text for all of its tokens; `False` bans a token."""
+    """Added to the logits of tokens, by their ids, or by a text for all of its tokens; `False` bans
+    a token."""
 
     @classmethod
     @override
@@ -233,33 +276,45 @@ class GPT4AllOptions(ModelOptions, SamplingOptions):
     def _check_binding_has_all(self) -> None:
         if lacking := self._lacking():
             raise InvalidOptionError(
-                f"The gpt4all package has no `{lacking[0]}`. Make the object with backend='llamacpp', which runs the same file."
+                f"The gpt4all package has no `{lacking[0]}`. Make the object with "
+                "backend='llamacpp', which runs the same file."
             )
 
     def request(self, prompt: str, stop: list[str]) -> Request:
         """Return the request for a prompt, with the defaults where an option is not set."""
         self._check_binding_has_all()
         chosen = self._with_defaults()
-        chosen["n_batch"] = min(chosen["n_batch"], _DEFAULTS["n_batch"])  # what C's int cannot hold would wrap
+        chosen["n_batch"] = min(
+            chosen["n_batch"], _DEFAULTS["n_batch"]
+        )  # what C's int cannot hold would wrap
         return Request(
             prompt=prompt,
             stop=stop,
             max_tokens=int(chosen["max_tokens"]),
             seed=self.seed,
             threads=self.threads,
-            sampling={"temp": chosen["temperature"], **{name: chosen[name] for name in _DEFAULTS.keys() - _NOT_SAMPLING}},
+            sampling={
+                "temp": chosen["temperature"],
+                **{name: chosen[name] for name in _DEFAULTS.keys() - _NOT_SAMPLING},
+            },
         )
 
     def _with_defaults(self) -> dict[str, float]:
-        return _DEFAULTS | {name: value for name in _DEFAULTS if (value := getattr(self, name)) is not None}
+        return _DEFAULTS | {
+            name: value for name in _DEFAULTS if (value := getattr(self, name)) is not None
+        }
 
     @override
     def llamacpp_options(self) -> dict[str, Any]:
         sampling: dict[str, Any] = self._with_defaults()
-        del sampling["n_batch"]  # of no effect but on speed, and part of what a model is loaded with
+        del sampling[
+            "n_batch"
+        ]  # of no effect but on speed, and part of what a model is loaded with
         sampling["last_n_tokens_size"] = sampling.pop("repeat_last_n")
         others = {name: getattr(self, name) for name in ("seed", *self.BINDING_LACKS)}
-        same_digits = {"flash_attn": False}  # as the package computes, so that greedy answers are the same
+        same_digits = {
+            "flash_attn": False
+        }  # as the package computes, so that greedy answers are the same
         return {**super().llamacpp_options(), **sampling, **others, **same_digits}
 
     @property
@@ -280,8 +335,8 @@ class GPT4AllOptions(ModelOptions, SamplingOptions):
             return ids
         if (vocabulary := self.engine.loaded.vocabulary) is None:
             raise InvalidRequestError(
-                "GPT4All offers no tokenizer on this platform, so tokens cannot be counted before a call. A result counts them in "
-                "its `usage`."
+                "GPT4All offers no tokenizer on this platform, so tokens cannot be counted before "
+                "a call. A result counts them in its `usage`."
             )
         ids = vocabulary.tokens(text)
         return ids

@@ -1,6 +1,7 @@
 """Random choices that repeat, which the gpt4all package leaves out.
 
-The C library can save and restore an engine's state, and that begins with llama.cpp's random number generator as text.
+The C library can save and restore an engine's state, and that begins with llama.cpp's random number
+generator as text.
 Source: `llama_state_get_data` in https://github.com/nomic-ai/llama.cpp as of August 2024.
 """
 
@@ -28,12 +29,15 @@ class Seeds:
     def of(cls, model: Any) -> Self | None:
         """For an engine that has read nothing yet, or `None` where its state is not of the form that is known here."""
         library = binding().llmodel
-        library.llmodel_get_state_size.restype = library.llmodel_save_state_data.restype = ctypes.c_uint64
+        library.llmodel_get_state_size.restype = library.llmodel_save_state_data.restype = (
+            ctypes.c_uint64
+        )
         library.llmodel_get_state_size.argtypes = [ctypes.c_void_p]
         library.llmodel_save_state_data.argtypes = [ctypes.c_void_p, ctypes.c_void_p]
         library.llmodel_restore_state_data.restype = ctypes.c_uint64
         library.llmodel_restore_state_data.argtypes = [ctypes.c_void_p, ctypes.c_char_p]
-        # The size is that of a full context. What is mapped costs nothing until it is written, and little is.
+        # The size is that of a full context. What is mapped costs nothing until it is written, and
+        # little is.
         with mmap.mmap(-1, library.llmodel_get_state_size(model.model)) as memory:
             start = ctypes.c_char.from_buffer(memory)
             written = library.llmodel_save_state_data(model.model, ctypes.addressof(start))
@@ -46,9 +50,14 @@ class Seeds:
         return cls(model, state[_SIZE + length :])
 
     def set(self, seed: int) -> None:
-        """Start the generator at a seed, as C++'s `std::mt19937(seed)` does; the context is emptied."""
+        """Start the generator at a seed, as C++'s `std::mt19937(seed)` does.
+
+        The context is emptied.
+        """
         text = _twister(seed)
-        binding().llmodel.llmodel_restore_state_data(self._model.model, len(text).to_bytes(_SIZE, "little") + text + self._rest)
+        binding().llmodel.llmodel_restore_state_data(
+            self._model.model, len(text).to_bytes(_SIZE, "little") + text + self._rest
+        )
 
 
 def _twister(seed: int) -> bytes:

@@ -40,7 +40,14 @@ _SIGNATURES: Final[dict[str, tuple[Any, list[Any]]]] = {
     "llama_token_is_eog": (ctypes.c_bool, [ctypes.c_void_p, ctypes.c_int32]),
     "llama_tokenize_gpt4all": (
         ctypes.c_int32,
-        [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int32, ctypes.c_void_p, ctypes.c_int32, *[ctypes.c_bool] * 3],
+        [
+            ctypes.c_void_p,
+            ctypes.c_char_p,
+            ctypes.c_int32,
+            ctypes.c_void_p,
+            ctypes.c_int32,
+            *[ctypes.c_bool] * 3,
+        ],
     ),
 }
 
@@ -70,7 +77,16 @@ class Vocabulary:
         while count < 0:  # the number that is needed, as a negative
             size = -count
             ids = (ctypes.c_int32 * size)()
-            count = self._library.llama_tokenize_gpt4all(self._model, data, len(data), ids, size, True, True, True)  # noqa: FBT003 - C has no keywords
+            count = self._library.llama_tokenize_gpt4all(
+                self._model,
+                data,
+                len(data),
+                ids,
+                size,
+                True,  # noqa: FBT003 - C has no keywords
+                True,  # noqa: FBT003 - as above
+                True,  # noqa: FBT003 - as above
+            )
         return ids[:count]
 
     def ends(self, token: int) -> bool:
@@ -90,9 +106,14 @@ def _llama_library() -> Any | None:
         return None
     for name in _LIBRARIES:
         try:
-            library = ctypes.CDLL(str(module.MODEL_LIB_PATH / f"libllamamodel-mainline-{name}{suffix}"), mode=mode)
+            library = ctypes.CDLL(
+                str(module.MODEL_LIB_PATH / f"libllamamodel-mainline-{name}{suffix}"), mode=mode
+            )
             for function, (result, arguments) in _SIGNATURES.items():
-                getattr(library, function).restype, getattr(library, function).argtypes = result, arguments
+                getattr(library, function).restype, getattr(library, function).argtypes = (
+                    result,
+                    arguments,
+                )
         except (OSError, AttributeError):
             continue
         return library

@@ -1,6 +1,7 @@
 """Loads a model as the engine does, and says on stderr what llama.cpp finds wrong with it.
 
-    python -P _load_in_child.py '{"model": "FILE", "lora": [], "mmproj": null, "draft": null, "chat_template": null}'
+    python -P _load_in_child.py '{"model": "FILE", "lora": [], "mmproj": null, "draft": null,
+    "chat_template": null}'
 
 It imports nothing of this package, for speed.
 """
@@ -24,7 +25,9 @@ def main(given: dict[str, Any]) -> None:
     params.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(path, 1.0) for path in given["lora"]]
     if given["draft"]:
         params.speculative.draft.mparams.path = given["draft"]
-        params.speculative.types = [xllamacpp.common_speculative_type.COMMON_SPECULATIVE_TYPE_DRAFT_SIMPLE]
+        params.speculative.types = [
+            xllamacpp.common_speculative_type.COMMON_SPECULATIVE_TYPE_DRAFT_SIMPLE
+        ]
     params.port = 0
     params.n_ctx, params.n_parallel = 256, 1
     params.fit_params = params.warmup = params.ui = False

@@ -41,13 +41,15 @@ class Admission:
     def admit(self, answers: Sequence[Answer]) -> tuple[Request, ResponseQueue, int] | None:
         """Remove the next request that can be answered together with others, and return it with its limit of new tokens.
 
-        Requests whose consumer is gone are dropped. The others are admitted in order, so a long one is not overtaken.
+        Requests whose consumer is gone are dropped. The others are admitted in order, so a long one
+        is not overtaken.
 
         Args:
             answers: The answers that are being made.
 
         Returns:
-            The request, its response queue, and how many tokens its answer may have, or `None` where none can be admitted.
+            The request, its response queue, and how many tokens its answer may have, or `None`
+            where none can be admitted.
         """
         while self._waiting and len(answers) < self._parallel:
             request, box = self._waiting[0]
@@ -55,7 +57,9 @@ class Admission:
                 self._waiting.popleft()
                 continue
             limit = self._limit(request)
-            if (answers and self._excludes(answers[0].request, request)) or not self._has_room(request, limit, answers):
+            if (answers and self._excludes(answers[0].request, request)) or not self._has_room(
+                request, limit, answers
+            ):
                 return None
             self._waiting.popleft()
             return request, box, limit
@@ -64,7 +68,11 @@ class Admission:
     def _limit(self, request: Request) -> int:
         """Return how many tokens an answer may have."""
         room = self._n_ctx - request.tokens()
-        return room if request.max_tokens is None or request.max_tokens < 0 else min(room, request.max_tokens)
+        return (
+            room
+            if request.max_tokens is None or request.max_tokens < 0
+            else min(room, request.max_tokens)
+        )
 
     def _has_room(self, request: Request, limit: int, answers: Sequence[Answer]) -> bool:
         """Return whether the cache has room for all that the request and the other answers may become."""
@@ -72,4 +80,8 @@ class Admission:
 
     def _excludes(self, running: Request, request: Request) -> bool:
         """Return whether a request cannot be computed together with one that is being answered."""
-        return running.isolated or request.isolated or self.lora_scales(request) != self.lora_scales(running)
+        return (
+            running.isolated
+            or request.isolated
+            or self.lora_scales(request) != self.lora_scales(running)
+        )

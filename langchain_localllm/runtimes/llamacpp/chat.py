@@ -39,12 +39,15 @@ from langchain_localllm.templates.tool_calls import JSON, ToolCallParser
 
 
 def _projector_of(value: Any) -> Any:
-    """Return the file that a chat handler of llama-cpp-python names; a path is returned as it is."""
+    """Return the file that a chat handler of llama-cpp-python names.
+
+    A path is returned as it is.
+    """
     path = getattr(value, "clip_model_path", value)
     if not isinstance(path, str | os.PathLike | None):
         raise InvalidOptionError(
-            "Of a `chat_handler`, only the projector's file is used, and this one has none: leave it out. The chat template comes "
-            "from the model's file."
+            "Of a `chat_handler`, only the projector's file is used, and this one has none: leave "
+            "it out. The chat template comes from the model's file."
         )
     return path
 
@@ -52,8 +55,9 @@ def _projector_of(value: Any) -> Any:
 class ChatLlamaCpp(LlamaCppOptions, ReasoningBudgetOptions, TemplatedChatModel):
     """A chat model from a GGUF file, by llama.cpp in this process.
 
-    The file is loaded when the object is made, once for all objects with the same file and settings. Forced tool calls and JSON
-    schemas are enforced while the answer is decoded, by a grammar.
+    The file is loaded when the object is made, once for all objects with the same file and
+    settings. Forced tool calls and JSON schemas are enforced while the answer is decoded, by a
+    grammar.
 
     Example:
         >>> from langchain_localllm import ChatLlamaCpp
@@ -72,7 +76,11 @@ class ChatLlamaCpp(LlamaCppOptions, ReasoningBudgetOptions, TemplatedChatModel):
         "mmproj": "mmproj_path",
     }
     REMOVED: ClassVar[Mapping[str, str]] = {
-        **{name: advice for name, advice in LlamaCppOptions.REMOVED.items() if name not in {"chat_format", "chat_handler"}},
+        **{
+            name: advice
+            for name, advice in LlamaCppOptions.REMOVED.items()
+            if name not in {"chat_format", "chat_handler"}
+        },
         "echo": "a chat model's answer never begins with the prompt. LlamaCpp has `echo`.",
         "suffix": "a chat model does not fill gaps in a text. LlamaCpp has `suffix`.",
     }
@@ -82,7 +90,8 @@ class ChatLlamaCpp(LlamaCppOptions, ReasoningBudgetOptions, TemplatedChatModel):
     mmproj_path: Annotated[PathText | None, BeforeValidator(_projector_of)] = None
     """The projector of a vision model, as a GGUF file; it often has `mmproj` in its name."""
     image_min_tokens: int | None = Field(default=None, ge=1)
-    """Tokens that an image takes at least, about, where the projector takes images of any size. Default: the projector's."""
+    """Tokens that an image takes at least, about, where the projector takes images of any size.
+    Default: the projector's."""
     image_max_tokens: int | None = Field(default=None, ge=1)
     """The most tokens per image, approximately; fewer are faster, and show less."""
 
@@ -117,14 +126,20 @@ class ChatLlamaCpp(LlamaCppOptions, ReasoningBudgetOptions, TemplatedChatModel):
     @override
     def engine_settings(self) -> EngineSettings:
         template = self._other_template() if self._on_server else None
-        return replace(super().engine_settings(), projector=self._projector(), chat_template=template)
+        return replace(
+            super().engine_settings(), projector=self._projector(), chat_template=template
+        )
 
     def _projector(self) -> tuple[Path, dict[str, Any]] | None:
         if self.mmproj_path is None:
             return None
         path = Path(self.mmproj_path).expanduser().absolute()
         threads = self.n_threads_batch or self.n_threads or self._default_threads(path)
-        sizes = {name: size for name in ("image_min_tokens", "image_max_tokens") if (size := getattr(self, name)) is not None}
+        sizes = {
+            name: size
+            for name in ("image_min_tokens", "image_max_tokens")
+            if (size := getattr(self, name)) is not None
+        }
         return path, {"n_threads": threads, "use_gpu": bool(self.n_gpu_layers), **sizes}
 
     @property
@@ -141,7 +156,9 @@ class ChatLlamaCpp(LlamaCppOptions, ReasoningBudgetOptions, TemplatedChatModel):
         return self._path, self.n_ctx
 
     @override
-    def open_answer(self, messages: list[dict[str, Any]], stop: list[str], request: dict[str, Any]) -> TokenStream:
+    def open_answer(
+        self, messages: list[dict[str, Any]], stop: list[str], request: dict[str, Any]
+    ) -> TokenStream:
         if self._on_server:
             return self._open_on_server(messages, stop, request)
         from langchain_localllm.runtimes.llamacpp.request import Request, Thinking
@@ -176,16 +193,26 @@ class ChatLlamaCpp(LlamaCppOptions, ReasoningBudgetOptions, TemplatedChatModel):
             )
             engine.submit(asked, box)
 
-        return ReadHandle(WorkerHandle(submit, self.timeout, slow=bool(prepared.images)), prepared.reader, prepared.begun)
+        return ReadHandle(
+            WorkerHandle(submit, self.timeout, slow=bool(prepared.images)),
+            prepared.reader,
+            prepared.begun,
+        )
 
-    def _open_on_server(self, messages: list[dict[str, Any]], stop: list[str], request: dict[str, Any]) -> TokenStream:
+    def _open_on_server(
+        self, messages: list[dict[str, Any]], stop: list[str], request: dict[str, Any]
+    ) -> TokenStream:
         """Have llama.cpp's server render the template and read the answer, thoughts and calls included."""
         from langchain_localllm.runtimes.llamafile.payload import with_enforced_call
 
         options = self.payload()
         if "grammar" in options or ("json_schema" not in options and self._is_misparsed(request)):
             return self._open_rendered_here(options, messages, stop, request)
-        if self._is_form_beside_tools(request) and not self.takes_images and "json_schema" not in options:
+        if (
+            self._is_form_beside_tools(request)
+            and not self.takes_images
+            and "json_schema" not in options
+        ):
             return self._open_rendered_here(options, messages, stop, request)
         if not self.takes_images:
             check_parts(messages, ("text",), self.TEXT_ONLY)
@@ -194,19 +221,38 @@ class ChatLlamaCpp(LlamaCppOptions, ReasoningBudgetOptions, TemplatedChatModel):
             check_roles(probes, self.engine.render({"messages": probed}), self.about().source)
         payload = self._chat_payload(options, messages, stop, request)
         forced = payload.get("tool_choice") == "required"
-        calls = ToolCallParser(JSON, [tool["function"]["name"] for tool in payload["tools"]]) if forced else None
-        schema = enforced_schema(request, several=request.get("parallel_tool_calls") is True) if forced else None
-        submit = partial(self.engine.chat, with_enforced_call(payload, schema) if schema else payload)
+        calls = (
+            ToolCallParser(JSON, [tool["function"]["name"] for tool in payload["tools"]])
+            if forced
+            else None
+        )
+        schema = (
+            enforced_schema(request, several=request.get("parallel_tool_calls") is True)
+            if forced
+            else None
+        )
+        submit = partial(
+            self.engine.chat, with_enforced_call(payload, schema) if schema else payload
+        )
         source = self.template().source
-        thoughts = None if is_harmony(source) else ThinkSplitter(answer_markers(source))  # what the server leaves in the text
+        thoughts = (
+            None if is_harmony(source) else ThinkSplitter(answer_markers(source))
+        )  # what the server leaves in the text
         reader = AnswerReader(thoughts, calls, keeps_thoughts=self.keeps_thoughts)
         handle = ReadHandle(WorkerHandle(submit, self.timeout), reader)
         if forced or "tools" not in payload:
             return handle
-        return ContinuedWhereUnread(handle, partial(self._continue_unread, options, messages, stop, request))
+        return ContinuedWhereUnread(
+            handle, partial(self._continue_unread, options, messages, stop, request)
+        )
 
     def _continue_unread(
-        self, options: dict[str, Any], messages: list[dict[str, Any]], stop: list[str], request: dict[str, Any], given: Given
+        self,
+        options: dict[str, Any],
+        messages: list[dict[str, Any]],
+        stop: list[str],
+        request: dict[str, Any],
+        given: Given,
     ) -> Rest | None:
         """Continue an answer that the server could not read: the model continues from the received text, which is parsed here."""
         prepared = self.prepare(messages, stop, request)
@@ -214,41 +260,66 @@ class ChatLlamaCpp(LlamaCppOptions, ReasoningBudgetOptions, TemplatedChatModel):
             return None
         begin = given.text.rstrip()  # a token may hold the white space and what follows it
         if given.reasoning and (tags := thought_tags(self.template().source)):
-            begin = ("" if prepared.begun else tags[0]) + given.reasoning + (tags[1] + begin if begin else "")
+            begin = (
+                ("" if prepared.begun else tags[0])
+                + given.reasoning
+                + (tags[1] + begin if begin else "")
+            )
         tokens = len(self.engine.tokenize(begin, begin=False)) if begin else 0
         if options.get("n_predict", -1) > 0:
             options = {**options, "n_predict": max(1, options["n_predict"] - tokens)}
         for _ in prepared.reader.read(StreamEvent(prepared.begun + begin)):
             pass  # it has come
         prepared.thoughts.add(begin)
-        handle = self._complete(options, replace(prepared, prompt=prepared.prompt + begin, begun=""))
+        handle = self._complete(
+            options, replace(prepared, prompt=prepared.prompt + begin, begun="")
+        )
         return Rest(handle, tokens, after_space=given.text != given.text.rstrip())
 
     def _is_misparsed(self, request: dict[str, Any]) -> bool:
         """Return whether llama.cpp's server loses a part of what the template's model writes, or fails at it."""
-        if request.get("tool_choice") == "required" or "response_format" in request or self.takes_images:
+        if (
+            request.get("tool_choice") == "required"
+            or "response_format" in request
+            or self.takes_images
+        ):
             return False
         return is_misparsed_by_server(self.template().source)
 
     @staticmethod
     def _is_form_beside_tools(request: dict[str, Any]) -> bool:
         """Whether the server's grammar of a schema would allow any white space before the object, as it does with tools."""
-        return bool(request.get("tools")) and request.get("tool_choice") == "none" and "response_format" in request
+        return (
+            bool(request.get("tools"))
+            and request.get("tool_choice") == "none"
+            and "response_format" in request
+        )
 
     def _open_rendered_here(
-        self, options: dict[str, Any], messages: list[dict[str, Any]], stop: list[str], request: dict[str, Any]
+        self,
+        options: dict[str, Any],
+        messages: list[dict[str, Any]],
+        stop: list[str],
+        request: dict[str, Any],
     ) -> TokenStream:
         """Render the template and read the answer ourselves.
 
-        The server refuses a grammar with tools, and raises where an answer is not written as it expects of the model's family.
+        The server refuses a grammar with tools, and raises where an answer is not written as it
+        expects of the model's family.
         """
         prepared = self.prepare(messages, stop, request)
         if prepared.images:
-            raise InvalidRequestError("The backend xllamacpp does not accept a grammar with images. Use `json_schema` instead.")
+            raise InvalidRequestError(
+                "The backend xllamacpp does not accept a grammar with images. Use `json_schema` "
+                "instead."
+            )
         return self._complete(options, prepared)
 
     def _complete(self, options: dict[str, Any], prepared: Prepared) -> TokenStream:
-        from langchain_localllm.runtimes.llamafile.payload import completion_payload, raw_answer_fields
+        from langchain_localllm.runtimes.llamafile.payload import (
+            completion_payload,
+            raw_answer_fields,
+        )
 
         form = None if "grammar" in options else prepared.schema
         payload = completion_payload(options, prepared.separated, prepared.stops, form)
@@ -258,16 +329,24 @@ class ChatLlamaCpp(LlamaCppOptions, ReasoningBudgetOptions, TemplatedChatModel):
         return ReadHandle(WorkerHandle(submit, self.timeout), prepared.reader, prepared.begun)
 
     def _chat_payload(
-        self, options: dict[str, Any], messages: list[dict[str, Any]], stop: list[str], request: dict[str, Any]
+        self,
+        options: dict[str, Any],
+        messages: list[dict[str, Any]],
+        stop: list[str],
+        request: dict[str, Any],
     ) -> dict[str, Any]:
         from langchain_localllm.runtimes.llamafile.payload import chat_payload, thinking_fields
 
         text = Separated(self.reads_special_token)
         messages = [text.put(message, self.kept_tokens(message["role"])) for message in messages]
         source = self.template().source
-        payload = chat_payload(options, with_switch_word(source, messages, self.reasoning), stop, request)
+        payload = chat_payload(
+            options, with_switch_word(source, messages, self.reasoning), stop, request
+        )
         if "tools" in payload:
-            payload.setdefault("parallel_tool_calls", True)  # the server's grammar allows one call of many families otherwise
+            payload.setdefault(
+                "parallel_tool_calls", True
+            )  # the server's grammar allows one call of many families otherwise
         if thought_tags(source) or self.reasoning is not None or self.budget is not None:
             payload |= thinking_fields(self.budget, self.budget_message, thought_tags(source))
         if variables := self.template_variables(source):
@@ -277,7 +356,11 @@ class ChatLlamaCpp(LlamaCppOptions, ReasoningBudgetOptions, TemplatedChatModel):
         return payload
 
     def _other_template(self) -> str | None:
-        return self.template().source if self.chat_format is not None or self.chat_template is not None else None
+        return (
+            self.template().source
+            if self.chat_format is not None or self.chat_template is not None
+            else None
+        )
 
     @override
     def count_messages(self, messages: list[BaseMessage], tools: Sequence[Any] | None) -> int:
@@ -286,8 +369,12 @@ class ChatLlamaCpp(LlamaCppOptions, ReasoningBudgetOptions, TemplatedChatModel):
         conversation = to_openai(messages, continue_final=bool(self.continue_final_message))
         request = {"tools": openai_tools(tools)} if tools else {}
         payload = self._chat_payload({}, conversation, [], request)
-        if any(isinstance(message.get("content"), list) for message in conversation):  # only reading an image says how many it has
-            *_, last = WorkerHandle(partial(self.engine.chat, {**payload, "max_tokens": 1}), self.timeout).events()
+        if any(
+            isinstance(message.get("content"), list) for message in conversation
+        ):  # only reading an image says how many it has
+            *_, last = WorkerHandle(
+                partial(self.engine.chat, {**payload, "max_tokens": 1}), self.timeout
+            ).events()
             return (last.finish and last.finish.prompt_tokens) or 0
         return len(self.engine.tokenize(self.engine.render(payload)))
 
@@ -300,7 +387,9 @@ class ChatLlamaCpp(LlamaCppOptions, ReasoningBudgetOptions, TemplatedChatModel):
 
     @override
     def reads_special_token(self, text: str) -> bool:
-        special: bool = (self.engine if self._on_server else self.engine.model).reads_special_token(text)
+        special: bool = (self.engine if self._on_server else self.engine.model).reads_special_token(
+            text
+        )
         return special
 
     @override

@@ -1,8 +1,9 @@
 """Where computing happens that takes several cores: in one thread, for all engines of the process.
 
-They take turns, since two that use all cores at once are many times slower. And it is always the same thread: OpenMP keeps
-helpers for each thread that ever computed with several cores, and while it keeps more of them than there are cores, all wait for
-each other asleep instead of awake, which made an answer of a 250 MB model on two cores take 1.75 times as long.
+They take turns, since two that use all cores at once are many times slower. And it is always the
+same thread: OpenMP keeps helpers for each thread that ever computed with several cores, and while
+it keeps more of them than there are cores, all wait for each other asleep instead of awake, which
+made an answer of a 250 MB model on two cores take 1.75 times as long.
 """
 
 import contextlib
@@ -18,7 +19,8 @@ from langchain_localllm.base.local_engine.thread import WorkThread
 T = TypeVar("T")
 
 _LOOK_AGAIN: Final = 0.02
-"""Seconds between two looks at whether a turn has come: being woken for it would take time from the turn."""
+"""Seconds between two looks at whether a turn has come: being woken for it would take time from the
+turn."""
 
 
 class _Task(Generic[T]):
@@ -59,7 +61,11 @@ class _Computing:
             return work()
 
     def run_parallel(
-        self, work: Callable[[], T], *, limit: float | None = None, interrupt: Callable[[], object] = lambda: None
+        self,
+        work: Callable[[], T],
+        *,
+        limit: float | None = None,
+        interrupt: Callable[[], object] = lambda: None,
     ) -> T:
         """Have it done when its turn has come; waits for the result.
 

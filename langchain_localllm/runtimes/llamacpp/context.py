@@ -1,4 +1,7 @@
-"""A llama.cpp context: the cache of a model's sequences, and the batches that are computed with it. For one thread."""
+"""A llama.cpp context: the cache of a model's sequences, and the batches that are computed with it.
+
+For one thread.
+"""
 
 import ctypes
 import os
@@ -50,7 +53,8 @@ class Context:
 
     Args:
         model: The model.
-        settings: Fields of `llama_context_params` to set. Without `n_threads_batch`, the threads are found by trying.
+        settings: Fields of `llama_context_params` to set. Without `n_threads_batch`, the threads
+            are found by trying.
         lora: Paths of LoRA adapters and their scales.
 
     Raises:
@@ -64,14 +68,17 @@ class Context:
         params = lib.llama_context_default_params()
         for name, value in settings.items():
             setattr(params, name, value)
-        # llama.cpp asks before each step of a computation whether to continue. `strlen` of a text that is empty or not answers
-        # that without Python and its lock.
+        # llama.cpp asks before each step of a computation whether to continue. `strlen` of a text
+        # that is empty or not answers that without Python and its lock.
         params.abort_callback = ctypes.cast(_strlen, lib.ggml_abort_callback)
         params.abort_callback_data = ctypes.addressof(self._abort)
         LOG.clear()
         self.pointer = lib.llama_init_from_model(model.pointer, params)
         if not self.pointer:
-            raise InvalidOptionError(f"llama.cpp cannot make a context of {params.n_ctx:,} tokens for {model.name}: {LOG.last()}.")
+            raise InvalidOptionError(
+                f"llama.cpp cannot make a context of {params.n_ctx:,} tokens for {model.name}: "
+                f"{LOG.last()}."
+            )
         self._memory = lib.llama_get_memory(self.pointer)
         self._adapters: list[Any] = []
         self._load_adapters(lora)
@@ -81,15 +88,20 @@ class Context:
         self._rows: list[int] = []  # of the last batch, those with an output
         self._logits: npt.NDArray[np.float32] | None = None
         choose = "n_threads_batch" not in settings and self._can_roll_back()
-        self._threads = ThreadTuner(None if choose else (params.n_threads, settings.get("n_threads_batch", params.n_threads)))
+        self._threads = ThreadTuner(
+            None
+            if choose
+            else (params.n_threads, settings.get("n_threads_batch", params.n_threads))
+        )
         self._spent = 0.0  # seconds of the last batch
         self._given_up = False  # whether it was
 
     def _can_roll_back(self) -> bool:
         """Return whether a batch that was given up leaves all as it was before.
 
-        A recurrent model's state has gone on. And of a batch in several parts, the later ones may have taken the places of tokens
-        that only the earlier ones did not see any more, in layers with a sliding window.
+        A recurrent model's state has gone on. And of a batch in several parts, the later ones may
+        have taken the places of tokens that only the earlier ones did not see any more, in layers
+        with a sliding window.
         """
         in_one = lib.llama_n_ubatch(self.pointer) >= self.batch_size
         return self.model.supports_partial_removal and (in_one or not self.model.window)
@@ -99,23 +111,37 @@ class Context:
             adapter = lib.llama_adapter_lora_init(self.model.pointer, os.fsencode(path))
             if not adapter:
                 self.free()
-                raise ModelFileError(f"{path} is not a LoRA adapter for {self.model.name}: {LOG.last()}.")
+                raise ModelFileError(
+                    f"{path} is not a LoRA adapter for {self.model.name}: {LOG.last()}."
+                )
             self._adapters.append(adapter)
         self.set_adapters([scale for _, scale in lora])
 
     def set_adapters(self, scales: Sequence[float]) -> None:
-        """Apply the adapters with these scales from the next batch on; what is in the cache was computed with the earlier ones."""
+        """Apply the adapters with these scales from the next batch on.
+
+        What is in the cache was computed with the earlier ones.
+        """
         if count := len(scales):
             adapters = (lib.llama_adapter_lora_p_ctypes * count)(*self._adapters)
-            lib.llama_set_adapters_lora(self.pointer, adapters, count, (ctypes.c_float * count)(*scales))
+            lib.llama_set_adapters_lora(
+                self.pointer, adapters, count, (ctypes.c_float * count)(*scales)
+            )
 
     def _make_batch(self) -> None:
         size = self.batch_size
-        self._tokens, self._positions, self._sequences = (np.zeros(size, np.int32) for _ in range(3))
+        self._tokens, self._positions, self._sequences = (
+            np.zeros(size, np.int32) for _ in range(3)
+        )
         self._counts, self._outputs = np.ones(size, np.int32), np.zeros(size, np.int8)
-        places = self._sequences.ctypes.data + 4 * np.arange(size, dtype=np.uintp)  # a token's list of sequences holds one
+        places = self._sequences.ctypes.data + 4 * np.arange(
+            size, dtype=np.uintp
+        )  # a token's list of sequences holds one
         self._places: npt.NDArray[np.uintp] = places
-        integers, lists = ctypes.POINTER(ctypes.c_int32), ctypes.POINTER(ctypes.POINTER(ctypes.c_int32))
+        integers, lists = (
+            ctypes.POINTER(ctypes.c_int32),
+            ctypes.POINTER(ctypes.POINTER(ctypes.c_int32)),
+        )
         self._batch = lib.llama_batch(
             n_tokens=0,
             token=self._tokens.ctypes.data_as(integers),
@@ -129,8 +155,9 @@ class Context:
         """Compute a batch, and keep its tokens in the cache.
 
         Returns:
-            `DONE`, `NO_ROOM`, `ABORTED` (by `abort`, or since other threads held it up: try again), or a negative number for a
-            failure. What was in the cache before stays; what these parts added is there only when it is `DONE`.
+            `DONE`, `NO_ROOM`, `ABORTED` (by `abort`, or since other threads held it up: try again),
+            or a negative number for a failure. What was in the cache before stays; what these parts
+            added is there only when it is `DONE`.
         """
         tokens: list[int] = []
         positions: list[int] = []
@@ -163,9 +190,13 @@ class Context:
         if threads == 1:
             status = computing.run_inline(self._decode)
         else:
-            status = computing.run_parallel(self._decode, limit=limit, interrupt=self._abort_slow_batch)
+            status = computing.run_parallel(
+                self._decode, limit=limit, interrupt=self._abort_slow_batch
+            )
         if status == DONE or self._given_up:
-            self._threads.record(size, threads, max(self._spent, limit or 0) if self._given_up else self._spent)
+            self._threads.record(
+                size, threads, max(self._spent, limit or 0) if self._given_up else self._spent
+            )
         return status
 
     def _abort_slow_batch(self) -> None:
@@ -181,21 +212,31 @@ class Context:
     def decode_image(self, image: "Image", sequence: int, start: int) -> int:
         """Work like `decode`, for an image."""
         lib.llama_set_n_threads(self.pointer, self._threads.most, self._threads.most)
-        status = computing.run_parallel(lambda: image.decode(self.pointer, sequence, start, self.batch_size))
+        status = computing.run_parallel(
+            lambda: image.decode(self.pointer, sequence, start, self.batch_size)
+        )
         if status != DONE:
             self.remove(sequence, start)
         return status
 
     def logits(self, row: int) -> npt.NDArray[np.float32]:
-        """Return the logits after a token of the last batch that had an output; valid until the next batch."""
-        if self._logits is None:  # asking llama.cpp once for all lets other threads have Python's lock once
+        """Return the logits after a token of the last batch that had an output.
+
+        Valid until the next batch.
+        """
+        if (
+            self._logits is None
+        ):  # asking llama.cpp once for all lets other threads have Python's lock once
             pointer = lib.llama_get_logits(self.pointer)
             self._logits = np.ctypeslib.as_array(pointer, shape=(len(self._rows), self.model.size))
         values: npt.NDArray[np.float32] = self._logits[self._rows.index(row)]
         return values
 
     def remove(self, sequence: int, start: int) -> bool:
-        """Take a sequence's tokens from this position on out of the cache; whether that could be done."""
+        """Take a sequence's tokens from this position on out of the cache.
+
+        Whether that could be done.
+        """
         return bool(lib.llama_memory_seq_rm(self._memory, sequence, start, -1))
 
     def first_position(self, sequence: int) -> int:
@@ -215,14 +256,20 @@ class Context:
         return int(lib.llama_state_seq_get_size(self.pointer, sequence))
 
     def save(self, sequence: int, size: int) -> npt.NDArray[np.uint8]:
-        """Return what the cache holds of a sequence, of this size; raise `MemoryError` where there is no memory for it."""
+        """Return what the cache holds of a sequence, of this size.
+
+        Raise `MemoryError` where there is no memory for it.
+        """
         state = np.empty(size, np.uint8)
         if not lib.llama_state_seq_get_data(self.pointer, _bytes(state), state.size, sequence):
             raise MemoryError
         return state
 
     def restore(self, sequence: int, state: npt.NDArray[np.uint8]) -> bool:
-        """Put what was saved back into the cache, as this sequence; whether there was room for it."""
+        """Put what was saved back into the cache, as this sequence.
+
+        Whether there was room for it.
+        """
         done = bool(lib.llama_state_seq_set_data(self.pointer, _bytes(state), state.size, sequence))
         if not done:
             self.remove(sequence, 0)  # some of its layers may be there

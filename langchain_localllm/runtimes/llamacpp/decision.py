@@ -14,8 +14,9 @@ from langchain_localllm.runtimes.llamacpp.chat import ChatLlamaCpp
 class LlamaCppDecisionModel(LocalDecisionModel):
     """Answer typed questions with probabilities, by a GGUF file with llama.cpp in this process.
 
-    A decision model answers by itself on the backend `xllamacpp`. For any other chat model, and on the backend `llama-cpp-python`,
-    the answers are made from the log probabilities of the options. Needs langchain-core 1.8 or later.
+    A decision model answers by itself on the backend `xllamacpp`. For any other chat model, and on
+    the backend `llama-cpp-python`, the answers are made from the log probabilities of the options.
+    Needs langchain-core 1.8 or later.
 
     Args:
         method: `"systemone"`, `"logprobs"`, or `"auto"` for what the model can do.
@@ -48,5 +49,8 @@ class LlamaCppDecisionModel(LocalDecisionModel):
     def _ask_systemone(self, body: dict[str, Any]) -> Any:
         engine = self.chat.engine
         if not hasattr(engine, "systemone"):
-            raise InvalidRequestError('`systemone` is not supported by the backend "llama-cpp-python". Use `backend="xllamacpp"`.')
+            raise InvalidRequestError(
+                '`systemone` is not supported by the backend "llama-cpp-python". Use '
+                '`backend="xllamacpp"`.'
+            )
         return engine.systemone(body)

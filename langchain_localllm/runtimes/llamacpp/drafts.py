@@ -9,7 +9,9 @@ import numpy.typing as npt
 from langchain_localllm.runtimes.llamacpp.settings import DEFAULT_N_MAX, DEFAULT_SIZE_N
 
 
-def prompt_lookup(size_n: int | None = None, n_max: int | None = None) -> Callable[[npt.NDArray[Any]], npt.NDArray[Any]]:
+def prompt_lookup(
+    size_n: int | None = None, n_max: int | None = None
+) -> Callable[[npt.NDArray[Any]], npt.NDArray[Any]]:
     """Return a function that drafts what followed the last tokens where they occurred before, the last time.
 
     Args:

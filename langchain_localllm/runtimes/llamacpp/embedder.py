@@ -43,13 +43,19 @@ class Job:
 class Worker:
     """The thread. It knows nothing of the `Embedder`, so that a forgotten one can go."""
 
-    def __init__(self, model: Model, settings: Mapping[str, Any], n_ctx: int, lora: Adapters) -> None:
+    def __init__(
+        self, model: Model, settings: Mapping[str, Any], n_ctx: int, lora: Adapters
+    ) -> None:
         self._model, self._settings, self._n_ctx, self._lora = model, settings, n_ctx, lora
         self._nothing = model.tokenize("")
         self._size = self._length(model)
-        self._pack = min(int(settings.get("n_batch", 512)), n_ctx)  # tokens of a batch, but for a longer text
+        self._pack = min(
+            int(settings.get("n_batch", 512)), n_ctx
+        )  # tokens of a batch, but for a longer text
         self._context = self._make_context(self._pack)
-        self.thread: EngineThread[Job] = EngineThread(f"llama.cpp embeddings {model.name}", self._run, self._interrupt)
+        self.thread: EngineThread[Job] = EngineThread(
+            f"llama.cpp embeddings {model.name}", self._run, self._interrupt
+        )
         self.thread.start()
 
     def _length(self, model: Model) -> int:
@@ -124,12 +130,16 @@ class Worker:
             if self.thread.ended:
                 raise engine_closed_error()
             self._context.clear()
-            status = self._context.decode([Part(number, 0, tokens, len(tokens)) for number, tokens in enumerate(pack)])
+            status = self._context.decode(
+                [Part(number, 0, tokens, len(tokens)) for number, tokens in enumerate(pack)]
+            )
         if self.thread.ended:
             raise engine_closed_error()
         if status != DONE:
             raise ServerError(f"llama.cpp could not compute this: llama_decode returned {status}.")
-        pointers = map(lib.llama_get_embeddings_seq, itertools.repeat(self._context.pointer), range(len(pack)))
+        pointers = map(
+            lib.llama_get_embeddings_seq, itertools.repeat(self._context.pointer), range(len(pack))
+        )
         return [pointer[: self._size] for pointer in pointers]
 
     # --- the context ---
@@ -137,20 +147,32 @@ class Worker:
     def _make_room(self, tokens: int) -> None:
         """A text is computed in one piece, so a longer one needs a larger context, which only then takes its memory."""
         if tokens > self._context.batch_size:
-            larger = self._make_context(min(self._n_ctx, 1 << (tokens - 1).bit_length()))  # where that fails, the old one stays
+            larger = self._make_context(
+                min(self._n_ctx, 1 << (tokens - 1).bit_length())
+            )  # where that fails, the old one stays
             self._context.free()
             self._context = larger
 
     def _make_context(self, size: int) -> Context:
-        lengths = {"n_ctx": size, "n_batch": size, "n_ubatch": size, "n_seq_max": min(size, _MOST_SEQUENCES)}
-        return Context(self._model, {**self._settings, **lengths, "embeddings": True, "kv_unified": True}, self._lora)
+        lengths = {
+            "n_ctx": size,
+            "n_batch": size,
+            "n_ubatch": size,
+            "n_seq_max": min(size, _MOST_SEQUENCES),
+        }
+        return Context(
+            self._model,
+            {**self._settings, **lengths, "embeddings": True, "kv_unified": True},
+            self._lora,
+        )
 
 
 class Embedder:
     """A loaded model that embeds texts from any thread or event loop.
 
     Args:
-        settings: The file and how it is loaded. Without `n_ctx`, a text has at most the model's context and 8,192 tokens.
+        settings: The file and how it is loaded. Without `n_ctx`, a text has at most the model's
+            context and 8,192 tokens.
 
     Attributes:
         model: The weights and the vocabulary.
@@ -175,7 +197,10 @@ class Embedder:
         self._end = weakref.finalize(self, self._worker.thread.end)
 
     def _pooling_type(self, path: Path) -> int:
-        """Return llama.cpp's number of the pooling; raises `ModelFileError` where the model makes no vectors."""
+        """Return llama.cpp's number of the pooling.
+
+        Raises `ModelFileError` where the model makes no vectors.
+        """
         require_embedding_model(path, self.model.info)
         return self.model.info.pooling_type or _MEAN
 
@@ -187,7 +212,8 @@ class Embedder:
             cut: Whether a text that is too long is cut at its end; otherwise it is an error.
 
         Raises:
-            ServerError: This process is a fork of the one that loaded the model, or the engine was freed.
+            ServerError: This process is a fork of the one that loaded the model, or the engine was
+                freed.
         """
         refuse_fork()
         future: Future[Vectors] = Future()

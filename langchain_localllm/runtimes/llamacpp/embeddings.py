@@ -18,9 +18,10 @@ from langchain_localllm.runtimes.llamacpp.options import ModelOptions
 class LlamaCppEmbeddings(ModelOptions, InProcessBatches, LocalEmbeddings):
     """Embeddings from a GGUF file, by llama.cpp in this process.
 
-    The file is loaded when the object is made; its weights are shared with `LlamaCpp` and `ChatLlamaCpp` of the same file and
-    settings. A model that names no pooling gives the mean of its tokens' vectors. A model that wants prefixes before queries and
-    documents gets them by its name, unless others are given.
+    The file is loaded when the object is made; its weights are shared with `LlamaCpp` and
+    `ChatLlamaCpp` of the same file and settings. A model that names no pooling gives the mean of
+    its tokens' vectors. A model that wants prefixes before queries and documents gets them by its
+    name, unless others are given.
 
     Example:
         >>> from langchain_localllm import LlamaCppEmbeddings
@@ -44,11 +45,14 @@ class LlamaCppEmbeddings(ModelOptions, InProcessBatches, LocalEmbeddings):
     }
 
     n_ctx: int | None = Field(default=None, ge=0)
-    """Tokens that a text can have; 0 is what the model was trained with, and no more are possible. Default: that, at most 8,192."""
+    """Tokens that a text can have; 0 is what the model was trained with, and no more are possible.
+    Default: that, at most 8,192."""
     n_batch: int = Field(default=256, ge=1)
-    """Tokens of several texts that are computed together; a longer text is computed by itself. GPUs are faster with more."""
+    """Tokens of several texts that are computed together; a longer text is computed by itself. GPUs
+    are faster with more."""
     flash_attn: bool | None = None
-    """Use flash attention. Default: where llama.cpp has it, since several texts then take less time, and long ones less memory."""
+    """Use flash attention. Default: where llama.cpp has it, since several texts then take less
+    time, and long ones less memory."""
     verbose: bool = False
     """Whether what llama.cpp says goes to stderr."""
 
@@ -75,7 +79,10 @@ class LlamaCppEmbeddings(ModelOptions, InProcessBatches, LocalEmbeddings):
     @override
     def _names(self) -> Plan[list[str]]:
         yield from ()
-        return [Path(self.model_path).name, str(self._info(self.engine).metadata.get("general.name", ""))]
+        return [
+            Path(self.model_path).name,
+            str(self._info(self.engine).metadata.get("general.name", "")),
+        ]
 
     @override
     def _vectors(self, texts: list[str]) -> Plan[Vectors]:

@@ -1,7 +1,7 @@
 """The engine: one thread owns a context and answers all requests together, token by token.
 
-Each round of its loop takes in new requests, cancels those whose consumer is gone, and computes one batch: the last token of
-every answer, and a part of the prompts that are still being read.
+Each round of its loop takes in new requests, cancels those whose consumer is gone, and computes one
+batch: the last token of every answer, and a part of the prompts that are still being read.
 """
 
 import itertools
@@ -58,12 +58,15 @@ _WORTH_WAITING: Final = 32
 """Tokens that another request is about to read, from which on a prompt waits for it."""
 _READING_BESIDE: Final = 0.1
 _READING_THE_REST: Final = 0.4
-"""Seconds of a batch that go to prompts while answers wait for their next token, and when that reads all prompts to their end."""
+"""Seconds of a batch that go to prompts while answers wait for their next token, and when that
+reads all prompts to their end."""
 _STEPS_BESIDE: Final = 3
-"""The same in times that a batch without prompts takes, if that is longer: every batch has a fixed cost."""
+"""The same in times that a batch without prompts takes, if that is longer: every batch has a fixed
+cost."""
 _LEAST_READ: Final = 64
-"""Tokens of prompts in such a batch, at least, and as long as the speed is not known. Each batch has a fixed cost, and smaller ones
-read slower, so a share that followed the speed without a limit would become smaller and smaller on a busy machine."""
+"""Tokens of prompts in such a batch, at least, and as long as the speed is not known. Each batch
+has a fixed cost, and smaller ones read slower, so a share that followed the speed without a limit
+would become smaller and smaller on a busy machine."""
 
 
 class Engine:
@@ -94,28 +97,44 @@ class Engine:
         parallel = settings.n_parallel or PARALLEL
         per_token = bytes_per_token(self.model.info, given.get("type_k"), given.get("type_v"))
         weights = int(lib.llama_model_size(self.model.pointer))
-        self.n_ctx = context_length(self.model.info, settings.n_ctx, per_token, free, given, weights=weights)
+        self.n_ctx = context_length(
+            self.model.info, settings.n_ctx, per_token, free, given, weights=weights
+        )
         on_gpu = bool(settings.model.get("n_gpu_layers"))
         beside = 1 if on_gpu else parallel  # the free memory of a GPU is unknown
         self.cells = cache_length(self.model.info, self.n_ctx, beside, per_token, free)
         batch = max(min(given.get("n_batch", 512), self.cells), parallel)
-        sequences = parallel + ((_SPARE if on_gpu else 1) if self.model.supports_partial_removal else 0)
+        sequences = parallel + (
+            (_SPARE if on_gpu else 1) if self.model.supports_partial_removal else 0
+        )
         lengths = {
             "n_batch": batch,
             "n_ctx": self.cells,
             "n_outputs_max": max(sequences, min(batch, _OUTPUTS)),
             "n_seq_max": sequences,
         }
-        context = Context(self.model, {"n_ubatch": batch, **given, **lengths, "kv_unified": True}, settings.lora)
+        context = Context(
+            self.model, {"n_ubatch": batch, **given, **lengths, "kv_unified": True}, settings.lora
+        )
         self._together = int(lib.llama_n_ubatch(context.pointer))
         files = prompt_files(settings, self.model.info, VERSION, self.n_ctx)
-        aside = 0 if on_gpu and not files else host_cache_bytes(self.cells, per_token, free)  # moving it from a GPU is slow
+        aside = (
+            0 if on_gpu and not files else host_cache_bytes(self.cells, per_token, free)
+        )  # moving it from a GPU is slow
         if settings.cache_ram_mib is not None:
             aside = settings.cache_ram_mib * _MEBIBYTE
         runs = max_segments(aside, per_token, flash=given.get("flash_attn_type") == 1)
         together = Sequences(context, sequences, aside, runs, files)
         scales = tuple(scale for _, scale in settings.lora)
-        self._worker = _Worker(context, together, parallel, self.cells, self.n_ctx, on_disk=files is not None, lora=scales)
+        self._worker = _Worker(
+            context,
+            together,
+            parallel,
+            self.cells,
+            self.n_ctx,
+            on_disk=files is not None,
+            lora=scales,
+        )
         self._end = weakref.finalize(self, self._worker.thread.end)
         _LOGGER.info(
             "Loaded %s in %.2f s: a context of %d tokens, a KV cache of %d, %d sequences",
@@ -126,8 +145,10 @@ class Engine:
         """Return the prompt that is made of texts and of the bytes of images, where there is a projector.
 
         Raises:
-            InvalidRequestError: An image is damaged, or a part of the prompt cannot be read for another reason.
-            InvalidOptionError: An image takes more tokens than are computed together, where the model wants that.
+            InvalidRequestError: An image is damaged, or a part of the prompt cannot be read for
+                another reason.
+            InvalidOptionError: An image takes more tokens than are computed together, where the
+                model wants that.
         """
         if self.projector is None:
             raise InvalidRequestError("The engine has no projector, so it cannot read images.")
@@ -138,14 +159,15 @@ class Engine:
 
         Raises:
             ContextLengthError: The prompt leaves no room for an answer in the context.
-            ServerError: This process is a fork of the one that loaded the model, or the engine was freed.
+            ServerError: This process is a fork of the one that loaded the model, or the engine was
+                freed.
         """
         refuse_fork()
         if (tokens := request.tokens()) >= self.n_ctx:
             raise ContextLengthError(
-                f"The prompt has {tokens:,} tokens, which leaves no room for an answer in the context of "
-                f"{self.n_ctx:,}. Shorten it, or load the model with a larger `n_ctx` (it was trained with "
-                f"{self.model.trained_context:,}).",
+                f"The prompt has {tokens:,} tokens, which leaves no room for an answer in the "
+                f"context of {self.n_ctx:,}. Shorten it, or load the model with a larger `n_ctx` "
+                f"(it was trained with {self.model.trained_context:,}).",
                 prompt_tokens=tokens,
                 context_tokens=self.n_ctx,
             )
@@ -207,11 +229,16 @@ class _Worker:
         return bool(self._answers or self._admission) or not self.thread.inbox.empty()
 
     def _reader_left(self) -> None:
-        """End a computation that no request waits for; a batch that others share continues, since it takes no longer than a token.
+        """End a computation that no request waits for.
 
-        A recurrent model's computation is not ended: it cannot be rolled back, and other requests may continue from it.
+        A batch that others share continues, since it takes no longer than a token.
+
+        A recurrent model's computation is not ended: it cannot be rolled back, and other requests
+        may continue from it.
         """
-        if self._model.supports_partial_removal and all(answer.box.cancelled for answer in list(self._answers)):
+        if self._model.supports_partial_removal and all(
+            answer.box.cancelled for answer in list(self._answers)
+        ):
             self._context.abort()
 
     # --- the thread ---
@@ -245,7 +272,9 @@ class _Worker:
             try:
                 self._begin(*admitted)
             except Exception as error:
-                admitted[1].put(error)  # it neither waits nor is answered, so `_fail_all` does not reach it
+                admitted[1].put(
+                    error
+                )  # it neither waits nor is answered, so `_fail_all` does not reach it
                 raise
         self._encode_next_image()
         if parts := self._plan():
@@ -262,9 +291,16 @@ class _Worker:
             pass
 
     def _wait(self) -> tuple[Request, ResponseQueue] | None:
-        """Wait for the next request. Meanwhile save idle sequences to host memory, the most recently used one last."""
+        """Wait for the next request.
+
+        Meanwhile save idle sequences to host memory, the most recently used one last.
+        """
         save, write = self._sequences.save_one, self._sequences.write_one
-        steps = ((0.0, partial(save, last=False)), (_SOON, partial(save, last=True)), (_IDLE, write))
+        steps = (
+            (0.0, partial(save, last=False)),
+            (_SOON, partial(save, last=True)),
+            (_IDLE, write),
+        )
         for seconds, do_one in steps:
             while True:
                 try:
@@ -275,7 +311,10 @@ class _Worker:
         return self.thread.inbox.get()
 
     def _apply_lora(self, scales: tuple[float, ...]) -> None:
-        """Apply adapters with other scales. No answer may be in work: all are computed with the same ones."""
+        """Apply adapters with other scales.
+
+        No answer may be in work: all are computed with the same ones.
+        """
         if scales != self._applied_lora:
             self._sequences.clear()
             self._context.set_adapters(scales)
@@ -324,7 +363,11 @@ class _Worker:
         for other in self._answers:
             if other is answer:
                 return
-            if other.reading and (length := common_length(other.request.prompt, answer.request.prompt[:-1])) > best:
+            if (
+                other.reading
+                and (length := common_length(other.request.prompt, answer.request.prompt[:-1]))
+                > best
+            ):
                 answer.follows, best = (other, length), length
 
     def _adopt_prefix(self, answer: Answer) -> None:
@@ -339,8 +382,15 @@ class _Worker:
     # --- images ---
 
     def _encode_next_image(self) -> None:
-        """Read one image, if one is next in a prompt, for the longest waiting request. Between two, other answers get a token."""
-        due = [answer for answer in self._answers if answer.request.images and not (answer.follows or answer.text)]
+        """Read one image, if one is next in a prompt, for the longest waiting request.
+
+        Between two, other answers get a token.
+        """
+        due = [
+            answer
+            for answer in self._answers
+            if answer.request.images and not (answer.follows or answer.text)
+        ]
         if not due:
             return
         answer = min(due, key=lambda answer: answer.looked)
@@ -378,7 +428,12 @@ class _Worker:
             try:
                 guessed = self._draft_tokens(answer, drafts)
             except Exception as error:  # noqa: BLE001 - it is the caller's own code
-                self._finish(answer, InvalidRequestError(f"The `draft_model` failed ({type(error).__name__}: {error})."))
+                self._finish(
+                    answer,
+                    InvalidRequestError(
+                        f"The `draft_model` failed ({type(error).__name__}: {error})."
+                    ),
+                )
                 continue
             answer.drafted += len(guessed)
             drafts -= len(guessed)
@@ -387,8 +442,15 @@ class _Worker:
         return plan + self._plan_reading(room, beside=bool(going_on))
 
     def _plan_reading(self, room: int, *, beside: bool) -> list[tuple[Answer, Part]]:
-        """Parts of prompts. The shortest and the oldest take turns, so that neither waits long for the other."""
-        reading = [answer for answer in self._answers if answer.reading and not answer.follows and answer.text]
+        """Parts of prompts.
+
+        The shortest and the oldest take turns, so that neither waits long for the other.
+        """
+        reading = [
+            answer
+            for answer in self._answers
+            if answer.reading and not answer.follows and answer.text
+        ]
         if not reading:
             return []
         most, room = room, min(room, self._reading_share(reading)) if beside else room
@@ -397,28 +459,42 @@ class _Worker:
         plan: list[tuple[Answer, Part]] = []
         for answer in reading:
             text = answer.text
-            whole = len(text) <= min(most, room + room // 2)  # a small rest is not worth a batch of its own
+            whole = len(text) <= min(
+                most, room + room // 2
+            )  # a small rest is not worth a batch of its own
             tokens = text if whole else text[:room]
             if room <= 0 or (self._shortest_first and plan and len(tokens) < len(text)):
                 break  # a short prompt does not wait for a part of a long one
             room, most = room - len(tokens), most - len(tokens)
             plan.append((answer, self._part(answer, tokens, int(len(tokens) == len(answer.rest)))))
-        self._shortest_first = len(reading) == 1 or not self._shortest_first  # a request that arrives meanwhile is next
+        self._shortest_first = (
+            len(reading) == 1 or not self._shortest_first
+        )  # a request that arrives meanwhile is next
         return plan
 
     def _reading_share(self, reading: list[Answer]) -> int:
-        """Return how many prompt tokens to put in a batch while other answers wait. Without them, larger batches are faster."""
+        """Return how many prompt tokens to put in a batch while other answers wait.
+
+        Without them, larger batches are faster.
+        """
         rest = sum(len(answer.text) for answer in reading)
         seconds = max(_READING_BESIDE, _STEPS_BESIDE * self._step)
         if rest <= self._speed * max(_READING_THE_REST, seconds):
-            return rest  # others wait longer for one token, but no longer in all, and the answers then continue together
+            # others wait longer for one token, but no longer in all, and the answers then continue
+            # together
+            return rest
         return max(int(self._speed * seconds), _LEAST_READ)
 
     def _part(self, answer: Answer, tokens: Sequence[int], outputs: int) -> Part:
         return Part(answer.sequence.number, len(answer.sequence.tokens), tokens, outputs)
 
     def _draft_tokens(self, answer: Answer, room: int) -> list[int]:
-        if not answer.request.draft or answer.request.isolated or answer.request.images or not self._model.supports_partial_removal:
+        if (
+            not answer.request.draft
+            or answer.request.isolated
+            or answer.request.images
+            or not self._model.supports_partial_removal
+        ):
             return []
         tokens = np.array([*answer.sequence.tokens, *answer.rest], np.intc)
         room = min(room, self._n_ctx - len(tokens))
@@ -463,10 +539,18 @@ class _Worker:
             for number, guess in enumerate(expected):
                 token = answer.sample(self._context, row + number)
                 wanted = answer.request.logprobs
-                logprobs = None if wanted is None else top_logprobs(self._model, self._context.logits(row + number), token, wanted)
+                logprobs = (
+                    None
+                    if wanted is None
+                    else top_logprobs(
+                        self._model, self._context.logits(row + number), token, wanted
+                    )
+                )
                 reason = answer.add(token, logprobs)
                 if reason or token != guess:
-                    self._sequences.cut(answer.sequence, part.start + len(part.tokens) - len(expected) + 1 + number)
+                    self._sequences.cut(
+                        answer.sequence, part.start + len(part.tokens) - len(expected) + 1 + number
+                    )
                     break
                 answer.accepted += 1
         except Exception as error:  # noqa: BLE001 - it is this request's alone

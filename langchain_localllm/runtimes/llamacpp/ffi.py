@@ -20,7 +20,9 @@ _WARNING, _ERROR = 3, 4
 
 
 class Log:
-    """What llama.cpp says. It is silent unless asked, and its last warnings and errors are kept for our own errors.
+    """What llama.cpp says.
+
+    It is silent unless asked, and its last warnings and errors are kept for our own errors.
 
     Attributes:
         shown: Whether all of it goes to stderr.
@@ -35,7 +37,9 @@ class Log:
         line = text.decode("utf-8", "replace")
         if level in {_WARNING, _ERROR}:
             self._kept.append(line)
-        _LOGGER.debug("%s", line.rstrip())  # its errors too: a batch that the engine aborts on purpose is one of them
+        _LOGGER.debug(
+            "%s", line.rstrip()
+        )  # its errors too: a batch that the engine aborts on purpose is one of them
         if self.shown:
             sys.stderr.write(line)
 

@@ -15,6 +15,7 @@ def refuse_fork() -> None:
         _process.append(os.getpid())
     if _process[0] != os.getpid():
         raise ServerError(
-            "This process is a fork of one that loaded a model with llama.cpp, which cannot work here. Start processes by "
-            "`spawn` instead, for example with multiprocessing.get_context('spawn'), and make the object in each of them."
+            "This process is a fork of one that loaded a model with llama.cpp, which cannot work "
+            "here. Start processes by `spawn` instead, for example with "
+            "multiprocessing.get_context('spawn'), and make the object in each of them."
         )

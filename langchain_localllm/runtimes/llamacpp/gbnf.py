@@ -16,7 +16,8 @@ from langchain_localllm.templates.call_frames import CallFrame
 
 _ANY_CHARACTER: Final = r'[^"\\]'
 _ANY_BUT_CONTROLS: Final = r'[^"\\\x7F\x00-\x1F]'
-"""What a JSON string may hold as it is; the converter's own rule allows line ends, which JSON does not."""
+"""What a JSON string may hold as it is; the converter's own rule allows line ends, which JSON does
+not."""
 _MOST_DIGITS: Final = 15
 
 
@@ -49,7 +50,9 @@ def call_grammar(schema: dict[str, Any], before: str, after: str, *, several: bo
     root = 'forced-call ("\\n" forced-call)*' if several else "forced-call"
     with _conversion() as converter:
         call = converter.visit(converter.resolve_refs(schema, "schema"), "any-call")
-        return "\n".join([f"root ::= {root}", f"forced-call ::= {one}", f"call ::= {call}", _text(converter)])
+        return "\n".join(
+            [f"root ::= {root}", f"forced-call ::= {one}", f"call ::= {call}", _text(converter)]
+        )
 
 
 _RULES: Final = {
@@ -65,7 +68,9 @@ _PLACEHOLDER: Final = re.compile(r"\{(args|header|id|number|stop)\}|(\s+)")
 
 @functools.lru_cache(maxsize=32)
 def begun_calls_grammar(frame: CallFrame, functions: str, *, several: bool) -> str | None:
-    """Return the GBNF grammar of what follows the beginning of calls; `None` where a grammar cannot hold it.
+    """Return the GBNF grammar of what follows the beginning of calls.
+
+    `None` where a grammar cannot hold it.
 
     Args:
         frame: How the model writes calls.
@@ -74,24 +79,36 @@ def begun_calls_grammar(frame: CallFrame, functions: str, *, several: bool) -> s
     """
     tools = json.loads(functions)
     schemas = GrammarSchemas(escapes=True)
-    parameters = {tool["name"]: schemas.add(tool.get("parameters") or NO_PARAMETERS) for tool in tools}
+    parameters = {
+        tool["name"]: schemas.add(tool.get("parameters") or NO_PARAMETERS) for tool in tools
+    }
     try:
         with _conversion() as converter:
-            arguments = converter.resolve_refs(schemas.whole({"properties": parameters}), "schema")["properties"]
+            arguments = converter.resolve_refs(schemas.whole({"properties": parameters}), "schema")[
+                "properties"
+            ]
             rules = dict(_RULES)
             for number, tool in enumerate(tools):
                 name = f"call-{number}-arguments"
                 if frame.argument:
                     rules |= _tagged_arguments(
-                        frame.argument, name, tool.get("parameters") or {}, arguments[tool["name"]], converter
+                        frame.argument,
+                        name,
+                        tool.get("parameters") or {},
+                        arguments[tool["name"]],
+                        converter,
                     )
                 else:
                     rules[name] = converter.visit(arguments[tool["name"]], f"{name}-json")
-                rules[f"call-{number}"] = _framed(frame.call.replace("{name}", tool["name"]), args=name)
+                rules[f"call-{number}"] = _framed(
+                    frame.call.replace("{name}", tool["name"]), args=name
+                )
             rules["one-call"] = " | ".join(f"call-{number}" for number in range(len(tools)))
             more = f"({_framed(frame.between)} one-call)*" if several and frame.between else ""
             rules["root"] = f"{_framed(frame.begin)} one-call {more} {_framed(frame.end)} blank"
-            return "\n".join([*(f"{name} ::= {rule}" for name, rule in rules.items()), _text(converter)])
+            return "\n".join(
+                [*(f"{name} ::= {rule}" for name, rule in rules.items()), _text(converter)]
+            )
     except InvalidRequestError:
         return None
 
@@ -107,7 +124,11 @@ def _framed(text: str, **rules: str) -> str:
 
 
 def _tagged_arguments(
-    form: str, name: str, parameters: Mapping[str, Any], converted: Mapping[str, Any], converter: Any
+    form: str,
+    name: str,
+    parameters: Mapping[str, Any],
+    converted: Mapping[str, Any],
+    converter: Any,
 ) -> dict[str, str]:
     """Return the rules of arguments that are written one by one, in the order of the schema.
 
@@ -125,15 +146,27 @@ def _tagged_arguments(
         rule = f"{name}-{number}"
         given = (parameters.get("properties") or {}).get(key)
         is_text = accepts_text(given)
-        before, after = form.replace("{key}", key).replace("{text}", "true" if is_text else "false").split("{value}")
+        before, after = (
+            form.replace("{key}", key)
+            .replace("{text}", "true" if is_text else "false")
+            .split("{value}")
+        )
         if not is_text:
-            rules[rule] = f"{_framed(before)} {converter.visit(schema, f'{rule}-json')} {_framed(after)}"
+            rules[rule] = (
+                f"{_framed(before)} {converter.visit(schema, f'{rule}-json')} {_framed(after)}"
+            )
         elif choices := schema.get("enum") or ([schema["const"]] if "const" in schema else []):
-            rules[rule] = f"{_framed(before)} ({' | '.join(_literal(str(choice)) for choice in choices)}) {_framed(after)}"
+            rules[rule] = (
+                f"{_framed(before)} ({' | '.join(_literal(str(choice)) for choice in choices)}) "
+                f"{_framed(after)}"
+            )
         else:
             closing = after.strip()
             rules |= _text_until(closing, f"{rule}-text")
-            rules[rule] = f"{_framed(before.rstrip())} {rule}-text-0 {_framed(after.strip(' ').removeprefix(closing) or ' ')}"
+            rules[rule] = (
+                f"{_framed(before.rstrip())} {rule}-text-0 "
+                f"{_framed(after.strip(' ').removeprefix(closing) or ' ')}"
+            )
         parts.append(rule if key in converted.get("required", ()) else f"{rule}?")
     return {**rules, name: " ".join(parts) or '""'}
 
@@ -144,7 +177,10 @@ def _text_until(end: str, name: str) -> dict[str, str]:
     for state in range(len(end)):
         nexts = {char: _overlap(end, end[:state] + char) for char in dict.fromkeys(end)}
         known = {char: then for char, then in nexts.items() if then}
-        steps = [f"{_literal(char)} {f'{name}-{then}' if then < len(end) else ''}" for char, then in known.items()]
+        steps = [
+            f"{_literal(char)} {f'{name}-{then}' if then < len(end) else ''}"
+            for char, then in known.items()
+        ]
         others = "".join("\\" + char if char in "\\]^-" else char for char in known)
         rules[f"{name}-{state}"] = " | ".join([*steps, f"[^{others}] {name}-0"])
     return rules
@@ -160,7 +196,9 @@ def _conversion() -> Iterator[Any]:
     try:
         yield _converter_class()(prop_order={}, allow_fetch=False, dotall=False, raw_pattern=False)
     except Exception as error:  # noqa: BLE001 - the converter raises whatever goes wrong in it
-        raise InvalidRequestError(f"The JSON schema cannot be made into a grammar: {error}") from None
+        raise InvalidRequestError(
+            f"The JSON schema cannot be made into a grammar: {error}"
+        ) from None
 
 
 def _text(converter: Any) -> str:
@@ -181,10 +219,20 @@ def _converter_class() -> Any:
             return _literal(json.dumps(json.loads(literal), ensure_ascii=False))
 
         def visit(self, schema: dict[str, Any], name: str) -> str:
-            """Add the rules of a schema; lengths as repetitions, and limits of integers, which the original ignores."""
-            if schema.get("type") == "string" and {"minLength", "maxLength"} & schema.keys() and "pattern" not in schema:
+            """Add the rules of a schema.
+
+            Lengths as repetitions, and limits of integers, which the original ignores.
+            """
+            if (
+                schema.get("type") == "string"
+                and {"minLength", "maxLength"} & schema.keys()
+                and "pattern" not in schema
+            ):
                 self._add_primitive("char", llama_grammar.PRIMITIVE_RULES["char"])
-                rule = f'"\\"" char{_repeated(schema.get("minLength", 0), schema.get("maxLength"))} "\\"" space'
+                rule = (
+                    f'"\\"" char{_repeated(schema.get("minLength", 0), schema.get("maxLength"))} '
+                    '"\\"" space'
+                )
             elif schema.get("type") == "integer" and {"minimum", "maximum"} & schema.keys():
                 rule = f"({_integers(schema.get('minimum'), schema.get('maximum'))}) space"
             else:

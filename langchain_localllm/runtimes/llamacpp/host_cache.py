@@ -5,7 +5,9 @@ from collections.abc import Sequence as ListOf
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-if TYPE_CHECKING:  # where only xllamacpp is installed, `context` cannot be imported; NumPy takes long to import
+if (
+    TYPE_CHECKING
+):  # where only xllamacpp is installed, `context` cannot be imported; NumPy takes long to import
     import numpy as np
     import numpy.typing as npt
 
@@ -15,7 +17,8 @@ if TYPE_CHECKING:  # where only xllamacpp is installed, `context` cannot be impo
 WORTH_KEEPING: Final = 16
 """Tokens; it takes hardly any time to read fewer again."""
 _LEAST_SHARE: Final = 1 / 64
-"""The part of a saved sequence from which on getting it back takes less time than reading that part again."""
+"""The part of a saved sequence from which on getting it back takes less time than reading that part
+again."""
 _MOST: Final = 256
 """Sequences that are kept, at most: each prompt is compared with all."""
 
@@ -27,7 +30,8 @@ class Saved:
     Attributes:
         tokens: Its tokens.
         state: What llama.cpp's cache held of them.
-        first: The first position that every layer had; later than 0 where a layer sees only a window.
+        first: The first position that every layer had; later than 0 where a layer sees only a
+            window.
         on_disk: Whether a file has it too.
     """
 
@@ -48,7 +52,10 @@ class PromptCache:
 
     def __init__(self, context: "Context", size: int, files: "PromptFiles | None" = None) -> None:
         self._context, self._size, self._files = context, size, files
-        self._any_beginning, self._window = context.model.supports_partial_removal, context.model.window
+        self._any_beginning, self._window = (
+            context.model.supports_partial_removal,
+            context.model.window,
+        )
         self._saved: list[Saved] = []
 
     def clear(self) -> None:
@@ -57,7 +64,9 @@ class PromptCache:
 
     def save(self, number: int, tokens: list[int]) -> None:
         """Save a sequence of the context, unless it is short, was saved already, or there is no memory for it."""
-        if len(tokens) < WORTH_KEEPING or any(self._has(saved.tokens, saved.first, tokens) for saved in self._saved):
+        if len(tokens) < WORTH_KEEPING or any(
+            self._has(saved.tokens, saved.first, tokens) for saved in self._saved
+        ):
             return
         first = self._context.first_position(number)
         size = self._context.saved_size(number)
@@ -69,29 +78,42 @@ class PromptCache:
             self._saved.append(Saved(tokens[:], self._context.save(number, size), first))
 
     def _make_room(self, size: int) -> None:
-        while self._saved and (len(self._saved) >= _MOST or sum(saved.state.nbytes for saved in self._saved) > self._size - size):
+        while self._saved and (
+            len(self._saved) >= _MOST
+            or sum(saved.state.nbytes for saved in self._saved) > self._size - size
+        ):
             del self._saved[0]
 
     def write_one(self) -> bool:
         """Write a saved sequence into a file, where files are asked for; whether there was one."""
-        saved = next((saved for saved in self._saved if not saved.on_disk), None) if self._files else None
+        saved = (
+            next((saved for saved in self._saved if not saved.on_disk), None)
+            if self._files
+            else None
+        )
         if saved and self._files:
             saved.on_disk = True
-            if max(saved.tokens) < self._context.model.size and min(saved.tokens) >= 0:  # no part of an image
+            if (
+                max(saved.tokens) < self._context.model.size and min(saved.tokens) >= 0
+            ):  # no part of an image
                 self._files.write(saved.tokens, saved.state, saved.first)
         return saved is not None
 
     def _has(self, tokens: list[int], first: int, wanted: ListOf[int]) -> bool:
         """Return whether a saved sequence can be used for all of these tokens."""
-        return common_length(tokens, wanted) == len(wanted) == self.usable(tokens, first, len(wanted))
+        return (
+            common_length(tokens, wanted) == len(wanted) == self.usable(tokens, first, len(wanted))
+        )
 
     def best(self, wanted: ListOf[int], least: int) -> Saved | None:
         """Return the saved sequence that has most of a prompt's beginning, where that is more than so many tokens and worth it."""
         found = None
         for saved in self._saved:
-            if (length := self.usable(saved.tokens, saved.first, common_length(saved.tokens, wanted))) > max(
-                least, _LEAST_SHARE * len(saved.tokens)
-            ):
+            if (
+                length := self.usable(
+                    saved.tokens, saved.first, common_length(saved.tokens, wanted)
+                )
+            ) > max(least, _LEAST_SHARE * len(saved.tokens)):
                 found, least = saved, length
         if found:
             self._saved.remove(found)
@@ -114,7 +136,11 @@ class PromptCache:
         """That many tokens of a saved sequence's beginning, or 0 where the next one would look back at what was not saved."""
         if length == len(tokens):
             return length
-        return length if self._any_beginning and (not self._window or first <= max(0, length - self._window)) else 0
+        return (
+            length
+            if self._any_beginning and (not self._window or first <= max(0, length - self._window))
+            else 0
+        )
 
 
 def common_length(one: ListOf[int], other: ListOf[int]) -> int:

@@ -1,6 +1,9 @@
-"""Images in prompts, by llama.cpp's own multimodal library. A projector file turns an image into vectors that the model reads.
+"""Images in prompts, by llama.cpp's own multimodal library.
 
-Reading an image's bytes and cutting it to the projector's size is done in the caller's thread; the engine's thread does the rest.
+A projector file turns an image into vectors that the model reads.
+
+Reading an image's bytes and cutting it to the projector's size is done in the caller's thread; the
+engine's thread does the rest.
 """
 
 import ctypes
@@ -13,7 +16,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from langchain_localllm.base.literals import LiteralText
-from langchain_localllm.errors import InvalidOptionError, InvalidRequestError, MissingDependencyError, ModelFileError
+from langchain_localllm.errors import (
+    InvalidOptionError,
+    InvalidRequestError,
+    MissingDependencyError,
+    ModelFileError,
+)
 from langchain_localllm.runtimes.llamacpp.ffi import LOG, hear, lib
 from langchain_localllm.runtimes.llamacpp.model import Model, utf8
 
@@ -21,8 +29,8 @@ try:
     import llama_cpp.mtmd_cpp as _functions
 except (ImportError, OSError, RuntimeError, AttributeError) as error:
     raise MissingDependencyError(
-        f"llama-cpp-python was built without its multimodal library, which images need ({error}). Reinstall it: "
-        "pip install --force-reinstall --no-cache-dir llama-cpp-python"
+        f"llama-cpp-python was built without its multimodal library, which images need ({error}). "
+        "Reinstall it: pip install --force-reinstall --no-cache-dir llama-cpp-python"
     ) from error
 
 _mtmd: Final[Any] = _functions
@@ -30,8 +38,14 @@ _mtmd.mtmd_helper_log_set(hear, ctypes.c_void_p(0))
 
 _DONE: Final = 0
 _FAILED: Final = -1
-_FORMATS: Final = {b"\x89PNG\r\n\x1a\n": "PNG", b"\xff\xd8\xff": "JPEG", b"GIF8": "GIF", b"BM": "BMP"}
-"""How files of images begin. The library would also take sounds, and hand what it doesn't know to an `ffmpeg` program."""
+_FORMATS: Final = {
+    b"\x89PNG\r\n\x1a\n": "PNG",
+    b"\xff\xd8\xff": "JPEG",
+    b"GIF8": "GIF",
+    b"BM": "BMP",
+}
+"""How files of images begin. The library would also take sounds, and hand what it doesn't know to
+an `ffmpeg` program."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
@@ -41,7 +55,8 @@ class Image:
     Attributes:
         start: Its first position in the prompt.
         positions: Positions that it takes.
-        tokens: Places in the cache that it takes. With M-RoPE these are more, since a whole row shares a position.
+        tokens: Places in the cache that it takes. With M-RoPE these are more, since a whole row
+            shares a position.
     """
 
     start: int
@@ -52,18 +67,33 @@ class Image:
     _projector: "Projector"
 
     def encode(self) -> bool:
-        """Make its vectors, unless they are the last ones that were made; whether that could be done. For one thread."""
+        """Make its vectors, unless they are the last ones that were made.
+
+        Whether that could be done. For one thread.
+        """
         return self._projector.encode(self, self._chunk)
 
     def decode(self, context: Any, sequence: int, start: int, batch: int) -> int:
-        """Put it into a sequence of a context; returns llama.cpp's status. For the engine's thread."""
+        """Put it into a sequence of a context; returns llama.cpp's status.
+
+        For the engine's thread.
+        """
         if not self.encode():
             return _FAILED
         vectors, end = _mtmd.mtmd_get_output_embd(self._projector.pointer), lib.llama_pos(0)
         no_callback = _mtmd.mtmd_helper_post_decode_callback()
         return int(
             _mtmd.mtmd_helper_decode_image_chunk(
-                self._projector.pointer, context, self._chunk, vectors, start, sequence, batch, ctypes.byref(end), no_callback, None
+                self._projector.pointer,
+                context,
+                self._chunk,
+                vectors,
+                start,
+                sequence,
+                batch,
+                ctypes.byref(end),
+                no_callback,
+                None,
             )
         )
 
@@ -73,7 +103,8 @@ class Prompt:
     """A prompt as the model reads it.
 
     Attributes:
-        tokens: The tokens, one for each position. In an image's place stands a negative number that only the same image has.
+        tokens: The tokens, one for each position. In an image's place stands a negative number that
+            only the same image has.
         images: The images, in order.
     """
 
@@ -90,7 +121,8 @@ class Projector:
         settings: Fields of `mtmd_context_params` to set.
 
     Raises:
-        ModelFileError: The file is not a usable projector for this model; the message says what to do.
+        ModelFileError: The file is not a usable projector for this model; the message says what to
+            do.
     """
 
     def __init__(self, path: Path, model: Model, **settings: Any) -> None:
@@ -105,25 +137,34 @@ class Projector:
         weakref.finalize(self, _free, self.pointer, os.getpid())
         if not _mtmd.mtmd_support_vision(self.pointer):
             raise ModelFileError(
-                f'{path} is a projector for audio, which the backend llama-cpp-python does not support: use `backend="xllamacpp"`.'
+                f"{path} is a projector for audio, which the backend llama-cpp-python does not "
+                'support: use `backend="xllamacpp"`.'
             )
         self._encoded: weakref.ref[Image] | None = None
 
     def read(self, parts: Sequence[str | bytes], together: int) -> Prompt:
-        """Return the prompt that is made of texts and of the bytes of images. Can be called from any thread.
+        """Return the prompt that is made of texts and of the bytes of images.
+
+        Can be called from any thread.
 
         Args:
             parts: Texts and images, in order.
             together: Tokens that the context computes together at most.
 
         Raises:
-            InvalidRequestError: An image is damaged or of another format, or a text cannot be written as UTF-8.
-            InvalidOptionError: An image takes more tokens than are computed together, where that has to be.
+            InvalidRequestError: An image is damaged or of another format, or a text cannot be
+                written as UTF-8.
+            InvalidOptionError: An image takes more tokens than are computed together, where that
+                has to be.
         """
         pictures = [_Picture(self, part) if isinstance(part, bytes) else None for part in parts]
         texts = [None if isinstance(part, bytes) else _text(part) for part in parts]
         given = [
-            ctypes.pointer(_mtmd.mtmd_input_part(ctypes.pointer(text) if text else None, picture.pointer if picture else None))
+            ctypes.pointer(
+                _mtmd.mtmd_input_part(
+                    ctypes.pointer(text) if text else None, picture.pointer if picture else None
+                )
+            )
             for text, picture in zip(texts, pictures, strict=True)
         ]
         chunks = _Chunks()
@@ -139,21 +180,30 @@ class Projector:
             count = _mtmd.mtmd_input_chunk_get_n_tokens(chunk)
             if _mtmd.mtmd_input_chunk_get_type(chunk) == _mtmd.MTMD_INPUT_CHUNK_TYPE_TEXT:
                 length = ctypes.c_size_t()
-                prompt.tokens.extend(_mtmd.mtmd_input_chunk_get_tokens_text(chunk, ctypes.byref(length))[:count])
+                prompt.tokens.extend(
+                    _mtmd.mtmd_input_chunk_get_tokens_text(chunk, ctypes.byref(length))[:count]
+                )
                 continue
             if count > together and _mtmd.mtmd_decode_use_non_causal(self.pointer, chunk):
                 raise InvalidOptionError(
-                    f"An image takes {count:,} tokens, which this model has to compute together: load it with n_batch={count}."
+                    f"An image takes {count:,} tokens, which this model has to compute together: "
+                    f"load it with n_batch={count}."
                 )
             positions = _mtmd.mtmd_input_chunk_get_n_pos(chunk)
             prompt.images.append(Image(len(prompt.tokens), positions, count, chunk, chunks, self))
             prompt.tokens.extend([-1 - int(_mtmd.mtmd_input_chunk_get_id(chunk), 16)] * positions)
         if not prompt.tokens or prompt.tokens[-1] < 0:  # the answer's first token follows a text
-            raise InvalidRequestError("The prompt ends with an image. The model's chat template has to put text behind it.")
+            raise InvalidRequestError(
+                "The prompt ends with an image. The model's chat template has to put text behind "
+                "it."
+            )
         return prompt
 
     def encode(self, image: Image, chunk: Any) -> bool:
-        """Make an image's vectors, unless they are the last ones that were made; whether that could be done. For one thread."""
+        """Make an image's vectors, unless they are the last ones that were made.
+
+        Whether that could be done. For one thread.
+        """
         if self._encoded is None or self._encoded() is not image:
             self._encoded = None
             if _mtmd.mtmd_encode_chunk(self.pointer, chunk) != _DONE:
@@ -180,11 +230,21 @@ class _Picture:
     def __init__(self, projector: Projector, data: bytes) -> None:
         kind = next((name for magic, name in _FORMATS.items() if data.startswith(magic)), None)
         if kind is None:
-            raise InvalidRequestError(f"An image is not one of {', '.join(_FORMATS.values())}: convert it to PNG.")
+            raise InvalidRequestError(
+                f"An image is not one of {', '.join(_FORMATS.values())}: convert it to PNG."
+            )
         buffer = (ctypes.c_uint8 * len(data)).from_buffer_copy(data)
-        self.pointer = _mtmd.mtmd_helper_bitmap_init_from_buf(projector.pointer, buffer, len(data), False)  # noqa: FBT003 - no placeholder
+        self.pointer = _mtmd.mtmd_helper_bitmap_init_from_buf(
+            projector.pointer,
+            buffer,
+            len(data),
+            False,  # noqa: FBT003 - no placeholder
+        )
         if not self.pointer:
-            raise InvalidRequestError(f"An image begins like a {kind} file, but is damaged ({len(data):,} bytes are there).")
+            raise InvalidRequestError(
+                f"An image begins like a {kind} file, but is damaged ({len(data):,} bytes are "
+                "there)."
+            )
         weakref.finalize(self, _mtmd.mtmd_bitmap_free, self.pointer)
 
 

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 class LlamaCpp(LlamaCppOptions, LocalLLM):
     """A text LLM from a GGUF file, by llama.cpp in this process.
 
-    The file is loaded when the object is made, once for all objects with the same file and settings. Calls from any thread or
-    event loop are answered together, each with its own options. The prompt reaches the model as it is, without a chat template.
+    The file is loaded when the object is made, once for all objects with the same file and
+    settings. Calls from any thread or event loop are answered together, each with its own options.
+    The prompt reaches the model as it is, without a chat template.
 
     Example:
         >>> from langchain_localllm import LlamaCpp
@@ -33,7 +34,8 @@ class LlamaCpp(LlamaCppOptions, LocalLLM):
     """
 
     UNSUPPORTED: ClassVar[Mapping[str, str]] = dict.fromkeys(
-        ("clip_model_path", "mmproj", "mmproj_path"), "it takes texts only. ChatLlamaCpp answers about images."
+        ("clip_model_path", "mmproj", "mmproj_path"),
+        "it takes texts only. ChatLlamaCpp answers about images.",
     )
 
     echo: bool | None = None
@@ -58,7 +60,11 @@ class LlamaCpp(LlamaCppOptions, LocalLLM):
 
     @override
     def open_answer(self, prompt: str, stop: list[str]) -> TokenStream:
-        submit = self._complete(prompt, stop) if self._on_server else self._generate_on_own_engine(prompt, stop)
+        submit = (
+            self._complete(prompt, stop)
+            if self._on_server
+            else self._generate_on_own_engine(prompt, stop)
+        )
 
         def begin(box: ResponseQueue) -> None:
             if self.echo:
@@ -77,7 +83,9 @@ class LlamaCpp(LlamaCppOptions, LocalLLM):
             payload["prompt"] = self._tokens(prompt, self.engine)
         return partial(self.engine.complete, payload)
 
-    def _generate_on_own_engine(self, prompt: str, stop: list[str]) -> Callable[[ResponseQueue], None]:
+    def _generate_on_own_engine(
+        self, prompt: str, stop: list[str]
+    ) -> Callable[[ResponseQueue], None]:
         from langchain_localllm.runtimes.llamacpp.request import Request
 
         engine = self.engine
@@ -102,7 +110,10 @@ class LlamaCpp(LlamaCppOptions, LocalLLM):
             return _not_empty(model.tokenize(prompt))
         before, after, middle = model.infill_tokens
         if before is None or after is None or middle is None:
-            raise InvalidRequestError(f"{model.name} was not trained to fill gaps: leave `suffix` out, or use a model for code.")
+            raise InvalidRequestError(
+                f"{model.name} was not trained to fill gaps: leave `suffix` out, or use a model "
+                "for code."
+            )
         prefix = [before, *model.tokenize(prompt, begin=False, special=False)]
         suffix = [after, *model.tokenize(self.suffix, begin=False, special=False)]
         gap = [*suffix, *prefix] if self.spm_infill else [*prefix, *suffix]
@@ -120,4 +131,6 @@ def _not_empty(tokens: list[int]) -> list[int]:
 
 
 def _empty_prompt() -> InvalidRequestError:
-    return InvalidRequestError("The prompt is empty, and the model has no token at which texts begin. Give a prompt.")
+    return InvalidRequestError(
+        "The prompt is empty, and the model has no token at which texts begin. Give a prompt."
+    )

@@ -1,4 +1,7 @@
-"""Loads a model file and computes a few tokens; run in a process of its own for files that may end it (`gguf.trial_load`)."""
+"""Loads a model file and computes a few tokens.
+
+Run in a process of its own for files that may end it (`gguf.trial_load`).
+"""
 
 from pathlib import Path
 from typing import Any, Final
@@ -13,7 +16,9 @@ _LARGEST_IMAGE: Final = 1 << 20
 """Tokens of an image, at most: no limit."""
 
 
-def load_once(path: str, *, lora: str | None = None, projector: str | None = None, **settings: Any) -> None:
+def load_once(
+    path: str, *, lora: str | None = None, projector: str | None = None, **settings: Any
+) -> None:
     """Load a file, tokenize, compute some tokens at once and one alone.
 
     Args:
@@ -32,7 +37,9 @@ def load_once(path: str, *, lora: str | None = None, projector: str | None = Non
 def _encode_image(model: Model, projector: str) -> None:
     from langchain_localllm.runtimes.llamacpp.images import Projector
 
-    prompt = Projector(Path(projector), model, use_gpu=False).read(["a", IMAGE, "b"], _LARGEST_IMAGE)
+    prompt = Projector(Path(projector), model, use_gpu=False).read(
+        ["a", IMAGE, "b"], _LARGEST_IMAGE
+    )
     for image in prompt.images:
         image.encode()
 

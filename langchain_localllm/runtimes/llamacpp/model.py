@@ -1,4 +1,7 @@
-"""A model's weights and vocabulary. Several contexts can share one; its functions can be called from any thread."""
+"""A model's weights and vocabulary. Several contexts can share one.
+
+Its functions can be called from any thread.
+"""
 
 import ctypes
 import importlib.metadata
@@ -58,13 +61,20 @@ class Model:
         LOG.clear()
         self.pointer = lib.llama_model_load_from_file(os.fsencode(path), params)
         if not self.pointer:
-            raise load_error(path, LOG.text()) or ModelFileError(f"llama.cpp cannot load {path}: {LOG.last()}.")
+            raise load_error(path, LOG.text()) or ModelFileError(
+                f"llama.cpp cannot load {path}: {LOG.last()}."
+            )
         weakref.finalize(self, _free, self.pointer, os.getpid())
         if warnings := load_warnings(LOG.text()):
             warn_once(f"llama.cpp warns about {path.name}: {warnings}.")
         self.load_seconds = time.perf_counter() - started
-        if not lib.llama_model_has_decoder(self.pointer) or lib.llama_model_has_encoder(self.pointer):
-            raise ModelFileError(f"{path} holds an encoder, which this engine does not run: use a decoder-only model.")
+        if not lib.llama_model_has_decoder(self.pointer) or lib.llama_model_has_encoder(
+            self.pointer
+        ):
+            raise ModelFileError(
+                f"{path} holds an encoder, which this engine does not run: use a decoder-only "
+                "model."
+            )
         self.vocabulary = lib.llama_model_get_vocab(self.pointer)
         self.size: int = lib.llama_vocab_n_tokens(self.vocabulary)
         self._pieces: dict[int, bytes | None] = {}
@@ -75,7 +85,8 @@ class Model:
         Args:
             text: Any text; may be empty and may hold NUL bytes.
             begin: Add the tokens that the model wants at the beginning and end of a text.
-            special: Read the names of special tokens, such as `<s>`, as these tokens instead of as text.
+            special: Read the names of special tokens, such as `<s>`, as these tokens instead of as
+                text.
 
         Raises:
             InvalidRequestError: The text cannot be written as UTF-8.
@@ -84,7 +95,9 @@ class Model:
         room = len(data) + 8
         while True:
             tokens = (ctypes.c_int32 * room)()
-            count = lib.llama_tokenize(self.vocabulary, data, len(data), tokens, room, begin, special)
+            count = lib.llama_tokenize(
+                self.vocabulary, data, len(data), tokens, room, begin, special
+            )
             if count >= 0:
                 return tokens[:count]
             room = -count
@@ -95,8 +108,15 @@ class Model:
         Raises:
             InvalidRequestError: The text cannot be written as UTF-8.
         """
-        first, rest = (parts[0], parts[1:]) if parts and not isinstance(parts[0], LiteralText) else ("", parts)
-        return [*self.tokenize(first), *(token for part in rest for token in self.tokenize_inner(part))]
+        first, rest = (
+            (parts[0], parts[1:])
+            if parts and not isinstance(parts[0], LiteralText)
+            else ("", parts)
+        )
+        return [
+            *self.tokenize(first),
+            *(token for part in rest for token in self.tokenize_inner(part)),
+        ]
 
     def tokenize_inner(self, text: str) -> list[int]:
         """Return the tokens of a text that follows another, without the space that SentencePiece puts before a text."""
@@ -110,10 +130,16 @@ class Model:
 
     def reads_special_token(self, text: str) -> bool:
         """Return whether a control token, such as `<|im_end|>`, is read in a text."""
-        return any(lib.llama_vocab_is_control(self.vocabulary, token) for token in self.tokenize(text, begin=False))
+        return any(
+            lib.llama_vocab_is_control(self.vocabulary, token)
+            for token in self.tokenize(text, begin=False)
+        )
 
     def piece(self, token: int, *, special: bool = False) -> bytes:
-        """Return the token's text, which may be a part of a character. A control token has none, unless `special`."""
+        """Return the token's text, which may be a part of a character.
+
+        A control token has none, unless `special`.
+        """
         buffer = ctypes.create_string_buffer(_LONGEST_PIECE)
         count = lib.llama_token_to_piece(self.vocabulary, token, buffer, _LONGEST_PIECE, 0, special)
         if count < 0:
@@ -125,7 +151,10 @@ class Model:
         """Return the tokens that are one of these texts, where the vocabulary has such, and control tokens in the others."""
         found = [self.tokenize(text, begin=False) for text in texts]
         return frozenset(
-            token for tokens in found for token in tokens if len(tokens) == 1 or lib.llama_vocab_is_control(self.vocabulary, token)
+            token
+            for tokens in found
+            for token in tokens
+            if len(tokens) == 1 or lib.llama_vocab_is_control(self.vocabulary, token)
         )
 
     def answer_piece(self, token: int) -> bytes | None:
@@ -138,7 +167,9 @@ class Model:
     @cached_property
     def ends(self) -> tuple[int, ...]:
         """The tokens that end an answer."""
-        return tuple(token for token in range(self.size) if lib.llama_vocab_is_eog(self.vocabulary, token))
+        return tuple(
+            token for token in range(self.size) if lib.llama_vocab_is_eog(self.vocabulary, token)
+        )
 
     @cached_property
     def tokens_with_nul(self) -> npt.NDArray[np.intp]:
@@ -184,13 +215,21 @@ class Model:
 
     @property
     def window(self) -> int:
-        """Tokens that a token sees before it, in layers where it does not see all; 0 where it does everywhere."""
+        """Tokens that a token sees before it, in layers where it does not see all.
+
+        0 where it does everywhere.
+        """
         return int(lib.llama_model_n_swa(self.pointer))
 
     @property
     def supports_partial_removal(self) -> bool:
-        """Whether its cache holds each token by itself, so that parts can be taken away and shared; recurrent models' doesn't."""
-        return not (lib.llama_model_is_recurrent(self.pointer) or lib.llama_model_is_hybrid(self.pointer))
+        """Whether its cache holds each token by itself, so that parts can be taken away and shared.
+
+        Recurrent models' doesn't.
+        """
+        return not (
+            lib.llama_model_is_recurrent(self.pointer) or lib.llama_model_is_hybrid(self.pointer)
+        )
 
 
 _opened: Final[weakref.WeakValueDictionary[Any, Model]] = weakref.WeakValueDictionary()
@@ -212,10 +251,13 @@ def check_companions(settings: EngineSettings) -> None:
     """Check the files that are loaded together with a model, in a child process too.
 
     Raises:
-        ModelFileError: The model or one of them is damaged, or llama.cpp would end the process at it.
+        ModelFileError: The model or one of them is damaged, or llama.cpp would end the process at
+            it.
     """
     if settings.lora or settings.projector:
-        _require_loadable(settings.path, settings.model)  # first, so that no other file is blamed for it
+        _require_loadable(
+            settings.path, settings.model
+        )  # first, so that no other file is blamed for it
         settings.check_companions(_ENGINE, _LOAD_ONCE)
 
 
@@ -232,7 +274,9 @@ def utf8(text: str) -> bytes:
     try:
         return text.encode()
     except UnicodeEncodeError as error:
-        raise InvalidRequestError(f"The text holds half of a surrogate pair at character {error.start}: remove it.") from None
+        raise InvalidRequestError(
+            f"The text holds half of a surrogate pair at character {error.start}: remove it."
+        ) from None
 
 
 def _free(pointer: Any, process: int) -> None:
@@ -260,7 +304,10 @@ def _set_all(params: Any, settings: Mapping[str, Any]) -> list[Any]:
     for name, value in settings.items():
         if name == "tensor_split":
             if len(value) > (most := lib.llama_max_devices()):
-                raise InvalidOptionError(f"`tensor_split` has shares for {len(value)} devices, and llama.cpp takes at most {most}.")
+                raise InvalidOptionError(
+                    f"`tensor_split` has shares for {len(value)} devices, and llama.cpp takes at "
+                    f"most {most}."
+                )
             kept.append((ctypes.c_float * most)(*value))
             params.tensor_split = kept[-1]
         elif name == "kv_overrides":
@@ -273,15 +320,27 @@ def _set_all(params: Any, settings: Mapping[str, Any]) -> list[Any]:
 
 def _check_override(key: str, value: float | str) -> None:
     """Raise for what llama.cpp has no room for, and would cut."""
-    long = next((text for text in (key, value) if isinstance(text, str) and len(text.encode()) > _LONGEST_OVERRIDE), None)
+    long = next(
+        (
+            text
+            for text in (key, value)
+            if isinstance(text, str) and len(text.encode()) > _LONGEST_OVERRIDE
+        ),
+        None,
+    )
     if long is not None:
-        raise InvalidOptionError(f"`kv_overrides` holds {long[:20]!r}..., which is longer than {_LONGEST_OVERRIDE} bytes.")
+        raise InvalidOptionError(
+            f"`kv_overrides` holds {long[:20]!r}..., which is longer than {_LONGEST_OVERRIDE} "
+            "bytes."
+        )
     if isinstance(value, int) and not -(2**63) <= value < 2**63:
         raise InvalidOptionError(f"`kv_overrides` has a number of more than 64 bits for {key!r}.")
 
 
 def _overrides(values: Mapping[str, bool | int | float | str]) -> Any:
-    array = (lib.llama_model_kv_override * (len(values) + 1))()  # the last one stays empty and ends the list
+    array = (
+        lib.llama_model_kv_override * (len(values) + 1)
+    )()  # the last one stays empty and ends the list
     for item, (key, value) in zip(array, values.items(), strict=False):
         _check_override(key, value)
         item.key = key.encode()

@@ -1,6 +1,7 @@
 """The options of llama.cpp in this process: those of `langchain_community`, and llama-cpp-python's own.
 
-Source: https://llama-cpp-python.readthedocs.io/en/latest/api-reference/ (`Llama.__init__`, `Llama.create_completion`).
+Source: https://llama-cpp-python.readthedocs.io/en/latest/api-reference/ (`Llama.__init__`,
+    `Llama.create_completion`).
 """
 
 import math
@@ -23,11 +24,22 @@ from langchain_localllm.errors import InvalidOptionError, InvalidRequestError
 from langchain_localllm.gguf.memory import CACHE_TYPES
 from langchain_localllm.gguf.threads import default_threads
 from langchain_localllm.runtimes.llamacpp.backend import Backend, check_options, choose_backend
-from langchain_localllm.runtimes.llamacpp.settings import Adapters, EngineSettings, SpecType, Speculation
+from langchain_localllm.runtimes.llamacpp.settings import (
+    Adapters,
+    EngineSettings,
+    SpecType,
+    Speculation,
+)
 
 _SAMPLING: Final = ("temperature", "top_k", "top_p", "seed", *SAMPLER_FIELDS)
 
-_OF_SERVER: Final = ("n_cache_reuse", "n_indent", "post_sampling_probs", "return_progress", "t_max_predict_ms")
+_OF_SERVER: Final = (
+    "n_cache_reuse",
+    "n_indent",
+    "post_sampling_probs",
+    "return_progress",
+    "t_max_predict_ms",
+)
 """Options of a request that only llama.cpp's server has."""
 _ALL: Final = -1
 _SEEDS: Final = 1 << 32
@@ -36,9 +48,13 @@ _SEEDS: Final = 1 << 32
 def _cache_type(value: Any) -> Any:
     if isinstance(value, str):
         if value.lower() not in CACHE_TYPES:
-            raise InvalidOptionError(f"{value!r} is not a cache type. Use one of {', '.join(CACHE_TYPES)}.")
+            raise InvalidOptionError(
+                f"{value!r} is not a cache type. Use one of {', '.join(CACHE_TYPES)}."
+            )
         return CACHE_TYPES[value.lower()]
-    if isinstance(value, int) and value not in CACHE_TYPES.values():  # llama.cpp would end the process
+    if (
+        isinstance(value, int) and value not in CACHE_TYPES.values()
+    ):  # llama.cpp would end the process
         numbers = ", ".join(f"{number} ({name})" for name, number in CACHE_TYPES.items())
         raise InvalidOptionError(f"{value} is not a cache type. Use one of {numbers}.")
     return value
@@ -93,30 +109,36 @@ class ModelOptions(InProcessOptions):
     """The model file and how it is loaded, for classes of every kind."""
 
     PREFERRED_BACKEND: ClassVar[Backend] = "llama-cpp-python"
-    """The one that is used where both are installed and support the options; docs/design.md says why."""
+    """The one that is used where both are installed and support the options; docs/design.md says
+    why."""
 
     model_path: Annotated[PathText, Loads]
     """The GGUF file; of a model in several parts, the first one."""
 
     backend: Annotated[Backend | None, Loads] = None
-    """The binding of llama.cpp: `xllamacpp`, a prebuilt wheel, or `llama-cpp-python`, which is compiled. Default: the one that is
-    installed; of both, the better one for the class that supports all options given. It is filled in when the object is made."""
+    """The binding of llama.cpp: `xllamacpp`, a prebuilt wheel, or `llama-cpp-python`, which is
+    compiled. Default: the one that is installed; of both, the better one for the class that
+    supports all options given. It is filled in when the object is made."""
     n_ctx: Annotated[Annotated[int, Field(ge=0)] | Literal["auto"] | None, Loads] = None
-    """Tokens that a prompt and its answer can have together; 0 is what the model was trained with, and `auto` as much of that as
-    fits into the free memory. Default: the smallest of that, 8,192 and what fits into half of the free memory."""
+    """Tokens that a prompt and its answer can have together; 0 is what the model was trained with,
+    and `auto` as much of that as fits into the free memory. Default: the smallest of that, 8,192
+    and what fits into half of the free memory."""
     n_batch: Annotated[int, ContextParam, SpeedsUp] = Field(default=512, ge=1)
     """Tokens that are computed together at most."""
     n_ubatch: Annotated[int | None, ContextParam, SpeedsUp] = Field(default=None, ge=1)
     """Tokens that the device computes together at most. Default: `n_batch`."""
     n_threads: Annotated[int | None, Loads, SpeedsUp] = Field(default=None, ge=1, le=512)
-    """Threads. Default: one per physical core; for a file below 100 MB one or one per physical core, whichever the engine
-    measures to be faster (for recurrent models one). On `xllamacpp`: one for a file below 25 MB, or below 100 MB where
-    llama-cpp-python is imported too or OpenMP's threads spin for another reason."""
+    """Threads. Default: one per physical core; for a file below 100 MB one or one per physical
+    core, whichever the engine measures to be faster (for recurrent models one). On `xllamacpp`: one
+    for a file below 25 MB, or below 100 MB where llama-cpp-python is imported too or OpenMP's
+    threads spin for another reason."""
     n_threads_batch: Annotated[int | None, Loads, SpeedsUp] = Field(default=None, ge=1, le=512)
     """Threads for several tokens at once. Default: `n_threads`, or as described there."""
-    n_gpu_layers: Annotated[Annotated[int, Field(ge=-1)] | Literal["auto"] | None, ModelParam, SpeedsUp] = None
-    """Layers on the GPU, where llama-cpp-python was built for one; -1 is all, and `auto` as many as fit into its free memory.
-    Default: none."""
+    n_gpu_layers: Annotated[
+        Annotated[int, Field(ge=-1)] | Literal["auto"] | None, ModelParam, SpeedsUp
+    ] = None
+    """Layers on the GPU, where llama-cpp-python was built for one; -1 is all, and `auto` as many as
+    fit into its free memory. Default: none."""
     split_mode: Annotated[int | None, ModelParam, SpeedsUp] = None
     """How to split the model over several GPUs: 0 not at all, 1 by layers, 2 by rows."""
     main_gpu: Annotated[int | None, ModelParam, SpeedsUp] = None
@@ -135,22 +157,26 @@ class ModelOptions(InProcessOptions):
     """A LoRA adapter, as a GGUF file."""
     lora_scale: Annotated[float, Loads] = 1.0
     """Strength of the adapter."""
-    lora_adapters: Annotated[list[tuple[PathText, float]] | None, BeforeValidator(_lora_adapters), Loads] = None
-    """Several LoRA adapters, whose scales a call can change by `lora`: a list of files, or of files and scales, as pairs or as
-    `{"path": ..., "scale": ...}`. Their ids are their places in the list."""
+    lora_adapters: Annotated[
+        list[tuple[PathText, float]] | None, BeforeValidator(_lora_adapters), Loads
+    ] = None
+    """Several LoRA adapters, whose scales a call can change by `lora`: a list of files, or of files
+    and scales, as pairs or as `{"path": ..., "scale": ...}`. Their ids are their places in the
+    list."""
     type_k: Annotated[CacheType | None, ContextParam] = None
     """Type of the cache's keys, such as `q8_0`, by name or llama.cpp's number. Default: f16."""
     type_v: Annotated[CacheType | None, ContextParam] = None
     """Type of the cache's values."""
     flash_attn: Annotated[bool | None, Loads] = None
-    """Use flash attention. Default: with `xllamacpp` as llama.cpp decides, which is on wherever the device has it; off with
-    `llama-cpp-python`, where a given `None` leaves it to llama.cpp too."""
+    """Use flash attention. Default: with `xllamacpp` as llama.cpp decides, which is on wherever the
+    device has it; off with `llama-cpp-python`, where a given `None` leaves it to llama.cpp too."""
     offload_kqv: Annotated[bool | None, ContextParam, SpeedsUp] = None
     """Keep the cache on the GPU. Default: yes."""
     op_offload: Annotated[bool | None, ContextParam, SpeedsUp] = None
     """Let the GPU compute with weights in main memory."""
     swa_full: Annotated[bool | None, ContextParam] = None
-    """Keep all tokens for layers with a sliding window, so that prompts can share them. Default: yes."""
+    """Keep all tokens for layers with a sliding window, so that prompts can share them. Default:
+    yes."""
     attention_type: Annotated[int | None, ContextParam] = None
     """Kind of attention. Default: the model's."""
     rope_freq_base: Annotated[float | None, ContextParam] = None
@@ -204,7 +230,11 @@ class ModelOptions(InProcessOptions):
         if (layers := settings.pop("n_gpu_layers", 0)) == "auto":
             layers = self._gpu_layers()
         mapped = self.use_mmap and not self._adapters()  # an adapter can change weights
-        return {**settings, "n_gpu_layers": layers, "load_mode": int(mapped) + 2 * int(self.use_mlock)}
+        return {
+            **settings,
+            "n_gpu_layers": layers,
+            "load_mode": int(mapped) + 2 * int(self.use_mlock),
+        }
 
     def _gpu_layers(self) -> int:
         """Return how many layers fit on the GPU."""
@@ -245,9 +275,12 @@ class ModelOptions(InProcessOptions):
     def _adapters(self) -> Adapters:
         if self.lora_path and self.lora_adapters:
             raise InvalidOptionError(
-                "`lora_path` and `lora_adapters` cannot be used together. Give all adapters as `lora_adapters`."
+                "`lora_path` and `lora_adapters` cannot be used together. Give all adapters as "
+                "`lora_adapters`."
             )
-        adapters = [(str(self.lora_path), self.lora_scale)] if self.lora_path else self.lora_adapters or []
+        adapters = (
+            [(str(self.lora_path), self.lora_scale)] if self.lora_path else self.lora_adapters or []
+        )
         return tuple((str(Path(path).expanduser()), scale) for path, scale in adapters)
 
     def engine_settings(self) -> EngineSettings:
@@ -288,7 +321,10 @@ class LlamaCppOptions(ModelOptions, SamplerOptions):
     }
     REMOVED: ClassVar[Mapping[str, str]] = {
         **SamplerOptions.REMOVED,
-        "chat_format": "prompts reach the model as they are. ChatLlamaCpp applies the chat template of the file.",
+        "chat_format": (
+            "prompts reach the model as they are. ChatLlamaCpp applies the chat template of the "
+            "file."
+        ),
         "chat_handler": "it works with llama-cpp-python's own class only.",
         "client": "the engine belongs to the object and makes itself.",
         "embedding": "LlamaCppEmbeddings makes vectors.",
@@ -305,17 +341,19 @@ class LlamaCppOptions(ModelOptions, SamplerOptions):
     }
 
     n_parallel: Annotated[int | None, Loads, SpeedsUp] = Field(default=None, ge=1, le=128)
-    """Requests that are answered together. Default: 8. The cache has room for that many whole contexts, or for as many as fit into
-    a quarter of the free memory, at least one; requests that do not fit wait."""
+    """Requests that are answered together. Default: 8. The cache has room for that many whole
+    contexts, or for as many as fit into a quarter of the free memory, at least one; requests that
+    do not fit wait."""
     max_tokens: MaxTokens = 256
-    """Tokens to generate at most, at least 1; -1 and `None` mean until the model ends or its context is full."""
+    """Tokens to generate at most, at least 1; -1 and `None` mean until the model ends or its
+    context is full."""
     temperature: float | None = Field(default=0.8, ge=0)
     """Randomness; 0 always takes the most probable token."""
     last_n_tokens_size: int | None = Field(default=None, ge=-1)
     """Tokens that the penalties look back at; -1 is all. Default: 64."""
     logit_bias: Annotated[LogitBias | None, BeforeValidator(normalize_logit_bias)] = None
-    """Added to the logits of tokens, by their ids, or by a text for all of its tokens; `False` bans a token. A list of such pairs,
-    as llama.cpp's server takes, works too."""
+    """Added to the logits of tokens, by their ids, or by a text for all of its tokens; `False` bans
+    a token. A list of such pairs, as llama.cpp's server takes, works too."""
     grammar: Annotated[str | None, BeforeValidator(_grammar_text)] = None
     """A GBNF grammar that the answer follows: its text, or a `llama_cpp.LlamaGrammar`."""
     grammar_path: Annotated[PathText | None, NotInKey] = None
@@ -323,45 +361,59 @@ class LlamaCppOptions(ModelOptions, SamplerOptions):
     json_schema: JsonSchema | None = None
     """A JSON schema, or a pydantic class, that the answer follows."""
     logprobs: int | None = Field(default=None, ge=0)
-    """Report each token's log probability, and those of so many most probable tokens. `logprobs=True` with `top_logprobs`, as in
-    OpenAI's API, works too."""
+    """Report each token's log probability, and those of so many most probable tokens.
+    `logprobs=True` with `top_logprobs`, as in OpenAI's API, works too."""
     post_sampling_probs: bool | None = None
-    """With `logprobs`, report probabilities as the samplers leave them (`prob`, `top_probs`); with `xllamacpp`."""
+    """With `logprobs`, report probabilities as the samplers leave them (`prob`, `top_probs`); with
+    `xllamacpp`."""
     return_progress: Annotated[bool | None, NotInKey] = None
-    """Report how much of the prompt was read, as LangChain's custom event `prompt_progress` with `total`, `cache` and `processed`
-    tokens and `time_ms`, to the `on_custom_event` of callback handlers and in `astream_events`; with `xllamacpp`."""
+    """Report how much of the prompt was read, as LangChain's custom event `prompt_progress` with
+    `total`, `cache` and `processed` tokens and `time_ms`, to the `on_custom_event` of callback
+    handlers and in `astream_events`; with `xllamacpp`."""
     t_max_predict_ms: int | None = Field(default=None, ge=-1)
-    """Milliseconds after the first token at which an answer ends that holds a line break; with `xllamacpp`. Default: no limit."""
+    """Milliseconds after the first token at which an answer ends that holds a line break; with
+    `xllamacpp`. Default: no limit."""
     n_indent: int | None = Field(default=None, ge=0)
-    """Spaces with which each line of an answer begins at least; one with fewer ends it. For code; with `xllamacpp`. Default: 0."""
+    """Spaces with which each line of an answer begins at least; one with fewer ends it. For code;
+    with `xllamacpp`. Default: 0."""
     n_cache_reuse: int | None = Field(default=None, ge=0)
-    """Tokens that a part of the cache has at least to be moved to another place of a prompt; with `xllamacpp`. Default: 0, off."""
+    """Tokens that a part of the cache has at least to be moved to another place of a prompt; with
+    `xllamacpp`. Default: 0, off."""
     cache_prompt: bool | None = None
-    """Reuse what the cache holds of the prompt's beginning. The last digits then depend on earlier and concurrent requests.
-    `False` makes the answer depend on the prompt and the options alone: the whole prompt is read into an empty cache, and no other
-    request is computed at the same time. Default: reuse it, except for a request with a `seed` while no other is answered."""
+    """Reuse what the cache holds of the prompt's beginning. The last digits then depend on earlier
+    and concurrent requests. `False` makes the answer depend on the prompt and the options alone:
+    the whole prompt is read into an empty cache, and no other request is computed at the same time.
+    Default: reuse it, except for a request with a `seed` while no other is answered."""
     lora: list[LoraScale] | None = None
-    """Scales of `lora_adapters`, as llama.cpp's server takes them: `[{"id": 0, "scale": 0.5}]`; those that are left out are off.
-    Requests with different scales are not computed together. Default: the scales with which they were loaded."""
+    """Scales of `lora_adapters`, as llama.cpp's server takes them: `[{"id": 0, "scale": 0.5}]`;
+    those that are left out are off. Requests with different scales are not computed together.
+    Default: the scales with which they were loaded."""
     cache_ram_mib: Annotated[int | None, Loads, SpeedsUp] = Field(default=None, ge=0)
-    """MiB of memory for what earlier requests read, which later ones then do not read again. Default: an eighth of what is free."""
+    """MiB of memory for what earlier requests read, which later ones then do not read again.
+    Default: an eighth of what is free."""
     cache_dir: Annotated[PathText | None, Loads, SpeedsUp] = None
-    """Folder for the same on the disk, so that what was read is not read again after a restart. The files hold your prompts and
-    answers; only your user can read them. Default: nothing is written."""
+    """Folder for the same on the disk, so that what was read is not read again after a restart. The
+    files hold your prompts and answers; only your user can read them. Default: nothing is
+    written."""
     cache_dir_mib: Annotated[int, Loads, SpeedsUp] = Field(default=2048, ge=1)
-    """MiB that the files in `cache_dir` take at most; those that were not used for longest are deleted."""
+    """MiB that the files in `cache_dir` take at most; those that were not used for longest are
+    deleted."""
     draft_model: Annotated[Any, SpeedsUp] = Field(default=None, repr=False)
-    """Drafts the next tokens, which are then computed together: a `llama_cpp.llama_speculative.LlamaDraftModel`."""
+    """Drafts the next tokens, which are then computed together: a
+    `llama_cpp.llama_speculative.LlamaDraftModel`."""
     spec_type: Annotated[SpecType | None, BeforeValidator(_spec_type), Loads, SpeedsUp] = None
-    """Drafts the next tokens from the text so far, which helps where an answer copies from its prompt: `ngram-simple` (or `ngram`),
-    and with `xllamacpp` llama.cpp's other ways, such as `ngram-mod`. Then `flash_attn` is on unless it is given, so that greedy
-    answers stay the same."""
+    """Drafts the next tokens from the text so far, which helps where an answer copies from its
+    prompt: `ngram-simple` (or `ngram`), and with `xllamacpp` llama.cpp's other ways, such as
+    `ngram-mod`. Then `flash_attn` is on unless it is given, so that greedy answers stay the
+    same."""
     draft_model_path: Annotated[PathText | None, Loads, SpeedsUp] = None
     """A smaller model with the same vocabulary, which drafts the next tokens; with `xllamacpp`."""
     spec_draft_n_max: Annotated[int | None, Loads, SpeedsUp] = Field(default=None, ge=1, le=64)
-    """Tokens to draft at most. Default: 4 from the text so far, 3 by a model; `ngram-mod` has 64."""
+    """Tokens to draft at most. Default: 4 from the text so far, 3 by a model; `ngram-mod` has
+    64."""
     spec_ngram_size_n: Annotated[int | None, Loads, SpeedsUp] = Field(default=None, ge=1, le=64)
-    """Tokens that have to repeat before what followed them is drafted. Default: 3; `ngram-mod` has 24."""
+    """Tokens that have to repeat before what followed them is drafted. Default: 3; `ngram-mod` has
+    24."""
 
     @classmethod
     @override
@@ -389,7 +441,10 @@ class LlamaCppOptions(ModelOptions, SamplerOptions):
         settings = super().engine_settings()
         context = settings.context
         if (speculation := self._speculation()) and "flash_attn" not in self.model_fields_set:
-            context = {**context, "flash_attn_type": 1}  # without it, several tokens together are computed a little differently
+            context = {
+                **context,
+                "flash_attn_type": 1,
+            }  # without it, several tokens together are computed a little differently
         return replace(
             settings,
             n_parallel=self.n_parallel,
@@ -405,33 +460,49 @@ class LlamaCppOptions(ModelOptions, SamplerOptions):
             return None
         if self.draft_model_path is not None:
             raise InvalidOptionError(
-                "`cache_dir` and `draft_model_path` cannot be used together: a draft model's cache is not saved."
+                "`cache_dir` and `draft_model_path` cannot be used together: a draft model's "
+                "cache is not saved."
             )
         folder = Path(self.cache_dir).expanduser().absolute()
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
-            raise InvalidOptionError(f"The folder {folder} for `cache_dir` cannot be made: {error.strerror}.") from None
+            raise InvalidOptionError(
+                f"The folder {folder} for `cache_dir` cannot be made: {error.strerror}."
+            ) from None
         return folder
 
     def _speculation(self) -> Speculation | None:
         if self.spec_type is None and self.draft_model_path is None:
-            if alone := [name for name in ("spec_draft_n_max", "spec_ngram_size_n") if getattr(self, name) is not None]:
-                raise InvalidOptionError(f"`{alone[0]}` has no effect without `spec_type` or `draft_model_path`. Give one of them.")
+            if alone := [
+                name
+                for name in ("spec_draft_n_max", "spec_ngram_size_n")
+                if getattr(self, name) is not None
+            ]:
+                raise InvalidOptionError(
+                    f"`{alone[0]}` has no effect without `spec_type` or `draft_model_path`. Give "
+                    "one of them."
+                )
             return None
-        path = Path(self.draft_model_path).expanduser().absolute() if self.draft_model_path else None
+        path = (
+            Path(self.draft_model_path).expanduser().absolute() if self.draft_model_path else None
+        )
         return Speculation(self.spec_type, path, self.spec_draft_n_max, self.spec_ngram_size_n)
 
     @override
     def _features(self) -> set[str]:
-        return super()._features() | ({f"spec_type={self.spec_type!r}"} if self.spec_type else set())
+        return super()._features() | (
+            {f"spec_type={self.spec_type!r}"} if self.spec_type else set()
+        )
 
     def draft(self) -> Any:
         """Return what drafts tokens for our own engine, or `None`."""
         if self.spec_type is None:
             return self.draft_model
         if self.draft_model is not None:
-            raise InvalidOptionError("`draft_model` and `spec_type` cannot be used together. Give one of them.")
+            raise InvalidOptionError(
+                "`draft_model` and `spec_type` cannot be used together. Give one of them."
+            )
         from langchain_localllm.runtimes.llamacpp.drafts import prompt_lookup
 
         return prompt_lookup(self.spec_ngram_size_n, self.spec_draft_n_max)
@@ -454,7 +525,9 @@ class LlamaCppOptions(ModelOptions, SamplerOptions):
         if self.logit_bias:
             self.engine.check_tokens(token for token in self.logit_bias if isinstance(token, int))
             chosen["logit_bias"] = [[token, bias] for token, bias in self.logit_bias.items()]
-        if self.lora_adapters and not self.cache_dir:  # always: the server would not notice that a request has other scales again
+        if (
+            self.lora_adapters and not self.cache_dir
+        ):  # always: the server would not notice that a request has other scales again
             scales = self.lora_scales() or [scale for _, scale in self.lora_adapters]
             chosen["lora"] = [{"id": number, "scale": scale} for number, scale in enumerate(scales)]
         else:
@@ -467,7 +540,9 @@ class LlamaCppOptions(ModelOptions, SamplerOptions):
             chosen["json_schema"] = self.json_schema
         elif (grammar := self.grammar_text()) is not None:
             if not grammar.strip():  # the server would answer without one
-                raise InvalidRequestError("The grammar is empty. Give one with a rule `root`, or leave it out.")
+                raise InvalidRequestError(
+                    "The grammar is empty. Give one with a rule `root`, or leave it out."
+                )
             chosen["grammar"] = grammar
             forbidden = [[token, False] for token in self.engine.nul_tokens]
             chosen["logit_bias"] = [*chosen.get("logit_bias", ()), *forbidden]
@@ -475,7 +550,9 @@ class LlamaCppOptions(ModelOptions, SamplerOptions):
 
     def _sampling(self, n_ctx: int) -> dict[str, Any]:
         """Return the options of the samplers that are set, under llama.cpp's names."""
-        chosen: dict[str, Any] = {name: value for name in _SAMPLING if (value := getattr(self, name)) is not None}
+        chosen: dict[str, Any] = {
+            name: value for name in _SAMPLING if (value := getattr(self, name)) is not None
+        }
         if self.last_n_tokens_size is not None:
             chosen["repeat_last_n"] = self.last_n_tokens_size
         for name in ("dry_penalty_last_n", "repeat_last_n"):
@@ -489,17 +566,22 @@ class LlamaCppOptions(ModelOptions, SamplerOptions):
         """Return the scale of each adapter for this call, or `None` for those with which they were loaded.
 
         Raises:
-            InvalidOptionError: There is no such adapter, or prompts are kept on the disk, for which the scales have to stay.
+            InvalidOptionError: There is no such adapter, or prompts are kept on the disk, for which
+                the scales have to stay.
         """
         if self.lora is None:
             return None
         if self.cache_dir is not None:
-            raise InvalidOptionError("`lora` and `cache_dir` cannot be used together: files are valid for the same scales only.")
+            raise InvalidOptionError(
+                "`lora` and `cache_dir` cannot be used together: files are valid for the same "
+                "scales only."
+            )
         count = len(self.lora_adapters or ())
         scales = {one["id"]: one["scale"] for one in self.lora}
         if unknown := [number for number in scales if not 0 <= number < count]:
             raise InvalidOptionError(
-                f"`lora` names the adapter {unknown[0]}, and `lora_adapters` has {count}. Give the files as `lora_adapters`."
+                f"`lora` names the adapter {unknown[0]}, and `lora_adapters` has {count}. Give "
+                "the files as `lora_adapters`."
             )
         return tuple(scales.get(number, 0.0) for number in range(count))
 
@@ -514,7 +596,11 @@ class LlamaCppOptions(ModelOptions, SamplerOptions):
         """Return the bias by token id; that of a text holds for each of its tokens."""
         bias: dict[int, float] = {}
         for token, value in (self.logit_bias or {}).items():
-            tokens = self.engine.model.tokenize(token, begin=False) if isinstance(token, str) else [token]
+            tokens = (
+                self.engine.model.tokenize(token, begin=False)
+                if isinstance(token, str)
+                else [token]
+            )
             bias |= dict.fromkeys(tokens, -math.inf if value is False else value)
         return bias
 
@@ -530,7 +616,9 @@ class LlamaCppOptions(ModelOptions, SamplerOptions):
             try:
                 return Path(self.grammar_path).expanduser().read_text(encoding="utf-8")
             except (OSError, ValueError) as error:
-                raise InvalidOptionError(f"The grammar file {self.grammar_path} cannot be read: {error}.") from None
+                raise InvalidOptionError(
+                    f"The grammar file {self.grammar_path} cannot be read: {error}."
+                ) from None
         if self.json_schema is None:
             return self.grammar
         from langchain_localllm.runtimes.llamacpp.gbnf import schema_grammar
@@ -538,6 +626,12 @@ class LlamaCppOptions(ModelOptions, SamplerOptions):
         return schema_grammar(self.json_schema)
 
     def _check_forms(self) -> None:
-        given = [name for name in ("grammar", "grammar_path", "json_schema") if getattr(self, name) is not None]
+        given = [
+            name
+            for name in ("grammar", "grammar_path", "json_schema")
+            if getattr(self, name) is not None
+        ]
         if len(given) > 1:
-            raise InvalidOptionError(f"`{given[0]}` and `{given[1]}` cannot be used together. Give one of them.")
+            raise InvalidOptionError(
+                f"`{given[0]}` and `{given[1]}` cannot be used together. Give one of them."
+            )

@@ -1,7 +1,8 @@
 """Sequences on the disk, so that a prompt that was read once is not read again after a restart.
 
-A file holds a sequence's tokens and what llama.cpp's cache held of them, in the form of `llama_state_seq_save_file`, and then
-a hash. It is written under another name and renamed, so that it is there as a whole or not at all, and can be deleted.
+A file holds a sequence's tokens and what llama.cpp's cache held of them, in the form of
+`llama_state_seq_save_file`, and then a hash. It is written under another name and renamed, so that
+it is there as a whole or not at all, and can be deleted.
 """
 
 import contextlib
@@ -39,7 +40,9 @@ _MEBIBYTE: Final = 1 << 20
 _SUFFIX: Final = ".state"
 _STALE_SECONDS: Final = 3600
 """Age at which an unfinished file is taken for one of a process that was killed."""
-_NOT_IN_STATE: Final = frozenset({"n_batch", "n_threads", "n_threads_batch", "n_ubatch", "offload_kqv", "op_offload"})
+_NOT_IN_STATE: Final = frozenset(
+    {"n_batch", "n_threads", "n_threads_batch", "n_ubatch", "offload_kqv", "op_offload"}
+)
 """Settings of a context that do not change what its cache holds."""
 
 
@@ -65,9 +68,11 @@ class PromptFiles:
     """The saved sequences of a model with certain settings.
 
     Args:
-        folder: The folder of all models' files; made if it is missing, with access for this user only.
+        folder: The folder of all models' files; made if it is missing, with access for this user
+            only.
         key: What the files are valid for: `cache_key`.
-        most: Bytes that the files of all models take at most; those that were not used for longest are deleted.
+        most: Bytes that the files of all models take at most; those that were not used for longest
+            are deleted.
 
     Attributes:
         folder: Where the files are.
@@ -91,13 +96,16 @@ class PromptFiles:
         """Whether no file of earlier processes is left to use."""
         return not self._files
 
-    def best(self, wanted: Sequence[int], least: int, usable: Usable | None = None) -> PromptFile | None:
+    def best(
+        self, wanted: Sequence[int], least: int, usable: Usable | None = None
+    ) -> PromptFile | None:
         """Return the file that has most of a prompt's beginning, where that is more than so many tokens.
 
         Args:
             wanted: The prompt's tokens.
             least: Tokens that are known without a file.
-            usable: How many tokens can be used, of a sequence's tokens, its first position and those that are the same.
+            usable: How many tokens can be used, of a sequence's tokens, its first position and
+                those that are the same.
         """
         found = None
         for file in self._files.values():
@@ -108,7 +116,10 @@ class PromptFiles:
         return found
 
     def take(self, file: PromptFile) -> BinaryIO | None:
-        """Open a file that is whole, and note that it was used; `None` where it is gone or damaged. It is not offered again."""
+        """Open a file that is whole, and note that it was used; `None` where it is gone or damaged.
+
+        It is not offered again.
+        """
         self._files.pop(file.path, None)
         try:
             opened = file.path.open("rb")
@@ -124,7 +135,10 @@ class PromptFiles:
         return opened
 
     def read(self, file: PromptFile) -> "npt.NDArray[np.uint8] | None":
-        """Return what llama.cpp's cache held of the tokens; `None` where the file is gone or damaged."""
+        """Return what llama.cpp's cache held of the tokens.
+
+        `None` where the file is gone or damaged.
+        """
         import numpy as np
 
         opened = self.take(file)
@@ -135,7 +149,10 @@ class PromptFiles:
         return content[12 + 4 * len(file.tokens) : -_HASH_BYTES]
 
     def write(self, tokens: Sequence[int], state: "npt.NDArray[np.uint8]", first: int = 0) -> None:
-        """Save a sequence; it is left out where the disk is full or the folder cannot be written to."""
+        """Save a sequence.
+
+        It is left out where the disk is full or the folder cannot be written to.
+        """
         path = self.new_path()
         with contextlib.suppress(OSError):
             with _private(path) as file:
@@ -196,7 +213,10 @@ def _private(path: Path) -> BinaryIO:
 
 
 def _read_file(path: Path, *, sealed: bool = True) -> PromptFile:
-    """Return what a file begins with; without tokens where it is gone or not such a file, or holds images."""
+    """Return what a file begins with.
+
+    Without tokens where it is gone or not such a file, or holds images.
+    """
     try:
         with path.open("rb") as file:
             size = path.stat().st_size - (_HASH_BYTES if sealed else 0)
@@ -248,7 +268,10 @@ def cache_key(settings: EngineSettings, info: GGUFInfo, engine: str, n_ctx: int)
     """
     context = {name: value for name, value in settings.context.items() if name not in _NOT_IN_STATE}
     about: list[Any] = [_FORMAT, engine, context, settings.model.get("kv_overrides")]
-    about += [_fingerprint(settings.path.with_name(name)) for name in part_names(settings.path.name, info.part_count)]
+    about += [
+        _fingerprint(settings.path.with_name(name))
+        for name in part_names(settings.path.name, info.part_count)
+    ]
     about += [(_fingerprint(Path(path)), scale) for path, scale in settings.lora]
     if depends_on_length(info):
         about.append(n_ctx)
@@ -266,8 +289,14 @@ def _fingerprint(path: Path) -> Mapping[str, Any]:
     return {"size": stat.st_size, "changed": stat.st_mtime_ns, "content": digest.hexdigest()}
 
 
-def prompt_files(settings: EngineSettings, info: GGUFInfo, engine: str, n_ctx: int) -> PromptFiles | None:
+def prompt_files(
+    settings: EngineSettings, info: GGUFInfo, engine: str, n_ctx: int
+) -> PromptFiles | None:
     """Return the saved sequences for an engine, or `None` where they are not asked for."""
     if settings.cache_dir is None:
         return None
-    return PromptFiles(settings.cache_dir, cache_key(settings, info, engine, n_ctx), settings.cache_dir_mib * _MEBIBYTE)
+    return PromptFiles(
+        settings.cache_dir,
+        cache_key(settings, info, engine, n_ctx),
+        settings.cache_dir_mib * _MEBIBYTE,
+    )

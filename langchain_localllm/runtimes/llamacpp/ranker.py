@@ -32,7 +32,11 @@ class _RankWorker(Worker):
         if not cut:
             raise self._too_long(tokens)
         before, document, after = _pair_parts(self._model, *text)
-        return [*before, *cut_tokens(document, self._too_long([*before, *document, *after])), *after]
+        return [
+            *before,
+            *cut_tokens(document, self._too_long([*before, *document, *after])),
+            *after,
+        ]
 
 
 def pair_tokens(model: Model, query: str, document: str) -> list[int]:
@@ -42,19 +46,32 @@ def pair_tokens(model: Model, query: str, document: str) -> list[int]:
     """
     template = model.metadata.get(_TEMPLATE)
     if template and not any(map(model.reads_special_token, (query, document))):
-        head, _, tail = template.partition(_DOCUMENT)  # as a whole, since a token may reach over the edge of a gap
+        head, _, tail = template.partition(
+            _DOCUMENT
+        )  # as a whole, since a token may reach over the edge of a gap
         return model.tokenize(f"{head.replace(_QUERY, query)}{document}{tail}", begin=False)
     before, middle, after = _pair_parts(model, query, document)
     return [*before, *middle, *after]
 
 
 def _pair_parts(model: Model, query: str, document: str) -> tuple[list[int], list[int], list[int]]:
-    """Return the tokens before a document, of the document and after it; in both texts special tokens are not read."""
+    """Return the tokens before a document, of the document and after it.
+
+    In both texts special tokens are not read.
+    """
     if template := model.metadata.get(_TEMPLATE):
         head, _, tail = template.partition(_DOCUMENT)
         start, _, rest = head.partition(_QUERY)
-        before = [*model.tokenize(start, begin=False), *model.tokenize_inner(LiteralText(query)), *model.tokenize_inner(rest)]
-        return before, model.tokenize_inner(LiteralText(document)), model.tokenize(tail, begin=False)
+        before = [
+            *model.tokenize(start, begin=False),
+            *model.tokenize_inner(LiteralText(query)),
+            *model.tokenize_inner(rest),
+        ]
+        return (
+            before,
+            model.tokenize_inner(LiteralText(document)),
+            model.tokenize(tail, begin=False),
+        )
     vocabulary = model.vocabulary
     sep = lib.llama_vocab_sep(vocabulary)
     eos = sep if model.eos_token is None else model.eos_token

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from langchain_localllm.runtimes.llamacpp.images import Image
 
 Draft = Callable[[Any], Any]
-"""Guesses the next tokens from all tokens so far, both as NumPy arrays: `llama_cpp.llama_speculative.LlamaDraftModel`."""
+"""Guesses the next tokens from all tokens so far, both as NumPy arrays:
+`llama_cpp.llama_speculative.LlamaDraftModel`."""
 
 _decoder: Final = codecs.getincrementaldecoder("utf-8")
 _LONGEST_BEGINNING: Final = 160
@@ -52,10 +53,12 @@ class Request:
         prompt: The prompt's tokens, at least one; `Model.tokenize` makes them.
         sampling: How tokens are chosen.
         stops: Texts at which the answer ends; they are not part of it.
-        max_tokens: Tokens to generate at most; `None` and -1 mean until the model ends or the context is full.
+        max_tokens: Tokens to generate at most; `None` and -1 mean until the model ends or the
+            context is full.
         logprobs: Report each token's probability, and those of so many most probable tokens.
-        cache_prompt: Whether to reuse what the cache holds of the prompt. `False` also keeps other requests out of its batches, so
-            that the answer depends on the request alone; `None` reuses it, except with a seed where nothing else is being answered.
+        cache_prompt: Whether to reuse what the cache holds of the prompt. `False` also keeps other
+            requests out of its batches, so that the answer depends on the request alone; `None`
+            reuses it, except with a seed where nothing else is being answered.
         lora: Scales of the adapters, or `None` for those with which they were loaded.
         draft: Guesses tokens, which are then checked together.
         images: Images in the prompt, in order.
@@ -81,9 +84,16 @@ class Request:
         return self.cache_prompt is False
 
     def tokens(self, positions: int | None = None) -> int:
-        """Return the number of prompt tokens, or those of its first positions; an image can have more tokens than positions."""
+        """Return the number of prompt tokens, or those of its first positions.
+
+        An image can have more tokens than positions.
+        """
         end = len(self.prompt) if positions is None else positions
-        return end + sum(image.tokens - image.positions for image in self.images if image.start + image.positions <= end)
+        return end + sum(
+            image.tokens - image.positions
+            for image in self.images
+            if image.start + image.positions <= end
+        )
 
 
 class Answer:
@@ -99,10 +109,18 @@ class Answer:
         looked: When it came, or when an image of it was last read.
         drafted: Tokens that were drafted.
         accepted: How many of them were right.
-        follows: Another answer whose prompt begins alike and is being read, and how many tokens both share.
+        follows: Another answer whose prompt begins alike and is being read, and how many tokens
+            both share.
     """
 
-    def __init__(self, request: Request, box: ResponseQueue, model: Model, sequence: sequences.Sequence, limit: int) -> None:
+    def __init__(
+        self,
+        request: Request,
+        box: ResponseQueue,
+        model: Model,
+        sequence: sequences.Sequence,
+        limit: int,
+    ) -> None:
         self.request, self.box, self.sequence, self.limit = request, box, sequence, limit
         self.sampler = Sampler(model, request.sampling, request.prompt)
         self.cached = len(sequence.tokens)
@@ -120,7 +138,9 @@ class Answer:
         self._bridge = deque(request.thinking.bridge if request.thinking else ())
         self._grammar_after = re.compile(request.sampling.grammar_after)
         self._latest = ""  # the end of the answer, in which that may come
-        self._latest_at = 0  # where to look in it; 1 where it is not the whole answer, so that `^` does not match
+        self._latest_at = (
+            0  # where to look in it; 1 where it is not the whole answer, so that `^` does not match
+        )
         self._begins_later = bool(request.sampling.grammar_after)
         self.sampler.grammar_waits = self._begins_later or self._thinks
         self._started = self._first = self.looked = time.perf_counter()
@@ -152,11 +172,17 @@ class Answer:
         """Choose the token after a row of the last batch."""
         if not self._next:
             token = self.sampler.sample(context, row)
-            if self._thinking is None or not self.sampler.grammar_waits or self._model.answer_piece(token) is not None:
+            if (
+                self._thinking is None
+                or not self.sampler.grammar_waits
+                or self._model.answer_piece(token) is not None
+            ):
                 return token
             if self.request.sampling.grammar is None or self._begins_later:
                 return token
-            self._next.extend(self._thinking.closing)  # a model that would end in its thoughts still has to answer
+            self._next.extend(
+                self._thinking.closing
+            )  # a model that would end in its thoughts still has to answer
         token = self._next.popleft()
         self.sampler.accept(token)
         return token
@@ -167,7 +193,9 @@ class Answer:
         tracker.add(text, whole=not self._text.getstate()[0])
         if tracker.is_used_up and not self._next:
             self._next.extend(thinking.closing)
-        elif self.sampler.grammar_waits and not (self._begins_later or tracker.thinking or self._next):
+        elif self.sampler.grammar_waits and not (
+            self._begins_later or tracker.thinking or self._next
+        ):
             self._next, self._bridge = self._bridge, self._next
             self.sampler.grammar_waits = bool(self._next)
 
@@ -226,8 +254,18 @@ class Answer:
         """Tell the reader how the answer ended."""
         ended = time.perf_counter()
         drafts = (self.drafted, self.accepted) if self.drafted else ()
-        timings = Timings(self._model.load_seconds, self._first - self._started, ended - self._first, *drafts)
+        timings = Timings(
+            self._model.load_seconds, self._first - self._started, ended - self._first, *drafts
+        )
         prompt, cached = self.request.tokens(), self.request.tokens(self.cached)
         thoughts = self._thinking.tracker.reported if self._thinking else None
-        end = CompletionInfo(reason, prompt, self._count, cached, timings, self._model.name, reasoning_tokens=thoughts)
+        end = CompletionInfo(
+            reason,
+            prompt,
+            self._count,
+            cached,
+            timings,
+            self._model.name,
+            reasoning_tokens=thoughts,
+        )
         self.box.put(StreamEvent("", end, logprobs=self._logprobs or None))

@@ -15,12 +15,13 @@ from langchain_localllm.runtimes.llamacpp.options import ModelOptions
 class LlamaCppReranker(ModelOptions, InProcessBatches, LocalReranker):
     """Rerank documents by a GGUF file of a reranker, with llama.cpp in this process.
 
-    The file is loaded when the object is made. It must have a classification head, as bge-reranker-v2-m3, jina-reranker-v2 and
-    Qwen3-Reranker have.
+    The file is loaded when the object is made. It must have a classification head, as
+    bge-reranker-v2-m3, jina-reranker-v2 and Qwen3-Reranker have.
 
-    Scores are between 0 and 1 unless `normalize=False`: the sigmoid of logits; probabilities, such as those of Qwen3-Reranker,
-    are returned as they are. Logits are recognized by a score outside of 0 to 1. Where the first scores are all inside, four
-    short documents are scored once to find out.
+    Scores are between 0 and 1 unless `normalize=False`: the sigmoid of logits; probabilities, such
+    as those of Qwen3-Reranker, are returned as they are. Logits are recognized by a score outside
+    of 0 to 1. Where the first scores are all inside, four short documents are scored once to find
+    out.
 
     Example:
         >>> from langchain_core.documents import Document
@@ -35,12 +36,14 @@ class LlamaCppReranker(ModelOptions, InProcessBatches, LocalReranker):
     ALIASES: ClassVar[Mapping[str, str]] = {"model": "model_path", "request_timeout": "timeout"}
 
     n_ctx: int | None = Field(default=None, ge=0)
-    """Tokens that a query and a document can have together; 0 is what the model was trained with, and no more are possible.
-    Default: that, at most 8,192."""
+    """Tokens that a query and a document can have together; 0 is what the model was trained with,
+    and no more are possible. Default: that, at most 8,192."""
     n_batch: int = Field(default=256, ge=1)
-    """Tokens of several pairs that are computed together; a longer pair is computed by itself. GPUs are faster with more."""
+    """Tokens of several pairs that are computed together; a longer pair is computed by itself. GPUs
+    are faster with more."""
     flash_attn: bool | None = None
-    """Use flash attention. Default: where llama.cpp has it, since several texts then take less time, and long ones less memory."""
+    """Use flash attention. Default: where llama.cpp has it, since several texts then take less
+    time, and long ones less memory."""
     verbose: bool = False
     """Whether llama.cpp's log goes to stderr."""
 

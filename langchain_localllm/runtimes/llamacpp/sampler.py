@@ -31,8 +31,8 @@ class Sampling:
         logit_bias: Added to the logits of tokens.
         ignore_eos: Continue when the model emits an end-of-generation token.
         grammar: A GBNF grammar that the answer follows.
-        grammar_after: A regular expression of the text in the answer after which it does so, and before which the answer is free.
-            Empty: from the beginning.
+        grammar_after: A regular expression of the text in the answer after which it does so, and
+            before which the answer is free. Empty: from the beginning.
 
     The other attributes are those of `LlamaCpp`.
     """
@@ -98,7 +98,8 @@ class Sampler:
         grammar_waits: Whether the grammar does not hold yet.
 
     Raises:
-        InvalidRequestError: The grammar does not parse, or a token to bias is not in the vocabulary.
+        InvalidRequestError: The grammar does not parse, or a token to bias is not in the
+            vocabulary.
     """
 
     def __init__(self, model: Model, options: Sampling, prompt: Sequence[int] = ()) -> None:
@@ -107,7 +108,9 @@ class Sampler:
         self._chain = lib.llama_sampler_chain_init(params)
         self._grammar: Any = None
         self.grammar_waits = False
-        self._bias: tuple[npt.NDArray[np.intp], npt.NDArray[np.float32]] | None = None  # where nothing but that changes the choice
+        self._bias: tuple[npt.NDArray[np.intp], npt.NDArray[np.float32]] | None = (
+            None  # where nothing but that changes the choice
+        )
         try:
             self._fill(options, prompt)
             if options.grammar is not None:
@@ -122,16 +125,29 @@ class Sampler:
         if options.ignore_eos:
             bias |= dict.fromkeys(self._model.ends, -np.inf)
         if wrong := [token for token in bias if not 0 <= token < size]:
-            raise InvalidRequestError(f"`logit_bias` names the token {wrong[0]}, but the vocabulary ends at {size - 1}.")
+            raise InvalidRequestError(
+                f"`logit_bias` names the token {wrong[0]}, but the vocabulary ends at {size - 1}."
+            )
         may_wait = options.grammar is None or options.grammar_after
         if options.greedy and may_wait and options.penalties == _NO_PENALTIES:
             with np.errstate(over="ignore"):  # it is infinite then
-                self._bias = np.array(list(bias), np.intp), np.array(list(bias.values())).astype(np.float32)
+                self._bias = (
+                    np.array(list(bias), np.intp),
+                    np.array(list(bias.values())).astype(np.float32),
+                )
             if options.grammar is None:
                 return
         if bias:
-            self._add(lib.llama_sampler_init_logit_bias(size, len(bias), (lib.llama_logit_bias * len(bias))(*bias.items())))
-        seed = secrets.randbelow(_SEEDS) if options.seed is None or options.seed < 0 else options.seed % _SEEDS
+            self._add(
+                lib.llama_sampler_init_logit_bias(
+                    size, len(bias), (lib.llama_logit_bias * len(bias))(*bias.items())
+                )
+            )
+        seed = (
+            secrets.randbelow(_SEEDS)
+            if options.seed is None or options.seed < 0
+            else options.seed % _SEEDS
+        )
         if options.mirostat:
             self._add_penalties(options)
             self._add(lib.llama_sampler_init_temp(options.temperature))
@@ -144,7 +160,11 @@ class Sampler:
 
     def _add_penalties(self, options: Sampling) -> None:
         if options.penalties != _NO_PENALTIES:
-            self._add(lib.llama_sampler_init_penalties(self._model.size, options.repeat_last_n, *options.penalties))
+            self._add(
+                lib.llama_sampler_init_penalties(
+                    self._model.size, options.repeat_last_n, *options.penalties
+                )
+            )
 
     def _add_in_order(self, options: Sampling, seed: int, prompt: Sequence[int]) -> None:
         keep = options.min_keep
@@ -156,16 +176,28 @@ class Sampler:
             "penalties": lambda: self._add_penalties(options),
             "temperature": lambda: self._add(lib.llama_sampler_init_temp_ext(*temperatures)),
             "top_k": lambda: self._add(lib.llama_sampler_init_top_k(options.top_k)),
-            "top_n_sigma": lambda: self._add(lib.llama_sampler_init_top_n_sigma(options.top_n_sigma)),
+            "top_n_sigma": lambda: self._add(
+                lib.llama_sampler_init_top_n_sigma(options.top_n_sigma)
+            ),
             "top_p": lambda: self._add(lib.llama_sampler_init_top_p(options.top_p, keep)),
             "typ_p": lambda: self._add(lib.llama_sampler_init_typical(options.typical_p, keep)),
-            "xtc": lambda: self._add(lib.llama_sampler_init_xtc(options.xtc_probability, options.xtc_threshold, keep, seed)),
+            "xtc": lambda: self._add(
+                lib.llama_sampler_init_xtc(
+                    options.xtc_probability, options.xtc_threshold, keep, seed
+                )
+            ),
         }
         for name in options.samplers:
             if name in add:
                 add[name]()
-        if "adaptive_p" in options.samplers:  # it chooses a token, so it is the last one wherever it is listed
-            self._add(lib.llama_sampler_init_adaptive_p(options.adaptive_target, options.adaptive_decay, seed))
+        if (
+            "adaptive_p" in options.samplers
+        ):  # it chooses a token, so it is the last one wherever it is listed
+            self._add(
+                lib.llama_sampler_init_adaptive_p(
+                    options.adaptive_target, options.adaptive_decay, seed
+                )
+            )
         else:
             self._add(lib.llama_sampler_init_dist(seed))
 
@@ -175,7 +207,12 @@ class Sampler:
             return
         texts = [utf8(text) for text in options.dry_sequence_breakers]
         breakers = (ctypes.c_char_p * len(texts))(*texts)
-        settings = options.dry_multiplier, options.dry_base, options.dry_allowed_length, options.dry_penalty_last_n
+        settings = (
+            options.dry_multiplier,
+            options.dry_base,
+            options.dry_allowed_length,
+            options.dry_penalty_last_n,
+        )
         dry = lib.llama_sampler_init_dry(self._model.vocabulary, *settings, breakers, len(texts))
         self._add(dry)
         for token in prompt[-options.dry_penalty_last_n :]:
@@ -185,7 +222,8 @@ class Sampler:
     def _add_infill(self) -> None:
         if self._model.eos_token is None:
             raise InvalidRequestError(
-                f"{self._model.name} has no token at which texts end, so the sampler `infill` cannot be used."
+                f"{self._model.name} has no token at which texts end, so the sampler `infill` "
+                "cannot be used."
             )
         self._add(lib.llama_sampler_init_infill(self._model.vocabulary))
 
@@ -212,14 +250,17 @@ class Sampler:
             return int(lib.llama_sampler_sample(self._chain, context.pointer, row))
         logits = context.logits(row)
         token, _ = self._choose(_candidates(logits))
-        if not self._allows(token):  # only then is the grammar asked about the whole vocabulary, which is slow
+        if not self._allows(
+            token
+        ):  # only then is the grammar asked about the whole vocabulary, which is slow
             candidates = _candidates(logits)
             candidates["logit"][self._model.tokens_with_nul] = -np.inf
             self._restrict(candidates)
             token, logit = self._choose(candidates)
             if logit == -np.inf:  # llama.cpp aborts the process if it is accepted
                 raise InvalidRequestError(
-                    "The grammar cannot be satisfied: the model's vocabulary has no token that may follow here."
+                    "The grammar cannot be satisfied: the model's vocabulary has no token that "
+                    "may follow here."
                 )
         lib.llama_sampler_accept(self._chain, token)
         lib.llama_sampler_accept(self._grammar, token)
@@ -260,7 +301,9 @@ class Sampler:
         lib.llama_sampler_apply(self._grammar, ctypes.byref(array))
 
     def _allows(self, token: int) -> bool:
-        if token in self._model.tokens_with_nul:  # the grammar does not see what follows a NUL in a token
+        if (
+            token in self._model.tokens_with_nul
+        ):  # the grammar does not see what follows a NUL in a token
             return False
         candidate = np.array([(token, 1.0, 0.0)], _CANDIDATE)
         self._restrict(candidate)
@@ -274,7 +317,9 @@ class Sampler:
         self._chain = self._grammar = None
 
 
-def top_logprobs(model: Model, logits: npt.NDArray[np.float32], token: int, count: int) -> dict[str, Any]:
+def top_logprobs(
+    model: Model, logits: npt.NDArray[np.float32], token: int, count: int
+) -> dict[str, Any]:
     """Return the token's log probability and those of the most probable tokens, before any sampler changed them."""
     shifted = logits.astype(np.float64) - logits.max()
     logprobs = shifted - np.log(np.exp(shifted).sum())
@@ -285,21 +330,34 @@ def top_logprobs(model: Model, logits: npt.NDArray[np.float32], token: int, coun
     def about(number: int) -> dict[str, Any]:
         piece = model.piece(number, special=True)
         text = piece.decode("utf-8", "replace")
-        return {"id": number, "token": text, "bytes": list(piece), "logprob": float(logprobs[number])}
+        return {
+            "id": number,
+            "token": text,
+            "bytes": list(piece),
+            "logprob": float(logprobs[number]),
+        }
 
     return {**about(token), "top_logprobs": [about(int(number)) for number in best]}
 
 
 def _parsed(model: Model, grammar: str) -> Any:
     LOG.clear()
-    sampler = lib.llama_sampler_init_grammar(model.vocabulary, grammar.encode(), b"root") if grammar.strip() else None
+    sampler = (
+        lib.llama_sampler_init_grammar(model.vocabulary, grammar.encode(), b"root")
+        if grammar.strip()
+        else None
+    )
     if not sampler:
         reason = LOG.text().strip() or "it is empty"
-        raise InvalidRequestError(f"The grammar cannot be used ({reason}). It is GBNF text with a rule named `root`.")
+        raise InvalidRequestError(
+            f"The grammar cannot be used ({reason}). It is GBNF text with a rule named `root`."
+        )
     return sampler
 
 
-def _most_likely(logits: npt.NDArray[np.float32], tokens: npt.NDArray[np.intp], bias: npt.NDArray[np.float32]) -> int:
+def _most_likely(
+    logits: npt.NDArray[np.float32], tokens: npt.NDArray[np.intp], bias: npt.NDArray[np.float32]
+) -> int:
     """As llama.cpp's greedy sampler, which copies the whole vocabulary for it."""
     before = logits[tokens]
     logits[tokens] += bias

@@ -15,7 +15,10 @@ class Turns:
 
     @contextlib.contextmanager
     def take(self, *, isolated: bool) -> Iterator[None]:
-        """Wait for a turn, and hold it within this block. One that is isolated comes before others that wait."""
+        """Wait for a turn, and hold it within this block.
+
+        One that is isolated comes before others that wait.
+        """
         with self._changed:
             self._isolated_waiting += isolated
             self._changed.wait_for(self._is_idle if isolated else self._may_join)

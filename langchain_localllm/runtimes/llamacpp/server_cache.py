@@ -33,18 +33,29 @@ class SlotFiles:
         self._saved: dict[int, int] = {}  # by slot, the task after which it was saved or restored
         self._lock = threading.Lock()
         self._used, self._ended = threading.Event(), False
-        self._thread = WorkThread(target=self._save_when_idle, name="llama.cpp prompt files", daemon=True)
+        self._thread = WorkThread(
+            target=self._save_when_idle, name="llama.cpp prompt files", daemon=True
+        )
         self._thread.start()
 
     def restore_for(self, payload: Mapping[str, Any]) -> None:
         """Restore the beginning of a request's prompt, where a file has it."""
-        with contextlib.suppress(ModelCallError, OSError, KeyError), self._lock:  # the request itself says what is wrong
+        with (
+            contextlib.suppress(ModelCallError, OSError, KeyError),
+            self._lock,
+        ):  # the request itself says what is wrong
             self._used.set()
             if self._files.is_empty or _has_media(payload):
                 return
-            prompt = payload["prompt"] if "prompt" in payload else self._ask("/apply-template", payload)["prompt"]
+            prompt = (
+                payload["prompt"]
+                if "prompt" in payload
+                else self._ask("/apply-template", payload)["prompt"]
+            )
             request = {"content": prompt, "add_special": True, "parse_special": True}
-            tokens = self._ask("/tokenize", request)["tokens"] if isinstance(prompt, str) else prompt
+            tokens = (
+                self._ask("/tokenize", request)["tokens"] if isinstance(prompt, str) else prompt
+            )
             if file := self._files.best(tokens, WORTH_KEEPING):
                 self._restore(file)
 
@@ -104,4 +115,9 @@ def slot_path(files: PromptFiles) -> str:
 
 def _has_media(payload: Mapping[str, Any]) -> bool:
     contents = (message.get("content") for message in payload.get("messages", ()))
-    return any(part.get("type") not in _ONLY_TEXT for content in contents if isinstance(content, list) for part in content)
+    return any(
+        part.get("type") not in _ONLY_TEXT
+        for content in contents
+        if isinstance(content, list)
+        for part in content
+    )

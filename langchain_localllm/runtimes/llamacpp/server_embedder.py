@@ -45,12 +45,16 @@ _Job = tuple[Sequence[Any], bool, "Future[Vectors]"]
 class Worker:
     """The thread. It knows nothing of the `ServerEmbedder`, so that a forgotten one can be freed."""
 
-    def __init__(self, server: Any, socket_path: Path, n_ctx: int, name: str, special: re.Pattern[str]) -> None:
+    def __init__(
+        self, server: Any, socket_path: Path, n_ctx: int, name: str, special: re.Pattern[str]
+    ) -> None:
         self.server: Any = server
         self._special = special
         self._socket_path, self._n_ctx = socket_path, n_ctx
         keep_from_forks(self)
-        self.thread: EngineThread[_Job] = EngineThread(f"llama.cpp embeddings {name}", self._run, lambda: None)
+        self.thread: EngineThread[_Job] = EngineThread(
+            f"llama.cpp embeddings {name}", self._run, lambda: None
+        )
         self._process = os.getpid()
         self.thread.start()
 
@@ -86,7 +90,9 @@ class Worker:
 
     def _embed(self, texts: list[Any], *, cut: bool) -> Vectors:
         try:
-            return self._ask([self._tokens(text) if self._special.search(text) else text for text in texts])
+            return self._ask(
+                [self._tokens(text) if self._special.search(text) else text for text in texts]
+            )
         except ContextLengthError:
             return [self._embed_long(text, cut=cut) for text in texts]
 
@@ -95,12 +101,18 @@ class Worker:
         if len(tokens) > self._n_ctx:
             if not cut:
                 words = f"The text has {len(tokens):,} tokens, and the model takes {self._n_ctx:,}."
-                raise ContextLengthError(words, prompt_tokens=len(tokens), context_tokens=self._n_ctx)
+                raise ContextLengthError(
+                    words, prompt_tokens=len(tokens), context_tokens=self._n_ctx
+                )
             tokens = shortened(tokens, self._tokens(""), self._n_ctx)
         return self._ask([tokens])[0]
 
     def _tokens(self, text: str, *, special: bool = True) -> list[int]:
-        answer = ask(self._socket_path, "/tokenize", {"content": text, "add_special": special, "parse_special": False})
+        answer = ask(
+            self._socket_path,
+            "/tokenize",
+            {"content": text, "add_special": special, "parse_special": False},
+        )
         return [int(token) for token in answer["tokens"]]
 
     def _ask(self, texts: Sequence[str | list[int]]) -> Vectors:
@@ -122,7 +134,8 @@ class ServerEmbedder:
     """A loaded model that embeds texts from any thread or event loop.
 
     Args:
-        settings: The file and how it is loaded. Without `n_ctx`, a text has at most the model's context and 8,192 tokens.
+        settings: The file and how it is loaded. Without `n_ctx`, a text has at most the model's
+            context and 8,192 tokens.
 
     Attributes:
         info: What the file's header says.
@@ -142,7 +155,9 @@ class ServerEmbedder:
         pooling = self._pooling_type(path)
         check_companions(settings, embeds=True)
         self.n_ctx = text_length(settings.n_ctx, self.info.context_length)
-        batch = max(self.n_ctx, int(settings.context.get("n_batch", 0)))  # a text is embedded in one batch or not at all
+        batch = max(
+            self.n_ctx, int(settings.context.get("n_batch", 0))
+        )  # a text is embedded in one batch or not at all
         batch += -batch % _SLOTS  # llama.cpp aborts the process at other lengths
         more = {
             "cache_ram_mib": 0,
@@ -156,11 +171,16 @@ class ServerEmbedder:
             "pooling_type": pooling,
         }
         server, socket_path = start_server(settings, more)
-        self._worker = self._WORKER(server, socket_path, self.n_ctx, path.name, _special_tokens(path, self.info))
+        self._worker = self._WORKER(
+            server, socket_path, self.n_ctx, path.name, _special_tokens(path, self.info)
+        )
         self._end = weakref.finalize(self, self._worker.end)
 
     def _pooling_type(self, path: Path) -> int:
-        """Return llama.cpp's number of the pooling; raises `ModelFileError` where the model makes no vectors."""
+        """Return llama.cpp's number of the pooling.
+
+        Raises `ModelFileError` where the model makes no vectors.
+        """
         require_embedding_model(path, self.info)
         return self.info.pooling_type or _MEAN
 
@@ -172,7 +192,8 @@ class ServerEmbedder:
             cut: Whether a text that is too long is cut at its end; otherwise it is an error.
 
         Raises:
-            ServerError: This process is a fork of the one that loaded the model, or the engine was freed.
+            ServerError: This process is a fork of the one that loaded the model, or the engine was
+                freed.
         """
         refuse_fork()
         future: Future[Vectors] = Future()
@@ -188,5 +209,9 @@ def _special_tokens(path: Path, info: GGUFInfo) -> re.Pattern[str]:
     """Return a pattern of the names of special tokens, which the server would read in a text as these tokens."""
     lists = read_lists(path, info, (_TOKENS, _TYPES))
     pairs = zip(lists.get(_TOKENS, ()), lists.get(_TYPES, ()), strict=False)
-    names = [re.escape(token.decode("utf-8", "replace")) for token, kind in pairs if kind in _SPECIAL and token]
+    names = [
+        re.escape(token.decode("utf-8", "replace"))
+        for token, kind in pairs
+        if kind in _SPECIAL and token
+    ]
     return re.compile("|".join(names) or r"(?!)")

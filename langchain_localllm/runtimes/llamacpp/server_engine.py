@@ -1,8 +1,8 @@
 """The engine of the backend `xllamacpp`: llama.cpp's server as an object of this process.
 
-Its requests and answers are those of the server over HTTP, which `runtimes/llamafile` builds and reads. An answer comes by a
-callback. What has no such way (counting tokens, rendering a chat template) is asked over a Unix socket in a private folder, so
-that no port is open.
+Its requests and answers are those of the server over HTTP, which `runtimes/llamafile` builds and
+reads. An answer comes by a callback. What has no such way (counting tokens, rendering a chat
+template) is asked over a Unix socket in a private folder, so that no port is open.
 """
 
 import contextlib
@@ -53,7 +53,13 @@ from langchain_localllm.runtimes.llamacpp.server_admission import Turns
 from langchain_localllm.runtimes.llamacpp.server_cache import SlotFiles, slot_path
 from langchain_localllm.runtimes.llamacpp.server_params import VERSION, new_server, server_params
 from langchain_localllm.runtimes.llamacpp.settings import EngineSettings
-from langchain_localllm.runtimes.llamacpp.sizing import bytes_per_token, cache_length, context_length, free_memory, host_cache_bytes
+from langchain_localllm.runtimes.llamacpp.sizing import (
+    bytes_per_token,
+    cache_length,
+    context_length,
+    free_memory,
+    host_cache_bytes,
+)
 from langchain_localllm.runtimes.llamacpp.unread_answers import UnreadAnswerError
 from langchain_localllm.runtimes.llamafile.answer_decoder import ChatDecoder, CompletionDecoder
 from langchain_localllm.runtimes.llamafile.error_reader import ErrorReader
@@ -66,15 +72,42 @@ _TOKENS: Final = "tokenizer.ggml.tokens"
 _INFILL: Final = (
     (
         ("fim_pre", "prefix"),
-        ("<|fim_prefix|>", "<fim-prefix>", "<fim_prefix>", "<｜fim▁begin｜>", "<PRE>", "▁<PRE>", "<|code_prefix|>", "<|prefix|>"),
+        (
+            "<|fim_prefix|>",
+            "<fim-prefix>",
+            "<fim_prefix>",
+            "<｜fim▁begin｜>",
+            "<PRE>",
+            "▁<PRE>",
+            "<|code_prefix|>",
+            "<|prefix|>",
+        ),
     ),
     (
         ("fim_suf", "suffix"),
-        ("<|fim_suffix|>", "<fim-suffix>", "<fim_suffix>", "<｜fim▁hole｜>", "<SUF>", "▁<SUF>", "<|code_suffix|>", "<|suffix|>"),
+        (
+            "<|fim_suffix|>",
+            "<fim-suffix>",
+            "<fim_suffix>",
+            "<｜fim▁hole｜>",
+            "<SUF>",
+            "▁<SUF>",
+            "<|code_suffix|>",
+            "<|suffix|>",
+        ),
     ),
     (
         ("fim_mid", "middle"),
-        ("<|fim_middle|>", "<fim-middle>", "<fim_middle>", "<｜fim▁end｜>", "<MID>", "▁<MID>", "<|code_middle|>", "<|middle|>"),
+        (
+            "<|fim_middle|>",
+            "<fim-middle>",
+            "<fim_middle>",
+            "<｜fim▁end｜>",
+            "<MID>",
+            "▁<MID>",
+            "<|code_middle|>",
+            "<|middle|>",
+        ),
     ),
 )
 """Keys and names of the tokens around a gap, as llama.cpp knows them (src/llama-vocab.cpp)."""
@@ -125,12 +158,22 @@ class ServerEngine:
         self.n_ctx = context_length(info, settings.n_ctx, per_token, free, context)
         on_gpu = bool(settings.model.get("n_gpu_layers"))
         wanted = settings.n_parallel or PARALLEL
-        cells = self.n_ctx * wanted if on_gpu else cache_length(info, self.n_ctx, wanted, per_token, free)
-        slots = max(1, cells // self.n_ctx)  # each request has a whole context, so that none fails in the middle
+        cells = (
+            self.n_ctx * wanted
+            if on_gpu
+            else cache_length(info, self.n_ctx, wanted, per_token, free)
+        )
+        slots = max(
+            1, cells // self.n_ctx
+        )  # each request has a whole context, so that none fails in the middle
         files = prompt_files(settings, info, VERSION, self.n_ctx)
-        ram = 0 if settings.lora_per_call else settings.cache_ram_mib  # the server would share prompts between scales
+        ram = (
+            0 if settings.lora_per_call else settings.cache_ram_mib
+        )  # the server would share prompts between scales
         sizes = {
-            "cache_ram_mib": host_cache_bytes(cells, per_token, free) // _MEBIBYTE if ram is None else ram,
+            "cache_ram_mib": host_cache_bytes(cells, per_token, free) // _MEBIBYTE
+            if ram is None
+            else ram,
             "kv_unified_per_slot": self.n_ctx,  # not rounded up, as the length of the cache is
             "n_ctx": self.n_ctx * slots,
             "n_parallel": slots,
@@ -140,11 +183,21 @@ class ServerEngine:
         if draft:
             self._check_draft(draft)
         self.load_seconds = time.perf_counter() - started
-        _LOGGER.info("Loaded %s in %.2f s: a context of %d tokens, %d slots", path.name, self.load_seconds, self.n_ctx, slots)
+        _LOGGER.info(
+            "Loaded %s in %.2f s: a context of %d tokens, %d slots",
+            path.name,
+            self.load_seconds,
+            self.n_ctx,
+            slots,
+        )
         self._special: dict[str, bool] = {}  # by text
         self._requests = _Requests(server, slots, self.load_seconds, f"llama.cpp {path.name}")
         requests = self._requests
-        self._slots = SlotFiles(files, partial(ask, self.socket_path), lambda: requests.busy) if files else None
+        self._slots = (
+            SlotFiles(files, partial(ask, self.socket_path), lambda: requests.busy)
+            if files
+            else None
+        )
         self._end = weakref.finalize(self, _end, requests, self.socket_path.parent, self._slots)
 
     def _check_draft(self, draft: Path) -> None:
@@ -152,31 +205,52 @@ class ServerEngine:
         if not all(slot["speculative"] for slot in ask(self.socket_path, "/slots")):
             shutil.rmtree(self.socket_path.parent, ignore_errors=True)
             raise ModelFileError(
-                f"{draft} cannot draft for {self._path.name}: use a smaller model of the same family, whose vocabulary is the same."
+                f"{draft} cannot draft for {self._path.name}: use a smaller model of the same "
+                "family, whose vocabulary is the same."
             )
 
     def chat(self, payload: Mapping[str, Any], box: ResponseQueue) -> None:
         """Submit a request to `/v1/chat/completions`; its answer goes to the response queue."""
         self._submit("handle_chat_completions", payload, ChatDecoder(_errors), box)
 
-    def complete(self, payload: Mapping[str, Any], box: ResponseQueue, thoughts: ThoughtTracker | None = None) -> None:
+    def complete(
+        self, payload: Mapping[str, Any], box: ResponseQueue, thoughts: ThoughtTracker | None = None
+    ) -> None:
         """As `chat`, for `/v1/completions`; `thoughts` counts the thoughts in the answer's text."""
         self._submit("handle_completions", payload, CompletionDecoder(_errors, thoughts), box)
 
-    def _submit(self, method: str, payload: Mapping[str, Any], decoder: ChatDecoder, box: ResponseQueue) -> None:
+    def _submit(
+        self, method: str, payload: Mapping[str, Any], decoder: ChatDecoder, box: ResponseQueue
+    ) -> None:
         refuse_fork()
-        extra: dict[str, Any] = {"stream": True, "stream_options": {"include_usage": True}, "return_progress": True}
+        extra: dict[str, Any] = {
+            "stream": True,
+            "stream_options": {"include_usage": True},
+            "return_progress": True,
+        }
         isolated = payload.get("cache_prompt") is False
         if "seed" in payload and "cache_prompt" not in payload and not self.busy:
-            extra["cache_prompt"] = False  # a request with a seed repeats itself, where nothing else is computed
-        prepare = partial(self._slots.restore_for, dict(payload)) if self._slots and not isolated else None
-        self._requests.submit(_Job(method, as_json({**payload, **extra}), decoder, box, prepare, isolated=isolated))
+            extra["cache_prompt"] = (
+                False  # a request with a seed repeats itself, where nothing else is computed
+            )
+        prepare = (
+            partial(self._slots.restore_for, dict(payload))
+            if self._slots and not isolated
+            else None
+        )
+        self._requests.submit(
+            _Job(method, as_json({**payload, **extra}), decoder, box, prepare, isolated=isolated)
+        )
 
     def check_tokens(self, tokens: Iterable[int]) -> None:
-        """Raise `InvalidRequestError` for a token that the vocabulary does not have; the server would ignore it."""
+        """Raise `InvalidRequestError` for a token that the vocabulary does not have.
+
+        The server would ignore it.
+        """
         if outside := [token for token in tokens if not 0 <= token < self._vocabulary_size]:
             raise InvalidRequestError(
-                f"`logit_bias` names the token {outside[0]}, but the vocabulary ends at {self._vocabulary_size - 1}."
+                f"`logit_bias` names the token {outside[0]}, but the vocabulary ends at "
+                f"{self._vocabulary_size - 1}."
             )
 
     @functools.cached_property
@@ -193,13 +267,16 @@ class ServerEngine:
     def infill_tokens(self) -> tuple[int | None, ...]:
         """The tokens before a gap's prefix, before its suffix and before what fills it, as the header or their names say."""
         tokens = [
-            bytes(token).decode("utf-8", "replace") for token in read_lists(self._path, self._info, [_TOKENS]).get(_TOKENS, ())
+            bytes(token).decode("utf-8", "replace")
+            for token in read_lists(self._path, self._info, [_TOKENS]).get(_TOKENS, ())
         ]
         found = []
         for keys, names in _INFILL:
             given = (self._info.metadata.get(f"tokenizer.ggml.{key}_token_id") for key in keys)
             by_name = (tokens.index(name) for name in names if name in tokens)
-            found.append(next((number for number in (*given, *by_name) if isinstance(number, int)), None))
+            found.append(
+                next((number for number in (*given, *by_name) if isinstance(number, int)), None)
+            )
         return tuple(found)
 
     def tokenize(self, text: str, *, begin: bool = True, special: bool = True) -> list[int]:
@@ -210,7 +287,9 @@ class ServerEngine:
             begin: Add the tokens that the model wants at the beginning of a text.
             special: Read names of special tokens as these tokens.
         """
-        answer = self._ask("/tokenize", {"content": text, "add_special": begin, "parse_special": special})
+        answer = self._ask(
+            "/tokenize", {"content": text, "add_special": begin, "parse_special": special}
+        )
         return [int(token) for token in answer["tokens"]]
 
     def reads_special_token(self, text: str) -> bool:
@@ -218,7 +297,10 @@ class ServerEngine:
         if text not in self._special:
             if len(self._special) > _KEPT_TEXTS:
                 self._special.clear()
-            asked = [{"content": text, "add_special": False, "parse_special": parsed} for parsed in (True, False)]
+            asked = [
+                {"content": text, "add_special": False, "parse_special": parsed}
+                for parsed in (True, False)
+            ]
             with_special, without = (self._ask("/tokenize", payload)["tokens"] for payload in asked)
             self._special[text] = with_special != without
         return self._special[text]
@@ -228,7 +310,10 @@ class ServerEngine:
         return str(self._ask("/apply-template", payload)["prompt"])
 
     def systemone(self, payload: Mapping[str, Any]) -> Any:
-        """The answers to typed questions; raises `ModelCallError` where the model is not a decision model."""
+        """The answers to typed questions.
+
+        Raises `ModelCallError` where the model is not a decision model.
+        """
         return self._ask("/v1/systemone", payload)
 
     def _ask(self, path: str, payload: Mapping[str, Any]) -> Any:
@@ -257,14 +342,15 @@ class _Job:
     box: ResponseQueue
     prepare: Callable[[], None] | None = None
     isolated: bool = False
-    """Whether no other request may be computed at the same time, which would change the last digits."""
+    """Whether no other request may be computed at the same time, which would change the last
+    digits."""
 
 
 class _Requests:
     """The threads in which the server answers, one for each request that it answers at the same time.
 
-    They know nothing of the engine, so that a forgotten one can be freed. Each holds the server while it answers, so that it is
-    never freed under an answer.
+    They know nothing of the engine, so that a forgotten one can be freed. Each holds the server
+    while it answers, so that it is never freed under an answer.
     """
 
     def __init__(self, server: Any, limit: int, load_seconds: float, name: str) -> None:
@@ -399,12 +485,17 @@ if hasattr(os, "register_at_fork"):
 
 @contextlib.contextmanager
 def _signal_handlers_kept() -> Iterator[None]:
-    """Undo that the server takes SIGINT and SIGTERM, which belong to the program. `signal.signal` works in the main thread only."""
+    """Undo that the server takes SIGINT and SIGTERM, which belong to the program.
+
+    `signal.signal` works in the main thread only.
+    """
     if os.name != "posix":
         yield
         return
     library = ctypes.CDLL(None)
-    kept = {number: ctypes.create_string_buffer(1024) for number in (signal.SIGINT, signal.SIGTERM)}  # larger than the struct
+    kept = {
+        number: ctypes.create_string_buffer(1024) for number in (signal.SIGINT, signal.SIGTERM)
+    }  # larger than the struct
     for number, action in kept.items():
         library.sigaction(number, None, action)
     try:
@@ -426,7 +517,11 @@ def checked_model(path: Path, chat_template: str | None = None) -> GGUFInfo:
         ModelFileError: The file is damaged, or llama.cpp would end the process at it.
     """
     info = check_all_parts(path)
-    own = [value for key, value in info.metadata.items() if key.startswith(_TEMPLATE) and isinstance(value, str)]
+    own = [
+        value
+        for key, value in info.metadata.items()
+        if key.startswith(_TEMPLATE) and isinstance(value, str)
+    ]
     for template in [chat_template] if chat_template else own:
         if unusual := unusual_template(template):
             require_renderable(template, unusual, Path(tiny_chat_model()), _ENGINE, _RENDER_ONCE)
@@ -467,23 +562,39 @@ def start_server(settings: EngineSettings, more: Mapping[str, Any]) -> tuple[Any
 
 
 def _load_failure(settings: EngineSettings) -> ModelFileError:
-    """The error for a file that could not be loaded; a second try in another process, whose log can be read, says why."""
+    """The error for a file that could not be loaded.
+
+    A second try in another process, whose log can be read, says why.
+    """
     path = settings.path
     given = {
         "model": str(path),
         "lora": [adapter for adapter, _ in settings.lora],
         "mmproj": settings.projector and str(settings.projector[0]),
-        "draft": str(settings.speculation.model) if settings.speculation and settings.speculation.model else None,
+        "draft": str(settings.speculation.model)
+        if settings.speculation and settings.speculation.model
+        else None,
         "chat_template": settings.chat_template,
     }
     command = [sys.executable, "-P", str(_LOAD), json.dumps(given)]
     try:
-        run = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=_LOADING_SECONDS, check=False)  # noqa: S603 - a list, no shell
+        run = subprocess.run(  # noqa: S603 - a list, no shell
+            command,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_LOADING_SECONDS,
+            check=False,
+        )
         log = run.stderr
     except subprocess.TimeoutExpired as error:
         log = str(error.stderr or "")
-    reason = next((line for line in log.splitlines() if "rror" in line), "llama.cpp does not say why")
-    return load_error(path, log) or ModelFileError(f"llama.cpp cannot load {path}: {reason.strip()}.")
+    reason = next(
+        (line for line in log.splitlines() if "rror" in line), "llama.cpp does not say why"
+    )
+    return load_error(path, log) or ModelFileError(
+        f"llama.cpp cannot load {path}: {reason.strip()}."
+    )
 
 
 # --- what travels ---
@@ -505,7 +616,9 @@ def ask(socket_path: Path, path: str, payload: Mapping[str, Any] | None = None) 
     """Ask a server over its socket for one JSON answer; with a payload by POST."""
     body = None if payload is None else as_json(payload)
     with contextlib.closing(_UnixConnection(str(socket_path))) as connection:
-        connection.request("GET" if body is None else "POST", path, body, {"Content-Type": "application/json"})
+        connection.request(
+            "GET" if body is None else "POST", path, body, {"Content-Type": "application/json"}
+        )
         answer = json.loads(connection.getresponse().read())
     return checked(answer)
 
@@ -518,18 +631,24 @@ def checked(answer: Any) -> Any:
 
 
 def as_json(payload: Mapping[str, Any]) -> bytes:
-    """The payload as JSON; raises `InvalidRequestError` for text that cannot be written as UTF-8."""
+    """The payload as JSON.
+
+    Raises `InvalidRequestError` for text that cannot be written as UTF-8.
+    """
     try:
         return json.dumps(payload, ensure_ascii=False, allow_nan=False).encode()
     except UnicodeEncodeError as error:
-        raise InvalidRequestError(f"The text holds half of a surrogate pair ({error.object[error.start]!r}): remove it.") from None
+        raise InvalidRequestError(
+            f"The text holds half of a surrogate pair ({error.object[error.start]!r}): remove it."
+        ) from None
 
 
 _TOO_LARGE: Final = re.compile(r"input \((\d+) tokens\) is too large.*batch size: (\d+)")
 
 
 _UNREAD: Final = re.compile("Unexpected empty grammar stack|does not match the expected")
-"""What the server says of a call that breaks off its grammar as it begins, and of a whole answer that its parser does not read."""
+"""What the server says of a call that breaks off its grammar as it begins, and of a whole answer
+that its parser does not read."""
 
 
 class _Errors(ErrorReader):
@@ -546,14 +665,21 @@ class _Errors(ErrorReader):
             prompt, context = int(too_large[1]), int(too_large[2])
         if too_large or error.get("type") == "exceed_context_size_error":
             return ContextLengthError(
-                f"The prompt has {prompt:,} tokens, which leaves no room for an answer in the context of {context:,}. "
-                "Shorten it, or load the model with a larger `n_ctx`.",
+                f"The prompt has {prompt:,} tokens, which leaves no room for an answer in the "
+                f"context of {context:,}. Shorten it, or load the model with a larger `n_ctx`.",
                 prompt_tokens=prompt,
                 context_tokens=context,
             )
         if _UNREAD.search(reason):
-            return UnreadAnswerError(f"llama.cpp could not read the model's answer, which is not written as it expects: {reason}")
-        return _refusal(reason) if status in _REFUSED else ServerError(f"llama.cpp could not compute this request: {reason}")
+            return UnreadAnswerError(
+                "llama.cpp could not read the model's answer, which is not written as it "
+                f"expects: {reason}"
+            )
+        return (
+            _refusal(reason)
+            if status in _REFUSED
+            else ServerError(f"llama.cpp could not compute this request: {reason}")
+        )
 
 
 _errors: Final = _Errors("this process")
@@ -562,5 +688,7 @@ _errors: Final = _Errors("this process")
 def _refusal(reason: str) -> ModelCallError:
     """The error for a request that the server refused before it began."""
     if "jinja" in reason.lower():
-        return ChatTemplateError(f"The chat template of this model does not take the conversation: {reason}")
+        return ChatTemplateError(
+            f"The chat template of this model does not take the conversation: {reason}"
+        )
     return InvalidRequestError(f"llama.cpp refuses the request: {reason}")

@@ -17,7 +17,13 @@ _WITH_IMAGE: Final = {"n_batch": 2048, "n_ctx": 4096, "n_ubatch": 2048}
 
 
 def load_once(
-    path: str, *, embeds: bool, lora: str | None = None, projector: str | None = None, draft: str | None = None, **settings: Any
+    path: str,
+    *,
+    embeds: bool,
+    lora: str | None = None,
+    projector: str | None = None,
+    draft: str | None = None,
+    **settings: Any,
 ) -> None:
     """Load a file, tokenize, and compute some tokens.
 
@@ -37,20 +43,35 @@ def load_once(
         projector=(Path(projector), {"use_gpu": False}) if projector else None,
         speculation=Speculation(model=Path(draft)) if draft else None,
     )
-    sizes = {**(_WITH_IMAGE if projector else _SMALL), "cache_ram_mib": 0, "embedding": embeds, "n_parallel": 1}
+    sizes = {
+        **(_WITH_IMAGE if projector else _SMALL),
+        "cache_ram_mib": 0,
+        "embedding": embeds,
+        "n_parallel": 1,
+    }
     server, socket_path = start_server(loaded, sizes)
-    tokens = ask(socket_path, "/tokenize", {"content": EVERY_BYTE, "add_special": True, "parse_special": True})["tokens"]
+    tokens = ask(
+        socket_path,
+        "/tokenize",
+        {"content": EVERY_BYTE, "add_special": True, "parse_special": True},
+    )["tokens"]
     if embeds:
         server.handle_embeddings(as_json({"input": [tokens[:_TOKENS]]}))
     else:
         prompt = _prompt_with_media(projector, socket_path) if projector else tokens[:_TOKENS]
-        ask(socket_path, "/completion", {"prompt": prompt, "n_predict": 8 if draft else 2, "ignore_eos": True})
+        ask(
+            socket_path,
+            "/completion",
+            {"prompt": prompt, "n_predict": 8 if draft else 2, "ignore_eos": True},
+        )
     shutil.rmtree(socket_path.parent, ignore_errors=True)
 
 
 def _prompt_with_media(projector: str, socket_path: Path) -> dict[str, Any]:
     metadata = read_file_header(Path(projector)).metadata
     samples = {"clip.has_vision_encoder": IMAGE, "clip.has_audio_encoder": AUDIO}
-    data = [base64.b64encode(sample).decode() for key, sample in samples.items() if metadata.get(key)]
+    data = [
+        base64.b64encode(sample).decode() for key, sample in samples.items() if metadata.get(key)
+    ]
     marker = ask(socket_path, "/props")["media_marker"]
     return {"prompt_string": f"a{marker * len(data)}b", "multimodal_data": data}

@@ -11,7 +11,12 @@ from typing import Any, Final
 from langchain_localllm.errors import InvalidOptionError
 from langchain_localllm.gguf.threads import sleeping_openmp
 from langchain_localllm.runtimes.llamacpp.backend import missing_backend
-from langchain_localllm.runtimes.llamacpp.settings import DEFAULT_N_MAX, DEFAULT_SIZE_N, EngineSettings, Speculation
+from langchain_localllm.runtimes.llamacpp.settings import (
+    DEFAULT_N_MAX,
+    DEFAULT_SIZE_N,
+    EngineSettings,
+    Speculation,
+)
 from langchain_localllm.runtimes.llamafile.server_options import parameter_of
 
 try:
@@ -35,7 +40,9 @@ _ENUMS: Final[dict[str, Callable[[Any], Any]]] = {
 }
 _CONVERTED: Final[dict[str, Callable[[Any], Any]]] = {
     **_ENUMS,
-    "n_gpu_layers": lambda layers: -2 if layers == -1 else layers,  # -1 would fit them to the free memory
+    "n_gpu_layers": lambda layers: (
+        -2 if layers == -1 else layers
+    ),  # -1 would fit them to the free memory
     "tensor_split": lambda shares: [*shares, *[0.0] * (_DEVICE_COUNT - len(shares))],
 }
 _QUIET, _INFO = 0, 3
@@ -46,7 +53,8 @@ _DEFAULTS: Final[dict[str, Any]] = {
     "fit_params": False,  # the lengths are chosen by us
     "offline": True,
     "port": 0,
-    "prefill_assistant": False,  # a last message of the assistant is continued only where that is asked for
+    # a last message of the assistant is continued only where that is asked for
+    "prefill_assistant": False,
     "swa_full": True,
     "ui": False,
     "warmup": False,
@@ -69,13 +77,20 @@ def server_params(settings: EngineSettings, more: Mapping[str, Any]) -> Any:
     params.chat_template = settings.chat_template or ""
     for name, value in {**_DEFAULTS, **settings.model, **settings.context, **more}.items():
         _set(params, name, value)
-    params.cpuparams_batch.n_threads = settings.context.get("n_threads_batch", settings.context["n_threads"])
-    params.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(path, scale) for path, scale in settings.lora]
+    params.cpuparams_batch.n_threads = settings.context.get(
+        "n_threads_batch", settings.context["n_threads"]
+    )
+    params.lora_adapters = [
+        xllamacpp.CommonAdapterLoraInfo(path, scale) for path, scale in settings.lora
+    ]
     if settings.projector:
         _set_projector(params, *settings.projector)
     if settings.speculation:
         _set_speculation(params, settings.speculation)
-    for name in ("n_batch", "n_ubatch"):  # llama.cpp aborts the process if a batch cannot hold a token and its drafts per slot
+    for name in (
+        "n_batch",
+        "n_ubatch",
+    ):  # llama.cpp aborts the process if a batch cannot hold a token and its drafts per slot
         setattr(params, name, max(getattr(params, name), params.n_parallel, _SMALLEST_BATCH))
     params.numa = xllamacpp.ggml_numa_strategy(int(settings.numa))
     params.verbosity = _INFO if settings.verbose else _QUIET
@@ -85,7 +100,11 @@ def server_params(settings: EngineSettings, more: Mapping[str, Any]) -> Any:
 def _set_speculation(params: Any, speculation: Speculation) -> None:
     chosen = params.speculative
     types = xllamacpp.common_speculative_type
-    kinds = [types[f"COMMON_SPECULATIVE_TYPE_{speculation.kind.upper().replace('-', '_')}"]] if speculation.kind else []
+    kinds = (
+        [types[f"COMMON_SPECULATIVE_TYPE_{speculation.kind.upper().replace('-', '_')}"]]
+        if speculation.kind
+        else []
+    )
     if speculation.model:
         kinds.append(types.COMMON_SPECULATIVE_TYPE_DRAFT_SIMPLE)
         chosen.draft.mparams.path = str(speculation.model)
@@ -96,7 +115,10 @@ def _set_speculation(params: Any, speculation: Speculation) -> None:
     chosen.types = kinds
     size_n, n_max = speculation.size_n or DEFAULT_SIZE_N, speculation.n_max or DEFAULT_N_MAX
     for ngram in (chosen.ngram_simple, chosen.ngram_map_k, chosen.ngram_map_k4v):
-        ngram.size_n, ngram.size_m = size_n, max(size_n, n_max)  # llama.cpp drafts no fewer than it compares
+        ngram.size_n, ngram.size_m = (
+            size_n,
+            max(size_n, n_max),
+        )  # llama.cpp drafts no fewer than it compares
     chosen.ngram_mod.n_match = speculation.size_n or chosen.ngram_mod.n_match
     chosen.ngram_mod.n_max = speculation.n_max or chosen.ngram_mod.n_max
     chosen.ngram_mod.n_min = min(chosen.ngram_mod.n_min, chosen.ngram_mod.n_max)
@@ -110,9 +132,13 @@ def _set_projector(params: Any, path: Path, settings: Mapping[str, Any]) -> None
 
 
 def new_server(params: Any) -> Any:
-    """Return a server with these parameters, which loads the model; raise `RuntimeError` where it cannot."""
+    """Return a server with these parameters, which loads the model.
+
+    Raise `RuntimeError` where it cannot.
+    """
     server = xllamacpp.Server(params)
-    server.handle_metrics()  # answered by its loop, so that it runs: one that is freed before that would never end
+    # answered by its loop, so that it runs: one that is freed before that would never end
+    server.handle_metrics()
     return server
 
 

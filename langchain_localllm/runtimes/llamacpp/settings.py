@@ -46,7 +46,8 @@ class EngineSettings:
         path: The model file.
         model: How it is loaded: fields of `llama_model_params`.
         context: The context and the threads: fields of `llama_context_params`, without lengths.
-        n_ctx: Tokens of context; `None` chooses, "auto" is the most that fits, 0 is the model's own.
+        n_ctx: Tokens of context; `None` chooses, "auto" is the most that fits, 0 is the model's
+            own.
         n_parallel: Requests to answer together; `None` chooses.
         lora: Paths of LoRA adapters and their scales.
         lora_per_call: Whether requests can have other scales.
@@ -89,10 +90,16 @@ class EngineSettings:
         """
         for adapter, _ in self.lora:
             check_adapter(adapter)
-            require_usable(Path(adapter), self.path, engine, module, lora=adapter, **options, **self.model)
+            require_usable(
+                Path(adapter), self.path, engine, module, lora=adapter, **options, **self.model
+            )
         if self.projector:
             path, _ = self.projector
             check_projector(path)
-            require_usable(path, self.path, engine, module, projector=str(path), **options, **self.model)
+            require_usable(
+                path, self.path, engine, module, projector=str(path), **options, **self.model
+            )
         if draft := self.speculation and self.speculation.model:
-            require_usable(draft, self.path, engine, module, draft=str(draft), **options, **self.model)
+            require_usable(
+                draft, self.path, engine, module, draft=str(draft), **options, **self.model
+            )

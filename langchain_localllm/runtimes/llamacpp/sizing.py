@@ -24,7 +24,8 @@ __all__ = [
 ]
 
 _SHARE_FOR_ONE: Final = 0.5
-"""The part of the free memory that one whole context takes at most, unless the caller asks for a length."""
+"""The part of the free memory that one whole context takes at most, unless the caller asks for a
+length."""
 _SHARE_FOR_MORE: Final = 0.25
 """The largest share of it that the cache uses for concurrent requests."""
 _SHARE_ASIDE: Final = 0.125
@@ -44,7 +45,11 @@ def bytes_per_token(info: GGUFInfo, type_k: int | None, type_v: int | None) -> i
     """Return the cache's memory for a token, in all layers."""
     architecture = Architecture(info)
     settings = Settings(_type(type_k), _type(type_v), swa_full=True)
-    return max(1, sum(layer_cache(architecture, layer, _STEP, settings) for layer in architecture.layers) // _STEP)
+    return max(
+        1,
+        sum(layer_cache(architecture, layer, _STEP, settings) for layer in architecture.layers)
+        // _STEP,
+    )
 
 
 def context_length(
@@ -64,7 +69,8 @@ def context_length(
         per_token: Bytes of the cache for a token.
         free: Bytes that are free.
         settings: Fields of `llama_context_params` that were asked for.
-        weights: Bytes of the weights. Default: as the header says, which of a model in several parts knows only the first.
+        weights: Bytes of the weights. Default: as the header says, which of a model in several
+            parts knows only the first.
     """
     trained = info.context_length or DEFAULT_CONTEXT
     if asked == "auto":
@@ -81,7 +87,8 @@ def text_length(asked: int | Literal["auto"] | None, trained: int | None) -> int
     """Return the tokens that a text to embed can have.
 
     Args:
-        asked: Tokens, at most those of the model; 0 is the model's own, `None` the same up to 8,192.
+        asked: Tokens, at most those of the model; 0 is the model's own, `None` the same up to
+            8,192.
         trained: The tokens that the model was trained with, where its file names them.
     """
     most = trained or DEFAULT_CONTEXT
@@ -117,8 +124,9 @@ def cache_length(info: GGUFInfo, context: int, parallel: int, per_token: int, fr
     """Return the cache size in tokens for all requests together: at least one full context, at most one per request."""
     if per_token * context > free:
         raise InvalidOptionError(
-            f"A context of {context:,} tokens takes {_gigabytes(per_token * context)}, and {_gigabytes(free)} are free: "
-            "use a smaller `n_ctx`, or a smaller type for the cache, such as type_k='q8_0' and type_v='q8_0'."
+            f"A context of {context:,} tokens takes {_gigabytes(per_token * context)}, and "
+            f"{_gigabytes(free)} are free: use a smaller `n_ctx`, or a smaller type for the "
+            "cache, such as type_k='q8_0' and type_v='q8_0'."
         )
     if depends_on_length(info):
         return context
@@ -133,8 +141,9 @@ def host_cache_bytes(cells: int, per_token: int, free: int) -> int:
 def max_segments(aside: int, per_token: int, *, flash: bool) -> int:
     """In how many places of the cache a sequence may lie that is offloaded, so that this takes no more than another quarter.
 
-    Without flash attention, llama.cpp notes 32 bytes for each place and each number that a token has as values, which are a quarter
-    of its bytes in the cache; and the list of these notes doubles as it grows.
+    Without flash attention, llama.cpp notes 32 bytes for each place and each number that a token
+    has as values, which are a quarter of its bytes in the cache; and the list of these notes
+    doubles as it grows.
     """
     return aside // 4 // (per_token * (1 if flash else 16))
 
@@ -143,7 +152,9 @@ def depends_on_length(info: GGUFInfo) -> bool:
     """Return whether the model computes in another way when its context is longer than it was first trained with (LongRoPE)."""
     scaling = f"{info.architecture}.rope.scaling"
     values = info.metadata
-    return f"{scaling}.original_context_length" in values and values.get(f"{scaling}.type") != "yarn"
+    return (
+        f"{scaling}.original_context_length" in values and values.get(f"{scaling}.type") != "yarn"
+    )
 
 
 def _gigabytes(size: float) -> str:

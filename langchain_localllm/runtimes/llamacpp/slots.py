@@ -7,7 +7,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from langchain_localllm.runtimes.llamacpp.context import Context
-from langchain_localllm.runtimes.llamacpp.host_cache import WORTH_KEEPING, PromptCache, common_length
+from langchain_localllm.runtimes.llamacpp.host_cache import (
+    WORTH_KEEPING,
+    PromptCache,
+    common_length,
+)
 
 if TYPE_CHECKING:
     from langchain_localllm.runtimes.llamacpp.prompt_files import PromptFiles
@@ -22,7 +26,8 @@ class Sequence:
     Attributes:
         number: llama.cpp's id for it.
         tokens: What the cache holds of it, in order.
-        runs: Where in it the tokens begin that were computed in one batch with other sequences'; in between, they lie side by side.
+        runs: Where in it the tokens begin that were computed in one batch with other sequences'; in
+            between, they lie side by side.
         busy: Whether a request works with it.
         used: When a request last did: a larger number is later.
         saved: Whether all of it was saved, to be offloaded.
@@ -39,18 +44,27 @@ class Sequence:
 class Sequences:
     """All sequences of a context.
 
-    What a finished request leaves in the cache stays there until the next one comes. What that has no use for is then offloaded,
-    since each token in the cache makes each batch slower.
+    What a finished request leaves in the cache stays there until the next one comes. What that has
+    no use for is then offloaded, since each token in the cache makes each batch slower.
 
     Args:
         context: The context.
         count: How many there are.
-        aside: Bytes of memory for what is offloaded; with 0, it stays in the cache until the room is wanted.
+        aside: Bytes of memory for what is offloaded; with 0, it stays in the cache until the room
+            is wanted.
         files: Files that hold what is offloaded after a restart, if that is asked for.
-        max_segments: A sequence in more segments of the cache is not saved: llama.cpp would need too much memory.
+        max_segments: A sequence in more segments of the cache is not saved: llama.cpp would need
+            too much memory.
     """
 
-    def __init__(self, context: Context, count: int, aside: int, max_segments: int, files: "PromptFiles | None" = None) -> None:
+    def __init__(
+        self,
+        context: Context,
+        count: int,
+        aside: int,
+        max_segments: int,
+        files: "PromptFiles | None" = None,
+    ) -> None:
         self._context = context
         self._all = [Sequence(number) for number in range(count)]
         self._uses = 0
@@ -74,15 +88,21 @@ class Sequences:
     def take(self, prompt: ListOf[int], *, reset: bool = False) -> Sequence:
         """Return a sequence for a prompt, already holding as much of its beginning as is known, but not all of it.
 
-        The last token is always left to be read, since reading it gives the first token of the answer.
+        The last token is always left to be read, since reading it gives the first token of the
+        answer.
 
         Args:
             prompt: The prompt's tokens.
-            reset: Hold nothing, in an empty cache, where the tokens take the same places as in a new one. No sequence may be busy.
+            reset: Hold nothing, in an empty cache, where the tokens take the same places as in a
+                new one. No sequence may be busy.
         """
         wanted = [] if reset else list(prompt[:-1])
         length, best = self._best(wanted)
-        taken = self._restored(wanted, length) or self._continued(best, length) or self._shared(best, length)
+        taken = (
+            self._restored(wanted, length)
+            or self._continued(best, length)
+            or self._shared(best, length)
+        )
         taken.busy, taken.saved = True, False
         self._offload_idle()
         if reset:
@@ -98,7 +118,9 @@ class Sequences:
 
     def _best(self, wanted: ListOf[int]) -> tuple[int, Sequence]:
         """Return the sequence that has most of a prompt's beginning, and how much that is."""
-        lengths = {one.number: self._usable(one, common_length(one.tokens, wanted)) for one in self._all}
+        lengths = {
+            one.number: self._usable(one, common_length(one.tokens, wanted)) for one in self._all
+        }
         best = max(self._all, key=lambda one: (lengths[one.number], not one.busy, one.used))
         return lengths[best.number], best
 
@@ -130,17 +152,25 @@ class Sequences:
 
     def _unused(self, but: Sequence | None = None) -> Sequence:
         """Return an idle sequence that holds nothing."""
-        one = min((one for one in self._all if not one.busy and one is not but), key=lambda one: (bool(one.tokens), one.used))
+        one = min(
+            (one for one in self._all if not one.busy and one is not but),
+            key=lambda one: (bool(one.tokens), one.used),
+        )
         self._drop(one)
         return one
 
     def _usable(self, one: Sequence, length: int) -> int:
         """Return `length`, or 0 if the next token would need cells that were removed.
 
-        A token that its own sequence's later tokens don't see any more, in layers with a sliding window, gives its place in the
-        cache to others. Of a recurrent model's sequence, no part can be used.
+        A token that its own sequence's later tokens don't see any more, in layers with a sliding
+        window, gives its place in the cache to others. Of a recurrent model's sequence, no part can
+        be used.
         """
-        if self._window and length and self._context.first_position(one.number) > max(0, length - self._window):
+        if (
+            self._window
+            and length
+            and self._context.first_position(one.number) > max(0, length - self._window)
+        ):
             return 0
         return length if self._supports_partial_removal or length == len(one.tokens) else 0
 
@@ -151,10 +181,14 @@ class Sequences:
 
     def _idle(self) -> list[Sequence]:
         """Return those that hold something and are idle, in the order of their last use."""
-        return sorted((one for one in self._all if one.tokens and not one.busy), key=lambda one: one.used)
+        return sorted(
+            (one for one in self._all if one.tokens and not one.busy), key=lambda one: one.used
+        )
 
     def save_one(self, *, last: bool) -> bool:
-        """Save a sequence that the next prompt will offload unless it continues it; return whether there was one.
+        """Save a sequence that the next prompt will offload unless it continues it.
+
+        Return whether there was one.
 
         That takes a while, so it is best done when there is nothing else to do.
 
@@ -162,7 +196,11 @@ class Sequences:
             last: Whether it may be the one that was used last.
         """
         idle = self._idle() if self._offload_enabled else []
-        unsaved = (one for one in (idle if last else idle[:-1]) if not one.saved and len(one.runs) <= self._max_segments)
+        unsaved = (
+            one
+            for one in (idle if last else idle[:-1])
+            if not one.saved and len(one.runs) <= self._max_segments
+        )
         one = next(unsaved, None)
         if one:
             self._aside.save(one.number, one.tokens)
@@ -186,7 +224,9 @@ class Sequences:
                 self._drop(one)
 
     def _drop(self, one: Sequence) -> None:
-        _LOGGER.debug("Evicting %d tokens of sequence %d from the KV cache", len(one.tokens), one.number)
+        _LOGGER.debug(
+            "Evicting %d tokens of sequence %d from the KV cache", len(one.tokens), one.number
+        )
         if self._offload_enabled and not one.saved:
             self._shorten(one)
             self._aside.save(one.number, one.tokens)
@@ -194,7 +234,11 @@ class Sequences:
 
     def _shorten(self, one: Sequence) -> None:
         """Keep only what can be saved in hardly any time, since others wait: not what was answered in company, token by token."""
-        answered = (start for start, after in zip(one.runs, one.runs[2:], strict=False) if after == start + 2)
+        answered = (
+            start
+            for start, after in zip(one.runs, one.runs[2:], strict=False)
+            if after == start + 2
+        )
         ends = [*itertools.islice(answered, 1), *one.runs[self._max_segments :]]
         if ends and self._supports_partial_removal:
             self.cut(one, self._usable(one, min(ends)))

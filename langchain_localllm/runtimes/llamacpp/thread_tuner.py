@@ -10,9 +10,11 @@ from langchain_localllm.gguf.threads import physical_cores
 _REMEMBERED: Final = 8
 """How many batches the average speed is taken from."""
 _OUTLIER: Final = 3
-"""A batch that takes longer than this many times the shortest one is counted as this long: the machine was busy."""
+"""A batch that takes longer than this many times the shortest one is counted as this long: the
+machine was busy."""
 _TOO_LONG: Final = 2
-"""Abort a batch on several threads that takes longer than this many times the time on one thread."""
+"""Abort a batch on several threads that takes longer than this many times the time on one
+thread."""
 _FIRST_INTERVAL: Final = 16
 _LONGEST_INTERVAL: Final = 1024
 """Batches between two trials of the slower number of threads, at first and at most."""
@@ -43,7 +45,9 @@ class _Trial:
         self.samples[number] = deque([seconds], _REMEMBERED)  # old measurements do not count
         if not self.countdown:
             won = self.fastest() == number
-            self.countdown = self.interval = _FIRST_INTERVAL if won else min(2 * self.interval, _LONGEST_INTERVAL)
+            self.countdown = self.interval = (
+                _FIRST_INTERVAL if won else min(2 * self.interval, _LONGEST_INTERVAL)
+            )
 
 
 def _typical(values: Iterable[float]) -> float:
@@ -55,8 +59,9 @@ def _typical(values: Iterable[float]) -> float:
 class ThreadTuner:
     """Choose the number of threads for a batch: a fixed number, or the faster of one thread and one per physical core.
 
-    For a small model, several threads are up to twice as fast as one on an idle machine, and many times slower on a busy one,
-    since they wait for each other. A batch on several threads that takes too long is aborted and computed on one.
+    For a small model, several threads are up to twice as fast as one on an idle machine, and many
+    times slower on a busy one, since they wait for each other. A batch on several threads that
+    takes too long is aborted and computed on one.
 
     Args:
         fixed: Threads for a single token and for several, or `None` to measure.
@@ -83,7 +88,10 @@ class ThreadTuner:
         return fastest if trial.countdown else max(self._numbers - {fastest}, default=fastest)
 
     def timeout(self, size: int, number: int) -> float | None:
-        """Return the seconds after which a batch on `number` threads is aborted; `None` is never."""
+        """Return the seconds after which a batch on `number` threads is aborted.
+
+        `None` is never.
+        """
         if self._fixed or number == 1:
             return None
         return _TOO_LONG * size * _typical(self._trials[size.bit_length()].samples[1])

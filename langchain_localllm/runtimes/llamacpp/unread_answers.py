@@ -22,7 +22,11 @@ class Given(NamedTuple):
 
     def plus(self, event: StreamEvent) -> "Given":
         """Return the part with another event added."""
-        return Given(self.reasoning + event.reasoning, self.text + event.text, self.has_calls or bool(event.tool_calls))
+        return Given(
+            self.reasoning + event.reasoning,
+            self.text + event.text,
+            self.has_calls or bool(event.tool_calls),
+        )
 
 
 @dataclass(slots=True)
@@ -44,8 +48,15 @@ class Rest:
         if self.after_space and event.text:
             event.text = event.text.lstrip()
             self.after_space = not event.text
-        if (finish := event.finish) and finish.prompt_tokens is not None and finish.completion_tokens is not None:
-            prompt, completion = finish.prompt_tokens - self.given, finish.completion_tokens + self.given
+        if (
+            (finish := event.finish)
+            and finish.prompt_tokens is not None
+            and finish.completion_tokens is not None
+        ):
+            prompt, completion = (
+                finish.prompt_tokens - self.given,
+                finish.completion_tokens + self.given,
+            )
             event.finish = replace(finish, prompt_tokens=prompt, completion_tokens=completion)
         return event
 

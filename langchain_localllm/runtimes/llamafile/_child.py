@@ -21,7 +21,8 @@ _TAIL = 64 * 1024
 class Child:
     """Runs a command until `stop()`, or until this process ends in any way.
 
-    Its output goes to a file without a name, which never blocks it as a full pipe would and vanishes with the processes.
+    Its output goes to a file without a name, which never blocks it as a full pipe would and
+    vanishes with the processes.
 
     Raises:
         OSError: The command cannot be started.
@@ -32,7 +33,11 @@ class Child:
         self._final_log: str | None = None
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by stop()
         # On Windows, where nothing of this is tried, the command runs unguarded.
-        guarded = [sys.executable, "-I", "-S", str(_GUARD), *command] if os.name == "posix" else list(command)
+        guarded = (
+            [sys.executable, "-I", "-S", str(_GUARD), *command]
+            if os.name == "posix"
+            else list(command)
+        )
         try:
             self._process = subprocess.Popen(  # noqa: S603 - a list, no shell
                 guarded,
@@ -40,7 +45,8 @@ class Child:
                 stdout=self._log,
                 stderr=subprocess.STDOUT,
                 env=environment,
-                start_new_session=True,  # Ctrl-C in a terminal ends the program, which then ends the server
+                # Ctrl-C in a terminal ends the program, which then ends the server
+                start_new_session=True,
             )
         except BaseException:
             self._log.close()
@@ -68,7 +74,10 @@ class Child:
         return self._log.read().decode(errors="replace")
 
     def stop(self) -> None:
-        """Ends the process and all that it started: within about three seconds, whatever they do. Twice is not an error."""
+        """Ends the process and all that it started: within about three seconds, whatever they do.
+
+        Twice is not an error.
+        """
         if os.getpid() != self._owner or self._final_log is not None:
             return
         self.forget()  # the watcher sees it, and ends the group
@@ -85,7 +94,10 @@ class Child:
             self._log.close()
 
     def forget(self) -> None:
-        """Lets go of the pipe that keeps the process alive. In the owner that ends it; in a fork it leaves it to the owner."""
+        """Lets go of the pipe that keeps the process alive. In the owner that ends it.
+
+        In a fork it leaves it to the owner.
+        """
         if self._process.stdin is not None:
             with contextlib.suppress(OSError):
                 self._process.stdin.close()
@@ -99,5 +111,7 @@ def _forget_all() -> None:
         child.forget()
 
 
-if hasattr(os, "register_at_fork"):  # a forked worker must not keep a server alive that its parent left behind
+if hasattr(
+    os, "register_at_fork"
+):  # a forked worker must not keep a server alive that its parent left behind
     os.register_at_fork(after_in_child=_forget_all)

@@ -2,9 +2,10 @@
 
     python -I -S _end_with_parent.py COMMAND [ARGUMENT]...
 
-The starter holds the write end of a pipe on stdin. When that closes (on purpose, or because the starter was killed), a small
-watcher process ends the command's process group: SIGTERM, up to three seconds, SIGKILL. The command itself takes the place of this
-process, so that it has the process id and the exit status that the starter sees. Needs POSIX.
+The starter holds the write end of a pipe on stdin. When that closes (on purpose, or because the
+starter was killed), a small watcher process ends the command's process group: SIGTERM, up to three
+seconds, SIGKILL. The command itself takes the place of this process, so that it has the process id
+and the exit status that the starter sees. Needs POSIX.
 """
 
 import contextlib
@@ -28,7 +29,9 @@ def main(command: list[str]) -> None:
     if os.fork() == 0:
         _watch(starter_lives, server)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # Python ignores it; a program expects the default
+    signal.signal(
+        signal.SIGPIPE, signal.SIG_DFL
+    )  # Python ignores it; a program expects the default
     try:
         _become(command)
     except OSError as error:

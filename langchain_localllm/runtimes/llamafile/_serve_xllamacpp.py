@@ -2,8 +2,8 @@
 
     python -P _serve_xllamacpp.py --model FILE --port 0 --ctx-size 2048
 
-It stands alone, for speed: it imports nothing of this package or of LangChain. The key comes from the environment
-variable LLAMA_API_KEY, where `ps` does not show it. SIGTERM ends it.
+It stands alone, for speed: it imports nothing of this package or of LangChain. The key comes from
+the environment variable LLAMA_API_KEY, where `ps` does not show it. SIGTERM ends it.
 """
 
 import argparse
@@ -42,7 +42,11 @@ def main(arguments: list[str]) -> None:
     params.verbosity = 2  # warnings and errors: the log stays small on a server that runs for weeks
     for name, value in json.loads(options.params).items():
         place, _, attribute = name.rpartition(".")
-        setattr(functools.reduce(getattr, place.split("."), params) if place else params, attribute, _value(xllamacpp, value))
+        setattr(
+            functools.reduce(getattr, place.split("."), params) if place else params,
+            attribute,
+            _value(xllamacpp, value),
+        )
     try:
         server = xllamacpp.Server(params)
     except RuntimeError as error:  # the reason is in the log already
@@ -61,7 +65,10 @@ def _value(xllamacpp: Any, value: Any) -> Any:
     if "lora" in value:
         return [xllamacpp.CommonAdapterLoraInfo(path, scale) for path, scale in value["lora"]]
     if "shares" in value:  # one for each device that the package could have
-        return [*value["shares"], *[0.0] * (len(xllamacpp.CommonParams().tensor_split) - len(value["shares"]))]
+        return [
+            *value["shares"],
+            *[0.0] * (len(xllamacpp.CommonParams().tensor_split) - len(value["shares"])),
+        ]
     return set(value["set"]) if "set" in value else value["dict"]
 
 

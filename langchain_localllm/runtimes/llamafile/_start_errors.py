@@ -11,12 +11,16 @@ from langchain_localllm.gguf.load_errors import load_error
 
 __all__ = ["is_unknown_argument", "log_reason", "port_in_use", "start_error"]
 
-# What engines write, old and new -> the error and its sentence. {0} is the file, {1} the pattern's group. First match wins.
+# What engines write, old and new -> the error and its sentence. {0} is the file, {1} the pattern's
+# group. First match wins.
 _KNOWN: Final[list[tuple[str, type[LocalLLMError], str]]] = [
     (
         r"bad_alloc|[Oo]ut of memory|[Cc]annot allocate memory|(?:failed|unable) to allocate|OutOfDeviceMemory|ENOMEM",
         ServerStartError,
-        "There is not enough memory for {0}: use a smaller n_ctx or n_parallel, a smaller model, or close other programs.",
+        (
+            "There is not enough memory for {0}: use a smaller n_ctx or n_parallel, a smaller "
+            "model, or close other programs."
+        ),
     ),
     (
         r"No module named 'xllamacpp'|cannot import xllamacpp",
@@ -25,7 +29,9 @@ _KNOWN: Final[list[tuple[str, type[LocalLLMError], str]]] = [
     ),
 ]
 
-_PORT_IN_USE: Final = re.compile(r"couldn't bind|[Aa]ddress already in use|EADDRINUSE|failed to bind")
+_PORT_IN_USE: Final = re.compile(
+    r"couldn't bind|[Aa]ddress already in use|EADDRINUSE|failed to bind"
+)
 
 # Lines that say only that something went wrong, not what.
 _EMPTY: Final = re.compile(
@@ -33,7 +39,8 @@ _EMPTY: Final = re.compile(
     r"|fit params|please check the input"
 )
 
-# What comes before the words of a line: a timestamp and level, the part of the engine, the function.
+# What comes before the words of a line: a timestamp and level, the part of the engine, the
+# function.
 _PREFIX: Final = re.compile(
     r"^(?:[\d.:]+ [A-Z] )?(?:(?:srv|cmn|slot|que) +)?(?:(?:~?\w+\(\)|\w*_\w+|main|init|start): +)*(?:error(?: loading model)?: )*"
 )
@@ -42,7 +49,10 @@ _PREFIX: Final = re.compile(
 def start_error(path: Path, port: int, status: int, log: str) -> LocalLLMError:
     """The error for a server that ended with this exit status before it was ready."""
     if port_in_use(log):
-        return ServerStartError(f"Port {port} on 127.0.0.1 is in use: stop what uses it, or leave `port` out for a free one.")
+        return ServerStartError(
+            f"Port {port} on 127.0.0.1 is in use: stop what uses it, or leave `port` out for a "
+            "free one."
+        )
     if error := load_error(path, log):
         return error
     for pattern, kind, sentence in _KNOWN:
@@ -50,12 +60,20 @@ def start_error(path: Path, port: int, status: int, log: str) -> LocalLLMError:
             return kind(sentence.format(path, *match.groups()))
     if status == -signal.SIGKILL:
         return ServerStartError(
-            f"The system ended the server of {path} while it started, most likely for lack of memory: "
-            "use a smaller n_ctx, a smaller model, or close other programs."
+            f"The system ended the server of {path} while it started, most likely for lack of "
+            "memory: use a smaller n_ctx, a smaller model, or close other programs."
         )
-    how = f"was ended by {signal.Signals(-status).name}" if status < 0 else f"ended with exit status {status}"
+    how = (
+        f"was ended by {signal.Signals(-status).name}"
+        if status < 0
+        else f"ended with exit status {status}"
+    )
     reason = log_reason(log)
-    return ServerStartError(f"The server of {path} {how}: {reason}" if reason else f"The server of {path} {how}, saying nothing.")
+    return ServerStartError(
+        f"The server of {path} {how}: {reason}"
+        if reason
+        else f"The server of {path} {how}, saying nothing."
+    )
 
 
 def port_in_use(log: str) -> bool:
@@ -65,11 +83,20 @@ def port_in_use(log: str) -> bool:
 
 def is_unknown_argument(log: str, argument: str) -> bool:
     """Whether the log says that the server does not know an argument."""
-    return re.search(rf"(?:invalid|unknown|unrecognized) (?:argument|option):? .?{re.escape(argument)}\b", log) is not None
+    return (
+        re.search(
+            rf"(?:invalid|unknown|unrecognized) (?:argument|option):? .?{re.escape(argument)}\b",
+            log,
+        )
+        is not None
+    )
 
 
 def log_reason(log: str) -> str:
-    """The last line of a log that says something, without its timestamp and other decoration; empty if there is none."""
+    """The last line of a log that says something, without its timestamp and other decoration.
+
+    Empty if there is none.
+    """
     lines = [line for line in log.splitlines() if not _EMPTY.search(line)]
     if not lines:
         return ""

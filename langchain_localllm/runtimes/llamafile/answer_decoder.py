@@ -23,7 +23,11 @@ from langchain_localllm.base.token_stream import CompletionInfo, StreamEvent, Ti
 from langchain_localllm.errors import (
     StreamBrokenError,
 )
-from langchain_localllm.runtimes.llamafile.error_reader import ErrorReader, context_error, reported_error
+from langchain_localllm.runtimes.llamafile.error_reader import (
+    ErrorReader,
+    context_error,
+    reported_error,
+)
 from langchain_localllm.runtimes.llamafile.tool_call_deltas import ToolCallDeltas
 from langchain_localllm.transport.decoding import json_or_text, parse_json
 
@@ -42,11 +46,20 @@ _FINISH_REASONS: Final = {
     "length": "length",
     "stop": "stop",
 }
-"""Reasons in lower case, under other names too: of OpenAI's older API, TGI, Anthropic's API and others."""
+"""Reasons in lower case, under other names too: of OpenAI's older API, TGI, Anthropic's API and
+others."""
 _FAILURES: Final = frozenset({"error", "abort"})
-"""Reasons of answers that broke off: of OpenRouter and LocalAI, and of SGLang, which says why in a `message`."""
-_REASONING: Final = ("reasoning_content", "reasoning", "thinking", "reasoning_text", "reasoning_details")
-"""Keys of a delta under which servers send thoughts: llama.cpp and DeepSeek, vLLM and OpenRouter, and others."""
+"""Reasons of answers that broke off: of OpenRouter and LocalAI, and of SGLang, which says why in a
+`message`."""
+_REASONING: Final = (
+    "reasoning_content",
+    "reasoning",
+    "thinking",
+    "reasoning_text",
+    "reasoning_details",
+)
+"""Keys of a delta under which servers send thoughts: llama.cpp and DeepSeek, vLLM and OpenRouter,
+and others."""
 _TEXTS: Final = ("text", "content", "refusal", "thinking", "reasoning", "summary")
 """Keys under which a part of a content list holds its text."""
 _THOUGHT_PARTS: Final = ("thinking", "reasoning")
@@ -69,7 +82,11 @@ class _EventDecoder(AnswerDecoder):
 
     @override
     def feed(self, data: bytes) -> list[StreamEvent]:
-        return [piece for line in self._lines.feed(data) if (line or self._held) and (piece := self._read(line))]
+        return [
+            piece
+            for line in self._lines.feed(data)
+            if (line or self._held) and (piece := self._read(line))
+        ]
 
     @override
     def _piece(self, line: bytes) -> StreamEvent | None:
@@ -107,7 +124,9 @@ class _EventDecoder(AnswerDecoder):
 
     def event(self, event: Any) -> StreamEvent | None:
         """The piece for an event, if it holds one; raises the error that it reports."""
-        if ("error" in event or not ("choices" in event or "content" in event)) and (error := reported_error(event)):
+        if ("error" in event or not ("choices" in event or "content" in event)) and (
+            error := reported_error(event)
+        ):
             raise self.read_error.in_answer(error)
         return self._event(event)
 
@@ -123,7 +142,10 @@ class _EventDecoder(AnswerDecoder):
         return self._finished
 
     def last(self) -> StreamEvent:
-        """The piece that ends the answer, when all events have come; raises `StreamBrokenError` when it is not whole."""
+        """The piece that ends the answer, when all events have come.
+
+        Raises `StreamBrokenError` when it is not whole.
+        """
         if (piece := self._done()) is None:
             raise StreamBrokenError("llama.cpp ended its answer before it was complete.")
         return piece
@@ -156,14 +178,18 @@ class _EventDecoder(AnswerDecoder):
     def end(self) -> list[StreamEvent]:
         if self._finished:
             return []
-        pieces = [piece for line in self._lines.end().splitlines() if line and (piece := self._read(line))]
+        pieces = [
+            piece for line in self._lines.end().splitlines() if line and (piece := self._read(line))
+        ]
         if self._held:
             if self._reports_error:
                 self._raise_held()
             raise self._broken()
         if self._whole is not None:
             pieces += self._whole_answer(b"\n".join(self._whole))
-        if not self._finished and (last := self._done()):  # llamafile and llama.cpp of 2024 send no [DONE]
+        if not self._finished and (
+            last := self._done()
+        ):  # llamafile and llama.cpp of 2024 send no [DONE]
             self._keep(last)
             pieces.append(last)
         if not self._finished:
@@ -173,14 +199,20 @@ class _EventDecoder(AnswerDecoder):
     def _broken(self) -> StreamBrokenError:
         error = super()._broken()
         return (
-            StreamBrokenError(f"{error} The last thing it sent: {self._unread.decode('utf-8', 'replace')}")
+            StreamBrokenError(
+                f"{error} The last thing it sent: {self._unread.decode('utf-8', 'replace')}"
+            )
             if self._unread
             else error
         )
 
     def _whole_answer(self, body: bytes) -> list[StreamEvent]:
         """Return the pieces of an answer that came as one JSON object."""
-        not_read = self._broken() if self._begun else self.read_error.not_an_answer(body.decode("utf-8", "replace"))
+        not_read = (
+            self._broken()
+            if self._begun
+            else self.read_error.not_an_answer(body.decode("utf-8", "replace"))
+        )
         try:
             piece = self.event(json_or_text(body))
         except UNREADABLE:
@@ -202,20 +234,30 @@ class _EventDecoder(AnswerDecoder):
 
 
 class ChatDecoder(_EventDecoder):
-    """Reads `/v1/chat/completions`. The reason for the end, the usage and `[DONE]` come in events of their own, or together.
+    """Reads `/v1/chat/completions`.
+
+    The reason for the end, the usage and `[DONE]` come in events of their own, or together.
 
     Attributes:
         tracker: Counts the thoughts of an answer whose thoughts the server leaves in the text.
-        completion_id: The answer's id, when the first event has come; empty where the server gives none.
+        completion_id: The answer's id, when the first event has come; empty where the server gives
+            none.
     """
 
-    def __init__(self, read_error: ErrorReader, tracker: ThoughtTracker | None = None, *, answer_count: int = 1) -> None:
+    def __init__(
+        self,
+        read_error: ErrorReader,
+        tracker: ThoughtTracker | None = None,
+        *,
+        answer_count: int = 1,
+    ) -> None:
         """Begin.
 
         Args:
             read_error: Reads the server's errors.
             tracker: As above.
-            answer_count: Answers that were asked for; the first one is read as it comes, and the others are kept for its end.
+            answer_count: Answers that were asked for; the first one is read as it comes, and the
+                others are kept for its end.
         """
         super().__init__(read_error)
         self.tracker = tracker
@@ -250,9 +292,14 @@ class ChatDecoder(_EventDecoder):
             self._reason = reason if isinstance(reason, str) else _reason_name(reason)
         if self._reason in _FAILURES:
             said = choice.get("error") or _mapping(reason).get("message")
-            raise self.read_error.in_answer(said or f"it ended its answer with finish_reason '{self._reason}'")
+            raise self.read_error.in_answer(
+                said or f"it ended its answer with finish_reason '{self._reason}'"
+            )
         delta = choice.get("delta") or _message_of(choice)
-        content, reasoning = delta.get("content") or _other_content(delta, choice), _reasoning_of(delta)
+        content, reasoning = (
+            delta.get("content") or _other_content(delta, choice),
+            _reasoning_of(delta),
+        )
         if isinstance(content, list | dict) or "audio" in delta or "images" in delta:
             content, thoughts = self._split_parts(delta, content)
             reasoning = reasoning or thoughts
@@ -295,8 +342,13 @@ class ChatDecoder(_EventDecoder):
         return tuple(self._others[number][1] for number in sorted(self._others))
 
     def _split_parts(self, delta: dict[str, Any], content: Any) -> tuple[str, str]:
-        """Return the text and the thoughts of a delta with more than text; what its audio says is text, and media are reported."""
-        for kind in {name for name in ("audio", "images") if delta.get(name)} | _media_kinds(content):
+        """Return the text and the thoughts of a delta with more than text.
+
+        What its audio says is text, and media are reported.
+        """
+        for kind in {name for name in ("audio", "images") if delta.get(name)} | _media_kinds(
+            content
+        ):
             warn_left_out(kind, self.read_error.url)
         audio = delta.get("audio")
         said = audio.get("transcript") if isinstance(audio, dict) else None
@@ -329,7 +381,9 @@ class ChatDecoder(_EventDecoder):
     def _whole_answer(self, body: bytes) -> list[StreamEvent]:
         pieces = super()._whole_answer(body)
         if pieces:
-            self._reason = self._reason or "stop"  # it is whole, even where it does not say why it ended
+            self._reason = (
+                self._reason or "stop"
+            )  # it is whole, even where it does not say why it ended
         return pieces
 
     @override
@@ -338,7 +392,9 @@ class ChatDecoder(_EventDecoder):
             return None
         usage = _mapping(self._usage)
         details = _mapping(usage.get("prompt_tokens_details"))
-        reported = _token_count(_mapping(usage.get("completion_tokens_details")).get("reasoning_tokens"))
+        reported = _token_count(
+            _mapping(usage.get("completion_tokens_details")).get("reasoning_tokens")
+        )
         counted = self._reasoning_tokens()
         finish = CompletionInfo(
             reason=_FINISH_REASONS.get(self._reason.lower(), self._reason),
@@ -372,13 +428,18 @@ class CompletionDecoder(ChatDecoder):
             tracker: Counts thoughts.
             answer_count: Answers that were asked for.
             keep_tokens: Whether to report the tokens' ids.
-            fields: The fields of the last event that were asked for by `response_fields`, or `None` for all.
+            fields: The fields of the last event that were asked for by `response_fields`, or `None`
+                for all.
         """
         super().__init__(read_error, tracker, answer_count=answer_count)
         self._tokens: list[int] | None = [] if keep_tokens else None
         self._fields = fields
-        self._latest: dict[str, Any] = {}  # the last event but one, where the last one may be without counts
-        self._last_piece: StreamEvent | None = None  # of the first answer, while others are being made
+        self._latest: dict[
+            str, Any
+        ] = {}  # the last event but one, where the last one may be without counts
+        self._last_piece: StreamEvent | None = (
+            None  # of the first answer, while others are being made
+        )
 
     def _event(self, event: dict[str, Any]) -> StreamEvent | None:
         if "choices" in event:
@@ -401,42 +462,64 @@ class CompletionDecoder(ChatDecoder):
             raise context_error(context_tokens=settings.get("n_ctx"))
         native: dict[str, Any] = {} if self._tokens is None else {"tokens": self._tokens}
         if self._fields is not None:
-            native["response_fields"] = {name: event[name] for name in self._fields if name in event}
+            native["response_fields"] = {
+                name: event[name] for name in self._fields if name in event
+            }
             counts: dict[str, Any] = {
-                name: self._latest[name] for name in ("tokens_evaluated", "tokens_predicted") if name in self._latest
+                name: self._latest[name]
+                for name in ("tokens_evaluated", "tokens_predicted")
+                if name in self._latest
             }
             event = {"stop_type": None, **counts, **event}
-        finish = replace(_completion_finish(event), reasoning_tokens=self._reasoning_tokens(), native=native)
+        finish = replace(
+            _completion_finish(event), reasoning_tokens=self._reasoning_tokens(), native=native
+        )
         return StreamEvent(event.get("content", ""), finish)
 
     @override
     def _keep_other(self, number: int, event: dict[str, Any]) -> None:
         if number not in self._others:
-            one = CompletionDecoder(self.read_error, keep_tokens=self._tokens is not None, fields=self._fields)
+            one = CompletionDecoder(
+                self.read_error, keep_tokens=self._tokens is not None, fields=self._fields
+            )
             self._others[number] = (one, [])
         super()._keep_other(number, event)
 
     def _one_of_several(self, event: dict[str, Any]) -> StreamEvent | None:
-        """Return the piece for an event of the first answer; the one that ends it waits for the other answers."""
+        """Return the piece for an event of the first answer.
+
+        The one that ends it waits for the other answers.
+        """
         if number := event.get("index", 0):
             self._keep_other(number, event)
         elif (piece := self._native(event)).finish is None:
             return piece
         else:
             self._last_piece = piece
-        complete = len(self._others) == self._answer_count - 1 and all(one.is_complete for one, _ in self._others.values())
+        complete = len(self._others) == self._answer_count - 1 and all(
+            one.is_complete for one, _ in self._others.values()
+        )
         return self._done() if complete else None
 
     @override
     def _done(self) -> StreamEvent | None:
         if self._last_piece is None or self._last_piece.finish is None:
             return super()._done()
-        return replace(self._last_piece, finish=replace(self._last_piece.finish, other_answers=self._other_answers()))
+        return replace(
+            self._last_piece,
+            finish=replace(self._last_piece.finish, other_answers=self._other_answers()),
+        )
 
 
 def _is_full(event: dict[str, Any]) -> bool:
-    """Whether an answer merely ended with the context; the server calls this truncated too, as it calls a text that it cut."""
-    return event.get("stop_type") == "limit" and event["tokens_evaluated"] + event["tokens_predicted"] <= event["tokens_cached"] + 1
+    """Whether an answer merely ended with the context.
+
+    The server calls this truncated too, as it calls a text that it cut.
+    """
+    return (
+        event.get("stop_type") == "limit"
+        and event["tokens_evaluated"] + event["tokens_predicted"] <= event["tokens_cached"] + 1
+    )
 
 
 def _completion_finish(event: dict[str, Any]) -> CompletionInfo:
@@ -481,7 +564,10 @@ def _reason_name(reason: Any) -> str:
 
 
 def _message_of(choice: dict[str, Any]) -> dict[str, Any]:
-    """Return the message of an answer that is not streamed; an empty one where a choice has neither a message nor a delta."""
+    """Return the message of an answer that is not streamed.
+
+    An empty one where a choice has neither a message nor a delta.
+    """
     for name in ("delta", "message"):
         check_not_number(choice, name)
     return choice.get("message") or {}
@@ -490,11 +576,19 @@ def _message_of(choice: dict[str, Any]) -> dict[str, Any]:
 def _other_content(delta: dict[str, Any], choice: dict[str, Any]) -> Any:
     """Return the text of a choice whose delta has no `content`."""
     check_not_number(delta, "content")
-    return choice.get("text") or delta.get("refusal") or text_in(choice, "text") or text_in(delta, "refusal")
+    return (
+        choice.get("text")
+        or delta.get("refusal")
+        or text_in(choice, "text")
+        or text_in(delta, "refusal")
+    )
 
 
 def _reasoning_of(delta: dict[str, Any]) -> str:
-    """Return a delta's thoughts, under the first key that holds some; servers repeat them under several."""
+    """Return a delta's thoughts, under the first key that holds some.
+
+    Servers repeat them under several.
+    """
     for key in _REASONING:
         if key in delta:
             value = delta[key]
@@ -517,8 +611,16 @@ def _split_content(content: list[Any] | dict[str, Any] | str) -> tuple[str, str]
 
 def _media_kinds(content: list[Any] | dict[str, Any] | str) -> set[str]:
     """Return which of images and audio are among the parts of content."""
-    types = [str(part.get("type")) for part in (content if isinstance(content, list) else [content]) if isinstance(part, dict)]
-    return {name for word, name in (("image", "images"), ("audio", "audio")) if any(word in kind for kind in types)}
+    types = [
+        str(part.get("type"))
+        for part in (content if isinstance(content, list) else [content])
+        if isinstance(part, dict)
+    ]
+    return {
+        name
+        for word, name in (("image", "images"), ("audio", "audio"))
+        if any(word in kind for kind in types)
+    }
 
 
 def _text_of(value: Any) -> str:

@@ -30,12 +30,15 @@ _WANTS_MODEL: Final = re.compile(
     r"|\b(missing|requires?|required|specify|provide|no|unknown)\b.{0,40}\bmodel\b",
     re.IGNORECASE | re.DOTALL,
 )
-"""What servers say to a request that does not name a model, though they want one. A model without tokens for a gap is not meant."""
+"""What servers say to a request that does not name a model, though they want one. A model without
+tokens for a gap is not meant."""
 _NO_STREAM: Final = re.compile(r"\bstream", re.IGNORECASE)
 _BARE_SCHEMA: Final = "bad json schema"
-"""What llamafiler says to the `json_schema` of OpenAI's API, since it reads the schema itself there."""
+"""What llamafiler says to the `json_schema` of OpenAI's API, since it reads the schema itself
+there."""
 _ANY_NAME: Final = "JSON missing model string"
-"""What llamafiler says where no model is named. Any name will do, and before 0.9.2 it lists none."""
+"""What llamafiler says where no model is named. Any name will do, and before 0.9.2 it lists
+none."""
 _SECONDS: Final = 10.0
 """Seconds of silence after which a request for information is aborted."""
 
@@ -52,8 +55,13 @@ def send_to_pool(options: ServerOptions, request: Ask[T], *, streamed: bool = Fa
     return options.pool.send(request, options.retry_policy, identify, streamed=streamed)
 
 
-def open_stream(options: ServerOptions, path: str, payload: dict[str, Any], read_error: ErrorReader) -> Plan[Any]:
-    """Ask for an answer that is streamed; a server that cannot stream it is asked for the whole answer."""
+def open_stream(
+    options: ServerOptions, path: str, payload: dict[str, Any], read_error: ErrorReader
+) -> Plan[Any]:
+    """Ask for an answer that is streamed.
+
+    A server that cannot stream it is asked for the whole answer.
+    """
 
     def asking(model: str | None) -> Plan[Any]:
         body = {**payload, "stream": True}
@@ -61,16 +69,29 @@ def open_stream(options: ServerOptions, path: str, payload: dict[str, Any], read
             body["model"] = model
         while True:
             try:
-                return (yield from send_to_pool(options, _opening(options, path, body, read_error), streamed=True))
+                return (
+                    yield from send_to_pool(
+                        options, _opening(options, path, body, read_error), streamed=True
+                    )
+                )
             except (InvalidRequestError, ServerError) as error:
                 if "stream_options" in body and "stream_options" in str(error):
                     body = {name: value for name, value in body.items() if name != "stream_options"}
-                elif body.keys() >= {"json_schema", "response_format"} and "json_schema" in str(error):  # SGLang wants a text there
+                elif body.keys() >= {"json_schema", "response_format"} and "json_schema" in str(
+                    error
+                ):  # SGLang wants a text there
                     body = {name: value for name, value in body.items() if name != "json_schema"}
                 elif _BARE_SCHEMA in str(error) and "schema" in (form := _json_schema(body)):
-                    body = {**body, "response_format": {"type": "json_schema", "json_schema": form["schema"]}}
-                elif body["stream"] and _NO_STREAM.search(str(error)):  # llama.cpp of before May 2025, where there are tools
-                    body = {name: value for name, value in body.items() if name != "stream_options"} | {"stream": False}
+                    body = {
+                        **body,
+                        "response_format": {"type": "json_schema", "json_schema": form["schema"]},
+                    }
+                elif body["stream"] and _NO_STREAM.search(
+                    str(error)
+                ):  # llama.cpp of before May 2025, where there are tools
+                    body = {
+                        name: value for name, value in body.items() if name != "stream_options"
+                    } | {"stream": False}
                 else:
                     raise
 
@@ -83,11 +104,17 @@ def _json_schema(body: Mapping[str, Any]) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _opening(options: ServerOptions, path: str, body: dict[str, Any], read_error: ErrorReader) -> Ask[Any]:
+def _opening(
+    options: ServerOptions, path: str, body: dict[str, Any], read_error: ErrorReader
+) -> Ask[Any]:
     def plan(client: HttpClient, retry_policy: RetryPolicy) -> Plan[Any]:
         read_error.url = client.address.url
-        reply = yield from open_reply(Send("POST", path, body, options.timeout, client), retry_policy, read_error)
-        if getattr(reply, "content_type", "").startswith("application/json"):  # not a stream: a whole answer, or an error
+        reply = yield from open_reply(
+            Send("POST", path, body, options.timeout, client), retry_policy, read_error
+        )
+        if getattr(reply, "content_type", "").startswith(
+            "application/json"
+        ):  # not a stream: a whole answer, or an error
             whole = yield Read(reply)
             answer = json_or_text(whole)
             if error := reported_error(answer):
@@ -106,7 +133,8 @@ def naming_model(options: ServerOptions, asking: Callable[[str | None], Plan[T]]
         asking: Makes the request's plan, for the name to send or `None`.
 
     Raises:
-        ModelMissingError: The server wants a model named, and offers several, which the message lists.
+        ModelMissingError: The server wants a model named, and offers several, which the message
+            lists.
     """
     given: str | None = getattr(options, "model", None)
     known: dict[Any, str] = getattr(options, "_only_models", {})
@@ -137,7 +165,11 @@ def _is_about_model(error: ModelCallError) -> bool:
 
 def _with_names(error: ModelCallError, names: list[str]) -> ModelCallError:
     if not names:
-        return error if isinstance(error, ModelMissingError) else InvalidRequestError(f"{error} Give a name as `model`.")
+        return (
+            error
+            if isinstance(error, ModelMissingError)
+            else InvalidRequestError(f"{error} Give a name as `model`.")
+        )
     return ModelMissingError(f"{error} It offers these as `model`: {', '.join(names)}.")
 
 
@@ -148,15 +180,21 @@ def _names_if_known(options: ServerOptions) -> Plan[list[str]]:
         return []
 
 
-def ask(options: ServerOptions, method: str, path: str, payload: dict[str, Any] | None = None) -> Plan[Any]:
+def ask(
+    options: ServerOptions, method: str, path: str, payload: dict[str, Any] | None = None
+) -> Plan[Any]:
     """Ask for one JSON answer."""
 
     def asking(model: str | None) -> Plan[Any]:
-        body = {"model": model, **payload} if payload is not None and model else payload  # a router sends it on to the model
+        body = (
+            {"model": model, **payload} if payload is not None and model else payload
+        )  # a router sends it on to the model
 
         def plan(client: HttpClient, retry_policy: RetryPolicy) -> Plan[Any]:
             read_error = ErrorReader(client.address.url)
-            answer = yield from fetch_json(Send(method, path, body, options.timeout, client), retry_policy, read_error)
+            answer = yield from fetch_json(
+                Send(method, path, body, options.timeout, client), retry_policy, read_error
+            )
             if isinstance(answer, dict) and (answer.get("error") or answer.get("errors")):
                 raise read_error.in_answer(answer)
             return answer
@@ -172,19 +210,25 @@ def model_names(options: ServerOptions) -> Plan[list[str]]:
     try:
         return [str(model["id"]) for model in models["data"]]
     except UNREADABLE:
-        raise WrongServerError(f"The server at {options.client.address.url} names no model at /v1/models.") from None
+        raise WrongServerError(
+            f"The server at {options.client.address.url} names no model at /v1/models."
+        ) from None
 
 
 def model_name(options: ServerOptions) -> Plan[str]:
     """The name of the model that the server runs; the first, if it offers several."""
     names = yield from model_names(options)
     if not names:
-        raise WrongServerError(f"The server at {options.client.address.url} names no model at /v1/models.")
+        raise WrongServerError(
+            f"The server at {options.client.address.url} names no model at /v1/models."
+        )
     return names[0]
 
 
 def model_at(client: HttpClient, retry_policy: RetryPolicy, model: str | None) -> Plan[str | None]:
-    """What one of several servers runs, in words that are the same wherever it runs the same; `None` if it does not say.
+    """What one of several servers runs, in words that are the same wherever it runs the same.
+
+    `None` if it does not say.
 
     Args:
         client: The server's client.
@@ -193,14 +237,18 @@ def model_at(client: HttpClient, retry_policy: RetryPolicy, model: str | None) -
     """
     read_error = ErrorReader(client.address.url)
     try:
-        answer = yield from fetch_json(Send("GET", "/v1/models", None, _SECONDS, client), retry_policy, read_error)
+        answer = yield from fetch_json(
+            Send("GET", "/v1/models", None, _SECONDS, client), retry_policy, read_error
+        )
         models = {str(model["id"]): model.get("meta") or {} for model in answer["data"]}
     except (WrongServerError, ModelMissingError, *UNREADABLE):  # an old llamafile has no such list
         return None
     if not models:
         return None
     name = model if model in models else next(iter(models))
-    size = models[name].get("size")  # llama.cpp reports it; the same name may mean another quantization
+    size = models[name].get(
+        "size"
+    )  # llama.cpp reports it; the same name may mean another quantization
     return re.split(r"[/\\]", name)[-1] + (f" ({size} bytes)" if size else "")
 
 
@@ -212,7 +260,9 @@ def name_if_told(options: ServerOptions) -> Plan[str | None]:
         return None
 
 
-def tokenize(options: ServerOptions, text: str, *, special: bool = False) -> Plan[list[int] | list[str]]:
+def tokenize(
+    options: ServerOptions, text: str, *, special: bool = False
+) -> Plan[list[int] | list[str]]:
     """Return the text's tokens by the model's own tokenizer: their ids, or from llamafiler only their texts.
 
     Args:
@@ -237,17 +287,23 @@ def tokenize(options: ServerOptions, text: str, *, special: bool = False) -> Pla
         tokens = [None]
     if all(type(token) is int for token in tokens) or all(type(token) is str for token in tokens):
         return tokens
-    raise WrongServerError(f"The server at {options.client.address.url} gives no tokens at /tokenize.")
+    raise WrongServerError(
+        f"The server at {options.client.address.url} gives no tokens at /tokenize."
+    )
 
 
 def token_ids(options: ServerOptions, text: str, *, special: bool = False) -> Plan[list[int]]:
-    """Return the ids of the text's tokens, as `tokenize` does; raises `InvalidRequestError` where the server gives no ids."""
+    """Return the ids of the text's tokens, as `tokenize` does.
+
+    Raises `InvalidRequestError` where the server gives no ids.
+    """
     tokens = yield from tokenize(options, text, special=special)
     ids = [token for token in tokens if isinstance(token, int)]
     if len(ids) < len(tokens):
         raise InvalidRequestError(
-            f"The server at {options.client.address.url} reports tokens without their ids, as llamafile's `--v2` does. Use "
-            "`get_num_tokens` to count them, or give the model's own tokenizer as `custom_get_token_ids`."
+            f"The server at {options.client.address.url} reports tokens without their ids, as "
+            "llamafile's `--v2` does. Use `get_num_tokens` to count them, or give the model's "
+            "own tokenizer as `custom_get_token_ids`."
         )
     return ids
 
@@ -258,5 +314,7 @@ def detokenize(options: ServerOptions, tokens: list[int]) -> Plan[str]:
     fields = answer if isinstance(answer, dict) else {}
     text = fields.get("content", fields.get("prompt"))  # the second is vLLM's
     if not isinstance(text, str):
-        raise WrongServerError(f"The server at {options.client.address.url} gives no text at /detokenize.")
+        raise WrongServerError(
+            f"The server at {options.client.address.url} gives no text at /detokenize."
+        )
     return text

@@ -16,10 +16,20 @@ from typing_extensions import override
 
 from langchain_localllm.base.answer_decoder import UNREADABLE
 from langchain_localllm.base.chat import OTHER_ANSWERS, LocalChatModel
-from langchain_localllm.base.chat_templated import RawAnswer, ends_in_thoughts, thought_tags, without_thoughts
+from langchain_localllm.base.chat_templated import (
+    RawAnswer,
+    ends_in_thoughts,
+    thought_tags,
+    without_thoughts,
+)
 from langchain_localllm.base.content import PARTS, check_parts, hold_parts
 from langchain_localllm.base.http import HttpHandle
-from langchain_localllm.base.messages import STANDARD_ROLES, check_roles, to_openai, with_role_probes
+from langchain_localllm.base.messages import (
+    STANDARD_ROLES,
+    check_roles,
+    to_openai,
+    with_role_probes,
+)
 from langchain_localllm.base.option_roles import Connects
 from langchain_localllm.base.reasoning import ALIASES as REASONING_ALIASES
 from langchain_localllm.base.reasoning import ReasoningBudgetOptions
@@ -54,7 +64,11 @@ from langchain_localllm.runtimes.llamafile.reasoning_control import end_reasonin
 from langchain_localllm.runtimes.llamafile.server_info import ServerFacts, server_facts
 from langchain_localllm.templates.server_parser import is_misparsed_by_server
 from langchain_localllm.templates.thinking import ThinkSplitter, answer_markers
-from langchain_localllm.templates.thinking_switch import switch_variables, usual_variables, with_switch_word
+from langchain_localllm.templates.thinking_switch import (
+    switch_variables,
+    usual_variables,
+    with_switch_word,
+)
 from langchain_localllm.transport.operations import Plan
 
 _THINKING: Final = frozenset({"reasoning", "reasoning_budget", "reasoning_budget_message"})
@@ -80,7 +94,8 @@ _UNKNOWN: Final = ServerFacts(llama_cpp=False)
 class ChatLlamafile(LlamafileOptions, LlamaServerClient, ReasoningBudgetOptions, LocalChatModel):
     """A chat model on a llamafile, on llama.cpp's server, or on any other that speaks OpenAI's API: LM Studio, vLLM, ...
 
-    A forced tool call (`tool_choice="any"`, or a tool's name) is enforced while llama.cpp decodes, by a JSON schema.
+    A forced tool call (`tool_choice="any"`, or a tool's name) is enforced while llama.cpp decodes,
+    by a JSON schema.
 
     Example:
         >>> from langchain_localllm import ChatLlamafile, LocalServer
@@ -93,25 +108,30 @@ class ChatLlamafile(LlamafileOptions, LlamaServerClient, ReasoningBudgetOptions,
     """
 
     validate_model_on_init: Annotated[bool, Connects] = False
-    """Whether to ask the server at construction, which fails where no server answers. `profile` asks it when it is read first."""
+    """Whether to ask the server at construction, which fails where no server answers. `profile`
+    asks it when it is read first."""
 
     ALIASES: ClassVar[Mapping[str, str]] = {**LlamafileOptions.ALIASES, **REASONING_ALIASES}
 
     chat_template_kwargs: dict[str, Any] | None = None
     """Variables for the model's chat template, such as `{"enable_thinking": False}`."""
     reasoning_format: str | None = None
-    """How llama.cpp's server returns thoughts: `none` leaves them in the text, `deepseek` and `auto` take them out."""
+    """How llama.cpp's server returns thoughts: `none` leaves them in the text, `deepseek` and
+    `auto` take them out."""
     reasoning_control: bool | None = None
-    """Let `end_reasoning` end the thoughts of an answer while it is streamed. For llama.cpp's server, from 2026 on."""
+    """Let `end_reasoning` end the thoughts of an answer while it is streamed. For llama.cpp's
+    server, from 2026 on."""
     continue_final_message: bool | Literal["content", "reasoning_content"] | None = None  # type: ignore[assignment]  # wider here
-    """Whether to continue the last message, an AI message, instead of answering after it: its text, or (`reasoning_content`) its
-    thoughts. The result holds what comes new."""
+    """Whether to continue the last message, an AI message, instead of answering after it: its text,
+    or (`reasoning_content`) its thoughts. The result holds what comes new."""
     add_generation_prompt: bool | None = None
-    """Whether the prompt ends with what begins an answer. Default: yes, and no where the last message is continued."""
+    """Whether the prompt ends with what begins an answer. Default: yes, and no where the last
+    message is continued."""
     echo: bool | None = None
     """Begin the answer with the text of the message that is continued."""
     parallel_tool_calls: bool | None = None
-    """Whether an answer may hold several tool calls. Default: the server's; llama.cpp's allows one unless this is `True`."""
+    """Whether an answer may hold several tool calls. Default: the server's; llama.cpp's allows one
+    unless this is `True`."""
 
     _owner: str = PrivateAttr(default_factory=lambda: uuid.uuid4().hex)
     """Whose answers are its own; copies share it."""
@@ -130,7 +150,11 @@ class ChatLlamafile(LlamafileOptions, LlamaServerClient, ReasoningBudgetOptions,
     @override
     def find_profile(self) -> ModelProfile:
         if (self.base_url, self.model) not in self._facts:
-            limits = {"timeout": min(self.timeout or _SECONDS, _SECONDS), "max_retries": 0, "wait_until_ready": 0}
+            limits = {
+                "timeout": min(self.timeout or _SECONDS, _SECONDS),
+                "max_retries": 0,
+                "wait_until_ready": 0,
+            }
             with suppress(Exception):  # as LangChain does: a missing profile is not an error
                 self.client.run(server_facts(self.with_options(limits), self._facts))
         return self._known_profile()
@@ -144,20 +168,33 @@ class ChatLlamafile(LlamafileOptions, LlamaServerClient, ReasoningBudgetOptions,
         return "chat-llamafile"
 
     @override
-    def open_answer(self, messages: list[dict[str, Any]], stop: list[str], request: dict[str, Any]) -> TokenStream:
+    def open_answer(
+        self, messages: list[dict[str, Any]], stop: list[str], request: dict[str, Any]
+    ) -> TokenStream:
         payload = self._payload(messages, stop, request)
         client = self.client
         forced = request.get("tool_choice") == "required"
-        schema = enforced_schema(request, several=payload.get("parallel_tool_calls") is True) if forced else None
+        schema = (
+            enforced_schema(request, several=payload.get("parallel_tool_calls") is True)
+            if forced
+            else None
+        )
         keeps = self.keeps_thoughts
         splits = self.reasoning_format != "none" or not keeps
-        answer = reader(request.get("tools", ()), request.get("tool_choice"), keeps_thoughts=keeps, splits_thoughts=splits)
+        answer = reader(
+            request.get("tools", ()),
+            request.get("tool_choice"),
+            keeps_thoughts=keeps,
+            splits_thoughts=splits,
+        )
         if (events := _REPLAYED.get()) is not None:
             return ReadHandle(Replay(events), answer)
         decoder = ChatDecoder(ErrorReader(client.address.url), answer_count=self.n or 1)
         if self.reasoning_control:
             note_running(decoder, self._owner)
-        return ReadHandle(HttpHandle(client, self._opening(payload, schema, answer, decoder), decoder), answer)
+        return ReadHandle(
+            HttpHandle(client, self._opening(payload, schema, answer, decoder), decoder), answer
+        )
 
     @override
     def _generate(
@@ -167,7 +204,9 @@ class ChatLlamafile(LlamafileOptions, LlamaServerClient, ReasoningBudgetOptions,
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        return self._with_other_answers(super()._generate(messages, stop, run_manager, **kwargs), messages, stop, kwargs)
+        return self._with_other_answers(
+            super()._generate(messages, stop, run_manager, **kwargs), messages, stop, kwargs
+        )
 
     @override
     async def _agenerate(
@@ -181,9 +220,16 @@ class ChatLlamafile(LlamafileOptions, LlamaServerClient, ReasoningBudgetOptions,
         return self._with_other_answers(result, messages, stop, kwargs)
 
     def _with_other_answers(
-        self, result: ChatResult, messages: list[BaseMessage], stop: list[str] | None, kwargs: dict[str, Any]
+        self,
+        result: ChatResult,
+        messages: list[BaseMessage],
+        stop: list[str] | None,
+        kwargs: dict[str, Any],
     ) -> ChatResult:
-        """Return a result with all answers, where several were asked for; those after the first are read from memory."""
+        """Return a result with all answers, where several were asked for.
+
+        Those after the first are read from memory.
+        """
         for events in (result.generations[0].generation_info or {}).pop(OTHER_ANSWERS, ()):
             token = _REPLAYED.set(events)
             try:
@@ -192,11 +238,20 @@ class ChatLlamafile(LlamafileOptions, LlamaServerClient, ReasoningBudgetOptions,
                 _REPLAYED.reset(token)
         return result
 
-    def _payload(self, messages: list[dict[str, Any]], stop: list[str], request: dict[str, Any]) -> dict[str, Any]:
-        return {**chat_payload(self.payload(_THINKING), messages, stop, request), **(self.extra_body or {})}
+    def _payload(
+        self, messages: list[dict[str, Any]], stop: list[str], request: dict[str, Any]
+    ) -> dict[str, Any]:
+        return {
+            **chat_payload(self.payload(_THINKING), messages, stop, request),
+            **(self.extra_body or {}),
+        }
 
     def _opening(
-        self, payload: dict[str, Any], schema: dict[str, Any] | None, answer: AnswerReader, decoder: ChatDecoder
+        self,
+        payload: dict[str, Any],
+        schema: dict[str, Any] | None,
+        answer: AnswerReader,
+        decoder: ChatDecoder,
     ) -> Plan[Any]:
         """Send the request, in the way of the server: which one it is, is asked once.
 
@@ -212,7 +267,9 @@ class ChatLlamafile(LlamafileOptions, LlamaServerClient, ReasoningBudgetOptions,
         facts = _UNKNOWN
         if schema or images or roles or files or self._switches_thinking:
             facts = yield from server_facts(self, self._facts)
-        elif "tools" in payload or self.chat_template_kwargs or self._facts:  # a plain chat costs one request
+        elif (
+            "tools" in payload or self.chat_template_kwargs or self._facts
+        ):  # a plain chat costs one request
             facts = yield from self._facts_if_told()
         if self._switches_thinking:
             payload = self._with_thinking(payload, facts)
@@ -221,15 +278,23 @@ class ChatLlamafile(LlamafileOptions, LlamaServerClient, ReasoningBudgetOptions,
         if roles and facts.llama_cpp:
             yield from self._check_roles(payload["messages"])
         if images and facts.sees is False:
-            raise InvalidRequestError(f"The model at {self.base_url} does not see images. Start the server with its `--mmproj`.")
+            raise InvalidRequestError(
+                f"The model at {self.base_url} does not see images. Start the server with its "
+                "`--mmproj`."
+            )
         if schema and facts.llama_cpp:
             payload = with_enforced_call(payload, schema)
-        elif self._is_opened_raw(payload, facts) and (prompt := (yield from self._rendered(payload))):
+        elif self._is_opened_raw(payload, facts) and (
+            prompt := (yield from self._rendered(payload))
+        ):
             return (yield from self._open_raw(payload, prompt, facts, answer, decoder))
         return (yield from open_stream(self, "/v1/chat/completions", payload, decoder.read_error))
 
     def _facts_if_told(self) -> Plan[ServerFacts]:
-        """Ask what the server is; one that does not say it, such as a proxy for chats only, is not llama.cpp's."""
+        """Ask what the server is.
+
+        One that does not say it, such as a proxy for chats only, is not llama.cpp's.
+        """
         try:
             return (yield from server_facts(self, self._facts))
         except (ModelLoadingError, CallTimeoutError):
@@ -240,7 +305,8 @@ class ChatLlamafile(LlamafileOptions, LlamaServerClient, ReasoningBudgetOptions,
     def _is_opened_raw(self, payload: dict[str, Any], facts: ServerFacts) -> bool:
         """Whether the answer is parsed here: where the server would lose a part of it, or would begin it with white space.
 
-        With tools, the server's grammar of a schema allows any white space before the object, and small models write much of it.
+        With tools, the server's grammar of a schema allows any white space before the object, and
+        small models write much of it.
         """
         if (
             not facts.llama_cpp
@@ -249,12 +315,21 @@ class ChatLlamafile(LlamafileOptions, LlamaServerClient, ReasoningBudgetOptions,
         ):
             return False
         forms = _FORMS & payload.keys()
-        if forms == {"response_format"} and payload.get("tools") and payload.get("tool_choice") == "none":
+        if (
+            forms == {"response_format"}
+            and payload.get("tools")
+            and payload.get("tool_choice") == "none"
+        ):
             return bool(payload["response_format"]["type"] == "json_schema")
         return not forms and is_misparsed_by_server(facts.template)
 
     def _open_raw(
-        self, payload: dict[str, Any], prompt: str, facts: ServerFacts, answer: AnswerReader, decoder: ChatDecoder
+        self,
+        payload: dict[str, Any],
+        prompt: str,
+        facts: ServerFacts,
+        answer: AnswerReader,
+        decoder: ChatDecoder,
     ) -> Plan[Any]:
         """Ask for an answer as the model writes it, and have it parsed here."""
         markers = answer_markers(facts.template)
@@ -263,13 +338,26 @@ class ChatLlamafile(LlamafileOptions, LlamaServerClient, ReasoningBudgetOptions,
         if thinking and (self.budget == 0 or form):
             prompt, thinking = without_thoughts(prompt, markers), False
         tools = payload.get("tools", ()) if payload.get("tool_choice") != "none" else ()
-        raw = RawAnswer.of(facts.template, prompt, functools.partial(ThinkSplitter, markers, inside=thinking), tools)
+        raw = RawAnswer.of(
+            facts.template,
+            prompt,
+            functools.partial(ThinkSplitter, markers, inside=thinking),
+            tools,
+        )
         answer.parse(raw.splitter(), raw.calls(), raw.begun)
         decoder.tracker = raw.tracker(self.budget)
         wanted = form["json_schema"]["schema"] if form else None
-        body = as_openai(completion_payload(self.payload(_NOT_RAW), prompt, payload["stop"], wanted))
-        body |= raw_answer_fields(raw.markers, self.budget, self.budget_message, thought_tags(facts.template))
-        return (yield from open_stream(self, "/v1/completions", {**body, **(self.extra_body or {})}, decoder.read_error))
+        body = as_openai(
+            completion_payload(self.payload(_NOT_RAW), prompt, payload["stop"], wanted)
+        )
+        body |= raw_answer_fields(
+            raw.markers, self.budget, self.budget_message, thought_tags(facts.template)
+        )
+        return (
+            yield from open_stream(
+                self, "/v1/completions", {**body, **(self.extra_body or {})}, decoder.read_error
+            )
+        )
 
     @property
     def _switches_thinking(self) -> bool:
@@ -290,22 +378,29 @@ class ChatLlamafile(LlamafileOptions, LlamaServerClient, ReasoningBudgetOptions,
         if isinstance(self.reasoning, str):
             fields["reasoning_effort"] = variables.get("reasoning_effort", self.reasoning)
         if facts.llama_cpp:
-            fields |= thinking_fields(self.budget, self.budget_message, thought_tags(facts.template))
-            fields["messages"] = with_switch_word(facts.template, payload["messages"], self.reasoning)
+            fields |= thinking_fields(
+                self.budget, self.budget_message, thought_tags(facts.template)
+            )
+            fields["messages"] = with_switch_word(
+                facts.template, payload["messages"], self.reasoning
+            )
         elif self.reasoning_budget is not None:
             raise InvalidOptionError(
-                f"The server at {self.base_url} is not llama.cpp's, and is not known to limit thinking. Leave out "
-                "`reasoning_budget`, or send the server's own field by `extra_body`."
+                f"The server at {self.base_url} is not llama.cpp's, and is not known to limit "
+                "thinking. Leave out `reasoning_budget`, or send the server's own field by "
+                "`extra_body`."
             )
         return {**payload, **fields, **(self.extra_body or {})}
 
     def end_reasoning(self) -> int:
         """End the thoughts of the answers that this object is being sent, so that they continue with their text.
 
-        Call it between two chunks of a stream, or from another thread. The calls need `reasoning_control=True`.
+        Call it between two chunks of a stream, or from another thread. The calls need
+        `reasoning_control=True`.
 
         Returns:
-            Of how many answers the server ended the thoughts. It is 0 where none is thinking any more.
+            Of how many answers the server ended the thoughts. It is 0 where none is thinking any
+            more.
 
         Raises:
             WrongServerError: The server has no such path: it is older, or not llama.cpp's.
@@ -320,13 +415,16 @@ class ChatLlamafile(LlamafileOptions, LlamaServerClient, ReasoningBudgetOptions,
     def count_messages(self, messages: list[BaseMessage], tools: Sequence[Any] | None) -> int:
         """Return how many tokens the prompt has that the model's template makes of the messages and tools.
 
-        llama.cpp's server shows this prompt, and counts one with images. Other servers count it by vLLM's `/tokenize`, or, as
-        older ones, in a call for one token, which reads the prompt. With `custom_get_token_ids`, and on a server that reports no
-        counts, the texts are counted without the template, and LangChain warns that it ignores `tools`.
+        llama.cpp's server shows this prompt, and counts one with images. Other servers count it by
+        vLLM's `/tokenize`, or, as older ones, in a call for one token, which reads the prompt. With
+        `custom_get_token_ids`, and on a server that reports no counts, the texts are counted
+        without the template, and LangChain warns that it ignores `tools`.
         """
         if not self.custom_get_token_ids:
             conversation = to_openai(messages, continue_final=self.continue_final_message or False)
-            payload = self._payload(conversation, [], {"tools": openai_tools(tools)} if tools else {})
+            payload = self._payload(
+                conversation, [], {"tools": openai_tools(tools)} if tools else {}
+            )
             if prompt := self.client.run(self._prompt_of(payload)):
                 return len(self.client.run(tokenize(self, prompt, special=True)))
             if count := self.client.run(self._reported_count(payload)):
@@ -334,21 +432,41 @@ class ChatLlamafile(LlamafileOptions, LlamaServerClient, ReasoningBudgetOptions,
         return super().count_messages(messages, tools)
 
     def _reported_count(self, payload: dict[str, Any]) -> Plan[int | None]:
-        """Ask the server how many tokens the prompt of a body has; `None` where it does not report that."""
+        """Ask the server how many tokens the prompt of a body has.
+
+        `None` where it does not report that.
+        """
         facts = yield from server_facts(self, self._facts)
         body = self._with_thinking(payload, facts) if self._switches_thinking else payload
         if facts.llama_cpp:  # since 2026 it counts a prompt with images, and generates nothing
             with suppress(ModelCallError):
                 counted = yield from ask(self, "POST", "/v1/chat/completions/input_tokens", body)
-                if isinstance(counted, dict) and isinstance(count := counted.get("input_tokens"), int) and count > 0:
+                if (
+                    isinstance(counted, dict)
+                    and isinstance(count := counted.get("input_tokens"), int)
+                    and count > 0
+                ):
                     return count
         else:
-            asked: dict[str, Any] = {name: body[name] for name in ("messages", "tools", "chat_template_kwargs") if name in body}
+            asked: dict[str, Any] = {
+                name: body[name]
+                for name in ("messages", "tools", "chat_template_kwargs")
+                if name in body
+            }
             with suppress(ModelCallError):
-                counted = yield from ask(self, "POST", "/tokenize", {**asked, "add_generation_prompt": True})
-                if isinstance(counted, dict) and isinstance(count := counted.get("count"), int) and count > 0:
+                counted = yield from ask(
+                    self, "POST", "/tokenize", {**asked, "add_generation_prompt": True}
+                )
+                if (
+                    isinstance(counted, dict)
+                    and isinstance(count := counted.get("count"), int)
+                    and count > 0
+                ):
                     return count
-        one = {name: value for name, value in body.items() if name != "stream_options"} | {"max_tokens": 1, "stream": False}
+        one = {name: value for name, value in body.items() if name != "stream_options"} | {
+            "max_tokens": 1,
+            "stream": False,
+        }
         try:
             answer = yield from ask(self, "POST", "/v1/chat/completions", one)
             return int(answer["usage"]["prompt_tokens"])
@@ -358,23 +476,40 @@ class ChatLlamafile(LlamafileOptions, LlamaServerClient, ReasoningBudgetOptions,
             return None
 
     def _prompt_of(self, payload: dict[str, Any]) -> Plan[str | None]:
-        """Ask for the prompt that the server makes of a body; `None` where it does not show it, or an image is part of it."""
+        """Ask for the prompt that the server makes of a body.
+
+        `None` where it does not show it, or an image is part of it.
+        """
         facts = yield from server_facts(self, self._facts)
         if not facts.llama_cpp or hold_parts(payload["messages"], "image_url"):
             return None
-        return (yield from self._rendered(self._with_thinking(payload, facts) if self._switches_thinking else payload))
+        return (
+            yield from self._rendered(
+                self._with_thinking(payload, facts) if self._switches_thinking else payload
+            )
+        )
 
     def _rendered(self, payload: dict[str, Any]) -> Plan[str | None]:
-        """Ask llama.cpp's server for the prompt that it makes of a body; `None` where it has no such path."""
+        """Ask llama.cpp's server for the prompt that it makes of a body.
+
+        `None` where it has no such path.
+        """
         try:
             answer = yield from ask(self, "POST", "/apply-template", payload)
-        except (WrongServerError, InvalidRequestError, ModelMissingError):  # an older llamafile has no such path
+        except (
+            WrongServerError,
+            InvalidRequestError,
+            ModelMissingError,
+        ):  # an older llamafile has no such path
             return None
         prompt = answer.get("prompt") if isinstance(answer, dict) else None
         return prompt if isinstance(prompt, str) else None
 
     def _check_roles(self, messages: list[dict[str, Any]]) -> Plan[None]:
-        """Raise for a role that the model's template leaves out; llama.cpp's server would do so without an error."""
+        """Raise for a role that the model's template leaves out.
+
+        Llama.cpp's server would do so without an error.
+        """
         probed, probes = with_role_probes(messages)
         answer = yield from ask(self, "POST", "/apply-template", {"messages": probed})
         check_roles(probes, str(answer.get("prompt", "")), f"the model at {self.base_url}")
@@ -382,7 +517,10 @@ class ChatLlamafile(LlamafileOptions, LlamaServerClient, ReasoningBudgetOptions,
 
 @functools.lru_cache(64)
 def _profile_of(facts: ServerFacts) -> ModelProfile:
-    """Return what a server can do; of one that is not llama.cpp's only that it takes JSON schemas."""
+    """Return what a server can do.
+
+    Of one that is not llama.cpp's only that it takes JSON schemas.
+    """
     if not facts.llama_cpp:
         return ModelProfile(structured_output=True)
     profile = ModelProfile(

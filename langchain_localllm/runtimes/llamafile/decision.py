@@ -16,8 +16,8 @@ from langchain_localllm.runtimes.llamafile.chat import ChatLlamafile
 class LlamafileDecisionModel(LocalDecisionModel):
     """Answer typed questions with probabilities, by the model of llama.cpp's server or another one with OpenAI's API.
 
-    A decision model answers at `/v1/systemone`. For any other chat model the answers are made from the log probabilities of the
-    options. Needs langchain-core 1.8 or later.
+    A decision model answers at `/v1/systemone`. For any other chat model the answers are made from
+    the log probabilities of the options. Needs langchain-core 1.8 or later.
 
     Args:
         method: `"systemone"`, `"logprobs"`, or `"auto"` for what the model can do.

@@ -48,17 +48,23 @@ class DefaultServer:
             return (yield from ask(self.client_of(self.found[DEFAULT_URL]), retry_policy))
         except ConnectionFailedError as error:
             if not isinstance(error, WrongServerError):
-                self.found.pop(DEFAULT_URL, None)  # the next call looks for one that was started since
+                self.found.pop(
+                    DEFAULT_URL, None
+                )  # the next call looks for one that was started since
             raise
 
 
 def _find_server(hint: str) -> Plan[str]:
-    """The address of the first llama.cpp server on this machine; else that of another server at our default address.
+    """The address of the first llama.cpp server on this machine.
+
+    Else that of another server at our default address.
 
     Raises:
         ConnectionFailedError: There is neither.
     """
-    found = yield from find_servers(DEFAULT_ADDRESSES, is_enough=lambda first: any(map(_is_llama_cpp, first)))
+    found = yield from find_servers(
+        DEFAULT_ADDRESSES, is_enough=lambda first: any(map(_is_llama_cpp, first))
+    )
     others = [each for each in found if each is not None]
     if llama_cpp := next(filter(_is_llama_cpp, others), None):
         return DEFAULT_URL if llama_cpp.url == DEFAULT_ADDRESSES[0].url else llama_cpp.url
@@ -66,14 +72,17 @@ def _find_server(hint: str) -> Plan[str]:
         return DEFAULT_URL
     ports = ", ".join(str(place.port) for place in DEFAULT_ADDRESSES)
     running = "".join(
-        f" {each.program or 'Another server'} answers at {each.url}: to use it, pass this as `base_url`."
+        f" {each.program or 'Another server'} answers at {each.url}: to use it, pass this as "
+        "`base_url`."
         for each in others
         if not each.is_silent
     )
-    silent = "".join(f" What listens at {each.url} does not answer." for each in others if each.is_silent)
+    silent = "".join(
+        f" What listens at {each.url} does not answer." for each in others if each.is_silent
+    )
     raise ConnectionFailedError(
-        f"No llama.cpp server answers at {DEFAULT_URL} or at the other usual ports of this machine ({ports})."
-        f"{running}{silent} {hint}"
+        f"No llama.cpp server answers at {DEFAULT_URL} or at the other usual ports of this "
+        f"machine ({ports}).{running}{silent} {hint}"
     )
 
 

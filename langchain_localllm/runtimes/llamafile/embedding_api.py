@@ -1,6 +1,7 @@
 """Vectors from a server: llama.cpp's of any age, or another that speaks OpenAI's API.
 
-Source: https://github.com/ggml-org/llama.cpp/tree/master/tools/server ("POST /embedding", "POST /v1/embeddings").
+Source: https://github.com/ggml-org/llama.cpp/tree/master/tools/server ("POST /embedding", "POST
+    /v1/embeddings").
 """
 
 import base64
@@ -13,7 +14,12 @@ from typing import Any, Final
 from langchain_localllm.base.answer_decoder import UNREADABLE
 from langchain_localllm.base.embedding_batches import Plan, Vectors
 from langchain_localllm.base.http import ServerOptions
-from langchain_localllm.errors import ContextLengthError, InvalidRequestError, ModelCallError, WrongServerError
+from langchain_localllm.errors import (
+    ContextLengthError,
+    InvalidRequestError,
+    ModelCallError,
+    WrongServerError,
+)
 from langchain_localllm.runtimes.llamafile.api import ask
 from langchain_localllm.runtimes.llamafile.error_reader import ErrorReader, reported_error
 
@@ -51,14 +57,22 @@ def openai_token_vectors(options: ServerOptions, texts: list[Input]) -> Plan[Vec
     return (yield from _openai(options, texts, {}, pooled=True))
 
 
-def _openai(options: ServerOptions, texts: list[Input] | Input, more: dict[str, Any], *, pooled: bool = False) -> Plan[Vectors]:
+def _openai(
+    options: ServerOptions,
+    texts: list[Input] | Input,
+    more: dict[str, Any],
+    *,
+    pooled: bool = False,
+) -> Plan[Vectors]:
     body: dict[str, Any] = {"input": texts, **more}
     if model := getattr(options, "model", None):
         body["model"] = model
     try:
         answer = yield from ask(options, "POST", "/v1/embeddings", body)
     except InvalidRequestError as error:
-        if "pooling" in str(error).lower():  # this way wants one vector a text, and the server has one a token
+        if (
+            "pooling" in str(error).lower()
+        ):  # this way wants one vector a text, and the server has one a token
             raise NoPoolingError from error
         raise
     try:
@@ -77,8 +91,9 @@ def _openai(options: ServerOptions, texts: list[Input] | Input, more: dict[str, 
 def _rows(answer: Any) -> list[Any]:
     """Return the rows of an answer in the order of the texts: by `index` where it numbers them all, else as they came.
 
-    Servers list rows under `data`, or as Ollama and Cohere do under `embeddings`, or alone. In their rows `index` may be a text, or
-    be missing where it is 0, as Go's and Protocol Buffers' JSON leave out zeros.
+    Servers list rows under `data`, or as Ollama and Cohere do under `embeddings`, or alone. In
+    their rows `index` may be a text, or be missing where it is 0, as Go's and Protocol Buffers'
+    JSON leave out zeros.
     """
     rows = answer if isinstance(answer, list) else answer.get("data", answer.get("embeddings"))
     if isinstance(rows, dict):  # Cohere's, by their type
@@ -92,11 +107,19 @@ def _rows(answer: Any) -> list[Any]:
 
 
 def llamacpp(options: ServerOptions, texts: list[Input]) -> Plan[Vectors]:
-    """Many texts to llama.cpp's own `/embedding`, whose vectors are raw; those of tokens are pooled."""
-    answer = yield from ask(options, "POST", "/embedding", {"content": texts, "embd_normalize": _RAW})
+    """Many texts to llama.cpp's own `/embedding`, whose vectors are raw.
+
+    Those of tokens are pooled.
+    """
+    answer = yield from ask(
+        options, "POST", "/embedding", {"content": texts, "embd_normalize": _RAW}
+    )
     try:
-        # llamafiles of 2023 and 2024 answer an object, whose rows come without `index`, in the order in which they were done
-        return [_pooled(row["embedding"]) for row in sorted(answer[:], key=lambda row: row["index"])]
+        # llamafiles of 2023 and 2024 answer an object, whose rows come without `index`, in the
+        # order in which they were done
+        return [
+            _pooled(row["embedding"]) for row in sorted(answer[:], key=lambda row: row["index"])
+        ]
     except _NO_VECTORS:
         raise _no_vectors(options, "/embedding", answer) from None
 
@@ -127,7 +150,10 @@ class NoPoolingError(Exception):
 
 
 def _numbers(vector: Any) -> list[Any]:
-    """Return the numbers of a vector, or its tokens' vectors; nothing where the server gave none for this text."""
+    """Return the numbers of a vector, or its tokens' vectors.
+
+    Nothing where the server gave none for this text.
+    """
     if isinstance(vector, dict):  # by their type
         vector = vector.get("float", vector.get("base64"))
     if vector is None:
@@ -151,6 +177,8 @@ def _pooled(vector: list[Any]) -> list[float]:
 def _no_vectors(options: ServerOptions, path: str, answer: Any) -> ModelCallError:
     """Return the error for an answer without vectors: the one that it reports, if it reports one."""
     url = options.client.address.url
-    if error := reported_error(answer) or (isinstance(answer, dict) and reported_error(answer.get("data"))):
+    if error := reported_error(answer) or (
+        isinstance(answer, dict) and reported_error(answer.get("data"))
+    ):
         return ErrorReader(url).in_answer(error)
     return WrongServerError(f"The server at {url} gives no vectors at {path}.")

@@ -37,7 +37,8 @@ _WAYS: Final[Mapping[bool, tuple[Way, ...]]] = {
     True: (openai_base64, embed_openai, llamacpp),
     False: (llamacpp, openai_base64, embed_openai),
 }
-"""How to ask for the vectors of several texts, the best first, for vectors of length 1 and for raw ones."""
+"""How to ask for the vectors of several texts, the best first, for vectors of length 1 and for raw
+ones."""
 _ONE_BY_ONE: Final[tuple[Way, ...]] = (llamacpp_one_by_one, openai_one_by_one)
 """The last resort, tried with one text: a server may refuse a list only because it is long."""
 _ABOUT_THE_WAY: Final = re.compile(r"\b503\b|base64|encoding_format")
@@ -46,15 +47,17 @@ _REFUSED: Final = (InvalidRequestError, ServerError, WrongServerError)
 """What a server answers to a way of asking that it does not know."""
 _PLAIN: Final[list[Input]] = ["a"]
 _HOW_TO_SERVE: Final = (
-    "Start it with `--embedding`; a llamafile from 0.8.13 to 0.9.3 offers embeddings only when it is started with `--server --v2`."
+    "Start it with `--embedding`; a llamafile from 0.8.13 to 0.9.3 offers embeddings only when it "
+    "is started with `--server --v2`."
 )
 
 
 class LlamafileEmbeddings(ManyServers, ServedBatches, LocalEmbeddings):
     """Embeddings by a llamafile, or by any server that offers `/v1/embeddings` or llama.cpp's `/embedding`.
 
-    The server must be started for embeddings: `--embedding`, or `LocalServer(path, embedding=True)`. A model that wants prefixes
-    before queries and documents gets them by the name that the server reports, unless others are given.
+    The server must be started for embeddings: `--embedding`, or `LocalServer(path,
+    embedding=True)`. A model that wants prefixes before queries and documents gets them by the name
+    that the server reports, unless others are given.
 
     Example:
         >>> from langchain_localllm import LlamafileEmbeddings, LocalServer
@@ -68,10 +71,13 @@ class LlamafileEmbeddings(ManyServers, ServedBatches, LocalEmbeddings):
     ALIASES: ClassVar[Mapping[str, str]] = {"request_timeout": "timeout"}
     START_HINT: ClassVar[str] = (
         "Start one with `./model.llamafile --server --embedding`, or from Python with "
-        "`langchain_localllm.LocalServer('model.gguf', embedding=True)`, and give its address as `base_url`."
+        "`langchain_localllm.LocalServer('model.gguf', embedding=True)`, and give its address as "
+        "`base_url`."
     )
 
-    _told: dict[Any, str | None] = PrivateAttr(default_factory=dict)  # the model's name by address; copies share it
+    _told: dict[Any, str | None] = PrivateAttr(
+        default_factory=dict
+    )  # the model's name by address; copies share it
     _found: dict[Any, Way] = PrivateAttr(default_factory=dict)  # how to ask, as above
 
     @override
@@ -107,20 +113,30 @@ class LlamafileEmbeddings(ManyServers, ServedBatches, LocalEmbeddings):
                 vectors = yield from way(self, texts)
             except NoPoolingError:
                 warn_once(f"The model on the server {NO_POOLING}")
-                ways += [] if openai_token_vectors in ways else [openai_token_vectors]  # the last resort
+                ways += (
+                    [] if openai_token_vectors in ways else [openai_token_vectors]
+                )  # the last resort
             except ModelLoadingError:
                 raise
             except _REFUSED as error:
-                if isinstance(error, ServerError) and way is not openai_base64 and not _ABOUT_THE_WAY.search(str(error)):
+                if (
+                    isinstance(error, ServerError)
+                    and way is not openai_base64
+                    and not _ABOUT_THE_WAY.search(str(error))
+                ):
                     raise  # but servers without base64 may say nothing but 500
                 refusals.append(error)
             else:
                 self._found[place] = way
                 return vectors
         if texts != _PLAIN:
-            yield from self._ask_for([*_PLAIN])  # finds the way, or shows that the texts are not to blame
+            yield from self._ask_for(
+                [*_PLAIN]
+            )  # finds the way, or shows that the texts are not to blame
             return (yield from self._ask_for(texts))
-        refusal = next((error for error in refusals if not isinstance(error, WrongServerError)), refusals[-1])
+        refusal = next(
+            (error for error in refusals if not isinstance(error, WrongServerError)), refusals[-1]
+        )
         advice = "" if "--embedding" in str(refusal) else _HOW_TO_SERVE
         refusal.args = (f"The server gives no embeddings. {refusal} {advice}".rstrip(),)
         refusal.blames_server = True

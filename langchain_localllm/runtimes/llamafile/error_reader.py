@@ -36,11 +36,17 @@ _NO_SUCH_PATH: Final = re.compile(
     re.IGNORECASE,
 )
 _LOADING: Final = re.compile(r"\b(loading|starting up|warming up)\b", re.IGNORECASE)
-_UNSUPPORTED_INPUT: Final = re.compile(r"\b(audio|video|image) input is not supported", re.IGNORECASE)
+_UNSUPPORTED_INPUT: Final = re.compile(
+    r"\b(audio|video|image) input is not supported", re.IGNORECASE
+)
 """What llama.cpp's server says, with status 500, of parts that its model does not accept."""
-_FAILURE: Final = re.compile(r"fail|error|crash|died|unable|could ?n.t|can ?not|can't", re.IGNORECASE)
+_FAILURE: Final = re.compile(
+    r"fail|error|crash|died|unable|could ?n.t|can ?not|can't", re.IGNORECASE
+)
 
-_CONTEXT_CODES: Final = frozenset({"context_length_exceeded", "exceed_context_size_error", "context_window_exceeded"})
+_CONTEXT_CODES: Final = frozenset(
+    {"context_length_exceeded", "exceed_context_size_error", "context_window_exceeded"}
+)
 _TOO_LONG: Final = re.compile(
     r"""
       context[\ _]?(length|size|window)[\W_]*(has\ been\ )?exceed   # OpenAI's code, llama.cpp, LiteLLM
@@ -118,7 +124,8 @@ class ErrorReader:
             return self._not_found(status, reason)
         if status == _UNAVAILABLE and _LOADING.search(reason) and not _FAILURE.search(reason):
             return ModelLoadingError(
-                f"The server at {self.url} is still loading its model ({reason}). Wait, or raise `wait_until_ready`."
+                f"The server at {self.url} is still loading its model ({reason}). Wait, or raise "
+                "`wait_until_ready`."
             )
         if status == _NOT_SUPPORTED or _UNSUPPORTED_INPUT.search(reason):
             return InvalidRequestError(f"The server at {self.url} cannot do this: {reason}")
@@ -146,18 +153,25 @@ class ErrorReader:
 
     def _not_found(self, status: int, reason: str) -> ModelCallError:
         if "model" in reason.lower() and not _NO_SUCH_PATH.search(reason):
-            return ModelMissingError(f"The server at {self.url} lacks the model ({reason}). Give one that it offers as `model`.")
+            return ModelMissingError(
+                f"The server at {self.url} lacks the model ({reason}). Give one that it offers as "
+                "`model`."
+            )
         return self._foreign(f"it answered {status}{': ' if reason else ''}{reason}")
 
     def _foreign(self, what: str) -> WrongServerError:
-        return WrongServerError(f"The server at {self.url} does not speak llama.cpp's API ({what}). Is `base_url` right?")
+        return WrongServerError(
+            f"The server at {self.url} does not speak llama.cpp's API ({what}). Is `base_url` "
+            "right?"
+        )
 
 
 def reported_error(event: Any) -> Any:
     """Return the error that an event without an answer reports, or `None`.
 
-    The forms are `{"error": {...}}`, `{"error": "text"}`, `{"errors": [...]}`, `{"message": ..., "code": ...}`, `{"msg": ...}`,
-    vLLM's `{"object": "error", ...}`, FastAPI's `{"detail": ...}`, and a list of one of these, as Gemini's API sends it.
+    The forms are `{"error": {...}}`, `{"error": "text"}`, `{"errors": [...]}`, `{"message": ...,
+    "code": ...}`, `{"msg": ...}`, vLLM's `{"object": "error", ...}`, FastAPI's `{"detail": ...}`,
+    and a list of one of these, as Gemini's API sends it.
     """
     if isinstance(event, list):
         return next(filter(None, map(reported_error, event)), None)
@@ -165,11 +179,15 @@ def reported_error(event: Any) -> Any:
         return None
     if event.get("error"):
         return event
-    known = event.get("object") == "error" or any(event.get(key) for key in ("errors", "message", "msg", "detail"))
+    known = event.get("object") == "error" or any(
+        event.get(key) for key in ("errors", "message", "msg", "detail")
+    )
     return event if known else None
 
 
-def context_error(prompt_tokens: int | None = None, context_tokens: int | None = None, reason: str = "") -> ContextLengthError:
+def context_error(
+    prompt_tokens: int | None = None, context_tokens: int | None = None, reason: str = ""
+) -> ContextLengthError:
     """Return the error for a prompt that does not fit in the context, with the lengths that are known.
 
     Args:
@@ -183,7 +201,8 @@ def context_error(prompt_tokens: int | None = None, context_tokens: int | None =
         lengths = f"{prompt_tokens} tokens{with_answer}, the context holds {context_tokens}"
     said = f" The server says: {reason}" if reason else ""
     return ContextLengthError(
-        f"The prompt is too long: {lengths}. Shorten it, or start the server with a larger context (`--ctx-size`).{said}",
+        f"The prompt is too long: {lengths}. Shorten it, or start the server with a larger "
+        f"context (`--ctx-size`).{said}",
         prompt_tokens=prompt_tokens,
         context_tokens=context_tokens,
     )

@@ -31,7 +31,8 @@ _BINARY: Final = "llama-server"
 _HELP_SECONDS: Final = 20
 _FLAG: Final = re.compile(r"(?<![\w-])--[a-zA-Z0-9][\w-]*")
 _KNOWN_EVERYWHERE: Final = "--ctx-size"
-"""A flag that the help of every llama.cpp server lists; without it, what was printed is not the help."""
+"""A flag that the help of every llama.cpp server lists; without it, what was printed is not the
+help."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,8 @@ class Launcher:
         name: `llamafile`, `llama-server` or `xllamacpp`.
         path: The file, or a preset file or folder of several models.
         command: How it is started.
-        info: The header of the file; `None` for a llamafile without a model, and for several models.
+        info: The header of the file; `None` for a llamafile without a model, and for several
+            models.
     """
 
     name: str
@@ -67,13 +69,14 @@ class Launcher:
         if self.name == _PACKAGE:
             if extra_args:
                 raise InvalidOptionError(
-                    "extra_args needs an installed llama-server or a llamafile: the server in the xllamacpp package takes none."
+                    "extra_args needs an installed llama-server or a llamafile: the server in the "
+                    "xllamacpp package takes none."
                 )
             for name in options:
                 if not OPTIONS[name].param:
                     raise InvalidOptionError(
-                        f"The server in the xllamacpp package has no `{name}`. An installed llama-server has it, as "
-                        f"{OPTIONS[name].switch}: put one on the PATH."
+                        f"The server in the xllamacpp package has no `{name}`. An installed "
+                        f"llama-server has it, as {OPTIONS[name].switch}: put one on the PATH."
                     )
         elif options and (known := _flags(tuple(self.command[: 1 + (self.name == "llamafile")]))):
             for name, value in options.items():
@@ -84,25 +87,41 @@ class Launcher:
     def arguments(self, options: Mapping[str, Any], threads: int | None) -> list[str]:
         """The options as arguments of the program."""
         if self.name != _PACKAGE:
-            return [argument for name, value in options.items() for argument in OPTIONS[name].arguments(value)]
+            return [
+                argument
+                for name, value in options.items()
+                for argument in OPTIONS[name].arguments(value)
+            ]
         parameters: dict[str, Any] = {}
         for name, value in options.items():
             parameters |= OPTIONS[name].parameters(value)
-        if options.get("lora_init_without_apply"):  # the package reads it only where an adapter is applied to the context itself
-            parameters |= OPTIONS["lora"].parameters([(path, 0.0) for path, _ in options.get("lora", [])])
+        if options.get(
+            "lora_init_without_apply"
+        ):  # the package reads it only where an adapter is applied to the context itself
+            parameters |= OPTIONS["lora"].parameters(
+                [(path, 0.0) for path, _ in options.get("lora", [])]
+            )
         if "spec_draft_model" in options:
             kinds = [kind for kind in options.get("spec_type", []) if not kind.startswith("draft-")]
-            drafting = [kind for kind in options.get("spec_type", []) if kind.startswith("draft-")] or ["draft-simple"]
+            drafting = [
+                kind for kind in options.get("spec_type", []) if kind.startswith("draft-")
+            ] or ["draft-simple"]
             parameters |= OPTIONS["spec_type"].parameters([*kinds, *drafting])
             for each in ("cpuparams", "cpuparams_batch"):
                 parameters[f"speculative.draft.{each}.n_threads"] = threads
         return ["--params", json.dumps(parameters)] if parameters else []
 
     def _lacks(self, name: str, flag: str) -> str:
-        other = f" Or use launcher='{_PACKAGE}', which has it." if self.name == _BINARY and OPTIONS[name].param else ""
+        other = (
+            f" Or use launcher='{_PACKAGE}', which has it."
+            if self.name == _BINARY and OPTIONS[name].param
+            else ""
+        )
         if self.name == "llamafile":
             other = f" Or serve a GGUF file with an installed {_BINARY} or the {_PACKAGE} package."
-        return f"`{name}`: {self.command[0]} is a version that does not know {flag}. Update it.{other}"
+        return (
+            f"`{name}`: {self.command[0]} is a version that does not know {flag}. Update it.{other}"
+        )
 
 
 def find_launcher(path: Path, name: LauncherName | None, *, router: bool) -> Launcher:
@@ -110,7 +129,8 @@ def find_launcher(path: Path, name: LauncherName | None, *, router: bool) -> Lau
 
     Args:
         path: A llamafile or a GGUF file, or a preset file or folder of several models.
-        name: The program to use for a GGUF file. Default: an installed `llama-server`, else the xllamacpp package.
+        name: The program to use for a GGUF file. Default: an installed `llama-server`, else the
+            xllamacpp package.
         router: Whether several models are served.
 
     Raises:
@@ -119,27 +139,39 @@ def find_launcher(path: Path, name: LauncherName | None, *, router: bool) -> Lau
         ModelFileError: The file is missing or damaged.
     """
     if name not in {None, _BINARY, _PACKAGE}:
-        raise InvalidOptionError(f"`launcher` must be {_BINARY!r} or {_PACKAGE!r}, not {name!r}. A llamafile runs by itself.")
+        raise InvalidOptionError(
+            f"`launcher` must be {_BINARY!r} or {_PACKAGE!r}, not {name!r}. A llamafile runs by "
+            "itself."
+        )
     installed = shutil.which(_BINARY) if name != _PACKAGE else None
     if router:
         if installed is None:
             raise InvalidOptionError(
-                f"Several models behind one port need an installed {_BINARY}, on the PATH: the {_PACKAGE} package and a llamafile "
-                "serve one. Or start a LocalServer for each model."
+                f"Several models behind one port need an installed {_BINARY}, on the PATH: the "
+                f"{_PACKAGE} package and a llamafile serve one. Or start a LocalServer for each "
+                "model."
             )
         return Launcher(_BINARY, path, [installed, "--jinja"])
     if is_llamafile(path):
         if name:
-            raise InvalidOptionError(f"{path} is a llamafile, which runs by itself. Leave `launcher` out.")
+            raise InvalidOptionError(
+                f"{path} is a llamafile, which runs by itself. Leave `launcher` out."
+            )
         _make_executable(path)
-        return Launcher("llamafile", path, [str(path), "--server", NO_BROWSER], look_into_llamafile(path))
+        return Launcher(
+            "llamafile", path, [str(path), "--server", NO_BROWSER], look_into_llamafile(path)
+        )
     info = check_gguf(path)
     if installed:
         return Launcher(_BINARY, path, [installed, "--model", str(path), "--jinja"], info)
     if name == _BINARY:
-        raise MissingDependencyError(f"There is no {_BINARY} on the PATH. Install llama.cpp, or leave `launcher` out.")
+        raise MissingDependencyError(
+            f"There is no {_BINARY} on the PATH. Install llama.cpp, or leave `launcher` out."
+        )
     if importlib.util.find_spec(_PACKAGE) is None:
-        raise MissingDependencyError(f"{path} needs a server: {pip_install('server')}, or put {_BINARY} on the PATH.")
+        raise MissingDependencyError(
+            f"{path} needs a server: {pip_install('server')}, or put {_BINARY} on the PATH."
+        )
     return Launcher(_PACKAGE, path, [sys.executable, "-P", str(SERVE), "--model", str(path)], info)
 
 
@@ -149,7 +181,9 @@ def _make_executable(path: Path) -> None:
     try:
         path.chmod(path.stat().st_mode | stat.S_IXUSR)
     except OSError as error:
-        raise ModelFileError(f"{path} cannot be made executable ({error.strerror}): run chmod +x on it.") from None
+        raise ModelFileError(
+            f"{path} cannot be made executable ({error.strerror}): run chmod +x on it."
+        ) from None
 
 
 @functools.cache

@@ -24,7 +24,8 @@ _OF_A_GAP: Final = frozenset({"input_extra", "suffix"})
 class Llamafile(LlamafileOptions, LlamaServerClient, LocalLLM):
     """A text LLM on a llamafile, on llama.cpp's server, or on any other that speaks OpenAI's API: LM Studio, vLLM, ...
 
-    The prompt reaches the model as it is, without a chat template; `ChatLlamafile` applies the model's own.
+    The prompt reaches the model as it is, without a chat template; `ChatLlamafile` applies the
+    model's own.
 
     Example:
         >>> from langchain_localllm import Llamafile, LocalServer
@@ -37,10 +38,12 @@ class Llamafile(LlamafileOptions, LlamaServerClient, LocalLLM):
     """
 
     suffix: str | None = None
-    """Text after the answer, for models that fill a gap in code: the prompt is what comes before it. llama.cpp's server reads only
-    as much of both as its `--batch-size`, by default 2,048 tokens: the end of the prompt and the beginning of the suffix."""
+    """Text after the answer, for models that fill a gap in code: the prompt is what comes before
+    it. llama.cpp's server reads only as much of both as its `--batch-size`, by default 2,048
+    tokens: the end of the prompt and the beginning of the suffix."""
     input_extra: list[dict[str, str]] | None = None
-    """With `suffix`, other files that the model is shown first: `[{"filename": "a.py", "text": "..."}]`. For llama.cpp's server."""
+    """With `suffix`, other files that the model is shown first: `[{"filename": "a.py", "text":
+    "..."}]`. For llama.cpp's server."""
 
     @property
     @override
@@ -52,10 +55,15 @@ class Llamafile(LlamafileOptions, LlamaServerClient, LocalLLM):
         client = self.client
         read_error = ErrorReader(client.address.url)
         count, fields = self.n or 1, self.response_fields
-        payload = {**completion_payload(self.payload(_OF_A_GAP), prompt, stop), **(self.extra_body or {})}
+        payload = {
+            **completion_payload(self.payload(_OF_A_GAP), prompt, stop),
+            **(self.extra_body or {}),
+        }
         if count > 1 and fields is not None:
             payload["response_fields"] = [*fields, "index"]  # which answer ends
-        decoder = CompletionDecoder(read_error, answer_count=count, keep_tokens=bool(self.return_tokens), fields=fields)
+        decoder = CompletionDecoder(
+            read_error, answer_count=count, keep_tokens=bool(self.return_tokens), fields=fields
+        )
         return HttpHandle(client, self._opening(payload, read_error), decoder)
 
     def _request(self, payload: dict[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -63,17 +71,26 @@ class Llamafile(LlamafileOptions, LlamaServerClient, LocalLLM):
         if self.suffix is None:
             return "/completion", payload
         gap = {"input_prefix": payload["prompt"], "input_suffix": self.suffix, "prompt": ""}
-        return "/infill", {**payload, **gap, **({"input_extra": self.input_extra} if self.input_extra else {})}
+        return "/infill", {
+            **payload,
+            **gap,
+            **({"input_extra": self.input_extra} if self.input_extra else {}),
+        }
 
     def _opening(self, payload: dict[str, Any], read_error: ErrorReader) -> Plan[Any]:
-        """Send the request to llama.cpp's own path, or where there is none to OpenAI's; what the server is, is asked once."""
+        """Send the request to llama.cpp's own path, or where there is none to OpenAI's.
+
+        What the server is, is asked once.
+        """
         place = self.base_url, self.model
         facts = self._facts.get(place)
         if facts is None or facts.llama_cpp:
             try:
                 return (yield from open_stream(self, *self._request(payload), read_error))
             except WrongServerError:
-                asked = self.with_options({"base_url": read_error.url})  # of several servers the one that refused
+                asked = self.with_options(
+                    {"base_url": read_error.url}
+                )  # of several servers the one that refused
                 name = yield from name_if_told(asked)
                 facts = yield from server_facts(asked, self._facts)
                 if facts.llama_cpp or (name is None and len(self.pool) > 1):

@@ -1,6 +1,7 @@
 """What llama.cpp's server does in addition to answering: it lists, loads and unloads models, saves slots, and scales LoRA adapters.
 
-Source: https://github.com/ggml-org/llama.cpp/tree/master/tools/server ("Using multiple models", "POST /slots", "/lora-adapters").
+Source: https://github.com/ggml-org/llama.cpp/tree/master/tools/server ("Using multiple models",
+    "POST /slots", "/lora-adapters").
 """
 
 from collections.abc import Callable, Mapping
@@ -35,10 +36,12 @@ _PAUSE: Final = 0.25
 
 
 class LlamaServerClient(ManyServers):
-    """Manage one llama.cpp server: its models, slots and LoRA adapters. `Llamafile` and `ChatLlamafile` have the same methods.
+    """Manage one llama.cpp server: its models, slots and LoRA adapters.
 
-    `load` and `unload` are for a router: a llama-server that was started without a model. Each method has an async one, with an `a`
-    before its name.
+    `Llamafile` and `ChatLlamafile` have the same methods.
+
+    `load` and `unload` are for a router: a llama-server that was started without a model. Each
+    method has an async one, with an `a` before its name.
 
     Example:
         >>> from langchain_localllm import LlamaServerClient, LocalServer
@@ -86,7 +89,10 @@ class LlamaServerClient(ManyServers):
         await self.client.arun(_load(self, model))
 
     def unload(self, model: str | None = None) -> None:
-        """Let a router free a model's memory; raises as `load` does. The next request loads it again."""
+        """Let a router free a model's memory; raises as `load` does.
+
+        The next request loads it again.
+        """
         self.client.run(_change(self, "unload", model))
 
     async def aunload(self, model: str | None = None) -> None:
@@ -94,7 +100,10 @@ class LlamaServerClient(ManyServers):
         await self.client.arun(_change(self, "unload", model))
 
     def slots(self) -> Slots:
-        """The server's slots; raises `InvalidRequestError` where it was started with `--no-slots`."""
+        """The server's slots.
+
+        Raises `InvalidRequestError` where it was started with `--no-slots`.
+        """
         return self.client.run(_slots(self))
 
     async def aslots(self) -> Slots:
@@ -106,13 +115,15 @@ class LlamaServerClient(ManyServers):
 
         Args:
             id_slot: The slot's number.
-            filename: The file's name, without a folder, in the folder that the server was given by `--slot-save-path`.
+            filename: The file's name, without a folder, in the folder that the server was given by
+                `--slot-save-path`.
 
         Returns:
             How many tokens were saved.
 
         Raises:
-            InvalidRequestError: The server was started without `--slot-save-path`, or has no such file.
+            InvalidRequestError: The server was started without `--slot-save-path`, or has no such
+                file.
         """
         return self.client.run(_slot_action(self, id_slot, "save", "n_saved", filename))
 
@@ -121,15 +132,23 @@ class LlamaServerClient(ManyServers):
         return await self.client.arun(_slot_action(self, id_slot, "save", "n_saved", filename))
 
     def restore_slot(self, id_slot: int, filename: str) -> int:
-        """Read a file of `save_slot` into a slot, and return how many tokens it has; the arguments are the same, and the errors."""
+        """Read a file of `save_slot` into a slot, and return how many tokens it has.
+
+        The arguments are the same, and the errors.
+        """
         return self.client.run(_slot_action(self, id_slot, "restore", "n_restored", filename))
 
     async def arestore_slot(self, id_slot: int, filename: str) -> int:
         """As `restore_slot`, without blocking the event loop."""
-        return await self.client.arun(_slot_action(self, id_slot, "restore", "n_restored", filename))
+        return await self.client.arun(
+            _slot_action(self, id_slot, "restore", "n_restored", filename)
+        )
 
     def erase_slot(self, id_slot: int) -> int:
-        """Forget what a slot has read, and return how many tokens these were; raises as `save_slot` does."""
+        """Forget what a slot has read, and return how many tokens these were.
+
+        Raises as `save_slot` does.
+        """
         return self.client.run(_slot_action(self, id_slot, "erase", "n_erased"))
 
     async def aerase_slot(self, id_slot: int) -> int:
@@ -170,11 +189,15 @@ def _in_memory(models: Models) -> Models:
 def _ask(options: ManyServers, method: str, path: str, body: Any = None) -> Plan[Any]:
     """Ask one server; a list of servers would leave open which one is meant."""
     if not isinstance(options.base_url, str):
-        raise InvalidOptionError("Manage one server at a time: give one address as `base_url`, not a list.")
+        raise InvalidOptionError(
+            "Manage one server at a time: give one address as `base_url`, not a list."
+        )
 
     def plan(client: HttpClient, retry_policy: RetryPolicy) -> Plan[Any]:
         read_error = ErrorReader(client.address.url)
-        answer = yield from fetch_json(Send(method, path, body, options.timeout, client), retry_policy, read_error)
+        answer = yield from fetch_json(
+            Send(method, path, body, options.timeout, client), retry_policy, read_error
+        )
         if isinstance(answer, dict) and answer.get("error"):
             raise read_error.in_answer(answer)
         return answer
@@ -182,12 +205,16 @@ def _ask(options: ManyServers, method: str, path: str, body: Any = None) -> Plan
     return (yield from send_to_pool(options, plan))
 
 
-def _rows(options: ManyServers, path: str, read: Callable[[dict[str, Any]], Row], key: str | None = None) -> Plan[list[Row]]:
+def _rows(
+    options: ManyServers, path: str, read: Callable[[dict[str, Any]], Row], key: str | None = None
+) -> Plan[list[Row]]:
     answer = yield from _ask(options, "GET", path)
     try:
         return [read(row) for row in (answer[key] if key else answer)]
     except UNREADABLE:
-        raise WrongServerError(f"The server at {options.client.address.url} does not list anything at {path}.") from None
+        raise WrongServerError(
+            f"The server at {options.client.address.url} does not list anything at {path}."
+        ) from None
 
 
 def _models(options: ManyServers) -> Plan[Models]:
@@ -209,7 +236,9 @@ def _of_model(path: str, options: ManyServers) -> str:
     return f"{path}{'&' if '?' in path else '?'}model={quote(options.model, safe='')}"
 
 
-def _slot_action(options: ManyServers, id_slot: int, action: str, count: str, filename: str | None = None) -> Plan[int]:
+def _slot_action(
+    options: ManyServers, id_slot: int, action: str, count: str, filename: str | None = None
+) -> Plan[int]:
     body = {"filename": filename, "model": options.model}
     given = {name: value for name, value in body.items() if value is not None}
     path = _of_model(f"/slots/{id_slot}?action={action}", options)
@@ -217,14 +246,19 @@ def _slot_action(options: ManyServers, id_slot: int, action: str, count: str, fi
     try:
         return int(answer[count])
     except (*UNREADABLE, ValueError):
-        raise WrongServerError(f"The server at {options.client.address.url} does not report what it did at {path}.") from None
+        raise WrongServerError(
+            f"The server at {options.client.address.url} does not report what it did at {path}."
+        ) from None
 
 
 def _set_scales(options: ManyServers, scales: Mapping[int, float]) -> Plan[None]:
     known = yield from _adapters(options)
     ids = [adapter.id for adapter in known]
     if unknown := [number for number in scales if number not in ids]:
-        raise InvalidRequestError(f"The server has no LoRA adapter {unknown[0]}. It has {ids or 'none: start it with `--lora`'}.")
+        raise InvalidRequestError(
+            f"The server has no LoRA adapter {unknown[0]}. It has "
+            f"{ids or 'none: start it with `--lora`'}."
+        )
     body = [{"id": number, "scale": scales.get(number, 0.0)} for number in ids]
     yield from _ask(options, "POST", _of_model("/lora-adapters", options), body)
 
@@ -233,13 +267,19 @@ def _load(options: ManyServers, model: str | None) -> Plan[None]:
     name = yield from _change(options, "load", model)
     waited = 0.0
     while True:
-        found = next((each for each in (yield from _models(options)) if name in {each.name, *each.aliases}), None)
+        found = next(
+            (each for each in (yield from _models(options)) if name in {each.name, *each.aliases}),
+            None,
+        )
         if found is None or found.status == "loaded":
             return
         if found.status == "failed":
             raise ServerError(f"The server could not load {name}. See its log for the reason.")
         if waited >= options.wait_until_ready:
-            raise ModelLoadingError(f"{name} is still {found.status} after {waited:g} seconds. Wait, or raise `wait_until_ready`.")
+            raise ModelLoadingError(
+                f"{name} is still {found.status} after {waited:g} seconds. Wait, or raise "
+                "`wait_until_ready`."
+            )
         yield Sleep(_PAUSE)
         waited += _PAUSE
 
@@ -248,17 +288,22 @@ def _change(options: ManyServers, action: str, model: str | None) -> Plan[str]:
     """Ask a router to load or unload a model, and return its name."""
     name = model or options.model
     if not name:
-        raise InvalidOptionError(f"No model was named to {action}: give its name. `list()` returns those of the server.")
+        raise InvalidOptionError(
+            f"No model was named to {action}: give its name. `list()` returns those of the server."
+        )
     try:
         yield from _ask(options, "POST", f"/models/{action}", {"model": name})
     except WrongServerError as error:
         url = options.client.address.url
         raise InvalidRequestError(
-            f"The server at {url} is not a router, so it loads no models. Start llama-server without a model."
+            f"The server at {url} is not a router, so it loads no models. Start llama-server "
+            "without a model."
         ) from error
     except InvalidRequestError as error:
         text = str(error)
-        if "already" in text or "not running" in text or "not loaded" in text:  # it is as was asked for
+        if (
+            "already" in text or "not running" in text or "not loaded" in text
+        ):  # it is as was asked for
             return name
         if "not found" in text:
             raise ModelMissingError(f"{text} `list()` returns the models of the server.") from None

@@ -18,12 +18,19 @@ _SECONDS: Final = 10.0
 def model_info(options: LlamafileOptions) -> Plan[ModelInfo]:
     """Ask `/props`; a server without it reports at least the model's name.
 
-    Where the template writes the token that begins a prompt, a second request asks whether the server does so too.
+    Where the template writes the token that begins a prompt, a second request asks whether the
+    server does so too.
     """
     try:
         props = yield from _ask(options, "GET", props_path(options.model))
-        template, bos, eos = (str(props.get(name) or "") for name in ("chat_template", "bos_token", "eos_token"))
-        adds_bos = (yield from _adds_bos(options)) if bos and ("bos_token" in template or bos in template) else True
+        template, bos, eos = (
+            str(props.get(name) or "") for name in ("chat_template", "bos_token", "eos_token")
+        )
+        adds_bos = (
+            (yield from _adds_bos(options))
+            if bos and ("bos_token" in template or bos in template)
+            else True
+        )
         context = (props.get("default_generation_settings") or {}).get("n_ctx")
         names = (options.model, props.get("model_alias"), Path(props.get("model_path") or "").stem)
     except (WrongServerError, *UNREADABLE):
@@ -49,6 +56,10 @@ def _adds_bos(options: LlamafileOptions) -> Plan[bool]:
         return True  # as nearly all models with such a template want it
 
 
-def _ask(options: LlamafileOptions, method: str, path: str, payload: dict[str, Any] | None = None) -> Plan[Any]:
-    limited = options.with_options({"timeout": min(options.timeout or _SECONDS, _SECONDS), "max_retries": 0})
+def _ask(
+    options: LlamafileOptions, method: str, path: str, payload: dict[str, Any] | None = None
+) -> Plan[Any]:
+    limited = options.with_options(
+        {"timeout": min(options.timeout or _SECONDS, _SECONDS), "max_retries": 0}
+    )
     return ask(limited, method, path, payload)

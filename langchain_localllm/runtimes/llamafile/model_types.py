@@ -10,7 +10,8 @@ class ServedModel:
 
     Attributes:
         name: The name to give as `model`.
-        status: `loaded`, `loading`, `unloaded`, `sleeping` or `failed`; `loaded` for a server that runs one model.
+        status: `loaded`, `loading`, `unloaded`, `sleeping` or `failed`; `loaded` for a server that
+            runs one model.
         size: Bytes of its weights, or `None` if the server does not say.
         context: Its context in tokens, or `None`, as above.
         path: Its file on the server's machine, or `None`, as above.
@@ -32,7 +33,9 @@ class ServedModel:
         if isinstance(status, dict) and status.get("failed"):
             value = "failed"
         others = tuple(name for name in row.get("aliases") or () if name != row["id"])
-        return cls(str(row["id"]), value, meta.get("size"), meta.get("n_ctx"), row.get("path"), others)
+        return cls(
+            str(row["id"]), value, meta.get("size"), meta.get("n_ctx"), row.get("path"), others
+        )
 
 
 @dataclass(frozen=True, slots=True)

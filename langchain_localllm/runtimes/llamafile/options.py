@@ -28,10 +28,12 @@ class ManyServers(ServerOptions):
     """A server, or several with the same model."""
 
     base_url: str | list[str] | tuple[str, ...] = DEFAULT_URL
-    """The server's address, or a list of those of several that run the same model: the least busy one is asked. Default: the first
-    llama.cpp server that answers on this machine, looked for at port 8080, then 9931, then at the ports of other programs."""
+    """The server's address, or a list of those of several that run the same model: the least busy
+    one is asked. Default: the first llama.cpp server that answers on this machine, looked for at
+    port 8080, then 9931, then at the ports of other programs."""
     model: str | None = None
-    """The model's name, for servers that offer several. Where a server wants a name and offers one model, that one's is sent."""
+    """The model's name, for servers that offer several. Where a server wants a name and offers one
+    model, that one's is sent."""
 
     _only_models: dict[Any, str] = PrivateAttr(default_factory=dict)
     """By address, the model name that a server with one model requires; copies share it."""
@@ -61,66 +63,89 @@ class LlamafileOptions(ManyServers, SamplerOptions):
         "Start one, for example with `./model.llamafile --server`, or from Python with "
         "`langchain_localllm.LocalServer('model.gguf')`, and give its address as `base_url`."
     )
-    ALIASES: ClassVar[Mapping[str, str]] = {**SamplerOptions.ALIASES, "max_completion_tokens": "max_tokens", "n_cmpl": "n"}
+    ALIASES: ClassVar[Mapping[str, str]] = {
+        **SamplerOptions.ALIASES,
+        "max_completion_tokens": "max_tokens",
+        "n_cmpl": "n",
+    }
 
     n: int | None = Field(default=None, ge=1)
-    """Answers to each prompt: `generate` returns all of them, `invoke` and `stream` the first. llama.cpp's server allows as many as
-    it has slots (`--parallel`), and counts their seeds up. Default: 1."""
+    """Answers to each prompt: `generate` returns all of them, `invoke` and `stream` the first.
+    llama.cpp's server allows as many as it has slots (`--parallel`), and counts their seeds up.
+    Default: 1."""
     t_max_predict_ms: int | None = Field(default=None, ge=-1)
-    """Milliseconds after the first token at which an answer ends that holds a line break. Default: 0, which is no limit."""
+    """Milliseconds after the first token at which an answer ends that holds a line break. Default:
+    0, which is no limit."""
     n_indent: int | None = Field(default=None, ge=0)
-    """Spaces with which each line of the answer begins at least; a line with fewer ends it. For code. Default: 0."""
+    """Spaces with which each line of the answer begins at least; a line with fewer ends it. For
+    code. Default: 0."""
     backend_sampling: bool | None = None
     """Choose tokens on the GPU, where the server was built for that. Default: the server's, off."""
     repeat_last_n: int | None = Field(default=None, ge=-1)
-    """Tokens that the penalties look back at; -1 is the whole context, which newer servers refuse. Default: 64."""
+    """Tokens that the penalties look back at; -1 is the whole context, which newer servers refuse.
+    Default: 64."""
     grammar: str | None = None
     """A GBNF grammar that the answer follows."""
     json_schema: JsonSchema | None = None
     """A JSON schema, or a pydantic class, that the answer follows."""
     logit_bias: Annotated[LogitBias | None, BeforeValidator(normalize_logit_bias)] = None
-    """Added to the logits of tokens, by their ids, or by a text for all of its tokens; `False` bans a token. A list of such pairs
-    works too."""
+    """Added to the logits of tokens, by their ids, or by a text for all of its tokens; `False` bans
+    a token. A list of such pairs works too."""
     n_keep: int | None = Field(default=None, ge=-1)
     """Tokens of the prompt kept when a server shifts its context; such an answer raises here."""
     n_discard: int | None = Field(default=None, ge=0)
     """Tokens after these that such a shift drops; 0 is half of them. Default: 0."""
     n_probs: int | None = Field(default=None, ge=0)
-    """Report the probabilities of this many top tokens. `logprobs=True` with `top_logprobs`, as in OpenAI's API, works too."""
+    """Report the probabilities of this many top tokens. `logprobs=True` with `top_logprobs`, as in
+    OpenAI's API, works too."""
     post_sampling_probs: bool | None = None
-    """With `n_probs`, report probabilities as the samplers leave them (`prob`, `top_probs`), not log probabilities before them."""
+    """With `n_probs`, report probabilities as the samplers leave them (`prob`, `top_probs`), not
+    log probabilities before them."""
     return_tokens: bool | None = None
-    """Report the ids of the answer's tokens, as `tokens` in a result of the text class. The server's chats do not report them."""
+    """Report the ids of the answer's tokens, as `tokens` in a result of the text class. The
+    server's chats do not report them."""
     timings_per_token: bool | None = None
-    """Have the server send timings with each token, by which the chat class counts `reasoning_tokens`. Those of the whole answer
-    are in each result without it."""
+    """Have the server send timings with each token, by which the chat class counts
+    `reasoning_tokens`. Those of the whole answer are in each result without it."""
     response_fields: list[str] | None = None
-    """Fields of the server's last event to return in a result of the text class, such as `["generation_settings/seed"]`. What is
-    left out is missing in the result: without `stop_type`, its `finish_reason` is `unknown`."""
+    """Fields of the server's last event to return in a result of the text class, such as
+    `["generation_settings/seed"]`. What is left out is missing in the result: without `stop_type`,
+    its `finish_reason` is `unknown`."""
     return_progress: Annotated[bool | None, NotInKey] = None
-    """Report how much of the prompt the server has read, as LangChain's custom event `prompt_progress` with `total`, `cache` and
-    `processed` tokens and `time_ms`, to the `on_custom_event` of callback handlers and in `astream_events`."""
+    """Report how much of the prompt the server has read, as LangChain's custom event
+    `prompt_progress` with `total`, `cache` and `processed` tokens and `time_ms`, to the
+    `on_custom_event` of callback handlers and in `astream_events`."""
     sse_ping_interval: Annotated[int | None, SpeedsUp] = Field(default=None, ge=-1)
-    """Seconds between keep-alive messages while the server is silent; -1 turns them off. Default: the server's."""
+    """Seconds between keep-alive messages while the server is silent; -1 turns them off. Default:
+    the server's."""
     cache_prompt: Annotated[bool | None, SpeedsUp] = None
-    """Keep the prompt in the server's cache and read only what is new; the server does so by default."""
+    """Keep the prompt in the server's cache and read only what is new; the server does so by
+    default."""
     n_cache_reuse: int | None = Field(default=None, ge=0)
-    """Tokens that a part of the cache has at least to be moved to another place of a prompt. Default: 0, which is off."""
+    """Tokens that a part of the cache has at least to be moved to another place of a prompt.
+    Default: 0, which is off."""
     id_slot: Annotated[int | None, SpeedsUp] = Field(default=None, ge=-1)
     """The server's slot to use; -1 is any that is idle."""
     lora: list[dict[str, Any]] | None = None
     """LoRA adapters of the server and their scales: `[{"id": 0, "scale": 0.5}]`."""
     extra_body: Annotated[dict[str, Any] | None, NotSent] = None
-    """Fields to send with each request as they are, such as `{"min_tokens": 5}` for vLLM. They replace fields of the same name."""
+    """Fields to send with each request as they are, such as `{"min_tokens": 5}` for vLLM. They
+    replace fields of the same name."""
 
     _facts: Known = PrivateAttr(default_factory=dict)  # copies share it
-    _served: dict[Any, str] = PrivateAttr(default_factory=dict)  # by address, the model that answered; as above
+    _served: dict[Any, str] = PrivateAttr(
+        default_factory=dict
+    )  # by address, the model that answered; as above
 
     @property
     @override
     def model_label(self) -> str:
         """The model's name for traces: as given, else as the last answer named it, else the server's host and port."""
-        return short_name(self.model or self._served.get(self.base_url) or self.client.address.url.partition("://")[2])
+        return short_name(
+            self.model
+            or self._served.get(self.base_url)
+            or self.client.address.url.partition("://")[2]
+        )
 
     @override
     def answered(self, finish: CompletionInfo) -> None:
@@ -153,8 +178,16 @@ class LlamafileOptions(ManyServers, SamplerOptions):
 
     def with_model_name(self) -> Self:
         """This object with the name of the model that the server runs."""
-        return self if self.model else self.with_options({"model": self.client.run(name_if_told(self))})
+        return (
+            self
+            if self.model
+            else self.with_options({"model": self.client.run(name_if_told(self))})
+        )
 
     async def aidentified(self) -> Self:
         """As `with_model_name`, without blocking the event loop."""
-        return self if self.model else self.with_options({"model": await self.client.arun(name_if_told(self))})
+        return (
+            self
+            if self.model
+            else self.with_options({"model": await self.client.arun(name_if_told(self))})
+        )

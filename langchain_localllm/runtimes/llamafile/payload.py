@@ -6,12 +6,18 @@ from typing import Any, Final
 from langchain_localllm.base.grammar_schema import grammar_schema, tool_parameters
 from langchain_localllm.base.response_format import engine_format
 
-_COMPACT: Final = {"x-guidance": {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}}
-"""Has a llama.cpp that was built with llguidance allow white space as models write it, and not without end; others ignore it."""
+_COMPACT: Final = {
+    "x-guidance": {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
+}
+"""Has a llama.cpp that was built with llguidance allow white space as models write it, and not
+without end; others ignore it."""
 
 
 def chat_payload(
-    options: Mapping[str, Any], messages: list[dict[str, Any]], stop: list[str], request: Mapping[str, Any]
+    options: Mapping[str, Any],
+    messages: list[dict[str, Any]],
+    stop: list[str],
+    request: Mapping[str, Any],
 ) -> dict[str, Any]:
     """The body of `/v1/chat/completions`.
 
@@ -21,7 +27,13 @@ def chat_payload(
         stop: Stop sequences.
         request: `tools`, `tool_choice` and `response_format`, where the call has them.
     """
-    payload = {**engine_options(options), **request, "messages": messages, "stop": stop, "stream_options": {"include_usage": True}}
+    payload = {
+        **engine_options(options),
+        **request,
+        "messages": messages,
+        "stop": stop,
+        "stream_options": {"include_usage": True},
+    }
     if "n_predict" in payload:  # old llamafiles and other servers know only OpenAI's name here
         payload["max_tokens"] = payload.pop("n_predict")
     if probs := payload.pop("n_probs", None):
@@ -41,27 +53,40 @@ def chat_payload(
     return payload
 
 
-def thinking_fields(budget: int | None, message: str = "", tags: tuple[str, str] | None = None) -> dict[str, Any]:
+def thinking_fields(
+    budget: int | None, message: str = "", tags: tuple[str, str] | None = None
+) -> dict[str, Any]:
     """Return the fields with which llama.cpp ends thoughts after so many tokens, and numbers the tokens of an answer.
 
     Args:
         budget: Tokens that the model may think, or `None` for no limit.
         message: What ends thoughts that have used up the budget.
-        tags: What begins and ends thoughts, for templates of which the server does not know it, such as Gemma 4's.
+        tags: What begins and ends thoughts, for templates of which the server does not know it,
+            such as Gemma 4's.
     """
     fields: dict[str, Any] = {"timings_per_token": True}
     if budget is None:
         return fields
-    fields |= {"thinking_budget_tokens": budget, "reasoning_budget_tokens": budget, "reasoning_budget_message": message}
+    fields |= {
+        "thinking_budget_tokens": budget,
+        "reasoning_budget_tokens": budget,
+        "reasoning_budget_message": message,
+    }
     if tags:
-        fields |= {"reasoning_budget_start_tag": tags[0].strip(), "reasoning_budget_end_tags": [tags[1]]}
+        fields |= {
+            "reasoning_budget_start_tag": tags[0].strip(),
+            "reasoning_budget_end_tags": [tags[1]],
+        }
     return fields
 
 
-def raw_answer_fields(markers: Collection[str], budget: int | None, message: str, tags: tuple[str, str] | None) -> dict[str, Any]:
+def raw_answer_fields(
+    markers: Collection[str], budget: int | None, message: str, tags: tuple[str, str] | None
+) -> dict[str, Any]:
     """Return the fields of `/v1/completions` for an answer that is parsed here.
 
-    The server ends thoughts there only where the model writes what begins them: it ignores `generation_prompt` on this path.
+    The server ends thoughts there only where the model writes what begins them: it ignores
+    `generation_prompt` on this path.
 
     Args:
         markers: The special tokens that the server has to return as text.
@@ -70,7 +95,11 @@ def raw_answer_fields(markers: Collection[str], budget: int | None, message: str
         tags: What begins and ends thoughts, or `None` for a model that does not think.
     """
     fields: dict[str, Any] = {"preserved_tokens": list(markers)}
-    return fields if tags is None or budget is None else fields | thinking_fields(budget, message, tags)
+    return (
+        fields
+        if tags is None or budget is None
+        else fields | thinking_fields(budget, message, tags)
+    )
 
 
 def _engine_tool(tool: dict[str, Any]) -> dict[str, Any]:
@@ -89,7 +118,8 @@ def engine_options(options: Mapping[str, Any]) -> dict[str, Any]:
 def with_enforced_call(payload: Mapping[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
     """The payload with the schema of the call that `tool_choice` requires.
 
-    llama.cpp's server lets text come before a call that is required, and text without end is not a call.
+    llama.cpp's server lets text come before a call that is required, and text without end is not a
+    call.
     """
     form = {"type": "json_schema", "json_schema": {"name": "call", "schema": schema}}
     return {**payload, "tool_choice": "none", "response_format": form}
@@ -107,17 +137,28 @@ def completion_payload(
         form: The schema of the answer, where the call asks for one.
     """
     payload = {**engine_options(options), "prompt": prompt, "stop": stop}
-    return payload if form is None else {**payload, "json_schema": {**grammar_schema(form), **_COMPACT}}
+    return (
+        payload
+        if form is None
+        else {**payload, "json_schema": {**grammar_schema(form), **_COMPACT}}
+    )
 
 
 def as_openai(payload: Mapping[str, Any]) -> dict[str, Any]:
     """A completion's payload under the names of OpenAI's API, together with the server's own.
 
-    A schema has both names, since llama.cpp's server ignores `response_format` at `/v1/completions`.
+    A schema has both names, since llama.cpp's server ignores `response_format` at
+    `/v1/completions`.
     """
-    renamed = {{"n_predict": "max_tokens", "n_probs": "logprobs"}.get(name, name): value for name, value in payload.items()}
+    renamed = {
+        {"n_predict": "max_tokens", "n_probs": "logprobs"}.get(name, name): value
+        for name, value in payload.items()
+    }
     if schema := renamed.get("json_schema"):
-        renamed["response_format"] = {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema}}
+        renamed["response_format"] = {
+            "type": "json_schema",
+            "json_schema": {"name": "answer", "schema": schema},
+        }
     if bias := renamed.pop("logit_bias", None):
         renamed["logit_bias"] = _openai_logit_bias(bias)
     return {**renamed, "stream_options": {"include_usage": True}}

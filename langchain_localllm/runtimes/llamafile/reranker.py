@@ -25,8 +25,14 @@ from langchain_localllm.runtimes.llamafile.api import ask, detokenize, token_ids
 from langchain_localllm.runtimes.llamafile.error_reader import ErrorReader, reported_error
 from langchain_localllm.runtimes.llamafile.options import ManyServers
 
-_WAYS: Final = (("/v1/rerank", "documents"), ("/rerank", "documents"), ("/rerank", "texts"), ("/v1/reranking", "documents"))
-"""Path and name of the texts: llama.cpp, vLLM, SGLang, LocalAI and Xinference; Infinity; Text Embeddings Inference; Lemonade."""
+_WAYS: Final = (
+    ("/v1/rerank", "documents"),
+    ("/rerank", "documents"),
+    ("/rerank", "texts"),
+    ("/v1/reranking", "documents"),
+)
+"""Path and name of the texts: llama.cpp, vLLM, SGLang, LocalAI and Xinference; Infinity; Text
+Embeddings Inference; Lemonade."""
 _WANTS_TEXTS: Final = re.compile(r"field\W{1,3}texts\b|\.texts\b", re.IGNORECASE)
 _NO_RERANKER: Final = re.compile(r"re-?rank|score\b.{0,10}\bapi", re.IGNORECASE)
 """What servers say of a model that is not a reranker, or of one that was not started as one."""
@@ -37,12 +43,14 @@ _HOW_TO_SERVE: Final = "Start llama-server with a reranker and `--reranking`."
 class LlamafileReranker(ManyServers, ServedBatches, LocalReranker):
     """Rerank documents by llama.cpp's server, or by any other that offers `/v1/rerank` or `/rerank`.
 
-    llama-server must be started with a reranker and `--reranking`, or as `LocalServer(path, rerank=True)`. vLLM, SGLang, Infinity,
-    Text Embeddings Inference (TEI), LocalAI, Xinference and Lemonade are understood too.
+    llama-server must be started with a reranker and `--reranking`, or as `LocalServer(path,
+    rerank=True)`. vLLM, SGLang, Infinity, Text Embeddings Inference (TEI), LocalAI, Xinference and
+    Lemonade are understood too.
 
-    Scores are between 0 and 1 unless `normalize=False`: the sigmoid of llama.cpp's logits; probabilities, such as those of
-    Qwen3-Reranker and of most other servers, are returned as they are. Logits are recognized by a score outside of 0 to 1. Where
-    the first scores are all inside, four short documents are scored once to find out.
+    Scores are between 0 and 1 unless `normalize=False`: the sigmoid of llama.cpp's logits;
+    probabilities, such as those of Qwen3-Reranker and of most other servers, are returned as they
+    are. Logits are recognized by a score outside of 0 to 1. Where the first scores are all inside,
+    four short documents are scored once to find out.
 
     Example:
         >>> from langchain_core.documents import Document
@@ -56,14 +64,17 @@ class LlamafileReranker(ManyServers, ServedBatches, LocalReranker):
 
     START_HINT: ClassVar[str] = (
         "Start one with `llama-server --model reranker.gguf --reranking`, or from Python with "
-        "`langchain_localllm.LocalServer('reranker.gguf', rerank=True)`, and give its address as `base_url`. Without a server, use "
-        "LlamaCppReranker."
+        "`langchain_localllm.LocalServer('reranker.gguf', rerank=True)`, and give its address as "
+        "`base_url`. Without a server, use LlamaCppReranker."
     )
 
     extra_body: dict[str, Any] | None = None
-    """Fields to send with each request as they are, such as `{"truncate_prompt_tokens": -1}` for vLLM."""
+    """Fields to send with each request as they are, such as `{"truncate_prompt_tokens": -1}` for
+    vLLM."""
 
-    _ways: dict[Any, tuple[str, str]] = PrivateAttr(default_factory=dict)  # by address, what it answered; copies share it
+    _ways: dict[Any, tuple[str, str]] = PrivateAttr(
+        default_factory=dict
+    )  # by address, what it answered; copies share it
 
     @override
     def _scores(self, query: str, texts: list[str]) -> Plan[list[float]]:
@@ -102,7 +113,9 @@ class LlamafileReranker(ManyServers, ServedBatches, LocalReranker):
             else:
                 self._ways[self.base_url] = way
                 return scores
-        raise WrongServerError(f"The server offers no reranking at /v1/rerank or /rerank. {_HOW_TO_SERVE} {refusal}") from refusal
+        raise WrongServerError(
+            f"The server offers no reranking at /v1/rerank or /rerank. {_HOW_TO_SERVE} {refusal}"
+        ) from refusal
 
     def _ask_at(self, way: tuple[str, str], query: str, texts: list[str]) -> Plan[list[float]]:
         path, name = way
@@ -121,11 +134,15 @@ class LlamafileReranker(ManyServers, ServedBatches, LocalReranker):
         url = self.client.address.url
         try:
             rows = answer if isinstance(answer, list) else answer.get("results", answer.get("data"))
-            scores = {row["index"]: next(row[name] for name in _SCORES if name in row) for row in rows}
+            scores = {
+                row["index"]: next(row[name] for name in _SCORES if name in row) for row in rows
+            }
         except (*UNREADABLE, StopIteration):
             if error := reported_error(answer):
                 raise ErrorReader(url).in_answer(error) from None
             raise WrongServerError(f"The server at {url} gives no scores at {path}.") from None
         if sorted(scores) != [*range(count)]:
-            raise ServerError(f"{count} texts were sent to the server at {url}, {len(scores)} scores came back.")
+            raise ServerError(
+                f"{count} texts were sent to the server at {url}, {len(scores)} scores came back."
+            )
         return [scores[number] for number in range(count)]

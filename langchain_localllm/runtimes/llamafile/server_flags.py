@@ -13,7 +13,10 @@ File = str | Path
 
 
 class ServerFlags(TypedDict, total=False):
-    """Options of `LocalServer` that have the name of a flag of `llama-server`; `OPTIONS` says what each does."""
+    """Options of `LocalServer` that have the name of a flag of `llama-server`.
+
+    `OPTIONS` says what each does.
+    """
 
     ctx_size: int
     parallel: int

@@ -20,7 +20,8 @@ class ServerFacts:
         sees: Whether its model takes images; `None` if it does not say.
         audio: Whether its model takes audio; `None` if it does not say.
         video: Whether its model takes video; `None` if it does not say.
-        structured_output: Whether its chats follow tools and JSON schemas, as llamafile's `--server` before 0.10 does not.
+        structured_output: Whether its chats follow tools and JSON schemas, as llamafile's
+            `--server` before 0.10 does not.
         model: The first model that it offers, where that was asked.
         context: Tokens of context that a request can use; `None` if it does not say, as below.
         tools: Whether the model's chat template takes tools.
@@ -56,16 +57,22 @@ def server_facts(options: ServerOptions, known: Known) -> Plan[ServerFacts]:
 
 
 def props_path(model: str | None) -> str:
-    """Return the path of `/props`; llama.cpp's router and llama-swap need the model's name in it."""
+    """Return the path of `/props`.
+
+    Llama.cpp's router and llama-swap need the model's name in it.
+    """
     return f"/props?model={quote(model, safe='')}" if model else "/props"
 
 
 def _facts_of(props: Any) -> ServerFacts:
-    if not isinstance(props, dict) or "default_generation_settings" not in props:  # LM Studio answers unknown paths with 200
+    if (
+        not isinstance(props, dict) or "default_generation_settings" not in props
+    ):  # LM Studio answers unknown paths with 200
         return ServerFacts(llama_cpp=False)
     modalities, settings = props.get("modalities"), props["default_generation_settings"]
     vision, audio, video = (
-        bool(modalities.get(kind)) if isinstance(modalities, dict) else None for kind in ("vision", "audio", "video")
+        bool(modalities.get(kind)) if isinstance(modalities, dict) else None
+        for kind in ("vision", "audio", "video")
     )
     template = str(props.get("chat_template") or "")
     return ServerFacts(

@@ -1,6 +1,7 @@
 """The options of llama.cpp's server: as flags of `llama-server`, and as parameters of the xllamacpp package.
 
-Sources: https://github.com/ggml-org/llama.cpp/tree/master/tools/server (flags), xllamacpp.CommonParams (parameters).
+Sources: https://github.com/ggml-org/llama.cpp/tree/master/tools/server (flags),
+    xllamacpp.CommonParams (parameters).
 """
 
 import difflib
@@ -16,8 +17,23 @@ from langchain_localllm.gguf.header import check_gguf
 
 __all__ = ["ALIASES", "OPTIONS", "ROUTER", "ServerOption", "parameter_of", "read_options"]
 
-Kind = Literal["int", "layers", "float", "floats", "text", "word", "words", "switch", "pair", "file", "folder", "json", "lora"]
-"""How a value is given and written. `switch` is a flag for true, `pair` a flag for true and its `--no-` form for false."""
+Kind = Literal[
+    "int",
+    "layers",
+    "float",
+    "floats",
+    "text",
+    "word",
+    "words",
+    "switch",
+    "pair",
+    "file",
+    "folder",
+    "json",
+    "lora",
+]
+"""How a value is given and written. `switch` is a flag for true, `pair` a flag for true and its
+`--no-` form for false."""
 
 _CACHE_TYPES: Final = ("f32", "f16", "bf16", "q8_0", "q4_0", "q4_1", "iq4_nl", "q5_0", "q5_1")
 _SWITCH: Final = ("on", "off", "auto")
@@ -30,10 +46,12 @@ class ServerOption:
     """An option.
 
     Attributes:
-        name: The argument of `LocalServer`; the flag is the same with dashes, unless `flag` gives another.
+        name: The argument of `LocalServer`; the flag is the same with dashes, unless `flag` gives
+            another.
         kind: How it is written.
         about: What it does.
-        param: The attribute of `xllamacpp.CommonParams`; empty if the package has none, with `|` between several.
+        param: The attribute of `xllamacpp.CommonParams`; empty if the package has none, with `|`
+            between several.
         words: The values that it can have.
         enum: The enumeration of xllamacpp and the beginning of its members' names, for words.
         inverted: Whether the attribute is true where the option is false.
@@ -64,7 +82,9 @@ class ServerOption:
             case "pair":
                 return [self.switch if value else f"--no-{self.switch[2:]}"]
             case "lora":
-                return [argument for path, scale in value for argument in _lora_arguments(path, scale)]
+                return [
+                    argument for path, scale in value for argument in _lora_arguments(path, scale)
+                ]
         return [self.switch, self._written(value)]
 
     def _written(self, value: Any) -> str:
@@ -75,17 +95,29 @@ class ServerOption:
         return ",".join(map(str, value)) if isinstance(value, list) else str(value)
 
     def parameters(self, value: Any) -> dict[str, Any]:
-        """The option as attributes of `CommonParams`, in values that JSON can hold; `_serve_xllamacpp` sets them."""
+        """The option as attributes of `CommonParams`, in values that JSON can hold.
+
+        `_serve_xllamacpp` sets them.
+        """
         return dict.fromkeys(self.param.split("|"), self._parameter(value))
 
     def _parameter(self, value: Any) -> Any:
         kind, prefix = self.enum
         if kind:
             words: list[str] = value if isinstance(value, list) else [value]
-            names = [prefix + _ENUM_WORDS.get((kind, word), word).upper().replace("-", "_") for word in words]
+            names = [
+                prefix + _ENUM_WORDS.get((kind, word), word).upper().replace("-", "_")
+                for word in words
+            ]
             return {"enum": kind, "name": names if isinstance(value, list) else names[0]}
         convert = _TO_PARAMETERS.get(self.name) or _TO_PARAMETERS.get(self.kind)
-        return convert(value) if convert else bool(value) != self.inverted if isinstance(value, bool) else value
+        return (
+            convert(value)
+            if convert
+            else bool(value) != self.inverted
+            if isinstance(value, bool)
+            else value
+        )
 
 
 _ENUM_WORDS: Final = {
@@ -102,8 +134,12 @@ _TO_PARAMETERS: Final[dict[str, Callable[[Any], Any]]] = {
     "chat_template_file": lambda path: Path(path).read_text("utf-8"),
     "fit": lambda word: word == "on",
     "folder": lambda path: f"{path}/",
-    "json": lambda variables: {"dict": {name: json.dumps(value) for name, value in variables.items()}},
-    "layers": lambda layers: {"auto": -1, "all": -2, -1: -2}.get(layers, layers),  # -1 would fit them to the free memory
+    "json": lambda variables: {
+        "dict": {name: json.dumps(value) for name, value in variables.items()}
+    },
+    "layers": lambda layers: {"auto": -1, "all": -2, -1: -2}.get(
+        layers, layers
+    ),  # -1 would fit them to the free memory
     "lora": lambda adapters: {"lora": adapters},
     "tensor_split": lambda shares: {"shares": shares},
     "reasoning": lambda word: {"auto": -1, "off": 0, "on": 1}[word],
@@ -133,7 +169,13 @@ _NGRAMS: Final = (
 
 _ALL: Final = (
     # the machine
-    ServerOption("n_gpu_layers", "layers", "Layers on the GPU: a number, `auto` or `all`; -1 is all.", "n_gpu_layers", least=-1),
+    ServerOption(
+        "n_gpu_layers",
+        "layers",
+        "Layers on the GPU: a number, `auto` or `all`; -1 is all.",
+        "n_gpu_layers",
+        least=-1,
+    ),
     ServerOption("main_gpu", "int", "The GPU for what is not split.", "main_gpu", least=0),
     ServerOption(
         "split_mode",
@@ -144,13 +186,25 @@ _ALL: Final = (
         ("llama_split_mode", "LLAMA_SPLIT_MODE_"),
     ),
     ServerOption("tensor_split", "floats", "The share of each GPU.", "tensor_split", least=0),
-    ServerOption("device", "text", "The devices to use, with commas between; `none` is the processor."),
-    ServerOption("override_tensor", "text", "Where tensors are kept: `PATTERN=BUFFER,...`.", "tensor_buft_overrides"),
+    ServerOption(
+        "device", "text", "The devices to use, with commas between; `none` is the processor."
+    ),
+    ServerOption(
+        "override_tensor",
+        "text",
+        "Where tensors are kept: `PATTERN=BUFFER,...`.",
+        "tensor_buft_overrides",
+    ),
     ServerOption("cpu_moe", "switch", "Keep the experts' weights in the processor's memory."),
-    ServerOption("n_cpu_moe", "int", "Keep the experts' weights of the first layers there.", least=0),
+    ServerOption(
+        "n_cpu_moe", "int", "Keep the experts' weights of the first layers there.", least=0
+    ),
     ServerOption("moe_cache_mib", "int", "MiB of GPU memory as a cache for them.", least=0),
     ServerOption(
-        "n_cpu_ffn", "int", "Keep the feed-forward weights of the first layers there, of models without experts.", least=0
+        "n_cpu_ffn",
+        "int",
+        "Keep the feed-forward weights of the first layers there, of models without experts.",
+        least=0,
     ),
     ServerOption(
         "flash_attn",
@@ -160,9 +214,15 @@ _ALL: Final = (
         _SWITCH,
         ("llama_flash_attn_type", "LLAMA_FLASH_ATTN_TYPE_"),
     ),
-    ServerOption("kv_offload", "pair", "Keep the cache on the GPU.", "no_kv_offload", inverted=True),
     ServerOption(
-        "op_offload", "pair", "Compute on the GPU what is kept in the processor's memory.", "no_op_offload", inverted=True
+        "kv_offload", "pair", "Keep the cache on the GPU.", "no_kv_offload", inverted=True
+    ),
+    ServerOption(
+        "op_offload",
+        "pair",
+        "Compute on the GPU what is kept in the processor's memory.",
+        "no_op_offload",
+        inverted=True,
     ),
     ServerOption(
         "load_mode",
@@ -180,8 +240,12 @@ _ALL: Final = (
         ("auto", "on", "off"),
         ("llama_lazy_mode", "LLAMA_LAZY_MODE_"),
     ),
-    ServerOption("check_tensors", "switch", "Check the file's weights for invalid values.", "check_tensors"),
-    ServerOption("repack", "pair", "Rearrange weights for the processor.", "no_extra_bufts", inverted=True),
+    ServerOption(
+        "check_tensors", "switch", "Check the file's weights for invalid values.", "check_tensors"
+    ),
+    ServerOption(
+        "repack", "pair", "Rearrange weights for the processor.", "no_extra_bufts", inverted=True
+    ),
     ServerOption(
         "numa",
         "word",
@@ -190,30 +254,106 @@ _ALL: Final = (
         ("distribute", "isolate", "numactl"),
         ("ggml_numa_strategy", "GGML_NUMA_STRATEGY_"),
     ),
-    ServerOption("fit", "word", "Change what is not set so that it fits the GPU's memory.", "fit_params", ("on", "off")),
-    ServerOption("fit_ctx", "int", "The smallest context that this may choose.", "fit_params_min_ctx", least=1),
-    ServerOption("threads_batch", "int", "Threads that read prompts. Default: `threads`.", "cpuparams_batch.n_threads", least=1),
+    ServerOption(
+        "fit",
+        "word",
+        "Change what is not set so that it fits the GPU's memory.",
+        "fit_params",
+        ("on", "off"),
+    ),
+    ServerOption(
+        "fit_ctx",
+        "int",
+        "The smallest context that this may choose.",
+        "fit_params_min_ctx",
+        least=1,
+    ),
+    ServerOption(
+        "threads_batch",
+        "int",
+        "Threads that read prompts. Default: `threads`.",
+        "cpuparams_batch.n_threads",
+        least=1,
+    ),
     ServerOption("threads_http", "int", "Threads that handle requests.", "n_threads_http", least=1),
     # the context and its cache
-    ServerOption("batch_size", "int", "Tokens of a prompt that are read at a time.", "n_batch", least=1),
+    ServerOption(
+        "batch_size", "int", "Tokens of a prompt that are read at a time.", "n_batch", least=1
+    ),
     ServerOption("ubatch_size", "int", "Tokens that are computed at a time.", "n_ubatch", least=1),
-    ServerOption("kv_unified", "pair", "One cache for all slots, so that one request can use all of it.", "kv_unified"),
-    ServerOption("kv_unified_per_slot", "int", "Tokens of it that a slot can use at most.", "kv_unified_per_slot", least=1),
-    ServerOption("swa_full", "switch", "Keep the whole context of models with a sliding window.", "swa_full"),
     ServerOption(
-        "context_shift", "pair", "Drop the oldest tokens when the context is full. Answers that did so raise.", "ctx_shift"
+        "kv_unified",
+        "pair",
+        "One cache for all slots, so that one request can use all of it.",
+        "kv_unified",
     ),
-    ServerOption("keep", "int", "Tokens of the prompt that this keeps; -1 is all.", "n_keep", least=-1),
-    ServerOption("cache_type_k", "word", "The type of the cache's keys.", "cache_type_k", _CACHE_TYPES, _GGML),
-    ServerOption("cache_type_v", "word", "The type of the cache's values.", "cache_type_v", _CACHE_TYPES, _GGML),
-    ServerOption("cache_ram", "int", "MiB of memory for prompts of earlier requests; -1 is no limit.", "cache_ram_mib", least=-1),
     ServerOption(
-        "cache_reuse", "int", "Reuse pieces of the cache of at least this many tokens, by shifting.", "n_cache_reuse", least=0
+        "kv_unified_per_slot",
+        "int",
+        "Tokens of it that a slot can use at most.",
+        "kv_unified_per_slot",
+        least=1,
     ),
-    ServerOption("cache_prompt", "pair", "Reuse the cache of a prompt's beginning.", "cache_prompt"),
-    ServerOption("cache_idle_slots", "pair", "Save the cache of idle slots for later requests.", "cache_idle_slots"),
-    ServerOption("ctx_checkpoints", "int", "Points of a slot's context that can be returned to.", "n_ctx_checkpoints", least=0),
-    ServerOption("checkpoint_min_step", "int", "Tokens between two such points.", "checkpoint_min_step", least=0),
+    ServerOption(
+        "swa_full", "switch", "Keep the whole context of models with a sliding window.", "swa_full"
+    ),
+    ServerOption(
+        "context_shift",
+        "pair",
+        "Drop the oldest tokens when the context is full. Answers that did so raise.",
+        "ctx_shift",
+    ),
+    ServerOption(
+        "keep", "int", "Tokens of the prompt that this keeps; -1 is all.", "n_keep", least=-1
+    ),
+    ServerOption(
+        "cache_type_k", "word", "The type of the cache's keys.", "cache_type_k", _CACHE_TYPES, _GGML
+    ),
+    ServerOption(
+        "cache_type_v",
+        "word",
+        "The type of the cache's values.",
+        "cache_type_v",
+        _CACHE_TYPES,
+        _GGML,
+    ),
+    ServerOption(
+        "cache_ram",
+        "int",
+        "MiB of memory for prompts of earlier requests; -1 is no limit.",
+        "cache_ram_mib",
+        least=-1,
+    ),
+    ServerOption(
+        "cache_reuse",
+        "int",
+        "Reuse pieces of the cache of at least this many tokens, by shifting.",
+        "n_cache_reuse",
+        least=0,
+    ),
+    ServerOption(
+        "cache_prompt", "pair", "Reuse the cache of a prompt's beginning.", "cache_prompt"
+    ),
+    ServerOption(
+        "cache_idle_slots",
+        "pair",
+        "Save the cache of idle slots for later requests.",
+        "cache_idle_slots",
+    ),
+    ServerOption(
+        "ctx_checkpoints",
+        "int",
+        "Points of a slot's context that can be returned to.",
+        "n_ctx_checkpoints",
+        least=0,
+    ),
+    ServerOption(
+        "checkpoint_min_step",
+        "int",
+        "Tokens between two such points.",
+        "checkpoint_min_step",
+        least=0,
+    ),
     ServerOption(
         "slot_prompt_similarity",
         "float",
@@ -221,8 +361,16 @@ _ALL: Final = (
         "slot_prompt_similarity",
         least=0,
     ),
-    ServerOption("cont_batching", "pair", "Begin requests while others are answered.", "cont_batching"),
-    ServerOption("predict", "int", "Tokens of an answer at most, where a request sets no limit.", "n_predict", least=-1),
+    ServerOption(
+        "cont_batching", "pair", "Begin requests while others are answered.", "cont_batching"
+    ),
+    ServerOption(
+        "predict",
+        "int",
+        "Tokens of an answer at most, where a request sets no limit.",
+        "n_predict",
+        least=-1,
+    ),
     ServerOption(
         "rope_scaling",
         "word",
@@ -233,26 +381,64 @@ _ALL: Final = (
     ),
     ServerOption("rope_freq_base", "float", "The base frequency of positions.", "rope_freq_base"),
     ServerOption("rope_freq_scale", "float", "The factor of the frequency.", "rope_freq_scale"),
-    ServerOption("yarn_orig_ctx", "int", "YaRN: the context that the model was made for.", "yarn_orig_ctx"),
+    ServerOption(
+        "yarn_orig_ctx", "int", "YaRN: the context that the model was made for.", "yarn_orig_ctx"
+    ),
     ServerOption("yarn_ext_factor", "float", "YaRN: how much is extrapolated.", "yarn_ext_factor"),
     ServerOption("yarn_attn_factor", "float", "YaRN: the factor of attention.", "yarn_attn_factor"),
     ServerOption("yarn_beta_slow", "float", "YaRN: the high correction.", "yarn_beta_slow"),
     ServerOption("yarn_beta_fast", "float", "YaRN: the low correction.", "yarn_beta_fast"),
     # more files
-    ServerOption("mmproj", "file", "The projector that turns images or audio into tokens.", "mmproj.path"),
-    ServerOption("mmproj_offload", "pair", "Compute it on the GPU.", "mmproj_use_gpu"),
-    ServerOption("mmproj_device", "text", "The device that computes it; `none` is the processor.", "mmproj_device"),
-    ServerOption("mtmd_batch_max_tokens", "int", "Tokens of images that are computed at a time.", "mtmd_batch_max_tokens", least=1),
-    ServerOption("video_fps", "float", "Pictures of a video for each second.", "video_fps", least=0),
     ServerOption(
-        "video_timestamp_interval", "int", "Milliseconds between times of a video.", "video_timestamp_interval_ms", least=0
+        "mmproj", "file", "The projector that turns images or audio into tokens.", "mmproj.path"
     ),
-    ServerOption("video_ffmpeg_dir", "folder", "The folder with ffmpeg and ffprobe, for videos.", "video_ffmpeg_bin_dir"),
-    ServerOption("image_min_tokens", "int", "Tokens of an image at least.", "image_min_tokens", least=1),
-    ServerOption("image_max_tokens", "int", "Tokens of an image at most.", "image_max_tokens", least=1),
-    ServerOption("lora", "lora", "LoRA adapters: a file, a list of files or of pairs with a scale, or a dict.", "lora_adapters"),
+    ServerOption("mmproj_offload", "pair", "Compute it on the GPU.", "mmproj_use_gpu"),
     ServerOption(
-        "lora_init_without_apply", "switch", "Apply adapters only where a request asks for them.", "lora_init_without_apply"
+        "mmproj_device",
+        "text",
+        "The device that computes it; `none` is the processor.",
+        "mmproj_device",
+    ),
+    ServerOption(
+        "mtmd_batch_max_tokens",
+        "int",
+        "Tokens of images that are computed at a time.",
+        "mtmd_batch_max_tokens",
+        least=1,
+    ),
+    ServerOption(
+        "video_fps", "float", "Pictures of a video for each second.", "video_fps", least=0
+    ),
+    ServerOption(
+        "video_timestamp_interval",
+        "int",
+        "Milliseconds between times of a video.",
+        "video_timestamp_interval_ms",
+        least=0,
+    ),
+    ServerOption(
+        "video_ffmpeg_dir",
+        "folder",
+        "The folder with ffmpeg and ffprobe, for videos.",
+        "video_ffmpeg_bin_dir",
+    ),
+    ServerOption(
+        "image_min_tokens", "int", "Tokens of an image at least.", "image_min_tokens", least=1
+    ),
+    ServerOption(
+        "image_max_tokens", "int", "Tokens of an image at most.", "image_max_tokens", least=1
+    ),
+    ServerOption(
+        "lora",
+        "lora",
+        "LoRA adapters: a file, a list of files or of pairs with a scale, or a dict.",
+        "lora_adapters",
+    ),
+    ServerOption(
+        "lora_init_without_apply",
+        "switch",
+        "Apply adapters only where a request asks for them.",
+        "lora_init_without_apply",
     ),
     # drafts
     ServerOption(
@@ -264,12 +450,32 @@ _ALL: Final = (
         ("common_speculative_type", "COMMON_SPECULATIVE_TYPE_"),
     ),
     ServerOption(
-        "spec_draft_model", "file", "A smaller model that drafts.", "speculative.draft.mparams.path", flag="--model-draft"
+        "spec_draft_model",
+        "file",
+        "A smaller model that drafts.",
+        "speculative.draft.mparams.path",
+        flag="--model-draft",
     ),
-    ServerOption("spec_draft_n_max", "int", "Tokens to draft at most.", "speculative.draft.n_max", least=0),
-    ServerOption("spec_draft_n_min", "int", "Tokens to draft at least.", "speculative.draft.n_min", least=0),
-    ServerOption("spec_draft_p_min", "float", "The probability at which drafting ends.", "speculative.draft.p_min", least=0),
-    ServerOption("spec_draft_p_split", "float", "The probability at which drafts branch.", "speculative.draft.p_split", least=0),
+    ServerOption(
+        "spec_draft_n_max", "int", "Tokens to draft at most.", "speculative.draft.n_max", least=0
+    ),
+    ServerOption(
+        "spec_draft_n_min", "int", "Tokens to draft at least.", "speculative.draft.n_min", least=0
+    ),
+    ServerOption(
+        "spec_draft_p_min",
+        "float",
+        "The probability at which drafting ends.",
+        "speculative.draft.p_min",
+        least=0,
+    ),
+    ServerOption(
+        "spec_draft_p_split",
+        "float",
+        "The probability at which drafts branch.",
+        "speculative.draft.p_split",
+        least=0,
+    ),
     ServerOption(
         "spec_draft_sampling",
         "word",
@@ -277,8 +483,19 @@ _ALL: Final = (
         "speculative.draft.probabilistic",
         ("greedy", "probabilistic"),
     ),
-    ServerOption("spec_draft_backend_sampling", "pair", "Choose them on the GPU.", "speculative.draft.backend_sampling"),
-    ServerOption("spec_draft_threads", "int", "Threads of the draft model.", "speculative.draft.cpuparams.n_threads", least=1),
+    ServerOption(
+        "spec_draft_backend_sampling",
+        "pair",
+        "Choose them on the GPU.",
+        "speculative.draft.backend_sampling",
+    ),
+    ServerOption(
+        "spec_draft_threads",
+        "int",
+        "Threads of the draft model.",
+        "speculative.draft.cpuparams.n_threads",
+        least=1,
+    ),
     ServerOption(
         "spec_draft_threads_batch",
         "int",
@@ -286,9 +503,18 @@ _ALL: Final = (
         "speculative.draft.cpuparams_batch.n_threads",
         least=1,
     ),
-    ServerOption("spec_draft_device", "text", "Its devices, with commas between; `none` is the processor."),
-    ServerOption("spec_draft_cpu_moe", "switch", "Keep its experts' weights in the processor's memory."),
-    ServerOption("spec_draft_n_cpu_moe", "int", "Keep its experts' weights of the first layers there.", least=0),
+    ServerOption(
+        "spec_draft_device", "text", "Its devices, with commas between; `none` is the processor."
+    ),
+    ServerOption(
+        "spec_draft_cpu_moe", "switch", "Keep its experts' weights in the processor's memory."
+    ),
+    ServerOption(
+        "spec_draft_n_cpu_moe",
+        "int",
+        "Keep its experts' weights of the first layers there.",
+        least=0,
+    ),
     ServerOption(
         "spec_draft_ngl",
         "layers",
@@ -327,11 +553,28 @@ _ALL: Final = (
     ),
     # chats
     ServerOption("jinja", "pair", "Use the model's own chat template.", "use_jinja"),
-    ServerOption("chat_template", "text", "Another chat template: Jinja, or a name that llama.cpp has.", "chat_template"),
+    ServerOption(
+        "chat_template",
+        "text",
+        "Another chat template: Jinja, or a name that llama.cpp has.",
+        "chat_template",
+    ),
     ServerOption("chat_template_file", "file", "As above, from a file.", "chat_template"),
-    ServerOption("chat_template_kwargs", "json", "Variables of the template.", "default_template_kwargs"),
-    ServerOption("reasoning", "word", "Thinking: `on`, `off`, or `auto` as the template has it.", "enable_reasoning", _SWITCH),
-    ServerOption("reasoning_effort", "text", "How hard models think that have levels, such as `low` or `high`."),
+    ServerOption(
+        "chat_template_kwargs", "json", "Variables of the template.", "default_template_kwargs"
+    ),
+    ServerOption(
+        "reasoning",
+        "word",
+        "Thinking: `on`, `off`, or `auto` as the template has it.",
+        "enable_reasoning",
+        _SWITCH,
+    ),
+    ServerOption(
+        "reasoning_effort",
+        "text",
+        "How hard models think that have levels, such as `low` or `high`.",
+    ),
     ServerOption(
         "reasoning_format",
         "word",
@@ -341,14 +584,35 @@ _ALL: Final = (
         ("common_reasoning_format", "COMMON_REASONING_FORMAT_"),
     ),
     ServerOption(
-        "reasoning_budget", "int", "Tokens of thoughts at most; -1 is no limit.", "sampling.reasoning_budget_tokens", least=-1
+        "reasoning_budget",
+        "int",
+        "Tokens of thoughts at most; -1 is no limit.",
+        "sampling.reasoning_budget_tokens",
+        least=-1,
     ),
     ServerOption(
-        "reasoning_budget_message", "text", "What ends thoughts that reach the limit.", "sampling.reasoning_budget_message"
+        "reasoning_budget_message",
+        "text",
+        "What ends thoughts that reach the limit.",
+        "sampling.reasoning_budget_message",
     ),
-    ServerOption("reasoning_preserve", "pair", "Keep the thoughts of earlier answers, where the template can."),
-    ServerOption("prefill_assistant", "pair", "Continue a last message of the assistant.", "prefill_assistant"),
-    ServerOption("skip_chat_parsing", "pair", "Leave thoughts and calls in the text.", "force_pure_content_parser"),
+    ServerOption(
+        "reasoning_preserve",
+        "pair",
+        "Keep the thoughts of earlier answers, where the template can.",
+    ),
+    ServerOption(
+        "prefill_assistant",
+        "pair",
+        "Continue a last message of the assistant.",
+        "prefill_assistant",
+    ),
+    ServerOption(
+        "skip_chat_parsing",
+        "pair",
+        "Leave thoughts and calls in the text.",
+        "force_pure_content_parser",
+    ),
     # what is served
     ServerOption("rerank", "switch", "Serve `/v1/rerank` with a reranker.", "embedding"),
     ServerOption(
@@ -360,26 +624,60 @@ _ALL: Final = (
         ("llama_pooling_type", "LLAMA_POOLING_TYPE_"),
     ),
     ServerOption(
-        "embd_normalize", "int", "The norm of vectors: -1 none, 0 largest, 1 taxicab, 2 euclidean.", "embd_normalize", least=-1
+        "embd_normalize",
+        "int",
+        "The norm of vectors: -1 none, 0 largest, 1 taxicab, 2 euclidean.",
+        "embd_normalize",
+        least=-1,
     ),
-    ServerOption("alias", "text", "The model's name, or several with commas between.", "model_alias"),
-    ServerOption("tags", "text", "Words about the model for its list, with commas between.", "model_tags"),
+    ServerOption(
+        "alias", "text", "The model's name, or several with commas between.", "model_alias"
+    ),
+    ServerOption(
+        "tags", "text", "Words about the model for its list, with commas between.", "model_tags"
+    ),
     ServerOption("special", "switch", "Write special tokens into answers.", "special"),
-    ServerOption("spm_infill", "switch", "Fill gaps by suffix, prefix, middle, for models that prefer it."),
-    ServerOption("backend_sampling", "switch", "Choose tokens on the GPU.", "sampling.backend_sampling"),
+    ServerOption(
+        "spm_infill", "switch", "Fill gaps by suffix, prefix, middle, for models that prefer it."
+    ),
+    ServerOption(
+        "backend_sampling", "switch", "Choose tokens on the GPU.", "sampling.backend_sampling"
+    ),
     ServerOption("metrics", "switch", "Serve `/metrics`.", "endpoint_metrics"),
     ServerOption("props", "switch", "Let requests change `/props`.", "endpoint_props"),
     ServerOption("slots", "pair", "Serve `/slots`.", "endpoint_slots"),
-    ServerOption("slot_save_path", "folder", "The folder in which requests may save slots.", "slot_save_path"),
-    ServerOption("media_path", "folder", "The folder from which requests may load files.", "media_path"),
-    ServerOption("timeout", "int", "Seconds for reading or writing a request.", "timeout_read|timeout_write", least=1),
-    ServerOption("sse_ping_interval", "int", "Seconds between pings of a silent stream; -1 is off.", "sse_ping_interval", least=-1),
     ServerOption(
-        "sleep_idle_seconds", "int", "Free the model's memory after so many idle seconds.", "sleep_idle_seconds", least=-1
+        "slot_save_path", "folder", "The folder in which requests may save slots.", "slot_save_path"
+    ),
+    ServerOption(
+        "media_path", "folder", "The folder from which requests may load files.", "media_path"
+    ),
+    ServerOption(
+        "timeout",
+        "int",
+        "Seconds for reading or writing a request.",
+        "timeout_read|timeout_write",
+        least=1,
+    ),
+    ServerOption(
+        "sse_ping_interval",
+        "int",
+        "Seconds between pings of a silent stream; -1 is off.",
+        "sse_ping_interval",
+        least=-1,
+    ),
+    ServerOption(
+        "sleep_idle_seconds",
+        "int",
+        "Free the model's memory after so many idle seconds.",
+        "sleep_idle_seconds",
+        least=-1,
     ),
     ServerOption("warmup", "pair", "Compute once before the first request.", "warmup"),
     # several models
-    ServerOption("models_dir", "folder", "Serve all models of a folder; each is loaded when it is asked for."),
+    ServerOption(
+        "models_dir", "folder", "Serve all models of a folder; each is loaded when it is asked for."
+    ),
     ServerOption("models_preset", "file", "An INI file with models and their options."),
     ServerOption("models_max", "int", "Models in memory at a time; 0 is no limit.", least=0),
     ServerOption("models_autoload", "pair", "Load a model when it is asked for."),
@@ -423,13 +721,21 @@ def read_options(given: Mapping[str, Any], own: frozenset[str]) -> dict[str, Any
         name = ALIASES.get(spelling, spelling)
         if name not in OPTIONS:
             near = difflib.get_close_matches(spelling, [*OPTIONS, *ALIASES, *own], n=1)
-            advice = f"Did you mean `{near[0]}`?" if near else "Pass other flags of llama-server as `extra_args`."
+            advice = (
+                f"Did you mean `{near[0]}`?"
+                if near
+                else "Pass other flags of llama-server as `extra_args`."
+            )
             raise InvalidOptionError(f"LocalServer has no option `{spelling}`. {advice}")
         if name in read:
-            raise InvalidOptionError(f"`{name}` was given twice, once as `{spelling}`. Give it once.")
+            raise InvalidOptionError(
+                f"`{name}` was given twice, once as `{spelling}`. Give it once."
+            )
         if value is not None:
             read[name] = _READERS[OPTIONS[name].kind](OPTIONS[name], value)
-    for name in [name for name, value in read.items() if OPTIONS[name].kind == "switch" and not value]:
+    for name in [
+        name for name, value in read.items() if OPTIONS[name].kind == "switch" and not value
+    ]:
         del read[name]  # a switch can only be turned on: off is what it is without it
     return _checked(read)
 
@@ -443,7 +749,9 @@ def parameter_of(name: str) -> tuple[str, bool]:
 def _checked(read: dict[str, Any]) -> dict[str, Any]:
     """Check files and what belongs together."""
     if "chat_template" in read and "chat_template_file" in read:
-        raise InvalidOptionError("`chat_template` and `chat_template_file` cannot be used together. Give one of them.")
+        raise InvalidOptionError(
+            "`chat_template` and `chat_template_file` cannot be used together. Give one of them."
+        )
     if "mmproj" in read:
         check_projector(read["mmproj"])
     for path, _ in read.get("lora", ()):
@@ -452,14 +760,18 @@ def _checked(read: dict[str, Any]) -> dict[str, Any]:
         check_gguf(Path(read["spec_draft_model"]))
     if read.get("rerank"):
         if read.get("pooling", "rank") != "rank":
-            raise InvalidOptionError(f"A reranker pools by `rank`, not by `{read['pooling']}`. Leave `pooling` out.")
+            raise InvalidOptionError(
+                f"A reranker pools by `rank`, not by `{read['pooling']}`. Leave `pooling` out."
+            )
         read["pooling"] = "rank"
     return read
 
 
 def _number(option: ServerOption, value: Any, kind: type) -> Any:
     if isinstance(value, bool) or not isinstance(value, int if kind is int else (int, float)):
-        raise InvalidOptionError(f"`{option.name}` must be {'a whole' if kind is int else 'a'} number, not {value!r}.")
+        raise InvalidOptionError(
+            f"`{option.name}` must be {'a whole' if kind is int else 'a'} number, not {value!r}."
+        )
     if option.least is not None and value < option.least:
         raise InvalidOptionError(f"`{option.name}` must be at least {option.least:g}, not {value}.")
     return value
@@ -484,7 +796,9 @@ def _read_floats(option: ServerOption, value: Any) -> list[float]:
     try:
         return [_read_float(option, float(share)) for share in shares]
     except (TypeError, ValueError):
-        raise InvalidOptionError(f"`{option.name}` must be a list of numbers, not {value!r}.") from None
+        raise InvalidOptionError(
+            f"`{option.name}` must be a list of numbers, not {value!r}."
+        ) from None
 
 
 def _read_text(option: ServerOption, value: Any) -> str:
@@ -494,14 +808,22 @@ def _read_text(option: ServerOption, value: Any) -> str:
 
 
 def _read_word(option: ServerOption, value: Any) -> str:
-    word = {True: "on", False: "off"}[value] if isinstance(value, bool) and "on" in option.words else value
+    word = (
+        {True: "on", False: "off"}[value]
+        if isinstance(value, bool) and "on" in option.words
+        else value
+    )
     if not isinstance(word, str) or word not in option.words:
-        raise InvalidOptionError(f"`{option.name}` must be one of {', '.join(option.words)}, not {value!r}.")
+        raise InvalidOptionError(
+            f"`{option.name}` must be one of {', '.join(option.words)}, not {value!r}."
+        )
     return word
 
 
 def _read_words(option: ServerOption, value: Any) -> list[str]:
-    return [_read_word(option, word) for word in (value.split(",") if isinstance(value, str) else value)]
+    return [
+        _read_word(option, word) for word in (value.split(",") if isinstance(value, str) else value)
+    ]
 
 
 def _read_bool(option: ServerOption, value: Any) -> bool:
@@ -511,7 +833,11 @@ def _read_bool(option: ServerOption, value: Any) -> bool:
 
 
 def _read_path(option: ServerOption, value: Any) -> str:
-    path = Path(value).expanduser().absolute() if isinstance(value, (str, Path)) and str(value) else None
+    path = (
+        Path(value).expanduser().absolute()
+        if isinstance(value, (str, Path)) and str(value)
+        else None
+    )
     if path is None:
         raise InvalidOptionError(f"`{option.name}` must be a path, not {value!r}.")
     exists = path.is_dir() if option.kind == "folder" else path.is_file()
@@ -528,14 +854,20 @@ def _read_json(option: ServerOption, value: Any) -> dict[str, Any]:
     except (TypeError, ValueError):
         read = None
     if not isinstance(read, dict):
-        raise InvalidOptionError(f"`{option.name}` must be a dict that JSON can hold, not {value!r}.")
+        raise InvalidOptionError(
+            f"`{option.name}` must be a dict that JSON can hold, not {value!r}."
+        )
     return read
 
 
 def _read_lora(option: ServerOption, value: Any) -> list[tuple[str, float]]:
     if isinstance(value, (str, Path)):
         value = [value]
-    pairs = value.items() if isinstance(value, Mapping) else (each if isinstance(each, tuple) else (each, 1.0) for each in value)
+    pairs = (
+        value.items()
+        if isinstance(value, Mapping)
+        else (each if isinstance(each, tuple) else (each, 1.0) for each in value)
+    )
     return [(_read_path(option, path), _read_float(option, scale)) for path, scale in pairs]
 
 
@@ -559,6 +891,7 @@ _READERS: Final[dict[str, Any]] = {
 def _lora_arguments(path: str, scale: float) -> list[str]:
     if "," in path or (":" in path and scale != 1):
         raise InvalidOptionError(
-            f"`lora`: llama-server cannot read the path {path}, which holds a comma or a colon. Rename the file."
+            f"`lora`: llama-server cannot read the path {path}, which holds a comma or a colon. "
+            "Rename the file."
         )
     return ["--lora", path] if scale == 1 else ["--lora-scaled", f"{path}:{scale:g}"]

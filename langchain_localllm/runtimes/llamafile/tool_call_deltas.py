@@ -24,9 +24,10 @@ class _Call:
 class ToolCallDeltas:
     """Tell the calls of one answer apart.
 
-    OpenAI's API numbers calls by `index`, and gives the id and the name once and the arguments in pieces. Other servers leave out
-    the index, give each call the same one, repeat what was sent, or send arguments whole, as an object. What comes out is as
-    OpenAI's: numbered from 0, with each part once.
+    OpenAI's API numbers calls by `index`, and gives the id and the name once and the arguments in
+    pieces. Other servers leave out the index, give each call the same one, repeat what was sent, or
+    send arguments whole, as an object. What comes out is as OpenAI's: numbered from 0, with each
+    part once.
     """
 
     __slots__ = ("_by_index", "_calls", "_ids")
@@ -49,7 +50,10 @@ class ToolCallDeltas:
     def _read(self, part: dict[str, Any]) -> dict[str, Any] | None:
         function = part.get("function") or part
         index, call_id = part.get("index"), str(part.get("id") or "")
-        name, args = function.get("name") or "", _as_text(function.get("arguments", function.get("parameters")))
+        name, args = (
+            function.get("name") or "",
+            _as_text(function.get("arguments", function.get("parameters"))),
+        )
         call = self._call_for(index, call_id, name)
         if call is None or _begins_another(call, call_id, name, args):
             return self._begun(index, call_id, name, _first_part(args))
@@ -65,7 +69,9 @@ class ToolCallDeltas:
 
     def _call_for(self, index: Any, call_id: str, name: str) -> _Call | None:
         """Return the call that a part may belong to."""
-        known = next((call for call in reversed(self._calls) if call_id and call.id == call_id), None)
+        known = next(
+            (call for call in reversed(self._calls) if call_id and call.id == call_id), None
+        )
         if known and index is None:
             return known
         if index in self._by_index:
@@ -91,7 +97,9 @@ def _begins_another(call: _Call, call_id: str, name: str, args: str) -> bool:
         return False
     if name != call.name and call_id != call.id:
         return True
-    other_id = bool(call_id and call.id and call_id != call.id)  # some servers make a new id for each part
+    other_id = bool(
+        call_id and call.id and call_id != call.id
+    )  # some servers make a new id for each part
     if not call.args:
         return other_id
     if not call.is_complete():
@@ -115,7 +123,10 @@ def _new_part(call: _Call, args: str, *, repeated: bool) -> str:
 
 
 def _first_part(args: str) -> str:
-    """Return the beginning of arguments; an object without members may be filled later, and some servers encode text twice."""
+    """Return the beginning of arguments.
+
+    An object without members may be filled later, and some servers encode text twice.
+    """
     args = args.lstrip()
     if args.rstrip() in {"{}", "null"}:
         return ""

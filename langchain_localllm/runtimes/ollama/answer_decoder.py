@@ -11,7 +11,13 @@ from typing import Any, ClassVar, Final
 
 from typing_extensions import override
 
-from langchain_localllm.base.answer_decoder import AnswerDecoder, check_not_number, flag_in, text_in, warn_left_out
+from langchain_localllm.base.answer_decoder import (
+    AnswerDecoder,
+    check_not_number,
+    flag_in,
+    text_in,
+    warn_left_out,
+)
 from langchain_localllm.base.token_stream import CompletionInfo, StreamEvent, Timings
 from langchain_localllm.errors import (
     ContextLengthError,
@@ -33,8 +39,8 @@ class GenerateDecoder(AnswerDecoder):
     """Reads `/api/generate`."""
 
     WHY_CUT: ClassVar[str] = (
-        "Ollama does so when a model says one token 30 times in a row, or when it crashed: see its log. "
-        "A higher `temperature` or `repeat_penalty` helps against repetition."
+        "Ollama does so when a model says one token 30 times in a row, or when it crashed: see "
+        "its log. A higher `temperature` or `repeat_penalty` helps against repetition."
     )
 
     def __init__(self, options: OllamaOptions, *, keeps_context: bool = False) -> None:
@@ -51,12 +57,17 @@ class GenerateDecoder(AnswerDecoder):
             return self._part(event)
         last = self._part(event)
         if event.get("done_reason") == "load" and not last.text.strip():
-            _LOG.warning("Ollama returned empty response with done_reason='load'. It loaded the model and answered nothing.")
+            _LOG.warning(
+                "Ollama returned empty response with done_reason='load'. It loaded the model and "
+                "answered nothing."
+            )
             self._loaded = True
             return None
         self._leave_out_what_came(last)  # gateways repeat the whole answer there
         self._check_context(event)
-        context = event.get("context") if self._keeps_context else None  # thousands of numbers, which few want in their traces
+        context = (
+            event.get("context") if self._keeps_context else None
+        )  # thousands of numbers, which few want in their traces
         last.finish = _finish(event, context)
         return last
 
@@ -68,28 +79,41 @@ class GenerateDecoder(AnswerDecoder):
             if not self._loaded:
                 raise
             raise InvalidRequestError(
-                "No data received from Ollama stream: it loaded the model and answered nothing, as it does where the prompt is "
-                "empty. Give it some text, or call again."
+                "No data received from Ollama stream: it loaded the model and answered nothing, "
+                "as it does where the prompt is empty. Give it some text, or call again."
             ) from None
 
     def _part(self, event: dict[str, Any]) -> StreamEvent:
-        return StreamEvent(text_in(event, "response"), None, _thought(event), None, event.get("logprobs"))
+        return StreamEvent(
+            text_in(event, "response"), None, _thought(event), None, event.get("logprobs")
+        )
 
     def _check_context(self, event: dict[str, Any]) -> None:
         options, facts = self._options, self._options.facts
         context = options.context_tokens
-        prompt, answer = token_count(event, "prompt_eval_count") or 0, token_count(event, "eval_count") or 0
+        prompt, answer = (
+            token_count(event, "prompt_eval_count") or 0,
+            token_count(event, "eval_count") or 0,
+        )
         is_trained = facts is not None and prompt == facts.trained_context
         if not options.truncate and (is_trained or (context and prompt >= context)):
-            context = min(context or prompt, prompt)  # Ollama uses no more than the model's own context, whatever `num_ctx` is
-            advice = "Shorten it; the model takes no more." if is_trained else "Shorten it, or raise `num_ctx`."
+            context = min(
+                context or prompt, prompt
+            )  # Ollama uses no more than the model's own context, whatever `num_ctx` is
+            advice = (
+                "Shorten it; the model takes no more."
+                if is_trained
+                else "Shorten it, or raise `num_ctx`."
+            )
             raise ContextLengthError(
-                f"The prompt fills the context of {context} tokens; Ollama cut what was too long. {advice}", context_tokens=context
+                f"The prompt fills the context of {context} tokens; Ollama cut what was too long. "
+                f"{advice}",
+                context_tokens=context,
             )
         if context and not options.shift and prompt + answer > context:
             warnings.warn(
-                f"The answer ran over the context of {context} tokens, and Ollama dropped the beginning meanwhile. "
-                "Set `max_tokens`, or raise `num_ctx`.",
+                f"The answer ran over the context of {context} tokens, and Ollama dropped the "
+                "beginning meanwhile. Set `max_tokens`, or raise `num_ctx`.",
                 stacklevel=2,
             )
 
@@ -131,7 +155,9 @@ class ChatDecoder(GenerateDecoder):
             "index": len(self._calls) - 1,
             "id": call.get("id"),
             "name": function["name"],
-            "args": arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False),
+            "args": arguments
+            if isinstance(arguments, str)
+            else json.dumps(arguments, ensure_ascii=False),
         }
 
 
@@ -160,7 +186,10 @@ def _finish(event: dict[str, Any], context: list[int] | None = None) -> Completi
 
 
 def token_count(event: dict[str, Any], name: str) -> int | None:
-    """Return a count of an answer, or `None` where the server sent none; servers like Ollama write it in other ways."""
+    """Return a count of an answer, or `None` where the server sent none.
+
+    Servers like Ollama write it in other ways.
+    """
     found = _number(event, name)
     return None if found is None else int(found)
 

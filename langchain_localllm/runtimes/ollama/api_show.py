@@ -10,7 +10,8 @@ from langchain_localllm.gguf.capacity import DEFAULT_CONTEXT
 _MODELFILE_CONTEXT: Final = re.compile(r"^num_ctx\s+(\d+)", re.MULTILINE)
 UNKNOWN_CONTEXT: Final = 0
 LEAST_CONTEXT: Final = 512
-"""No server's default context has fewer tokens, so it holds a prompt of so many bytes, and a model made for so few has them all."""
+"""No server's default context has fewer tokens, so it holds a prompt of so many bytes, and a model
+made for so few has them all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,8 @@ class ModelCard:
         modelfile: The Modelfile that would make it again.
         metadata: What its file holds, by key.
         requires: The oldest version of Ollama that runs it, or an empty string.
-        renderer: What writes its prompts in place of a template, such as `gemma4`, or an empty string.
+        renderer: What writes its prompts in place of a template, such as `gemma4`, or an empty
+            string.
         parser: What reads its answers, or an empty string.
     """
 
@@ -58,7 +60,9 @@ class ModelCard:
             family=about.get("family") or "",
             parameters=about.get("parameter_size") or "",
             quantization=about.get("quantization_level") or "",
-            context=next((value for key, value in metadata.items() if key.endswith(".context_length")), None),
+            context=next(
+                (value for key, value in metadata.items() if key.endswith(".context_length")), None
+            ),
             capabilities=tuple(shown.get("capabilities") or ()),
             template=shown.get("template") or "",
             system=shown.get("system") or "",
@@ -76,12 +80,16 @@ class ModelFacts:
     """What the server reported about a model.
 
     Attributes:
-        context: Tokens of context to plan a prompt with when the object names none; `UNKNOWN_CONTEXT` where the server did not say.
-        capabilities: What the model can do, such as `completion` or `vision`; `None` from an Ollama that does not report it.
+        context: Tokens of context to plan a prompt with when the object names none;
+            `UNKNOWN_CONTEXT` where the server did not say.
+        capabilities: What the model can do, such as `completion` or `vision`; `None` from an Ollama
+            that does not report it.
         template: The model's template, in Go's language; empty where it is not known.
-        trained_context: Tokens of context that the model was made for; Ollama uses no more, whatever `num_ctx` is.
+        trained_context: Tokens of context that the model was made for; Ollama uses no more,
+            whatever `num_ctx` is.
         is_fixed: Whether the Modelfile sets the context, and not the server's default.
-        own_bytes: Bytes that the model's template, system message and first messages may add to a prompt.
+        own_bytes: Bytes that the model's template, system message and first messages may add to a
+            prompt.
     """
 
     context: int
@@ -93,16 +101,27 @@ class ModelFacts:
 
     @property
     def fixed_context(self) -> int:
-        """Tokens of context that every call without `num_ctx` has; `UNKNOWN_CONTEXT` where that is the server's default."""
+        """Tokens of context that every call without `num_ctx` has.
+
+        `UNKNOWN_CONTEXT` where that is the server's default.
+        """
         return self.context if self.is_fixed or self.context <= LEAST_CONTEXT else UNKNOWN_CONTEXT
 
     @classmethod
     def read(cls, shown: dict[str, Any]) -> Self:
         """Read an answer of `/api/show`."""
-        lengths = [int(value) for name, value in (shown.get("model_info") or {}).items() if name.endswith(".context_length")]
+        lengths = [
+            int(value)
+            for name, value in (shown.get("model_info") or {}).items()
+            if name.endswith(".context_length")
+        ]
         chosen = _MODELFILE_CONTEXT.search(shown.get("parameters") or "")
         template, capabilities = shown.get("template") or "", shown.get("capabilities")
-        own = template + (shown.get("system") or "") + json.dumps(shown.get("messages") or "", ensure_ascii=False)
+        own = (
+            template
+            + (shown.get("system") or "")
+            + json.dumps(shown.get("messages") or "", ensure_ascii=False)
+        )
         return cls(
             context=int(chosen[1]) if chosen else min([DEFAULT_CONTEXT, *lengths]),
             capabilities=None if capabilities is None else frozenset(capabilities),

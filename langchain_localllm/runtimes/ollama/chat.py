@@ -33,7 +33,8 @@ _SECONDS: Final = 5.0
 class ChatOllama(OllamaModels, OllamaOptions, LocalChatModel):
     """A chat model on Ollama, with tools, structured output, reasoning and images, if the model supports them.
 
-    A forced tool call (`tool_choice="any"`, or a tool's name) is enforced while the answer is decoded, by a JSON schema.
+    A forced tool call (`tool_choice="any"`, or a tool's name) is enforced while the answer is
+    decoded, by a JSON schema.
 
     Example:
         >>> from langchain_localllm import ChatOllama
@@ -46,7 +47,10 @@ class ChatOllama(OllamaModels, OllamaOptions, LocalChatModel):
         **OllamaOptions.UNSUPPORTED,
         "raw": "a chat is always written by the model's template. Use the text class `Ollama`.",
         "system": "begin the messages with a `SystemMessage`.",
-        "template": "a chat is always written by the model's template. Use the text class `Ollama`, or a Modelfile.",
+        "template": (
+            "a chat is always written by the model's template. Use the text class `Ollama`, or a "
+            "Modelfile."
+        ),
         "tools": "use `bind_tools`, or give them to a call.",
     }
     LOGPROBS_AS_LIST: ClassVar[bool] = True
@@ -57,18 +61,23 @@ class ChatOllama(OllamaModels, OllamaOptions, LocalChatModel):
         return "chat-ollama"
 
     @override
-    def open_answer(self, messages: list[dict[str, Any]], stop: list[str], request: dict[str, Any]) -> TokenStream:
+    def open_answer(
+        self, messages: list[dict[str, Any]], stop: list[str], request: dict[str, Any]
+    ) -> TokenStream:
         if self.continue_final_message:
             raise InvalidRequestError(
-                "Ollama cannot be asked to continue the last message. Leave out `continue_final_message`, or use the text class "
-                "with raw=True and the model's own format."
+                "Ollama cannot be asked to continue the last message. Leave out "
+                "`continue_final_message`, or use the text class with raw=True and the model's "
+                "own format."
             )
         payload = self.payload(_NOT_SENT)
         if stop:  # an empty list would replace those of the Modelfile
             payload["options"]["stop"] = stop
         payload["messages"] = _as_ollama(messages)
         tools, choice = request.get("tools", []), request.get("tool_choice")
-        if tools and (choice != "none" or "response_format" in request):  # of one step, with one prompt
+        if tools and (
+            choice != "none" or "response_format" in request
+        ):  # of one step, with one prompt
             payload["tools"] = [_tool_as_ollama(tool) for tool in tools]
         schema = enforced_schema(request, several=request.get("parallel_tool_calls") is True)
         if schema is not None:
@@ -99,7 +108,11 @@ class ChatOllama(OllamaModels, OllamaOptions, LocalChatModel):
     @override
     def find_profile(self) -> ModelProfile:
         if self.facts is None:
-            limits = {"timeout": min(self.timeout or _SECONDS, _SECONDS), "max_retries": 0, "wait_until_ready": 0}
+            limits = {
+                "timeout": min(self.timeout or _SECONDS, _SECONDS),
+                "max_retries": 0,
+                "wait_until_ready": 0,
+            }
             with suppress(Exception):  # as LangChain does: a missing profile is not an error
                 self.client.run(model_facts(self.with_options(limits)))
         return self._known_profile()
@@ -124,7 +137,13 @@ class ChatOllama(OllamaModels, OllamaOptions, LocalChatModel):
 def _tool_as_ollama(tool: dict[str, Any]) -> dict[str, Any]:
     """A tool in Ollama's form: Ollama reads it into fixed types."""
     function = tool["function"]
-    return {**tool, "function": {**function, "parameters": {**_property_as_ollama(function.get("parameters")), "type": "object"}}}
+    return {
+        **tool,
+        "function": {
+            **function,
+            "parameters": {**_property_as_ollama(function.get("parameters")), "type": "object"},
+        },
+    }
 
 
 def _property_as_ollama(schema: Any) -> dict[str, Any]:
@@ -133,14 +152,23 @@ def _property_as_ollama(schema: Any) -> dict[str, Any]:
         return {}
     converted = dict(schema)
     if isinstance(properties := schema.get("properties"), Mapping):
-        converted["properties"] = {name: _property_as_ollama(rule) for name, rule in properties.items() if rule is not False}
+        converted["properties"] = {
+            name: _property_as_ollama(rule)
+            for name, rule in properties.items()
+            if rule is not False
+        }
     if isinstance(choices := schema.get("anyOf"), list):
-        converted["anyOf"] = [_property_as_ollama(choice) for choice in choices if choice is not False]
+        converted["anyOf"] = [
+            _property_as_ollama(choice) for choice in choices if choice is not False
+        ]
     return converted
 
 
 def _as_ollama(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """A conversation in Ollama's form; raises for parts of a message that Ollama does not accept."""
+    """A conversation in Ollama's form.
+
+    Raises for parts of a message that Ollama does not accept.
+    """
     check_parts(messages, ("text", "image_url"), "Ollama")
     return [_message(message) for message in with_parsed_arguments(messages)]
 
@@ -156,7 +184,9 @@ def _message(message: dict[str, Any]) -> dict[str, Any]:
     if images := [image_data(part) for part in parts if part["type"] == "image_url"]:
         converted["images"] = images
     if calls := message.get("tool_calls"):
-        converted["tool_calls"] = [{"id": call.get("id"), "function": call["function"]} for call in calls]
+        converted["tool_calls"] = [
+            {"id": call.get("id"), "function": call["function"]} for call in calls
+        ]
     if (thought := message.get("reasoning_content")) is not None:
         converted["thinking"] = thought
     if message["role"] == "tool":

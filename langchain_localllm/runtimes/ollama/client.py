@@ -31,14 +31,15 @@ _READ_SIZE: Final = 1 << 20
 class OllamaClient(Closing):
     """Manage the models of an Ollama server: pull, create, list, show, copy, delete, load and unload them.
 
-    Each method has an async form with an `a` before its name. `ChatOllama`, `Ollama` and `OllamaEmbeddings` have one for their own
-    server and model as `models`.
+    Each method has an async form with an `a` before its name. `ChatOllama`, `Ollama` and
+    `OllamaEmbeddings` have one for their own server and model as `models`.
 
     Args:
         base_url: The server's address. Default: `OLLAMA_HOST`, else `http://127.0.0.1:11434`.
-        server: An object, such as a `ChatOllama`, whose connections are shared, and whose model is meant where none is named.
-        **connection: `api_key`, `auth`, `headers`, `timeout`, `verify`, `max_retries`, `wait_until_ready` and `allow_remote`, as
-            `ChatOllama` takes them.
+        server: An object, such as a `ChatOllama`, whose connections are shared, and whose model is
+            meant where none is named.
+        **connection: `api_key`, `auth`, `headers`, `timeout`, `verify`, `max_retries`,
+            `wait_until_ready` and `allow_remote`, as `ChatOllama` takes them.
 
     Example:
         >>> from langchain_localllm import OllamaClient
@@ -46,7 +47,9 @@ class OllamaClient(Closing):
         'http://127.0.0.1:11434'
     """
 
-    def __init__(self, base_url: str | None = None, *, server: OllamaServer | None = None, **connection: Any) -> None:
+    def __init__(
+        self, base_url: str | None = None, *, server: OllamaServer | None = None, **connection: Any
+    ) -> None:
         if base_url is not None:
             connection["base_url"] = base_url
         self._server = server or OllamaServer(**connection)
@@ -57,28 +60,39 @@ class OllamaClient(Closing):
         """The server's address."""
         return str(self._server.base_url)
 
-    def pull(self, model: str | None = None, *, insecure: bool = False, progress: bool | Report = True) -> None:
-        """Have Ollama download a model. This is the one method that goes to the network, and only when it is called.
+    def pull(
+        self, model: str | None = None, *, insecure: bool = False, progress: bool | Report = True
+    ) -> None:
+        """Have Ollama download a model.
 
-        A pull that is stopped, by Ctrl-C or otherwise, resumes where it stopped when it is called again. `timeout` does not count,
-        since a large file is checked without any output.
+        This is the one method that goes to the network, and only when it is called.
+
+        A pull that is stopped, by Ctrl-C or otherwise, resumes where it stopped when it is called
+        again. `timeout` does not count, since a large file is checked without any output.
 
         Args:
             model: The model's name; default that of the object whose client this is.
             insecure: Whether a registry may be reached without TLS.
-            progress: `True` shows it on stderr, `False` not at all; or a function that is given each `PullProgress`.
+            progress: `True` shows it on stderr, `False` not at all; or a function that is given
+                each `PullProgress`.
 
         Raises:
             ModelMissingError: The registry has no such model.
             ServerError: Ollama could not download or store it.
         """
         name = self._named(model)
-        self._run_steps(management.open_pull(self._server, name, insecure=insecure), StepDecoder(name), progress)
+        self._run_steps(
+            management.open_pull(self._server, name, insecure=insecure), StepDecoder(name), progress
+        )
 
-    async def apull(self, model: str | None = None, *, insecure: bool = False, progress: bool | Report = True) -> None:
+    async def apull(
+        self, model: str | None = None, *, insecure: bool = False, progress: bool | Report = True
+    ) -> None:
         """As `pull`, without blocking the event loop."""
         name = self._named(model)
-        await self._arun_steps(management.open_pull(self._server, name, insecure=insecure), StepDecoder(name), progress)
+        await self._arun_steps(
+            management.open_pull(self._server, name, insecure=insecure), StepDecoder(name), progress
+        )
 
     def create(
         self,
@@ -95,23 +109,31 @@ class OllamaClient(Closing):
         Args:
             model: The name of the model to make; one of that name is replaced.
             from_model: The model to start from.
-            files: A GGUF file, or all files of a model by their names. They are sent to the server, unless it has them.
+            files: A GGUF file, or all files of a model by their names. They are sent to the server,
+                unless it has them.
             adapters: A LoRA adapter in a GGUF file, or several by their names.
             progress: As for `pull`.
-            **settings: Fields of `/api/create`: `template`, `system`, `license`, `parameters`, `messages`, `quantize`, `renderer`,
-                `parser`, `requires` and newer ones.
+            **settings: Fields of `/api/create`: `template`, `system`, `license`, `parameters`,
+                `messages`, `quantize`, `renderer`, `parser`, `requires` and newer ones.
 
         Raises:
             ModelMissingError: There is no model of the name `from_model`.
             ServerError: Ollama could not make it.
 
         Example:
-            ``client.create("brief", from_model="llama3.2", system="Be brief.", parameters={"num_ctx": 16384})``
+            ``client.create("brief", from_model="llama3.2", system="Be brief.",
+            parameters={"num_ctx": 16384})``
         """
-        sent = {kind: _with_digests(given) for kind, given in (("files", files), ("adapters", adapters)) if given is not None}
+        sent = {
+            kind: _with_digests(given)
+            for kind, given in (("files", files), ("adapters", adapters))
+            if given is not None
+        }
         for file, digest in _uploads(sent):
             self._server.client.run(management.upload(self._server, file, digest))
-        opening = management.open_create(self._server, _create_body(model, from_model, sent, settings))
+        opening = management.open_create(
+            self._server, _create_body(model, from_model, sent, settings)
+        )
         self._run_steps(opening, StepDecoder(model, "create"), progress)
 
     async def acreate(
@@ -125,11 +147,19 @@ class OllamaClient(Closing):
         **settings: Any,
     ) -> None:
         """As `create`, without blocking the event loop."""
-        given = {kind: value for kind, value in (("files", files), ("adapters", adapters)) if value is not None}
-        sent = {kind: await asyncio.to_thread(_with_digests, value) for kind, value in given.items()}
+        given = {
+            kind: value
+            for kind, value in (("files", files), ("adapters", adapters))
+            if value is not None
+        }
+        sent = {
+            kind: await asyncio.to_thread(_with_digests, value) for kind, value in given.items()
+        }
         for file, digest in _uploads(sent):
             await self._server.client.arun(management.upload(self._server, file, digest))
-        opening = management.open_create(self._server, _create_body(model, from_model, sent, settings))
+        opening = management.open_create(
+            self._server, _create_body(model, from_model, sent, settings)
+        )
         await self._arun_steps(opening, StepDecoder(model, "create"), progress)
 
     def list(self) -> Installed:
@@ -141,7 +171,10 @@ class OllamaClient(Closing):
         return await self._server.client.arun(management.list_installed(self._server))
 
     def show(self, model: str | None = None) -> ModelCard:
-        """Return what Ollama knows of a model; raises `ModelMissingError` where it has none of that name."""
+        """Return what Ollama knows of a model.
+
+        Raises `ModelMissingError` where it has none of that name.
+        """
         return self._server.client.run(management.show(self._server, self._named(model)))
 
     async def ashow(self, model: str | None = None) -> ModelCard:
@@ -158,14 +191,21 @@ class OllamaClient(Closing):
 
     def load(self, model: str | None = None, *, keep_alive: int | str | None = None) -> None:
         """Have Ollama load a text model before the first call, and keep it for `keep_alive` (seconds, or a text such as `10m`)."""
-        self._server.client.run(management.keep_loaded(self._server, self._named(model), keep_alive))
+        self._server.client.run(
+            management.keep_loaded(self._server, self._named(model), keep_alive)
+        )
 
     async def aload(self, model: str | None = None, *, keep_alive: int | str | None = None) -> None:
         """As `load`, without blocking the event loop."""
-        await self._server.client.arun(management.keep_loaded(self._server, self._named(model), keep_alive))
+        await self._server.client.arun(
+            management.keep_loaded(self._server, self._named(model), keep_alive)
+        )
 
     def unload(self, model: str | None = None) -> None:
-        """Have Ollama free a model's memory, which takes it a moment; the next call loads it again."""
+        """Have Ollama free a model's memory, which takes it a moment.
+
+        The next call loads it again.
+        """
         self.load(model, keep_alive=0)
 
     async def aunload(self, model: str | None = None) -> None:
@@ -181,7 +221,10 @@ class OllamaClient(Closing):
         await self._server.client.arun(management.copy(self._server, source, destination))
 
     def delete(self, model: str) -> None:
-        """Delete a model from Ollama's disk; raises `ModelMissingError` where it has none of that name."""
+        """Delete a model from Ollama's disk.
+
+        Raises `ModelMissingError` where it has none of that name.
+        """
         self._server.client.run(management.delete(self._server, model))
 
     async def adelete(self, model: str) -> None:
@@ -189,7 +232,10 @@ class OllamaClient(Closing):
         await self._server.client.arun(management.delete(self._server, model))
 
     def version(self) -> str:
-        """Return Ollama's version, such as `0.33.0`; an empty text where the server does not say."""
+        """Return Ollama's version, such as `0.33.0`.
+
+        An empty text where the server does not say.
+        """
         version = self._server.client.run(server_version(self._server))
         return ".".join(map(str, version or ()))
 
@@ -210,7 +256,9 @@ class OllamaClient(Closing):
 
     def _named(self, model: str | None) -> str:
         if (name := model or self._model) is None:
-            raise InvalidOptionError("Name a model: this client belongs to no object with a model of its own.")
+            raise InvalidOptionError(
+                "Name a model: this client belongs to no object with a model of its own."
+            )
         return name
 
     def _run_steps(self, opening: Plan[Any], decoder: StepDecoder, progress: bool | Report) -> None:
@@ -220,7 +268,9 @@ class OllamaClient(Closing):
                 report(step)
         self._server.forget_model()
 
-    async def _arun_steps(self, opening: Plan[Any], decoder: StepDecoder, progress: bool | Report) -> None:
+    async def _arun_steps(
+        self, opening: Plan[Any], decoder: StepDecoder, progress: bool | Report
+    ) -> None:
         report = _report(progress)
         async with aclosing(self._server.client.astream(opening, decoder)) as steps:
             async for step in steps:
@@ -253,9 +303,14 @@ def _uploads(sent: Mapping[str, dict[str, tuple[Path, str]]]) -> Sequence[tuple[
 
 
 def _create_body(
-    model: str, from_model: str | None, sent: Mapping[str, dict[str, tuple[Path, str]]], settings: Mapping[str, Any]
+    model: str,
+    from_model: str | None,
+    sent: Mapping[str, dict[str, tuple[Path, str]]],
+    settings: Mapping[str, Any],
 ) -> dict[str, Any]:
-    files = {kind: {name: digest for name, (_, digest) in named.items()} for kind, named in sent.items()}
+    files = {
+        kind: {name: digest for name, (_, digest) in named.items()} for kind, named in sent.items()
+    }
     return {"model": model, **({"from": from_model} if from_model else {}), **files, **settings}
 
 
@@ -273,11 +328,15 @@ class OllamaModels(OllamaServer):
         """The server's models, managed over the connections of this object."""
         return OllamaClient(server=self)
 
-    def pull(self, model: str | None = None, *, insecure: bool = False, progress: bool | Report = True) -> None:
+    def pull(
+        self, model: str | None = None, *, insecure: bool = False, progress: bool | Report = True
+    ) -> None:
         """As `OllamaClient.pull`."""
         self.models.pull(model, insecure=insecure, progress=progress)
 
-    async def apull(self, model: str | None = None, *, insecure: bool = False, progress: bool | Report = True) -> None:
+    async def apull(
+        self, model: str | None = None, *, insecure: bool = False, progress: bool | Report = True
+    ) -> None:
         """As `OllamaClient.apull`."""
         await self.models.apull(model, insecure=insecure, progress=progress)
 

@@ -1,6 +1,7 @@
 """Which `num_ctx` a call sends: the caller's, else none, until a prompt does not fit into the server's own context.
 
-Ollama loads a model again when `num_ctx` changes. Its own default is OLLAMA_CONTEXT_LENGTH, else it depends on the GPU's memory:
+Ollama loads a model again when `num_ctx` changes. Its own default is OLLAMA_CONTEXT_LENGTH, else it
+depends on the GPU's memory:
 4,096 tokens, 32,768 or 262,144.
 """
 
@@ -21,7 +22,8 @@ from langchain_localllm.transport.operations import Plan
 T = TypeVar("T")
 
 _REFUSES_LONG: Final = (0, 12, 6)
-"""The first version that refuses a long prompt where `truncate` is false. Older ones ignore it for all but embeddings."""
+"""The first version that refuses a long prompt where `truncate` is false. Older ones ignore it for
+all but embeddings."""
 _IMAGE: Final = 2048
 """Bytes of text that an image may take the place of."""
 _BYTES_PER_TOKEN: Final = 2
@@ -32,20 +34,43 @@ _HIDDEN: Final = (PermissionDeniedError, WrongServerError, *UNREADABLE)
 
 
 def prompt_bytes(options: OllamaServer, payload: Mapping[str, Any]) -> int:
-    """Return how many bytes the prompt of a request has at most; it has no more tokens, except for unusual images."""
+    """Return how many bytes the prompt of a request has at most.
+
+    It has no more tokens, except for unusual images.
+    """
     messages = payload.get("messages") or ()
-    images = [*(payload.get("images") or ()), *(image for message in messages for image in message.get("images") or ())]
+    images = [
+        *(payload.get("images") or ()),
+        *(image for message in messages for image in message.get("images") or ()),
+    ]
     texts = {name: payload[name] for name in _OF_PROMPT & payload.keys()}
-    texts["messages"] = [{name: value for name, value in message.items() if name != "images"} for message in messages]
-    text = json.dumps(texts, ensure_ascii=False, default=str)  # what JSON cannot hold is refused when the request is sent
+    texts["messages"] = [
+        {name: value for name, value in message.items() if name != "images"} for message in messages
+    ]
+    text = json.dumps(
+        texts, ensure_ascii=False, default=str
+    )  # what JSON cannot hold is refused when the request is sent
     own = options.facts.own_bytes if options.facts else 0
-    return len(text.encode("utf-8", "replace")) + own + len(payload.get("context") or ()) + _IMAGE * len(images)
+    return (
+        len(text.encode("utf-8", "replace"))
+        + own
+        + len(payload.get("context") or ())
+        + _IMAGE * len(images)
+    )
 
 
 def with_context(
-    options: OllamaServer, size: int, load: Plan[Any], send: Callable[[int], Plan[T]], *, grows: bool = True, refuses: bool = False
+    options: OllamaServer,
+    size: int,
+    load: Plan[Any],
+    send: Callable[[int], Plan[T]],
+    *,
+    grows: bool = True,
+    refuses: bool = False,
 ) -> Plan[T]:
-    """Send a request with the `num_ctx` that it needs; where a server refuses it as too long, once more with a larger one.
+    """Send a request with the `num_ctx` that it needs.
+
+    Where a server refuses it as too long, once more with a larger one.
 
     Args:
         options: The server and the model, about which it was asked.
@@ -53,7 +78,8 @@ def with_context(
         load: Loads the model as the request will have it loaded, and answers nothing.
         send: Makes the plan of the request for a `num_ctx`, or for `UNKNOWN_CONTEXT` to send none.
         grows: Whether a prompt that is refused as too long may raise the context.
-        refuses: Whether a server of any version refuses such a request when it is too long, instead of cutting it.
+        refuses: Whether a server of any version refuses such a request when it is too long, instead
+            of cutting it.
 
     Raises:
         ContextLengthError: It does not fit into the largest context.
@@ -69,8 +95,13 @@ def with_context(
     raise AssertionError  # the last turn returns or raises
 
 
-def needed_context(options: OllamaServer, size: int, load: Plan[Any], *, refuses: bool = False) -> Plan[int]:
-    """Return the `num_ctx` to send with a request, or `UNKNOWN_CONTEXT` for none; the arguments are those of `with_context`."""
+def needed_context(
+    options: OllamaServer, size: int, load: Plan[Any], *, refuses: bool = False
+) -> Plan[int]:
+    """Return the `num_ctx` to send with a request, or `UNKNOWN_CONTEXT` for none.
+
+    The arguments are those of `with_context`.
+    """
     state = options.state
     if chosen := options.num_ctx or state.raised:
         return chosen
@@ -78,7 +109,11 @@ def needed_context(options: OllamaServer, size: int, load: Plan[Any], *, refuses
         return UNKNOWN_CONTEXT
     if state.served is None:
         state.served = yield from _served_context(options, load)
-    if size // _BYTES_PER_TOKEN <= state.served or (state.served and refuses) or (yield from refuses_long(options)):
+    if (
+        size // _BYTES_PER_TOKEN <= state.served
+        or (state.served and refuses)
+        or (yield from refuses_long(options))
+    ):
         return UNKNOWN_CONTEXT
     return options.state.raise_to(next(_larger(options, size), UNKNOWN_CONTEXT))
 
@@ -106,12 +141,24 @@ def _larger(options: OllamaServer, size: int) -> Iterator[int]:
 
 
 def _served_context(options: OllamaServer, load: Plan[Any]) -> Plan[int]:
-    """Load the model with the server's default, and return its context; `UNKNOWN_CONTEXT` where the server does not report it."""
-    with contextlib.suppress(*_HIDDEN):  # a gateway may load the model, and not answer as Ollama does
+    """Load the model with the server's default, and return its context.
+
+    `UNKNOWN_CONTEXT` where the server does not report it.
+    """
+    with contextlib.suppress(
+        *_HIDDEN
+    ):  # a gateway may load the model, and not answer as Ollama does
         yield from load
     try:
         rows = (yield from fetch(options, "GET", "/api/ps"))["models"]
-        found = next((row.get("context_length") for row in rows if _full_name(row["name"]) == _full_name(options.model)), None)
+        found = next(
+            (
+                row.get("context_length")
+                for row in rows
+                if _full_name(row["name"]) == _full_name(options.model)
+            ),
+            None,
+        )
         served = int(found or UNKNOWN_CONTEXT)
     except (*_HIDDEN, ValueError):
         return UNKNOWN_CONTEXT
@@ -125,10 +172,15 @@ def _full_name(model: str) -> str:
 
 
 def refuses_long(options: OllamaServer) -> Plan[bool]:
-    """Whether the server says that its version refuses a long prompt where `truncate` is false; asked for once."""
+    """Whether the server says that its version refuses a long prompt where `truncate` is false.
+
+    Asked for once.
+    """
     state = options.state
     if state.refuses_long is None:
-        state.refuses_long = (version := (yield from server_version(options))) is not None and version >= _REFUSES_LONG
+        state.refuses_long = (
+            version := (yield from server_version(options))
+        ) is not None and version >= _REFUSES_LONG
     return state.refuses_long
 
 

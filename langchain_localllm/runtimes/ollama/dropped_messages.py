@@ -1,7 +1,7 @@
 """Detect that an older Ollama dropped the first messages of a conversation that is longer than the context.
 
-It reports nothing of it (ollama/ollama#4967), or fails while it answers. Newer versions refuse such a conversation, since
-they are sent `truncate: false`.
+It reports nothing of it (ollama/ollama#4967), or fails while it answers. Newer versions refuse such
+a conversation, since they are sent `truncate: false`.
 """
 
 import asyncio
@@ -13,7 +13,12 @@ from typing import Any, Final
 
 from langchain_localllm.base.http import HttpHandle
 from langchain_localllm.base.token_stream import StreamEvent, TokenStream
-from langchain_localllm.errors import ContextLengthError, ModelCallError, ServerError, StreamBrokenError
+from langchain_localllm.errors import (
+    ContextLengthError,
+    ModelCallError,
+    ServerError,
+    StreamBrokenError,
+)
 from langchain_localllm.runtimes.ollama.answer_decoder import token_count
 from langchain_localllm.runtimes.ollama.api import fetch
 from langchain_localllm.runtimes.ollama.context import prompt_bytes, refuses_long
@@ -26,14 +31,17 @@ _AROUND_A_MESSAGE: Final = 64
 _MOST_OF_AN_IMAGE: Final = 5000
 """More tokens than a model makes of an image."""
 _MOST_COUNTED: Final = 32
-"""Bytes per token of context up to which a prompt that is too long is counted; that takes as long as reading it."""
+"""Bytes per token of context up to which a prompt that is too long is counted; that takes as long
+as reading it."""
 _COUNT_LIMITS: Final = {"max_retries": 0, "wait_until_ready": 0}
 _MAY_BE_TOO_LONG: Final = (ContextLengthError, ServerError, StreamBrokenError)
 
 Message = dict[str, Any]
 
 
-def whole_conversation(handle: HttpHandle, options: OllamaOptions, payload: dict[str, Any]) -> TokenStream:
+def whole_conversation(
+    handle: HttpHandle, options: OllamaOptions, payload: dict[str, Any]
+) -> TokenStream:
     """Return an answer's handle that raises `ContextLengthError` where the prompt was too long.
 
     Args:
@@ -41,7 +49,9 @@ def whole_conversation(handle: HttpHandle, options: OllamaOptions, payload: dict
         options: The server and the model.
         payload: The request, with `messages`.
     """
-    fits = prompt_bytes(options, payload) <= options.context_tokens  # which is 0 before the first answer
+    fits = (
+        prompt_bytes(options, payload) <= options.context_tokens
+    )  # which is 0 before the first answer
     return handle if fits or options.truncate else _CheckedHandle(handle, options, payload)
 
 
@@ -59,7 +69,9 @@ class _CheckedHandle:
             with closing(self.handle.events()) as events:
                 for event in events:
                     if event.finish:
-                        self.handle.client.run(_check(self.options, self.payload, event.finish.prompt_tokens))
+                        self.handle.client.run(
+                            _check(self.options, self.payload, event.finish.prompt_tokens)
+                        )
                     yield event
         except _MAY_BE_TOO_LONG as error:
             if (longer := _with_lengths(error, self.options, self.payload)) is None:
@@ -72,36 +84,54 @@ class _CheckedHandle:
             async with aclosing(self.handle.aevents()) as events:
                 async for event in events:
                     if event.finish:
-                        await self.handle.client.arun(_check(self.options, self.payload, event.finish.prompt_tokens))
+                        await self.handle.client.arun(
+                            _check(self.options, self.payload, event.finish.prompt_tokens)
+                        )
                     yield event
         except _MAY_BE_TOO_LONG as error:
-            if (longer := await asyncio.to_thread(_with_lengths, error, self.options, self.payload)) is None:
+            if (
+                longer := await asyncio.to_thread(_with_lengths, error, self.options, self.payload)
+            ) is None:
                 raise
             raise longer from error
 
 
-def _with_lengths(error: ModelCallError, options: OllamaOptions, payload: dict[str, Any]) -> ContextLengthError | None:
-    """Return the error that names the prompt's length and the context's; `None` where it does not know more."""
+def _with_lengths(
+    error: ModelCallError, options: OllamaOptions, payload: dict[str, Any]
+) -> ContextLengthError | None:
+    """Return the error that names the prompt's length and the context's.
+
+    `None` where it does not know more.
+    """
     size, context = prompt_bytes(options, payload), _context(options)
     if not context or size <= context:  # a token is at least a byte
         return None
-    prompt, least = _count(options, payload, context) if size <= context * _MOST_COUNTED else (None, size)
+    prompt, least = (
+        _count(options, payload, context) if size <= context * _MOST_COUNTED else (None, size)
+    )
     if isinstance(error, ContextLengthError):
         words = f"{error} The prompt has {prompt} tokens."
-        return ContextLengthError(words, prompt_tokens=prompt, context_tokens=context) if prompt else None
+        return (
+            ContextLengthError(words, prompt_tokens=prompt, context_tokens=context)
+            if prompt
+            else None
+        )
     if least <= context:
         return None
     length = f"{prompt} tokens" if prompt else f"{size} bytes"
     return ContextLengthError(
-        f"The prompt of {length} is longer than the context of {context} tokens, and Ollama failed while it answered. "
-        "Shorten it, as `trim_messages` does, or raise `num_ctx`.",
+        f"The prompt of {length} is longer than the context of {context} tokens, and Ollama "
+        "failed while it answered. Shorten it, as `trim_messages` does, or raise `num_ctx`.",
         prompt_tokens=prompt,
         context_tokens=context,
     )
 
 
 def _count(options: OllamaOptions, payload: dict[str, Any], context: int) -> tuple[int | None, int]:
-    """Return the count of a prompt, and how many tokens it has at least; `(None, 0)` where the server does not count."""
+    """Return the count of a prompt, and how many tokens it has at least.
+
+    `(None, 0)` where the server does not count.
+    """
     counted = {name: value for name, value in payload.items() if name != "format"}
     try:
         return count_long_messages(options.with_options(_COUNT_LIMITS), counted, context)
@@ -115,15 +145,21 @@ def _context(options: OllamaOptions) -> int:
     return min(options.context_tokens, trained or options.context_tokens)
 
 
-def _check(options: OllamaOptions, payload: dict[str, Any], prompt_tokens: int | None) -> Plan[None]:
+def _check(
+    options: OllamaOptions, payload: dict[str, Any], prompt_tokens: int | None
+) -> Plan[None]:
     """Raise where the count of the prompt stays the same without the first message, which then was not read.
 
-    That is asked only where it is possible: Ollama drops a message that, with all that comes after it, is longer than the context.
+    That is asked only where it is possible: Ollama drops a message that, with all that comes after
+    it, is longer than the context.
     """
     *earlier, _ = payload["messages"]
     context = _context(options)
     first = next((message for message in earlier if message["role"] != "system"), None)
-    if not (context and prompt_tokens and first) or prompt_tokens + max(map(_most_tokens, earlier)) <= context:
+    if (
+        not (context and prompt_tokens and first)
+        or prompt_tokens + max(map(_most_tokens, earlier)) <= context
+    ):
         return
     if (yield from refuses_long(options)):
         return
@@ -142,8 +178,8 @@ def _check(options: OllamaOptions, payload: dict[str, Any], prompt_tokens: int |
         return
     if token_count(answer, "prompt_eval_count") == prompt_tokens:
         raise ContextLengthError(
-            f"The conversation is longer than the context of {context} tokens, and Ollama dropped its first messages. "
-            "Shorten it, as `trim_messages` does, or raise `num_ctx`.",
+            f"The conversation is longer than the context of {context} tokens, and Ollama dropped "
+            "its first messages. Shorten it, as `trim_messages` does, or raise `num_ctx`.",
             context_tokens=context,
         )
 

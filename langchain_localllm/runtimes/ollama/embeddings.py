@@ -27,7 +27,8 @@ _ENDS: Final = 2
 class OllamaEmbeddings(OllamaModels, ServedBatches, LocalEmbeddings):
     """Embeddings by Ollama, which always gives vectors of length 1.
 
-    A model that wants prefixes before queries and documents gets them by its name, unless others are given.
+    A model that wants prefixes before queries and documents gets them by its name, unless others
+    are given.
 
     Example:
         >>> from langchain_localllm import OllamaEmbeddings
@@ -44,7 +45,9 @@ class OllamaEmbeddings(OllamaModels, ServedBatches, LocalEmbeddings):
     _SAMPLED: ClassVar[str] = "it is about generating text, and vectors are not generated."
     REMOVED: ClassVar[Mapping[str, str]] = {
         **OllamaServer.REMOVED,
-        **dict.fromkeys(("repeat_last_n", "repeat_penalty", "stop", "temperature", "top_k", "top_p"), _SAMPLED),
+        **dict.fromkeys(
+            ("repeat_last_n", "repeat_penalty", "stop", "temperature", "top_k", "top_p"), _SAMPLED
+        ),
         "model_kwargs": "nothing read it. Give options by their names.",
     }
 
@@ -60,10 +63,14 @@ class OllamaEmbeddings(OllamaModels, ServedBatches, LocalEmbeddings):
     def _vectors(self, texts: list[str]) -> Plan[Vectors]:
         facts = yield from model_facts(self)
         if facts.capabilities is not None and "embedding" not in facts.capabilities:
-            warn_once(f"The model '{self.model}' was not made for embeddings; its vectors tell little.")
+            warn_once(
+                f"The model '{self.model}' was not made for embeddings; its vectors tell little."
+            )
         size = max((len(text.encode("utf-8", "replace")) for text in texts), default=0)
         load = fetch(self, "POST", "/api/embed", {**self._body(UNKNOWN_CONTEXT), "input": []})
-        return (yield from with_context(self, size, load, partial(self._fetch_all, texts), refuses=True))
+        return (
+            yield from with_context(self, size, load, partial(self._fetch_all, texts), refuses=True)
+        )
 
     def _fetch_all(self, texts: list[str], num_ctx: int) -> Plan[Vectors]:
         context = self.context_tokens
@@ -76,18 +83,28 @@ class OllamaEmbeddings(OllamaModels, ServedBatches, LocalEmbeddings):
         vectors: Vectors = []
         for text in texts:
             found, count = yield from self._fetch([text], num_ctx)
-            if not self.truncate and context - _ENDS < count <= context and (yield from self._fetch(["a"], num_ctx))[1] == 1:
-                raise ContextLengthError("The text is too long by its ends.", context_tokens=context)
+            if (
+                not self.truncate
+                and context - _ENDS < count <= context
+                and (yield from self._fetch(["a"], num_ctx))[1] == 1
+            ):
+                raise ContextLengthError(
+                    "The text is too long by its ends.", context_tokens=context
+                )
             vectors += found
         return vectors
 
     def _fetch(self, texts: list[str], num_ctx: int) -> Plan[tuple[Vectors, int]]:
         """The vectors, and how many tokens Ollama counted in all texts."""
-        answer = yield from fetch(self, "POST", "/api/embed", {**self._body(num_ctx), "input": texts})
+        answer = yield from fetch(
+            self, "POST", "/api/embed", {**self._body(num_ctx), "input": texts}
+        )
         try:
             return list(answer["embeddings"]), token_count(answer, "prompt_eval_count") or 0
         except UNREADABLE:
-            raise WrongServerError(f"The server at {self.client.address.url} gives no vectors at /api/embed.") from None
+            raise WrongServerError(
+                f"The server at {self.client.address.url} gives no vectors at /api/embed."
+            ) from None
 
     def _body(self, num_ctx: int) -> dict[str, Any]:
         cut = {} if self.dimensions is None else {"dimensions": self.dimensions}

@@ -22,7 +22,8 @@ _FAILED: Final = 500
 _UNAVAILABLE: Final = 503
 _TOO_LONG: Final = re.compile(r"context length|too long|exceeds the (available )?context")
 _REFUSED: Final = re.compile(r'option "\w+" must be|^invalid (format|JSON schema)|^template: ')
-"""Words about a wrong request, which Ollama answers with the status of a failure of its own, or in the middle of a stream."""
+"""Words about a wrong request, which Ollama answers with the status of a failure of its own, or in
+the middle of a stream."""
 
 
 class ErrorReader:
@@ -45,12 +46,18 @@ class ErrorReader:
     def _reported(self, status: int, reason: str) -> ModelCallError:
         if status == _NOT_FOUND:
             return ModelMissingError(
-                f"Ollama at {self._url} has no model '{self._model}'. Get it with `ollama pull {self._model}` or `.pull()`."
+                f"Ollama at {self._url} has no model '{self._model}'. Get it with `ollama pull "
+                f"{self._model}` or `.pull()`."
             )
         if status == _UNAVAILABLE:
-            return ModelLoadingError(f"Ollama at {self._url} is not ready: {reason}. Wait, or raise `wait_until_ready`.")
+            return ModelLoadingError(
+                f"Ollama at {self._url} is not ready: {reason}. Wait, or raise `wait_until_ready`."
+            )
         if _TOO_LONG.search(reason):
-            words = f"The prompt is too long: {reason}. Shorten it, or raise `num_ctx`, which is {self._context or 'not set'}."
+            words = (
+                f"The prompt is too long: {reason}. Shorten it, or raise `num_ctx`, which is "
+                f"{self._context or 'not set'}."
+            )
             return ContextLengthError(words, context_tokens=self._context)
         if _REFUSED.search(reason):
             return InvalidRequestError(f"Ollama at {self._url} refuses the request: {reason}.")
@@ -61,14 +68,21 @@ class ErrorReader:
         reason = reason_of(event)
         if _REFUSED.search(reason) or _TOO_LONG.search(reason):
             return self._reported(_FAILED, reason)
-        return ServerError(f"Ollama at {self._url} failed while it answered: {reason}. See its log for more.")
+        return ServerError(
+            f"Ollama at {self._url} failed while it answered: {reason}. See its log for more."
+        )
 
 
 def not_ollama(url: str, reason: str) -> WrongServerError:
     """Return the error for a server that answers as no Ollama does."""
-    return WrongServerError(f"The server at {url} does not appear to be an Ollama server ({reason}). Is `base_url` right?")
+    return WrongServerError(
+        f"The server at {url} does not appear to be an Ollama server ({reason}). Is `base_url` "
+        "right?"
+    )
 
 
 def reader_for(options: OllamaServer, model: str | None = None) -> ErrorReader:
     """What reads the errors of a request about the object's model, or about another."""
-    return ErrorReader(options.client.address.url, model or options.model, options.context_tokens or None)
+    return ErrorReader(
+        options.client.address.url, model or options.model, options.context_tokens or None
+    )

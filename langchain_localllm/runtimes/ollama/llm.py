@@ -35,7 +35,8 @@ class Ollama(OllamaModels, OllamaOptions, LocalLLM):
     raw: bool | None = None
     """Send the prompt as it is, without a template."""
     context: list[int] | None = None
-    """Tokens of an earlier answer to continue from; `[]` begins a conversation. Results then hold the next `context`."""
+    """Tokens of an earlier answer to continue from; `[]` begins a conversation. Results then hold
+    the next `context`."""
 
     @property
     @override
@@ -48,7 +49,9 @@ class Ollama(OllamaModels, OllamaOptions, LocalLLM):
         if stop:  # an empty list would replace those of the Modelfile
             payload["options"]["stop"] = stop
         opening = open_stream(self, "/api/generate", {**payload, "prompt": prompt})
-        return HttpHandle(self.client, opening, GenerateDecoder(self, keeps_context=self.context is not None))
+        return HttpHandle(
+            self.client, opening, GenerateDecoder(self, keeps_context=self.context is not None)
+        )
 
     @override
     def token_count(self, text: str) -> int:

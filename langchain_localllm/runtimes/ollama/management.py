@@ -8,7 +8,12 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from langchain_localllm.base.answer_decoder import UNREADABLE
-from langchain_localllm.errors import ModelCallError, ModelMissingError, ServerError, StreamBrokenError
+from langchain_localllm.errors import (
+    ModelCallError,
+    ModelMissingError,
+    ServerError,
+    StreamBrokenError,
+)
 from langchain_localllm.runtimes.ollama.api import fetch
 from langchain_localllm.runtimes.ollama.api_show import ModelCard
 from langchain_localllm.runtimes.ollama.error_reader import not_ollama, reader_for
@@ -36,12 +41,16 @@ def list_loaded(options: OllamaServer) -> Plan[list[LoadedModel]]:
     return (yield from _rows(options, "/api/ps", LoadedModel.read))
 
 
-def _rows(options: OllamaServer, path: str, read: Callable[[dict[str, Any]], Row]) -> Plan[list[Row]]:
+def _rows(
+    options: OllamaServer, path: str, read: Callable[[dict[str, Any]], Row]
+) -> Plan[list[Row]]:
     answer = yield from fetch(options, "GET", path)
     try:
         return [read(row) for row in answer["models"]]
     except (*UNREADABLE, ValueError):
-        raise not_ollama(options.client.address.url, f"its answer at {path} cannot be read") from None
+        raise not_ollama(
+            options.client.address.url, f"its answer at {path} cannot be read"
+        ) from None
 
 
 def show(options: OllamaServer, name: str) -> Plan[ModelCard]:
@@ -51,19 +60,25 @@ def show(options: OllamaServer, name: str) -> Plan[ModelCard]:
     try:
         return ModelCard.read(name, shown)
     except UNREADABLE:
-        raise not_ollama(options.client.address.url, "its answer at /api/show cannot be read") from None
+        raise not_ollama(
+            options.client.address.url, "its answer at /api/show cannot be read"
+        ) from None
 
 
 def keep_loaded(options: OllamaServer, name: str, keep_alive: int | str | None) -> Plan[None]:
     """Load a model for so long; 0 unloads it, and `None` means Ollama's own time."""
     options.refuse_remote(name)
-    body = {"model": name, "stream": False} | ({} if keep_alive is None else {"keep_alive": keep_alive})
+    body = {"model": name, "stream": False} | (
+        {} if keep_alive is None else {"keep_alive": keep_alive}
+    )
     yield from fetch(options, "POST", "/api/generate", body, model=name)
 
 
 def delete(options: OllamaServer, name: str) -> Plan[None]:
     """Have a model deleted from the disk."""
-    yield from _without_answer(options, Send("DELETE", "/api/delete", {"model": name}, options.timeout), name)
+    yield from _without_answer(
+        options, Send("DELETE", "/api/delete", {"model": name}, options.timeout), name
+    )
 
 
 def copy(options: OllamaServer, source: str, destination: str) -> Plan[None]:
@@ -78,7 +93,9 @@ def upload(options: OllamaServer, file: Path, digest: str) -> Plan[None]:
     reply = yield Send("HEAD", path, None, options.timeout)
     yield Read(reply)
     if reply.status != _FOUND:
-        yield from _without_answer(options, Send("POST", path, timeout=options.timeout, file=file), file.name)
+        yield from _without_answer(
+            options, Send("POST", path, timeout=options.timeout, file=file), file.name
+        )
 
 
 def _without_answer(options: OllamaServer, send: Send, model: str) -> Plan[None]:
@@ -101,7 +118,13 @@ def open_create(options: OllamaServer, settings: Mapping[str, Any]) -> Plan[Any]
 
 def _open_steps(options: OllamaServer, path: str, settings: Mapping[str, Any]) -> Plan[Any]:
     send = Send("POST", path, {**settings, "stream": True}, None)
-    return (yield from open_reply(send, options.retry_policy, reader_for(options, settings.get("from") or settings["model"])))
+    return (
+        yield from open_reply(
+            send,
+            options.retry_policy,
+            reader_for(options, settings.get("from") or settings["model"]),
+        )
+    )
 
 
 class StepDecoder:
@@ -123,9 +146,13 @@ class StepDecoder:
         steps = [self._step(rest)] if rest else []
         if self._status != _DONE:
             raise StreamBrokenError(
-                "Ollama broke off the download. Pull again: it resumes where it stopped. Its log may tell the reason."
+                "Ollama broke off the download. Pull again: it resumes where it stopped. Its log "
+                "may tell the reason."
                 if self._task == "pull"
-                else f"Ollama ended before '{self._model}' was complete. Its log may tell the reason."
+                else (
+                    f"Ollama ended before '{self._model}' was complete. Its log may tell the "
+                    "reason."
+                )
             )
         return steps
 
@@ -135,17 +162,28 @@ class StepDecoder:
             if "error" in event:
                 raise self._error(str(event["error"]))
             self._status = event["status"]
-            return PullProgress(self._status, event.get("digest", ""), event.get("total", 0), event.get("completed", 0))
+            return PullProgress(
+                self._status,
+                event.get("digest", ""),
+                event.get("total", 0),
+                event.get("completed", 0),
+            )
         except UNREADABLE:
-            raise StreamBrokenError(f"Ollama sent what cannot be read: {line[:80]!r}. Is `base_url` right?") from None
+            raise StreamBrokenError(
+                f"Ollama sent what cannot be read: {line[:80]!r}. Is `base_url` right?"
+            ) from None
 
     def _error(self, reason: str) -> ModelCallError:
         if _NOT_IN_REGISTRY in reason:
-            return ModelMissingError(f"The registry has no model '{self._model}'. Look the name up at https://ollama.com/search.")
+            return ModelMissingError(
+                f"The registry has no model '{self._model}'. Look the name up at "
+                "https://ollama.com/search."
+            )
         if self._task != "pull":
             return ServerError(f"Ollama could not {self._task} '{self._model}': {reason}.")
         return ServerError(
-            f"Ollama could not pull '{self._model}': {reason}. Is this machine online? Pulling again resumes where it stopped."
+            f"Ollama could not pull '{self._model}': {reason}. Is this machine online? Pulling "
+            "again resumes where it stopped."
         )
 
 

@@ -18,12 +18,21 @@ _SECONDS: Final = 10.0
 def model_info(options: OllamaServer) -> Plan[ModelInfo]:
     """Ask `/api/show`, whose templates are in Go's language."""
     options.refuse_remote()
-    send = Send("POST", "/api/show", {"model": options.model}, min(options.timeout or _SECONDS, _SECONDS))
-    shown = yield from fetch_json(send, RetryPolicy(0, options.wait_until_ready), reader_for(options))
+    send = Send(
+        "POST", "/api/show", {"model": options.model}, min(options.timeout or _SECONDS, _SECONDS)
+    )
+    shown = yield from fetch_json(
+        send, RetryPolicy(0, options.wait_until_ready), reader_for(options)
+    )
     try:
-        return replace(_read(shown, options), template=getattr(options, "template", None) or shown.get("template") or "")
+        return replace(
+            _read(shown, options),
+            template=getattr(options, "template", None) or shown.get("template") or "",
+        )
     except UNREADABLE:
-        raise not_ollama(options.client.address.url, "its answer at /api/show cannot be read") from None
+        raise not_ollama(
+            options.client.address.url, "its answer at /api/show cannot be read"
+        ) from None
 
 
 def _read(shown: dict[str, Any], options: OllamaServer) -> ModelInfo:

@@ -17,7 +17,8 @@ class InstalledModel:
         quantization: How they are stored, such as `Q4_K_M`.
         modified: When it was pulled or made.
         digest: SHA-256 of its manifest.
-        capabilities: What it can do, as in a `ModelCard`; empty from an Ollama whose list does not say.
+        capabilities: What it can do, as in a `ModelCard`; empty from an Ollama whose list does not
+            say.
         context: The longest context in tokens that it was made for; `None` as above.
     """
 
@@ -35,10 +36,22 @@ class InstalledModel:
     def read(cls, row: dict[str, Any]) -> Self:
         """Read a row of `/api/tags`."""
         about = row.get("details") or {}
-        named = (about.get("family") or "", about.get("parameter_size") or "", about.get("quantization_level") or "")
+        named = (
+            about.get("family") or "",
+            about.get("parameter_size") or "",
+            about.get("quantization_level") or "",
+        )
         modified = datetime.fromisoformat(row["modified_at"])
         capabilities = tuple(row.get("capabilities") or ())
-        return cls(row["name"], row["size"], *named, modified, row["digest"], capabilities, about.get("context_length"))
+        return cls(
+            row["name"],
+            row["size"],
+            *named,
+            modified,
+            row["digest"],
+            capabilities,
+            about.get("context_length"),
+        )
 
 
 @dataclass(frozen=True, slots=True)

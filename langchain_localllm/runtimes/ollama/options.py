@@ -1,6 +1,7 @@
 """The options of Ollama, under its own names.
 
-Source: https://github.com/ollama/ollama/blob/main/docs/api.md ("Generate a completion") and the `PARAMETER` list of the Modelfile.
+Source: https://github.com/ollama/ollama/blob/main/docs/api.md ("Generate a completion") and the
+    `PARAMETER` list of the Modelfile.
 """
 
 import os
@@ -72,7 +73,10 @@ _HOST_OR_PORT: Final = re.compile(r"[\w.-]+|:\d+", re.ASCII)
 
 
 def default_url() -> str:
-    """The address in `OLLAMA_HOST`, else Ollama's own; a server that listens everywhere is reached on this machine."""
+    """The address in `OLLAMA_HOST`, else Ollama's own.
+
+    A server that listens everywhere is reached on this machine.
+    """
     return _read_host(os.environ.get("OLLAMA_HOST", "").strip(" \t\"'"))
 
 
@@ -93,11 +97,14 @@ class ModelState:
 
     Attributes:
         facts: What the server reported about the model; `None` until it was asked.
-        served: Tokens of context where a call sends no `num_ctx`; `UNKNOWN_CONTEXT` from a server that does not report it, and
-            `None` until it was asked.
-        raised: The `num_ctx` that all calls send since a prompt did not fit; `UNKNOWN_CONTEXT` for none.
-        refuses_long: Whether the server can refuse a prompt that is too long, instead of cutting it; `None` until it was asked.
-        counts_all: Whether it was found that the server counts all tokens of a prompt, those in its cache too.
+        served: Tokens of context where a call sends no `num_ctx`; `UNKNOWN_CONTEXT` from a server
+            that does not report it, and `None` until it was asked.
+        raised: The `num_ctx` that all calls send since a prompt did not fit; `UNKNOWN_CONTEXT` for
+            none.
+        refuses_long: Whether the server can refuse a prompt that is too long, instead of cutting
+            it; `None` until it was asked.
+        counts_all: Whether it was found that the server counts all tokens of a prompt, those in its
+            cache too.
     """
 
     facts: ModelFacts | None = None
@@ -107,7 +114,10 @@ class ModelState:
     counts_all: bool = False
 
     def raise_to(self, num_ctx: int) -> int:
-        """Have all later calls send `num_ctx`, or the larger one that they send already; return what they send."""
+        """Have all later calls send `num_ctx`, or the larger one that they send already.
+
+        Return what they send.
+        """
         self.raised = max(self.raised, num_ctx)
         return self.raised
 
@@ -115,7 +125,9 @@ class ModelState:
 class OllamaServer(ServerOptions):
     """Where Ollama is, and how it loads the model: what all three classes share."""
 
-    START_HINT: ClassVar[str] = "Start Ollama with `ollama serve`, or name its address in `base_url` or OLLAMA_HOST."
+    START_HINT: ClassVar[str] = (
+        "Start Ollama with `ollama serve`, or name its address in `base_url` or OLLAMA_HOST."
+    )
     ALIASES: ClassVar[Mapping[str, str]] = {"request_timeout": "timeout"}
     _REMOVED: ClassVar[str] = "Ollama removed it. Use `min_p`, `top_p` or `temperature`."
     _LOADING: ClassVar[str] = "Ollama removed it and chooses the value."
@@ -136,18 +148,24 @@ class OllamaServer(ServerOptions):
     """The server's address. Default: `OLLAMA_HOST`, else `http://127.0.0.1:11434`."""
     model: str = Field(default="llama2", min_length=1)
     """The model's name, as `ollama list` shows it."""
-    auth: Annotated[tuple[str, str] | None, Connects] = Field(default=None, repr=False, exclude=True)
+    auth: Annotated[tuple[str, str] | None, Connects] = Field(
+        default=None, repr=False, exclude=True
+    )
     """User and password, for a server behind a proxy that wants them."""
     validate_model_on_init: Annotated[bool, Connects] = False
-    """Ask the server for the model at once, so that a missing one is found before the first call."""
+    """Ask the server for the model at once, so that a missing one is found before the first
+    call."""
     allow_remote: Annotated[bool, Connects] = False
-    """Let Ollama hand prompts to a model on another machine, such as `gpt-oss:120b-cloud`. Otherwise such a model is refused."""
+    """Let Ollama hand prompts to a model on another machine, such as `gpt-oss:120b-cloud`.
+    Otherwise such a model is refused."""
     keep_alive: Annotated[int | str | None, SpeedsUp] = None
-    """How long the model stays loaded: seconds, or a text such as `10m`; -1 is forever, 0 is not at all."""
+    """How long the model stays loaded: seconds, or a text such as `10m`; -1 is forever, 0 is not at
+    all."""
 
     num_ctx: int | None = Field(default=None, ge=1)
-    """Context in tokens. Default: the Modelfile's, else the server's; the first prompt that does not fit raises the latter, for
-    that and all later calls of the object. Keep it the same for an object's life: Ollama loads the model again when it changes."""
+    """Context in tokens. Default: the Modelfile's, else the server's; the first prompt that does
+    not fit raises the latter, for that and all later calls of the object. Keep it the same for an
+    object's life: Ollama loads the model again when it changes."""
     num_batch: int | None = Field(default=None, ge=1)
     """Tokens of the prompt that are read at a time."""
     num_gpu: int | None = Field(default=None, ge=-1)
@@ -159,20 +177,25 @@ class OllamaServer(ServerOptions):
     use_mmap: bool | None = None
     """Map the file into memory instead of reading it."""
     extra_body: Annotated[dict[str, Any] | None, NotSent] = None
-    """Fields of the request that are not known here, for newer Ollamas; they win over fields of the same name. `options` in it is
-    added to the other options."""
+    """Fields of the request that are not known here, for newer Ollamas; they win over fields of the
+    same name. `options` in it is added to the other options."""
 
-    _states: dict[tuple[str, str], ModelState] = PrivateAttr(default_factory=dict)  # by address and model; copies share it
+    _states: dict[tuple[str, str], ModelState] = PrivateAttr(
+        default_factory=dict
+    )  # by address and model; copies share it
 
     @classmethod
     @override
     def _normalize_names(cls, given: Mapping[str, Any]) -> dict[str, Any]:
         """Return the arguments under our names, with what `client_kwargs` and the like say about the connection."""
-        named = super()._normalize_names({name: value for name, value in given.items() if name not in _CLIENT_KWARGS})
+        named = super()._normalize_names(
+            {name: value for name, value in given.items() if name not in _CLIENT_KWARGS}
+        )
         for name, value in _connection(given).items():
             if name not in cls.model_fields:
                 warn_once(
-                    f"`{name}` of `client_kwargs` has no effect: httpx is not used. Use `headers`, `auth`, `timeout`, `verify`."
+                    f"`{name}` of `client_kwargs` has no effect: httpx is not used. Use "
+                    "`headers`, `auth`, `timeout`, `verify`."
                 )
             elif name == "headers":
                 named["headers"] = {**value, **(named.get("headers") or {})}
@@ -233,8 +256,8 @@ class OllamaServer(ServerOptions):
         name = model or self.model
         if (host or _names_cloud(name)) and not self.allow_remote:
             raise InvalidOptionError(
-                f"The model '{name}' runs at {host or 'ollama.com'}, not on your machine: Ollama would send it your prompts. "
-                "Take a local model, or set `allow_remote=True`."
+                f"The model '{name}' runs at {host or 'ollama.com'}, not on your machine: Ollama "
+                "would send it your prompts. Take a local model, or set `allow_remote=True`."
             )
 
     def payload(self, ignored: frozenset[str] = frozenset()) -> dict[str, Any]:
@@ -255,16 +278,25 @@ class OllamaServer(ServerOptions):
         """A payload as it is sent: with `num_ctx`, unless that is `UNKNOWN_CONTEXT`, and with `extra_body`."""
         extra = self.extra_body or {}
         context = {"num_ctx": num_ctx} if num_ctx else {}
-        return {**payload, **extra, "options": {**payload.get("options", {}), **context, **extra.get("options", {})}}
+        return {
+            **payload,
+            **extra,
+            "options": {**payload.get("options", {}), **context, **extra.get("options", {})},
+        }
 
 
 def _connection(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the arguments for httpx's clients say, which `langchain_ollama` takes; those for both clients come first."""
+    """Return what the arguments for httpx's clients say, which `langchain_ollama` takes.
+
+    Those for both clients come first.
+    """
     found: dict[str, Any] = {}
     for name in _CLIENT_KWARGS:
         settings = given.get(name) or {}
         if not isinstance(settings, Mapping):
-            raise InvalidOptionError(f"`{name}` must be a dict of arguments, not {type(settings).__name__}.")
+            raise InvalidOptionError(
+                f"`{name}` must be a dict of arguments, not {type(settings).__name__}."
+            )
         headers = {**found.get("headers", {}), **(settings.get("headers") or {})}
         found |= {**settings, **({"headers": headers} if headers else {})}
     if hasattr(found.get("timeout"), "read"):  # an httpx.Timeout
@@ -283,14 +315,20 @@ def _answer_format(given: Any) -> Any:
     if isinstance(wanted, dict):
         check_schema(wanted)
     elif wanted not in (None, "", "json"):
-        raise InvalidOptionError(f"{given!r} is not a format of answers. Use 'json', a JSON schema or a pydantic class.")
+        raise InvalidOptionError(
+            f"{given!r} is not a format of answers. Use 'json', a JSON schema or a pydantic class."
+        )
     return wanted
 
 
 class OllamaOptions(OllamaServer, ReasoningOptions, SamplingOptions):
     """What the text and the chat class share."""
 
-    ALIASES: ClassVar[Mapping[str, str]] = {**SamplingOptions.ALIASES, "reasoning_effort": "reasoning", "think": "reasoning"}
+    ALIASES: ClassVar[Mapping[str, str]] = {
+        **SamplingOptions.ALIASES,
+        "reasoning_effort": "reasoning",
+        "think": "reasoning",
+    }
     UNSUPPORTED: ClassVar[Mapping[str, str]] = {
         "logit_bias": "Ollama has no such option. LlamaCpp and Llamafile have it, with the same file.",
         "n_probs": "use `logprobs=True`, with `top_logprobs` for alternatives.",
@@ -316,46 +354,70 @@ class OllamaOptions(OllamaServer, ReasoningOptions, SamplingOptions):
     draft_num_predict: int | None = Field(default=None, ge=0)
     """Tokens that a draft model guesses at a time, where the model has one (newer Ollamas)."""
 
-    format: Annotated[Literal["", "json"] | dict[str, Any] | None, BeforeValidator(_answer_format)] = None
+    format: Annotated[
+        Literal["", "json"] | dict[str, Any] | None, BeforeValidator(_answer_format)
+    ] = None
     """`json`, or a JSON schema or pydantic class whose form the answer has."""
     truncate: bool = False
-    """Let Ollama cut a prompt that is longer than the context: the first messages of a chat, the middle of a text. By default
-    such a prompt raises a `ContextLengthError`."""
+    """Let Ollama cut a prompt that is longer than the context: the first messages of a chat, the
+    middle of a text. By default such a prompt raises a `ContextLengthError`."""
     shift: bool = False
-    """Let Ollama drop the beginning of the prompt when an answer reaches the end of the context, instead of ending the answer there
-    with the finish reason `length` (Ollama 0.12.6 or newer). A model is loaded again when this changes (Ollama 0.30 or newer)."""
+    """Let Ollama drop the beginning of the prompt when an answer reaches the end of the context,
+    instead of ending the answer there with the finish reason `length` (Ollama 0.12.6 or newer). A
+    model is loaded again when this changes (Ollama 0.30 or newer)."""
     logprobs: bool | None = None
     """Report each token's probability (newer Ollamas)."""
     top_logprobs: int | None = Field(default=None, ge=1, le=20)
     """Report so many likely alternatives to each token as well, which switches `logprobs` on."""
 
     options: dict[str, Any] | None = None
-    """Ollama's options in a dict, as `langchain_ollama` takes them at a call. Names that are not known here are sent as they are,
-    for newer Ollamas."""
+    """Ollama's options in a dict, as `langchain_ollama` takes them at a call. Names that are not
+    known here are sent as they are, for newer Ollamas."""
 
     @classmethod
     @override
     def _normalize_names(cls, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the arguments under our names, with those in `options`; `top_logprobs` switches `logprobs` on."""
+        """Return the arguments under our names, with those in `options`.
+
+        `top_logprobs` switches `logprobs` on.
+        """
         own = given.get("options")
         if not isinstance(own, Mapping | None):
-            raise InvalidOptionError(f"`options` must be a dict of Ollama's options, not {type(own).__name__}.")
-        named = super()._normalize_names({name: value for name, value in given.items() if name != "options"})
-        ours = {name: value for name, value in (own or {}).items() if name in {*cls.model_fields, *cls.ALIASES, *cls.REMOVED}}
+            raise InvalidOptionError(
+                f"`options` must be a dict of Ollama's options, not {type(own).__name__}."
+            )
+        named = super()._normalize_names(
+            {name: value for name, value in given.items() if name != "options"}
+        )
+        ours = {
+            name: value
+            for name, value in (own or {}).items()
+            if name in {*cls.model_fields, *cls.ALIASES, *cls.REMOVED}
+        }
         for name, value in super()._normalize_names(ours).items():
             if name in named:
-                raise InvalidOptionError(f"`{name}` was given twice, once in `options`. Give it once.")
+                raise InvalidOptionError(
+                    f"`{name}` was given twice, once in `options`. Give it once."
+                )
             named[name] = value
         if "options" in given:
-            named["options"] = {name: value for name, value in (own or {}).items() if name not in ours} or None
+            named["options"] = {
+                name: value for name, value in (own or {}).items() if name not in ours
+            } or None
         top, logprobs = named.get("top_logprobs"), named.get("logprobs")
         check_top_logprobs(top, logprobs)
         if logprobs is False:
-            return {"top_logprobs": None, **named}  # first, since options of a call are checked one after the other
+            return {
+                "top_logprobs": None,
+                **named,
+            }  # first, since options of a call are checked one after the other
         if top is None:
             return named
         if not logprobs:
-            advise("`top_logprobs` is set, but `logprobs` is not. Setting `logprobs=True` automatically.")
+            advise(
+                "`top_logprobs` is set, but `logprobs` is not. Setting `logprobs=True` "
+                "automatically."
+            )
         return {"logprobs": True, **named} | {"logprobs": True}
 
     @override
@@ -369,8 +431,9 @@ class OllamaOptions(OllamaServer, ReasoningOptions, SamplingOptions):
     def token_ids(self, text: str) -> NoReturn:
         """Raise, since Ollama counts tokens but does not report their ids."""
         raise InvalidRequestError(
-            "Ollama does not report the ids of tokens. Use `get_num_tokens` or `get_num_tokens_from_messages` to count them, or "
-            "give the model's own tokenizer as `custom_get_token_ids`, such as `AutoTokenizer.from_pretrained(...).encode`. "
+            "Ollama does not report the ids of tokens. Use `get_num_tokens` or "
+            "`get_num_tokens_from_messages` to count them, or give the model's own tokenizer as "
+            "`custom_get_token_ids`, such as `AutoTokenizer.from_pretrained(...).encode`. "
             "`LlamaCpp` and `Llamafile` report ids, with the same file."
         )
 

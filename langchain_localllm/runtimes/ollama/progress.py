@@ -30,13 +30,20 @@ class PullProgress:
     def __str__(self) -> str:
         if not self.total:
             return self.status
-        return f"{self.status}: {_bytes(self.completed)} of {_bytes(self.total)}, {self.completed / self.total:.0%}"
+        return (
+            f"{self.status}: {_bytes(self.completed)} of {_bytes(self.total)}, "
+            f"{self.completed / self.total:.0%}"
+        )
 
 
 def show_on_stderr() -> Callable[[PullProgress], None]:
     """What writes each step: into one line on a terminal and in a notebook, else a line for each tenth of a file."""
     stream = sys.stderr
-    return _one_line(stream) if stream.isatty() or type(stream).__module__.startswith("ipykernel") else _lines(stream)
+    return (
+        _one_line(stream)
+        if stream.isatty() or type(stream).__module__.startswith("ipykernel")
+        else _lines(stream)
+    )
 
 
 def _one_line(stream: TextIO) -> Callable[[PullProgress], None]:

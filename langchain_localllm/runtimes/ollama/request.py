@@ -29,10 +29,13 @@ _LEVELS: Final[Mapping[str, tuple[str | bool, ...]]] = {
     "xhigh": ("max", "high", True),
     "max": ("max", "high", True),
 }
-"""What to send for a level in turn, until a server takes it: `max` is known from Ollama 0.22 on, and no level before 0.11."""
+"""What to send for a level in turn, until a server takes it: `max` is known from Ollama 0.22 on,
+and no level before 0.11."""
 
 
-def open_stream(options: OllamaOptions, path: str, payload: dict[str, Any], *, grows: bool = True) -> Plan[Any]:
+def open_stream(
+    options: OllamaOptions, path: str, payload: dict[str, Any], *, grows: bool = True
+) -> Plan[Any]:
     """Ask for an answer that is streamed, with a context that holds the prompt.
 
     Args:
@@ -42,20 +45,35 @@ def open_stream(options: OllamaOptions, path: str, payload: dict[str, Any], *, g
         grows: Whether a prompt that is too long may raise the context.
     """
     facts = yield from model_facts(options)
-    if _holds_images(payload) and facts.capabilities is not None and "vision" not in facts.capabilities:
-        raise InvalidRequestError(f"The model '{options.model}' does not see images; Ollama would write `[img-0]` in their place.")
+    if (
+        _holds_images(payload)
+        and facts.capabilities is not None
+        and "vision" not in facts.capabilities
+    ):
+        raise InvalidRequestError(
+            f"The model '{options.model}' does not see images; Ollama would write `[img-0]` in "
+            "their place."
+        )
     _check_roles(payload, facts.template, options.model)
-    # By default, an Ollama from 0.12.6 on refuses a prompt that is too long, and ends an answer at the context's end. An older one
-    # ignores both fields and cuts, which the decoder finds.
+    # By default, an Ollama from 0.12.6 on refuses a prompt that is too long, and ends an answer at
+    # the context's end. An older one ignores both fields and cuts, which the decoder finds.
     payload = {"shift": False, "truncate": False, **payload, "stream": True}
-    if payload.get("think") and payload.get("format") and (yield from _thinks_after_a_form(options)):
+    if (
+        payload.get("think")
+        and payload.get("format")
+        and (yield from _thinks_after_a_form(options))
+    ):
         del payload["think"]  # it would not think, and write the first brace twice
 
     def send(num_ctx: int) -> Plan[Any]:
-        return _open_with_level(options, path, {**options.request_body(payload, num_ctx), "stream": True})
+        return _open_with_level(
+            options, path, {**options.request_body(payload, num_ctx), "stream": True}
+        )
 
     load = load_model(options, {"shift": payload["shift"], "options": payload.get("options", {})})
-    return (yield from with_context(options, prompt_bytes(options, payload), load, send, grows=grows))
+    return (
+        yield from with_context(options, prompt_bytes(options, payload), load, send, grows=grows)
+    )
 
 
 def load_model(options: OllamaServer, payload: dict[str, Any]) -> Plan[Any]:
@@ -78,7 +96,11 @@ def _open_with_level(options: OllamaServer, path: str, body: dict[str, Any]) -> 
 
 
 def _open(options: OllamaServer, path: str, body: dict[str, Any]) -> Plan[Any]:
-    return (yield from open_reply(Send("POST", path, body, options.timeout), options.retry_policy, reader_for(options)))
+    return (
+        yield from open_reply(
+            Send("POST", path, body, options.timeout), options.retry_policy, reader_for(options)
+        )
+    )
 
 
 def _thinks_after_a_form(options: OllamaServer) -> Plan[bool]:
@@ -87,16 +109,21 @@ def _thinks_after_a_form(options: OllamaServer) -> Plan[bool]:
 
 
 def _holds_images(payload: dict[str, Any]) -> bool:
-    return bool(payload.get("images")) or any(message.get("images") for message in payload.get("messages", ()))
+    return bool(payload.get("images")) or any(
+        message.get("images") for message in payload.get("messages", ())
+    )
 
 
 def _check_roles(payload: dict[str, Any], template: str, model: str) -> None:
-    """Raise for a role that the model's template leaves out; Ollama would do so without an error."""
+    """Raise for a role that the model's template leaves out.
+
+    Ollama would do so without an error.
+    """
     if not template or _ANY_ROLE.search(template):
         return
     for role in (message["role"] for message in payload.get("messages", ())):
         if role not in STANDARD_ROLES and f'"{role}"' not in template:
             raise InvalidRequestError(
-                f"A message has the role {role!r}, which the template of the model '{model}' leaves out. "
-                f"Use one of: {', '.join(sorted(STANDARD_ROLES))}."
+                f"A message has the role {role!r}, which the template of the model '{model}' "
+                f"leaves out. Use one of: {', '.join(sorted(STANDARD_ROLES))}."
             )

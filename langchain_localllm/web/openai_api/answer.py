@@ -39,16 +39,24 @@ class DocumentAnswer:
         self._finish_reason = "stop"
 
     async def pieces(self) -> AsyncGenerator[str]:
-        """Yield the text as it comes, and the list of sources at its end. Closing this stops the model."""
+        """Yield the text as it comes, and the list of sources at its end.
+
+        Closing this stops the model.
+        """
         stops = StopFilter(self.request.stops)
         stream = cast("AsyncGenerator[dict[str, Any]]", self._rag.astream(self._asked))
         async with aclosing(stream) as parts:
             async for part in parts:
                 self._citations += part.get("citations", [])
                 self._tokens = part.get("tokens") or self._tokens
-                if part.get("finish_reason") in {"length", "repetition"}:  # OpenAI has one word for both
+                if part.get("finish_reason") in {
+                    "length",
+                    "repetition",
+                }:  # OpenAI has one word for both
                     self._finish_reason = "length"
-                if text := part.get("answer", "") + "".join(map(marker_of, part.get("statements", ()))):
+                if text := part.get("answer", "") + "".join(
+                    map(marker_of, part.get("statements", ()))
+                ):
                     self._pieces += 1
                     if shown := stops.feed(text):
                         self._text += shown
@@ -71,9 +79,24 @@ class DocumentAnswer:
 
     def completion(self) -> dict[str, Any]:
         """Return the whole answer, when all pieces were read."""
-        message = {"role": "assistant", "content": self._text + self._sources, "refusal": None, **self._cited()}
-        choice = {"index": 0, "message": message, "finish_reason": self._finish_reason, "logprobs": None}
-        return {**self._about, "object": "chat.completion", "choices": [choice], "usage": self._usage()}
+        message = {
+            "role": "assistant",
+            "content": self._text + self._sources,
+            "refusal": None,
+            **self._cited(),
+        }
+        choice = {
+            "index": 0,
+            "message": message,
+            "finish_reason": self._finish_reason,
+            "logprobs": None,
+        }
+        return {
+            **self._about,
+            "object": "chat.completion",
+            "choices": [choice],
+            "usage": self._usage(),
+        }
 
     def chunk(self, piece: str | None = None, *, role: bool = False) -> dict[str, Any]:
         """Return a part of the streamed answer: a piece of text, or the end with the citations."""
@@ -81,7 +104,9 @@ class DocumentAnswer:
         if role:
             delta["role"] = "assistant"
         finish_reason = self._finish_reason if piece is None else None
-        return self._chunk([{"index": 0, "delta": delta, "finish_reason": finish_reason, "logprobs": None}])
+        return self._chunk(
+            [{"index": 0, "delta": delta, "finish_reason": finish_reason, "logprobs": None}]
+        )
 
     def usage_chunk(self) -> dict[str, Any]:
         """Return the last part of a stream for which usage was asked."""
@@ -91,13 +116,24 @@ class DocumentAnswer:
         return {**self._about, "object": "chat.completion.chunk", "choices": choices}
 
     def _usage(self) -> dict[str, int]:
-        prompt, completion = self._tokens.get("prompt", 0), self._tokens.get("completion", self._pieces)
-        return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
+        prompt, completion = (
+            self._tokens.get("prompt", 0),
+            self._tokens.get("completion", self._pieces),
+        )
+        return {
+            "prompt_tokens": prompt,
+            "completion_tokens": completion,
+            "total_tokens": prompt + completion,
+        }
 
     def _cited(self) -> dict[str, Any]:
         """The citations: as annotations in OpenAI's form, and with all that is known of them."""
         root = self._rag.store.root
-        annotations = [_annotation(each, root, place) for each in self._citations for place in _places(each.marker, self._text)]
+        annotations = [
+            _annotation(each, root, place)
+            for each in self._citations
+            for place in _places(each.marker, self._text)
+        ]
         return {"annotations": annotations, "citations": [asdict(each) for each in self._citations]}
 
 
@@ -108,12 +144,17 @@ def _places(marker: int, text: str) -> list[tuple[int, int]]:
         >>> _places(2, "It is blue [1, 2]. It leaks [2].")
         [(11, 17), (28, 31)]
     """
-    return [found.span() for found in _MARKERS.finditer(text) if str(marker) in re.findall(r"\d+", found[1])]
+    return [
+        found.span()
+        for found in _MARKERS.finditer(text)
+        if str(marker) in re.findall(r"\d+", found[1])
+    ]
 
 
 def _annotation(citation: Citation, root: Path, place: tuple[int, int]) -> dict[str, Any]:
     page = f"#page={citation.page}" if citation.page else ""
-    url = f"file://{quote((root / citation.source).as_posix())}{page}"  # never an address out of a document
+    # never an address out of a document
+    url = f"file://{quote((root / citation.source).as_posix())}{page}"
     where = {"start_index": place[0], "end_index": place[1], "title": _place(citation), "url": url}
     return {"type": "url_citation", "url_citation": where}
 

@@ -47,7 +47,9 @@ class DocumentAPI:
             Route("/v1/embeddings", self._embed, methods=["POST"]),
             Route("/{path:path}", self._unknown, methods=["GET", "POST"]),
         ]
-        return Starlette(routes=routes, exception_handlers={Exception: _on_error, 404: _on_error, 405: _on_error})
+        return Starlette(
+            routes=routes, exception_handlers={Exception: _on_error, 404: _on_error, 405: _on_error}
+        )
 
     async def _health(self, _: Request) -> Response:
         return JSONResponse({"status": "ok", "version": __version__})
@@ -56,7 +58,9 @@ class DocumentAPI:
         return JSONResponse({"object": "list", "data": [_about(name) for name in self._names]})
 
     async def _model(self, request: Request) -> Response:
-        return self._checked(request.path_params["name"], self._names) or JSONResponse(_about(request.path_params["name"]))
+        return self._checked(request.path_params["name"], self._names) or JSONResponse(
+            _about(request.path_params["name"])
+        )
 
     async def _chat(self, request: Request) -> Response:
         try:
@@ -74,7 +78,9 @@ class DocumentAPI:
             texts = asked.texts()
             if refused := self._checked(asked.model, (self._embedding_model,)):
                 return refused
-            vectors = await until_disconnected(request.receive, self._rag.store.embeddings.aembed_documents(texts))
+            vectors = await until_disconnected(
+                request.receive, self._rag.store.embeddings.aembed_documents(texts)
+            )
         except Exception as error:  # noqa: BLE001 - as above
             return error_response(error)
         if asked.dimensions not in {None, len(vectors[0])}:
@@ -82,15 +88,23 @@ class DocumentAPI:
             return error_response(APIError(400, message, param="dimensions"))
         in_base64 = asked.encoding_format == "base64"
         data = [
-            {"object": "embedding", "index": index, "embedding": _base64(vector) if in_base64 else vector}
+            {
+                "object": "embedding",
+                "index": index,
+                "embedding": _base64(vector) if in_base64 else vector,
+            }
             for index, vector in enumerate(vectors)
         ]
         usage = {"prompt_tokens": 0, "total_tokens": 0}  # engines do not report them
-        return JSONResponse({"object": "list", "model": self._embedding_model, "data": data, "usage": usage})
+        return JSONResponse(
+            {"object": "list", "model": self._embedding_model, "data": data, "usage": usage}
+        )
 
     async def _unknown(self, request: Request) -> Response:
         known = "/v1/chat/completions, /v1/embeddings and /v1/models"
-        return error_response(APIError(404, f"{request.method} {request.url.path} is not served here; {known} are."))
+        return error_response(
+            APIError(404, f"{request.method} {request.url.path} is not served here; {known} are.")
+        )
 
     @property
     def _names(self) -> tuple[str, ...]:

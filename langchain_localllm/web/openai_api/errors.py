@@ -33,7 +33,12 @@ _STATUS: Final[tuple[tuple[type[Exception], int, str | None], ...]] = (
     (LocalLLMError, 500, None),
 )
 """Kinds of errors with their HTTP status and code, from the special to the general."""
-_TYPES: Final = {401: "authentication_error", 403: "permission_error", 404: "not_found_error", 429: "rate_limit_error"}
+_TYPES: Final = {
+    401: "authentication_error",
+    403: "permission_error",
+    404: "not_found_error",
+    429: "rate_limit_error",
+}
 
 
 class APIError(HTTPException):
@@ -46,14 +51,19 @@ class APIError(HTTPException):
         code: OpenAI's code for the error.
     """
 
-    def __init__(self, status: int, message: str, *, param: str | None = None, code: str | None = None) -> None:
+    def __init__(
+        self, status: int, message: str, *, param: str | None = None, code: str | None = None
+    ) -> None:
         super().__init__(status, message)
         self.param = param
         self.code = code
 
 
 def error_response(error: Exception) -> JSONResponse:
-    """Return the response for an error; what is not expected is logged, and its text is kept from the client."""
+    """Return the response for an error.
+
+    What is not expected is logged, and its text is kept from the client.
+    """
     status, content = error_content(error)
     return JSONResponse(content, status)
 
@@ -72,7 +82,12 @@ def error_content(error: Exception) -> tuple[int, dict[str, Any]]:
 
 def _described(error: Exception) -> tuple[int, str, str | None, str | None]:
     if isinstance(error, HTTPException):
-        return error.status_code, error.detail, getattr(error, "param", None), getattr(error, "code", None)
+        return (
+            error.status_code,
+            error.detail,
+            getattr(error, "param", None),
+            getattr(error, "code", None),
+        )
     if isinstance(error, ValidationError):
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(map(str, first["loc"]))

@@ -8,18 +8,28 @@ from pydantic import BaseModel, ConfigDict, Field
 from langchain_localllm.web.openai_api.errors import APIError
 
 SOURCES: Final = "\n\nSources:\n"
-"""What begins the list of sources after an answer; it is cut from the answers that a client sends back."""
+"""What begins the list of sources after an answer; it is cut from the answers that a client sends
+back."""
 UNSUPPORTED: Final = " [?]"
 """What follows a sentence that the documents do not support; it is cut from them too."""
 MOST_TEXTS: Final = 2048
 """Texts in one request for embeddings, as with OpenAI."""
 _SOURCES_LIST: Final = re.compile(rf"{re.escape(SOURCES)}(?:\[\d+\] [^\n]*\n?)+\Z")
-_NEUTRAL: Final[dict[str, Any]] = {"n": 1, "logprobs": False, "stream": None, "user": None, "store": False}
+_NEUTRAL: Final[dict[str, Any]] = {
+    "n": 1,
+    "logprobs": False,
+    "stream": None,
+    "user": None,
+    "store": False,
+}
 _ROLES: Final = {"user": "human", "assistant": "ai"}
 
 
 class Message(BaseModel):
-    """A message of a conversation; instructions and results of tools are not used, since answers come from the documents alone."""
+    """A message of a conversation.
+
+    Instructions and results of tools are not used, since answers come from the documents alone.
+    """
 
     role: Literal["system", "developer", "user", "assistant", "tool", "function"]
     content: str | list[dict[str, Any]] | None = None
@@ -35,7 +45,11 @@ class Message(BaseModel):
             return _valid(self.content or "")
         for part in self.content:
             if part.get("type") not in {"text", "refusal"}:
-                raise APIError(400, f"A message has a part of type {part.get('type')!r}; only texts are read.", param="messages")
+                raise APIError(
+                    400,
+                    f"A message has a part of type {part.get('type')!r}; only texts are read.",
+                    param="messages",
+                )
         return _valid("\n".join(str(part.get("text") or "") for part in self.content))
 
 
@@ -69,13 +83,21 @@ class ChatRequest(BaseModel):
     @property
     def stops(self) -> list[str]:
         """Texts that end the answer."""
-        return [each for each in ([self.stop] if isinstance(self.stop, str) else self.stop or []) if each]
+        return [
+            each
+            for each in ([self.stop] if isinstance(self.stop, str) else self.stop or [])
+            if each
+        ]
 
     @property
     def ignored(self) -> list[str]:
         """The parameters that were sent and have no effect."""
         extra = self.model_extra or {}
-        return sorted(name for name, value in extra.items() if value is not None and value != _NEUTRAL.get(name))
+        return sorted(
+            name
+            for name, value in extra.items()
+            if value is not None and value != _NEUTRAL.get(name)
+        )
 
     def check(self) -> None:
         """Refuse what would have to change the answer and cannot.
@@ -86,9 +108,15 @@ class ChatRequest(BaseModel):
         if self.n not in {None, 1}:
             raise APIError(400, "n: one answer is made for each request.", param="n")
         if self.tool_choice not in (None, "auto", "none"):
-            raise APIError(400, "tool_choice: answers come from the documents, and tools are not called.", param="tool_choice")
+            raise APIError(
+                400,
+                "tool_choice: answers come from the documents, and tools are not called.",
+                param="tool_choice",
+            )
         if self.response_format and self.response_format.get("type") != "text":
-            raise APIError(400, "response_format: answers are texts with citations.", param="response_format")
+            raise APIError(
+                400, "response_format: answers are texts with citations.", param="response_format"
+            )
 
     def question(self) -> dict[str, Any]:
         """Return the last message and the conversation before it, as `LocalRAG` takes them.
@@ -98,8 +126,16 @@ class ChatRequest(BaseModel):
         """
         *before, last = self.messages
         if last.role != "user" or not last.text.strip():
-            raise APIError(400, "The last message must be of the role user, and have a question.", param="messages")
-        history = [(_ROLES[each.role], _without_sources(each.text)) for each in before if each.role in _ROLES and each.text.strip()]
+            raise APIError(
+                400,
+                "The last message must be of the role user, and have a question.",
+                param="messages",
+            )
+        history = [
+            (_ROLES[each.role], _without_sources(each.text))
+            for each in before
+            if each.role in _ROLES and each.text.strip()
+        ]
         return {"question": last.text, "chat_history": history}
 
 
@@ -119,12 +155,21 @@ class EmbeddingRequest(BaseModel):
         """
         texts = [self.input] if isinstance(self.input, str) else self.input
         if any(not isinstance(text, str) for text in texts):
-            advice = "OpenAIEmbeddings of LangChain sends texts with check_embedding_ctx_length=False"
+            advice = (
+                "OpenAIEmbeddings of LangChain sends texts with check_embedding_ctx_length=False"
+            )
             raise APIError(
-                400, f"input: only texts are embedded here, since token numbers differ between models; {advice}.", param="input"
+                400,
+                "input: only texts are embedded here, since token numbers differ between models; "
+                f"{advice}.",
+                param="input",
             )
         if not 0 < len(texts) <= MOST_TEXTS:
-            raise APIError(400, f"input: 1 to {MOST_TEXTS} texts can be embedded at once, not {len(texts)}.", param="input")
+            raise APIError(
+                400,
+                f"input: 1 to {MOST_TEXTS} texts can be embedded at once, not {len(texts)}.",
+                param="input",
+            )
         return [_valid(text) for text in texts]
 
 

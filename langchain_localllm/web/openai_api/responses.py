@@ -44,7 +44,9 @@ async def _disconnected(receive: Receive) -> None:
 
 
 class AnswerResponse(Response):
-    """The response with an answer. The model stops when the client goes away, and when the time is over.
+    """The response with an answer.
+
+    The model stops when the client goes away, and when the time is over.
 
     Args:
         answer: The answer to be made.
@@ -55,7 +57,9 @@ class AnswerResponse(Response):
         super().__init__()
         self._answer = answer
         self._seconds = seconds
-        self._own_headers = {"X-Ignored-Parameters": quote(", ".join(answer.request.ignored), safe=", ")}
+        self._own_headers = {
+            "X-Ignored-Parameters": quote(", ".join(answer.request.ignored), safe=", ")
+        }
         self._started = False
 
     @override
@@ -72,7 +76,9 @@ class AnswerResponse(Response):
                 async with aclosing(self._answer.pieces()) as pieces:
                     async for _ in pieces:
                         pass
-                await JSONResponse(self._answer.completion(), headers=self._own_headers)(scope, receive, send)
+                await JSONResponse(self._answer.completion(), headers=self._own_headers)(
+                    scope, receive, send
+                )
         except Exception as error:  # noqa: BLE001 - the client gets it, and the log what was not expected
             if not self._started:
                 await error_response(error)(scope, receive, send)

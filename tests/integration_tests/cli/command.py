@@ -22,7 +22,13 @@ def localllm(*arguments: str | Path, given: str | None = None, **environment: st
     """Run the command to its end, with a text on stdin."""
     command = [*COMMAND, *map(str, arguments)]
     return subprocess.run(
-        command, capture_output=True, check=False, encoding="utf-8", timeout=120, input=given, env={**os.environ, **environment}
+        command,
+        capture_output=True,
+        check=False,
+        encoding="utf-8",
+        timeout=120,
+        input=given,
+        env={**os.environ, **environment},
     )
 
 
@@ -40,7 +46,8 @@ def in_process(*arguments: str | Path) -> Done:
 
 @contextmanager
 def quick(seconds: float) -> Iterator[None]:
-    """Fail where the block takes longer, unless this machine is busy: then 20 times the processor's time is allowed."""
+    """Fail where the block takes longer, unless this machine is busy: then 20 times the processor's
+    time is allowed."""
     started, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
     yield
     taken, after = time.monotonic() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -68,7 +75,9 @@ def on_a_terminal(columns: str, *arguments: str) -> str:
     """What the command writes to a terminal of so many columns."""
     ours, theirs = pty.openpty()
     environment = {**os.environ, "COLUMNS": columns, "NO_COLOR": "1", "TERM": "xterm"}
-    with subprocess.Popen([*COMMAND, *arguments], stdin=theirs, stdout=theirs, stderr=theirs, env=environment) as process:
+    with subprocess.Popen(
+        [*COMMAND, *arguments], stdin=theirs, stdout=theirs, stderr=theirs, env=environment
+    ) as process:
         os.close(theirs)
         shown = b"".join(_all_of(ours))
         process.wait(timeout=60)

@@ -30,7 +30,13 @@ def _alone(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def ollama_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Ollama with a chat model and an embedding model."""
     with ollama.serve(tmp_path_factory.mktemp("ollama")) as url:
-        ollama.create(url, "cli-chat", tiny_chat_model(), template=go_template(), parameters={"num_ctx": 1024, "num_thread": 1})
+        ollama.create(
+            url,
+            "cli-chat",
+            tiny_chat_model(),
+            template=go_template(),
+            parameters={"num_ctx": 1024, "num_thread": 1},
+        )
         ollama.create(url, "cli-embed", tiny_embedding_model(), parameters={"num_thread": 1})
         yield url
         for name in ("cli-chat", "cli-embed"):

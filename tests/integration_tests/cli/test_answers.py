@@ -1,4 +1,5 @@
-"""`localllm run`, `chat`, `compare`, `serve`, `bench` and `prompt`, on real engines with the tiny model."""
+"""`localllm run`, `chat`, `compare`, `serve`, `bench` and `prompt`, on real engines with the tiny
+model."""
 
 import json
 import os
@@ -14,7 +15,14 @@ import requests
 
 from langchain_localllm import ChatLlamaCpp
 from langchain_localllm.models import tiny_chat_model
-from tests.integration_tests.cli.command import COMMAND, check_fault, in_process, localllm, on_a_terminal, stdout_of
+from tests.integration_tests.cli.command import (
+    COMMAND,
+    check_fault,
+    in_process,
+    localllm,
+    on_a_terminal,
+    stdout_of,
+)
 
 MODEL = tiny_chat_model()
 
@@ -29,18 +37,29 @@ def answer() -> str:
 # --- run ---
 
 
-@pytest.mark.parametrize("model", [str(MODEL), "tiny-chat", f"llamacpp:{MODEL}", f"llamafile:{MODEL}", f"gpt4all:{MODEL}"])
+@pytest.mark.parametrize(
+    "model",
+    [str(MODEL), "tiny-chat", f"llamacpp:{MODEL}", f"llamafile:{MODEL}", f"gpt4all:{MODEL}"],
+)
 def test_one_prompt_on_each_runtime(model: str, answer: str) -> None:
     assert stdout_of(localllm("run", "Hello!", "-m", model, "-t", "0", given="")).strip() == answer
 
 
 def test_ollama_answers_too(ollama_url: str, answer: str) -> None:
-    shown = stdout_of(localllm("run", "Hello!", "-m", "ollama:cli-chat", "-t", "0", given="", OLLAMA_HOST=ollama_url))
+    shown = stdout_of(
+        localllm(
+            "run", "Hello!", "-m", "ollama:cli-chat", "-t", "0", given="", OLLAMA_HOST=ollama_url
+        )
+    )
     assert shown.strip() == answer
 
 
 def test_a_pipe_stands_below_the_prompt() -> None:
-    done = json.loads(stdout_of(localllm("run", "Repeat this:", "--json", "--max-tokens", "4", given="Hütte 笔记\n")))
+    done = json.loads(
+        stdout_of(
+            localllm("run", "Repeat this:", "--json", "--max-tokens", "4", given="Hütte 笔记\n")
+        )
+    )
     assert done["prompt"] == "Repeat this:\n\nHütte 笔记\n"
     assert done["usage"]["completion_tokens"] <= 4
     assert json.loads(stdout_of(localllm("run", "--json", given="Hello!")))["prompt"] == "Hello!"
@@ -66,12 +85,20 @@ def test_wrong_usage(arguments: list[str], code: int, words: str) -> None:
 def test_a_corrupt_file(tmp_path: Path) -> None:
     broken = tmp_path / "mein Modell 笔记.gguf"
     broken.write_bytes(MODEL.read_bytes()[:300_000])
-    check_fault(localllm("run", "Hello!", "-m", broken, given=""), 1, "cut off or damaged", "mein Modell 笔记.gguf")
+    check_fault(
+        localllm("run", "Hello!", "-m", broken, given=""),
+        1,
+        "cut off or damaged",
+        "mein Modell 笔记.gguf",
+    )
 
 
 def test_a_closed_pipe_is_no_fault() -> None:
     with subprocess.Popen(
-        [*COMMAND, "run", "Hello!"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [*COMMAND, "run", "Hello!"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     ) as run:
         assert run.stdout
         assert run.stderr
@@ -85,7 +112,12 @@ def test_a_closed_pipe_is_no_fault() -> None:
 def test_a_conversation_from_a_pipe(answer: str) -> None:
     shown = stdout_of(localllm("chat", "-t", "0", given="Hello!\nHello!\n"))
     assert shown.splitlines()[0] == answer
-    lines = [json.loads(line) for line in stdout_of(localllm("chat", "--json", "-t", "0", given="Hello!\n\n")).splitlines()]
+    lines = [
+        json.loads(line)
+        for line in stdout_of(
+            localllm("chat", "--json", "-t", "0", given="Hello!\n\n")
+        ).splitlines()
+    ]
     assert lines == [{"said": "Hello!", "answer": answer}]
 
 
@@ -93,7 +125,9 @@ def test_a_conversation_on_a_terminal(answer: str) -> None:
     ours, theirs = pty.openpty()
     command = [*COMMAND, "chat", "-t", "0"]
     environment = {**os.environ, "NO_COLOR": "1", "COLUMNS": "40"}
-    with subprocess.Popen(command, stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment) as chat:
+    with subprocess.Popen(
+        command, stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
+    ) as chat:
         os.write(ours, b"Hello!\n\n")
         out, err = chat.communicate(timeout=60)
     os.close(theirs)
@@ -107,8 +141,14 @@ def test_a_conversation_on_a_terminal(answer: str) -> None:
 
 def test_several_models_side_by_side(answer: str) -> None:
     models = [str(MODEL), f"gpt4all:{MODEL}"]
-    found = json.loads(stdout_of(localllm("compare", "Hello!", "-m", models[0], "-m", models[1], "-t", "0", "--json")))
-    assert [(each["model"], each["answer"].strip()) for each in found["answers"]] == [(model, answer) for model in models]
+    found = json.loads(
+        stdout_of(
+            localllm("compare", "Hello!", "-m", models[0], "-m", models[1], "-t", "0", "--json")
+        )
+    )
+    assert [(each["model"], each["answer"].strip()) for each in found["answers"]] == [
+        (model, answer) for model in models
+    ]
 
 
 def test_one_that_fails_does_not_stop_the_others(answer: str) -> None:
@@ -121,7 +161,9 @@ def test_one_that_fails_does_not_stop_the_others(answer: str) -> None:
 @pytest.mark.parametrize("columns", ["40", "120"])
 def test_columns_on_a_terminal(columns: str, answer: str) -> None:
     command = ["compare", "Hello!", "-m", str(MODEL), "-m", f"llamacpp:{MODEL}", "-t", "0"]
-    shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", on_a_terminal(columns, *command))  # without what moves the cursor
+    shown = re.sub(
+        r"\x1b\[[0-9;?]*[A-Za-z]", "", on_a_terminal(columns, *command)
+    )  # without what moves the cursor
     assert shown.count(answer[:5]) >= 2
     assert max(map(len, shown.replace("\r", "\n").splitlines())) <= int(columns)
 
@@ -131,7 +173,9 @@ def test_columns_on_a_terminal(columns: str, answer: str) -> None:
 
 def test_a_server_until_ctrl_c() -> None:
     command = [*COMMAND, "serve", str(MODEL), "--port", "0", "--json"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8") as serve:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8"
+    ) as serve:
         assert serve.stdout
         about = json.loads(serve.stdout.readline())
         assert requests.get(f"{about['openai']}/models", timeout=60).json()["data"]
@@ -144,11 +188,28 @@ def test_a_server_until_ctrl_c() -> None:
 
 def test_every_runtime_is_timed(ollama_url: str, tmp_path: Path) -> None:
     picture = tmp_path / "speed.svg"
-    found = json.loads(stdout_of(localllm("bench", MODEL, "-n", "16", "--json", "--plot", picture, OLLAMA_HOST=ollama_url)))
-    assert [each["runtime"] for each in found["runtimes"]] == ["llama.cpp", "llama.cpp's server", "GPT4All", "Ollama"]
+    found = json.loads(
+        stdout_of(
+            localllm(
+                "bench", MODEL, "-n", "16", "--json", "--plot", picture, OLLAMA_HOST=ollama_url
+            )
+        )
+    )
+    assert [each["runtime"] for each in found["runtimes"]] == [
+        "llama.cpp",
+        "llama.cpp's server",
+        "GPT4All",
+        "Ollama",
+    ]
     assert all(each["tokens_per_second"] > 0 and each["tokens"] >= 16 for each in found["runtimes"])
-    assert "GPT4All" in {text.text for text in ET.parse(picture).iter("{http://www.w3.org/2000/svg}text")}  # noqa: S314 - our own file
-    names = [model["name"] for model in requests.get(f"{ollama_url}/api/tags", timeout=60).json()["models"]]
+    assert "GPT4All" in {
+        text.text
+        for text in ET.parse(picture).iter("{http://www.w3.org/2000/svg}text")  # noqa: S314 - our own file
+    }
+    names = [
+        model["name"]
+        for model in requests.get(f"{ollama_url}/api/tags", timeout=60).json()["models"]
+    ]
     assert "localllm-bench:latest" not in names
 
 
@@ -156,7 +217,8 @@ def test_every_runtime_is_timed(ollama_url: str, tmp_path: Path) -> None:
 def test_the_exact_prompt(model: str) -> None:
     shown = json.loads(stdout_of(localllm("prompt", model, "Hello!", "-s", "Be kind.", "--json")))
     assert shown["prompt"] == (
-        "<|im_start|>system\nBe kind.<|im_end|>\n<|im_start|>user\nHello!<|im_end|>\n<|im_start|>assistant\n"
+        "<|im_start|>system\nBe kind.<|im_end|>\n<|im_start|>user\nHello!<|im_end|>\n"
+        "<|im_start|>assistant\n"
     )
     assert shown["tokens"] or model.startswith("gpt4all")
 

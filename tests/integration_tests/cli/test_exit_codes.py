@@ -1,4 +1,5 @@
-"""The exit codes in docs/cli.md, on every command: closed pipes, full disks, Ctrl-C, and a terminal that is left as it was."""
+"""The exit codes in docs/cli.md, on every command: closed pipes, full disks, Ctrl-C, and a terminal
+that is left as it was."""
 
 import os
 import pty
@@ -50,7 +51,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "notes").mkdir()
     (tmp_path / "notes" / "hill.txt").write_text("The hill is 143 metres high.")
-    (tmp_path / "q.jsonl").write_text('{"question": "How high is the hill?", "answers": ["143 metres"]}')
+    (tmp_path / "q.jsonl").write_text(
+        '{"question": "How high is the hill?", "answers": ["143 metres"]}'
+    )
     (tmp_path / "spare.gguf").write_bytes(tiny_chat_model().read_bytes())
     return tmp_path
 
@@ -61,7 +64,11 @@ def index(folder: Path) -> None:
 
 
 def test_every_command_is_in_the_table() -> None:
-    assert {words.split()[0] for words in OUTPUT.values()} | {"models"} >= set(COMMANDS) - {"serve", "mcp", "ui"}
+    assert {words.split()[0] for words in OUTPUT.values()} | {"models"} >= set(COMMANDS) - {
+        "serve",
+        "mcp",
+        "ui",
+    }
 
 
 @pytest.mark.parametrize("words", OUTPUT.values(), ids=OUTPUT)
@@ -69,7 +76,11 @@ def test_command_whose_output_is_closed_exits_with_141(words: str, folder: Path)
     if "--store index" in words:
         index(folder)
     with subprocess.Popen(
-        [*COMMAND, *words.split()], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8"
+        [*COMMAND, *words.split()],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
     ) as process:
         assert process.stdout
         process.stdout.close()
@@ -88,27 +99,50 @@ def test_command_on_a_full_disk_exits_with_1_and_a_sentence(words: str, folder: 
     with Path("/dev/full").open("w") as full:
         command = [*COMMAND, *words.split()]
         done = subprocess.run(
-            command, input="Hello!\n", stdout=full, stderr=subprocess.PIPE, check=False, encoding="utf-8", timeout=120
+            command,
+            input="Hello!\n",
+            stdout=full,
+            stderr=subprocess.PIPE,
+            check=False,
+            encoding="utf-8",
+            timeout=120,
         )
     assert done.returncode == 1, done.stderr
-    assert done.stderr.splitlines()[-1].startswith("localllm: The output cannot be written: No space left on device.")
+    assert done.stderr.splitlines()[-1].startswith(
+        "localllm: The output cannot be written: No space left on device."
+    )
     assert "Traceback" not in done.stderr
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="Only Linux has /dev/full.")
-@pytest.mark.parametrize("words", ["run tiny-chat Hello! --max-tokens 1", "run nowhere Hello!", "--nothing", "ask notes Why?"])
+@pytest.mark.parametrize(
+    "words",
+    ["run tiny-chat Hello! --max-tokens 1", "run nowhere Hello!", "--nothing", "ask notes Why?"],
+)
 def test_notes_on_a_full_disk_change_no_exit_code(words: str, folder: Path) -> None:
     assert folder
     with Path("/dev/full").open("w") as full:
         command = [*COMMAND, *words.split()]
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=full, check=False, timeout=120)
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=full,
+            check=False,
+            timeout=120,
+        )
     assert done.returncode == {"run nowhere Hello!": 1, "--nothing": 2}.get(words, 0)
 
 
-@pytest.mark.parametrize("words", ["fit tiny-chat --plot /dev/full", "rag eval --store index --questions 1 --write /dev/full"])
+@pytest.mark.parametrize(
+    "words",
+    ["fit tiny-chat --plot /dev/full", "rag eval --store index --questions 1 --write /dev/full"],
+)
 def test_files_on_a_full_disk_give_a_sentence(words: str, folder: Path) -> None:
     index(folder)
-    done = subprocess.run([*COMMAND, *words.split()], capture_output=True, check=False, encoding="utf-8", timeout=120)
+    done = subprocess.run(
+        [*COMMAND, *words.split()], capture_output=True, check=False, encoding="utf-8", timeout=120
+    )
     assert done.returncode in {1, 2}
     assert done.stderr.splitlines()[-1].startswith("localllm: ")
     assert "Traceback" not in done.stderr
@@ -150,10 +184,16 @@ WAITING = [
 
 
 @pytest.mark.parametrize("words", WAITING)
-def test_ctrl_c_while_a_server_is_waited_for_exits_with_130(words: str, folder: Path, silent: socket.socket) -> None:
+def test_ctrl_c_while_a_server_is_waited_for_exits_with_130(
+    words: str, folder: Path, silent: socket.socket
+) -> None:
     assert folder
     with subprocess.Popen(
-        [*COMMAND, *words.split()], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8"
+        [*COMMAND, *words.split()],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
     ) as process:
         connection, _ = silent.accept()
         with connection:
@@ -163,7 +203,11 @@ def test_ctrl_c_while_a_server_is_waited_for_exits_with_130(words: str, folder: 
 @pytest.mark.parametrize("words", ["run -m tiny-chat", "chat", "serve tiny-chat --port 0"])
 def test_ctrl_c_while_something_is_read_exits_with_130(words: str) -> None:
     with subprocess.Popen(
-        [*COMMAND, *words.split()], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8"
+        [*COMMAND, *words.split()],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
     ) as process:
         if words.startswith("serve"):
             assert process.stdout
@@ -197,7 +241,9 @@ def test_ctrl_c_in_columns_leaves_the_cursor_visible(silent: socket.socket) -> N
     ours, theirs = pty.openpty()
     environment = {**os.environ, "TERM": "xterm-256color"}
     command = [*COMMAND, "compare", "Hello!", "-m", "http://{}:{}".format(*silent.getsockname())]
-    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment) as process:
+    with subprocess.Popen(
+        command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment
+    ) as process:
         connection, _ = silent.accept()
         with connection:
             shown = b""
@@ -213,7 +259,9 @@ def test_ctrl_c_in_columns_leaves_the_cursor_visible(silent: socket.socket) -> N
 
 def test_interrupts_that_are_ignored_stay_ignored(silent: socket.socket) -> None:
     command = ["sh", "-c", "trap '' INT; exec \"$@\"", "sh", *COMMAND, "models"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8") as process:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8"
+    ) as process:
         connection, _ = silent.accept()
         process.send_signal(signal.SIGINT)
         time.sleep(0.3)

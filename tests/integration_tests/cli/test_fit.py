@@ -7,7 +7,13 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from langchain_localllm.models import tiny_chat_model
-from tests.integration_tests.cli.command import check_fault, in_process, localllm, on_a_terminal, stdout_of
+from tests.integration_tests.cli.command import (
+    check_fault,
+    in_process,
+    localllm,
+    on_a_terminal,
+    stdout_of,
+)
 from tools.engines.hub import REPOSITORY, hub
 
 MODEL = tiny_chat_model()
@@ -22,7 +28,9 @@ def test_a_table() -> None:
 
 def test_json_and_a_picture(tmp_path: Path) -> None:
     picture = tmp_path / "memory.svg"
-    found = json.loads(stdout_of(localllm("fit", MODEL, "-c", "512", "-c", "1024", "--plot", picture, "--json")))
+    found = json.loads(
+        stdout_of(localllm("fit", MODEL, "-c", "512", "-c", "1024", "--plot", picture, "--json"))
+    )
     assert [row["context"] for row in found["contexts"]] == [512, 1024]
     assert found["contexts"][1]["cache"] == 2 * found["contexts"][0]["cache"]
     assert found["contexts"][0]["most_tokens_per_second"] > 0
@@ -32,7 +40,17 @@ def test_json_and_a_picture(tmp_path: Path) -> None:
 def test_a_remote_file_is_not_downloaded(tmp_path: Path) -> None:
     data = MODEL.read_bytes()
     with hub({"tiny-Q8_0.gguf": data + bytes(100_000_000)}) as server:
-        found = json.loads(stdout_of(localllm("fit", f"hf:{REPOSITORY}", "--json", HF_ENDPOINT=server.url, HF_HOME=str(tmp_path))))
+        found = json.loads(
+            stdout_of(
+                localllm(
+                    "fit",
+                    f"hf:{REPOSITORY}",
+                    "--json",
+                    HF_ENDPOINT=server.url,
+                    HF_HOME=str(tmp_path),
+                )
+            )
+        )
         assert server.sent < 25_000_000
         url = f"{server.url}/{REPOSITORY}/resolve/main/tiny-Q8_0.gguf"
         assert json.loads(stdout_of(localllm("fit", url, "--json")))["weights"] == found["weights"]
@@ -64,5 +82,7 @@ def test_a_narrow_terminal() -> None:
 
 
 def test_a_model_of_ollama(ollama_url: str) -> None:
-    found = json.loads(stdout_of(localllm("fit", "ollama:cli-chat", "--json", OLLAMA_HOST=ollama_url)))
+    found = json.loads(
+        stdout_of(localllm("fit", "ollama:cli-chat", "--json", OLLAMA_HOST=ollama_url))
+    )
     assert found["weights"] == json.loads(stdout_of(localllm("fit", MODEL, "--json")))["weights"]

@@ -24,7 +24,10 @@ def test_a_dry_run_prints_a_diff_and_changes_nothing(project: Path) -> None:
     assert done.returncode == 0
     assert done.stdout.startswith("--- a/app.py\n+++ b/app.py\n@@ ")
     assert done.stderr.splitlines() == [
-        "localllm: app.py:2: `f16_kv` of Ollama is removed: Ollama removed it and chooses the value.",
+        (
+            "localllm: app.py:2: `f16_kv` of Ollama is removed: Ollama removed it and chooses the "
+            "value."
+        ),
         "localllm: Files read: 1. To change: 1. Places to change by hand: 0.",
         "localllm: The new code needs: pip install langchain-localllm",
         "localllm: Nothing was written. Add --write to change the files.",
@@ -45,7 +48,10 @@ def test_a_file_that_is_not_python_is_named_and_the_exit_code_is_1(project: Path
     done = in_process("migrate", ".", "--write")
     assert done.returncode == 1
     assert done.stdout == "changed app.py\n"
-    assert "localllm: bad.py is skipped: Line 2 is not valid Python: Missing parentheses" in done.stderr
+    assert (
+        "localllm: bad.py is skipped: Line 2 is not valid Python: Missing parentheses"
+        in done.stderr
+    )
 
 
 def test_json_has_changes_notes_and_skipped_files(project: Path) -> None:
@@ -54,9 +60,15 @@ def test_json_has_changes_notes_and_skipped_files(project: Path) -> None:
     found = json.loads(done.stdout)
     assert done.returncode == 1
     assert [change["path"] for change in found["changes"]] == ["app.py"]
-    assert [(note["path"], note["line"], note["by_hand"]) for note in found["notes"]] == [("app.py", 2, False)]
+    assert [(note["path"], note["line"], note["by_hand"]) for note in found["notes"]] == [
+        ("app.py", 2, False)
+    ]
     assert [skipped["path"] for skipped in found["skipped"]] == ["bad.py"]
-    assert (found["written"], found["files"], found["install"]) == (False, 2, "pip install langchain-localllm")
+    assert (found["written"], found["files"], found["install"]) == (
+        False,
+        2,
+        "pip install langchain-localllm",
+    )
 
 
 def test_a_path_that_does_not_exist_and_no_path(project: Path) -> None:

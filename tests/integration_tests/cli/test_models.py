@@ -36,10 +36,21 @@ def test_files_of_all_programs_are_listed(model: Path, home: Path) -> None:
     snapshot = home / ".cache" / "huggingface" / "hub" / "models--a--b" / "snapshots" / "1"
     snapshot.mkdir(parents=True)
     (snapshot / "other.gguf").write_bytes(b"GGUF and no more")
-    found = {Path(row["name"]).name: row for row in json.loads(stdout_of(localllm("models", "list", "--json")))}
+    found = {
+        Path(row["name"]).name: row
+        for row in json.loads(stdout_of(localllm("models", "list", "--json")))
+    }
     assert set(found) == {NAME, "other.gguf", "tiny-chat.gguf", "tiny-embed.gguf"}
-    assert (found[NAME]["place"], found[NAME]["quantization"], found[NAME]["family"]) == ("GPT4All", "Q8_0", "llama")
-    assert (found[NAME]["context"], found[NAME]["tools"], found[NAME]["embeddings"]) == (2048, True, False)
+    assert (found[NAME]["place"], found[NAME]["quantization"], found[NAME]["family"]) == (
+        "GPT4All",
+        "Q8_0",
+        "llama",
+    )
+    assert (found[NAME]["context"], found[NAME]["tools"], found[NAME]["embeddings"]) == (
+        2048,
+        True,
+        False,
+    )
     assert found["tiny-embed.gguf"]["embeddings"]
     assert "GGUF version" in found["other.gguf"]["problem"]
     assert found[NAME]["size"] == model.stat().st_size
@@ -48,7 +59,10 @@ def test_files_of_all_programs_are_listed(model: Path, home: Path) -> None:
 def test_ollama_s_and_the_table(ollama_url: str) -> None:
     shown = stdout_of(localllm("models", OLLAMA_HOST=ollama_url))
     assert "ollama:cli-chat:latest" in shown
-    rows = {row["name"]: row for row in json.loads(stdout_of(localllm("models", "--json", OLLAMA_HOST=ollama_url)))}
+    rows = {
+        row["name"]: row
+        for row in json.loads(stdout_of(localllm("models", "--json", OLLAMA_HOST=ollama_url)))
+    }
     assert rows["ollama:cli-embed:latest"]["family"] == "bert"
     assert rows["ollama:cli-chat:latest"]["context"] == 2048
 
@@ -57,7 +71,9 @@ def test_one_is_shown_by_a_short_name(model: Path, ollama_url: str) -> None:
     assert "license: MIT" in stdout_of(localllm("models", "show", Path(NAME).stem))
     facts = json.loads(stdout_of(localllm("models", "show", model, "--json")))
     assert (facts["layers"], facts["title"]) == (6, "tiny-chat")
-    assert "capabilities: completion" in stdout_of(localllm("models", "show", "cli-chat", OLLAMA_HOST=ollama_url))
+    assert "capabilities: completion" in stdout_of(
+        localllm("models", "show", "cli-chat", OLLAMA_HOST=ollama_url)
+    )
 
 
 @pytest.mark.usefixtures("model")
@@ -78,7 +94,9 @@ def test_one_is_removed_after_asking(model: Path) -> None:
 def asked(answer: str, *arguments: str) -> int:
     """Run the command on a terminal, and give it an answer."""
     ours, theirs = pty.openpty()
-    with subprocess.Popen([*COMMAND, *arguments], stdin=theirs, stdout=theirs, stderr=theirs) as process:
+    with subprocess.Popen(
+        [*COMMAND, *arguments], stdin=theirs, stdout=theirs, stderr=theirs
+    ) as process:
         os.write(ours, answer.encode())
         status = process.wait(timeout=60)
     os.close(theirs)
@@ -100,11 +118,17 @@ def test_the_content_in_the_hub_s_cache_goes_too(home: Path) -> None:
 
 
 def test_ollama_s_is_removed(ollama_url: str) -> None:
-    requests.post(f"{ollama_url}/api/copy", json={"source": "cli-chat", "destination": "cli-copy"}, timeout=60).raise_for_status()
-    assert json.loads(stdout_of(localllm("models", "rm", "cli-copy", "-y", "--json", OLLAMA_HOST=ollama_url)))["removed"] == (
-        "ollama:cli-copy:latest"
+    requests.post(
+        f"{ollama_url}/api/copy", json={"source": "cli-chat", "destination": "cli-copy"}, timeout=60
+    ).raise_for_status()
+    assert json.loads(
+        stdout_of(localllm("models", "rm", "cli-copy", "-y", "--json", OLLAMA_HOST=ollama_url))
+    )["removed"] == ("ollama:cli-copy:latest")
+    check_fault(
+        localllm("models", "show", "ollama:cli-copy:latest", OLLAMA_HOST=ollama_url),
+        1,
+        "There is no model",
     )
-    check_fault(localllm("models", "show", "ollama:cli-copy:latest", OLLAMA_HOST=ollama_url), 1, "There is no model")
 
 
 # --- doctor ---
@@ -119,17 +143,30 @@ def test_nothing_runs_and_it_says_so_quickly() -> None:
 
 
 def test_what_is_wrong_comes_with_its_cure(ollama_url: str) -> None:
-    ask = {"model": "cli-chat", "prompt": "Hello!", "options": {"num_ctx": 512, "num_thread": 1, "num_predict": 1}}
-    requests.post(f"{ollama_url}/api/generate", json={**ask, "stream": False}, timeout=60).raise_for_status()
+    ask = {
+        "model": "cli-chat",
+        "prompt": "Hello!",
+        "options": {"num_ctx": 512, "num_thread": 1, "num_predict": 1},
+    }
+    requests.post(
+        f"{ollama_url}/api/generate", json={**ask, "stream": False}, timeout=60
+    ).raise_for_status()
     copied = {"source": "cli-chat", "destination": "cli-chat:1b-cloud"}
     requests.post(f"{ollama_url}/api/copy", json=copied, timeout=60).raise_for_status()
-    set_up = {"HTTP_PROXY": "http://proxy:1", "NO_PROXY": "", "LANGSMITH_TRACING": "true", "OLLAMA_HOST": ollama_url}
+    set_up = {
+        "HTTP_PROXY": "http://proxy:1",
+        "NO_PROXY": "",
+        "LANGSMITH_TRACING": "true",
+        "OLLAMA_HOST": ollama_url,
+    }
     done = localllm("doctor", "--json", **set_up)
     assert done.stdout, done.stderr
     assert done.returncode == 1
     found = json.loads(done.stdout)
     fixes = {problem["fix"]: problem["what"] for problem in found["problems"]}
-    requests.delete(f"{ollama_url}/api/delete", json={"model": "cli-chat:1b-cloud"}, timeout=60).raise_for_status()
+    requests.delete(
+        f"{ollama_url}/api/delete", json={"model": "cli-chat:1b-cloud"}, timeout=60
+    ).raise_for_status()
     assert "unset LANGSMITH_TRACING" in fixes
     assert "leave this machine" in fixes["ollama rm cli-chat:1b-cloud"]
     assert "export NO_PROXY=localhost,127.0.0.1,::1" in fixes
@@ -142,15 +179,26 @@ def test_what_is_wrong_comes_with_its_cure(ollama_url: str) -> None:
 def test_a_model_that_was_removed_while_it_is_loaded(ollama_url: str) -> None:
     copied = {"source": "cli-embed", "destination": "removed"}
     requests.post(f"{ollama_url}/api/copy", json=copied, timeout=60).raise_for_status()
-    requests.post(f"{ollama_url}/api/embed", json={"model": "removed", "input": "Hello!"}, timeout=60).raise_for_status()
-    requests.delete(f"{ollama_url}/api/delete", json={"model": "removed"}, timeout=60).raise_for_status()
+    requests.post(
+        f"{ollama_url}/api/embed", json={"model": "removed", "input": "Hello!"}, timeout=60
+    ).raise_for_status()
+    requests.delete(
+        f"{ollama_url}/api/delete", json={"model": "removed"}, timeout=60
+    ).raise_for_status()
     done = localllm("doctor", "--json", OLLAMA_HOST=ollama_url)
-    ollama = next(runtime for runtime in json.loads(done.stdout)["runtimes"] if runtime["name"] == "Ollama")
+    ollama = next(
+        runtime for runtime in json.loads(done.stdout)["runtimes"] if runtime["name"] == "Ollama"
+    )
     assert any(line.startswith("loaded: removed:latest") for line in ollama["details"]), done.stderr
 
 
 def test_an_ollama_for_everybody() -> None:
-    fixes = [problem["fix"] for problem in json.loads(localllm("doctor", "--json", OLLAMA_HOST="0.0.0.0:9").stdout)["problems"]]
+    fixes = [
+        problem["fix"]
+        for problem in json.loads(localllm("doctor", "--json", OLLAMA_HOST="0.0.0.0:9").stdout)[
+            "problems"
+        ]
+    ]
     assert "export OLLAMA_HOST=127.0.0.1" in fixes
 
 
@@ -167,7 +215,9 @@ def test_a_server_that_runs_is_found() -> None:
 def test_a_context_that_is_too_small_and_an_idle_gpu() -> None:
     class Server:
         def show(self, name: str) -> ModelCard:
-            return ModelCard(name, "llama", "3B", "Q4_K_M", 131_072, ("completion",), "", "", "", "", {})
+            return ModelCard(
+                name, "llama", "3B", "Q4_K_M", 131_072, ("completion",), "", "", "", "", {}
+            )
 
     loaded = LoadedModel("llama3.2:latest", 10**9, 0, datetime.now(UTC), 4096)
     fixes = [problem.fix for problem in loaded_problems(Server(), loaded, gpu=True)]  # type: ignore[arg-type]  # no Ollama here has a GPU

@@ -12,7 +12,15 @@ from typing import Any
 import pytest
 
 from langchain_localllm.models import tiny_chat_model
-from tests.integration_tests.cli.command import COMMAND, Done, check_fault, in_process, localllm, quick, stdout_of
+from tests.integration_tests.cli.command import (
+    COMMAND,
+    Done,
+    check_fault,
+    in_process,
+    localllm,
+    quick,
+    stdout_of,
+)
 from tools.engines.hub import REPOSITORY, Hub, hub
 
 DATA = tiny_chat_model().read_bytes()
@@ -68,14 +76,18 @@ def test_a_cut_goes_on_where_it_was(server: Hub, tmp_path: Path) -> None:
 
 def test_a_wrong_hash_leaves_nothing(server: Hub, tmp_path: Path) -> None:
     server.announced[SMALL] = "0" * 64
-    check_fault(pull(server, tmp_path, f"hf:{REPOSITORY}:Q4_K_M"), 1, "has another SHA-256 than expected")
+    check_fault(
+        pull(server, tmp_path, f"hf:{REPOSITORY}:Q4_K_M"), 1, "has another SHA-256 than expected"
+    )
     assert models_in(tmp_path) == []
 
 
 def test_no_room_is_known_before(server: Hub, tmp_path: Path) -> None:
     server.sizes[SMALL] = 10**15
     sent = server.sent
-    check_fault(pull(server, tmp_path, f"hf:{REPOSITORY}:Q4_K_M"), 1, "There is no room in", "1000000.0 GB")
+    check_fault(
+        pull(server, tmp_path, f"hf:{REPOSITORY}:Q4_K_M"), 1, "There is no room in", "1000000.0 GB"
+    )
     assert server.sent - sent < 10_000
 
 
@@ -99,13 +111,19 @@ def test_unknown_names(server: Hub, tmp_path: Path, name: str, words: str) -> No
 
 
 def test_a_path_that_leads_elsewhere_is_not_offered(server: Hub, tmp_path: Path) -> None:
-    server.files = {"../../evil-Q4_0.gguf": DATA, "/etc/evil-Q4_1.gguf": DATA, "a\\evil-Q5_0.gguf": DATA}
+    server.files = {
+        "../../evil-Q4_0.gguf": DATA,
+        "/etc/evil-Q4_1.gguf": DATA,
+        "a\\evil-Q5_0.gguf": DATA,
+    }
     check_fault(pull(server, tmp_path, f"hf:{REPOSITORY}"), 1, "has no GGUF file")
 
 
 def test_no_network_is_said_at_once(tmp_path: Path) -> None:
     with quick(3):
-        done = localllm("pull", f"hf:{REPOSITORY}", HF_ENDPOINT="http://127.0.0.1:9", HF_HOME=str(tmp_path))
+        done = localllm(
+            "pull", f"hf:{REPOSITORY}", HF_ENDPOINT="http://127.0.0.1:9", HF_HOME=str(tmp_path)
+        )
     check_fault(done, 1, "127.0.0.1:9 cannot be reached", "localllm models")
 
 
@@ -141,27 +159,50 @@ def test_a_broken_download_goes_on(server: Hub, tmp_path: Path) -> None:
 
 
 def test_another_hash_leaves_nothing(server: Hub, tmp_path: Path) -> None:
-    check_fault(localllm("pull", address(server), "--sha256", "0" * 64, "--to", tmp_path), 1, "has another SHA-256 than expected")
+    check_fault(
+        localllm("pull", address(server), "--sha256", "0" * 64, "--to", tmp_path),
+        1,
+        "has another SHA-256 than expected",
+    )
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_file_that_is_there_is_not_overwritten(server: Hub, tmp_path: Path) -> None:
     (tmp_path / SMALL).write_text("mine")
-    check_fault(localllm("pull", address(server), "--sha256", SHA256, "--to", tmp_path), 1, "exists already")
+    check_fault(
+        localllm("pull", address(server), "--sha256", SHA256, "--to", tmp_path), 1, "exists already"
+    )
     assert (tmp_path / SMALL).read_text() == "mine"
 
 
 def test_what_is_no_model_leaves_nothing(server: Hub, tmp_path: Path) -> None:
     server.files["text.gguf"] = b"no model at all"
     sha256 = hashlib.sha256(b"no model at all").hexdigest()
-    check_fault(localllm("pull", address(server, "text.gguf"), "--sha256", sha256, "--to", tmp_path), 1, "is not a GGUF model file")
+    check_fault(
+        localllm("pull", address(server, "text.gguf"), "--sha256", sha256, "--to", tmp_path),
+        1,
+        "is not a GGUF model file",
+    )
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", ["..%2F..%2Fevil.gguf", "%2Fetc%2Fevil.gguf", "a%5Cevil.gguf", ".gguf", "x.txt", "", "a%00.gguf"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "..%2F..%2Fevil.gguf",
+        "%2Fetc%2Fevil.gguf",
+        "a%5Cevil.gguf",
+        ".gguf",
+        "x.txt",
+        "",
+        "a%00.gguf",
+    ],
+)
 def test_a_name_that_leads_elsewhere_is_refused(server: Hub, tmp_path: Path, name: str) -> None:
     check_fault(
-        in_process("pull", address(server, name), "--sha256", SHA256, "--to", tmp_path / "in"), 2, "does not end in the name"
+        in_process("pull", address(server, name), "--sha256", SHA256, "--to", tmp_path / "in"),
+        2,
+        "does not end in the name",
     )
     assert list(tmp_path.iterdir()) == []
 
@@ -184,7 +225,9 @@ def test_ctrl_c_keeps_what_is_there(server: Hub, tmp_path: Path) -> None:
     server.files[SMALL] = DATA * 40
     command = [*COMMAND, "pull", address(server), "--sha256", SHA256, "--to", str(tmp_path)]
     part = tmp_path / f"{SMALL}.part"
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8") as process:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8"
+    ) as process:
         while process.poll() is None and not part.exists():
             time.sleep(0.002)
         process.send_signal(signal.SIGINT)
@@ -209,8 +252,16 @@ def test_known_models() -> None:
 
 
 def test_an_ollama_that_is_down() -> None:
-    check_fault(localllm("pull", "ollama:tiny", OLLAMA_HOST="127.0.0.1:9"), 1, "No server answers at http://127.0.0.1:9")
+    check_fault(
+        localllm("pull", "ollama:tiny", OLLAMA_HOST="127.0.0.1:9"),
+        1,
+        "No server answers at http://127.0.0.1:9",
+    )
 
 
 def test_a_model_that_ollama_cannot_get(ollama_url: str) -> None:
-    check_fault(localllm("pull", "ollama:127.0.0.1:9/none/none", OLLAMA_HOST=ollama_url), 1, "Ollama could not pull")
+    check_fault(
+        localllm("pull", "ollama:127.0.0.1:9/none/none", OLLAMA_HOST=ollama_url),
+        1,
+        "Ollama could not pull",
+    )

@@ -35,12 +35,18 @@ EMBEDDINGS = {
     "ollama": "ollama:cli-embed:latest",
     "ollama by name": "cli-embed",
 }
-FILES = {name: CHAT[name] for name in ("path", "name", "llamacpp", "gpt4all", "llamafile", "ollama", "ollama by name")}
+FILES = {
+    name: CHAT[name]
+    for name in ("path", "name", "llamacpp", "gpt4all", "llamafile", "ollama", "ollama by name")
+}
 
 
 @pytest.fixture
 def fill(
-    chat_server: LocalServer, embedding_server: LocalServer, ollama_url: str, monkeypatch: pytest.MonkeyPatch
+    chat_server: LocalServer,
+    embedding_server: LocalServer,
+    ollama_url: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> dict[str, str]:
     """The addresses that references name."""
     monkeypatch.setenv("OLLAMA_HOST", ollama_url)
@@ -58,32 +64,48 @@ def notes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize("reference", CHAT.values(), ids=CHAT)
-def test_ask_and_run_accept_the_same_references(reference: str, fill: dict[str, str], notes: Path) -> None:
+def test_ask_and_run_accept_the_same_references(
+    reference: str, fill: dict[str, str], notes: Path
+) -> None:
     reference = reference.format(**fill)
     assert "143" in stdout_of(localllm("ask", notes, QUESTION, "-m", reference))
     assert stdout_of(localllm("run", reference, "Hello!", "-t", "0")).startswith("Hello")
 
 
 @pytest.mark.parametrize("reference", EMBEDDINGS.values(), ids=EMBEDDINGS)
-def test_rag_with_any_reference_finds_its_models_again(reference: str, fill: dict[str, str], notes: Path) -> None:
+def test_rag_with_any_reference_finds_its_models_again(
+    reference: str, fill: dict[str, str], notes: Path
+) -> None:
     stdout_of(localllm("rag", "index", notes, "--embedding-model", reference.format(**fill)))
     chat = CHAT["gpt4all name" if reference.startswith("gpt4all") else "llamacpp"]
     assert "143" in stdout_of(localllm("rag", "ask", QUESTION, "-m", chat))
     questions = notes / "q.jsonl"
-    questions.write_text(json.dumps({"question": QUESTION, "answers": ["143 metres"], "source": "hill.txt"}))
-    assert json.loads(stdout_of(localllm("rag", "eval", questions, "--json", "-m", chat)))["questions"] == 1
+    questions.write_text(
+        json.dumps({"question": QUESTION, "answers": ["143 metres"], "source": "hill.txt"})
+    )
+    assert (
+        json.loads(stdout_of(localllm("rag", "eval", questions, "--json", "-m", chat)))["questions"]
+        == 1
+    )
 
 
 @pytest.mark.parametrize("reference", FILES.values(), ids=FILES)
-def test_commands_that_need_a_file_accept_the_same_references(reference: str, fill: dict[str, str]) -> None:
+def test_commands_that_need_a_file_accept_the_same_references(
+    reference: str, fill: dict[str, str]
+) -> None:
     reference = reference.format(**fill)
-    assert json.loads(stdout_of(in_process("fit", reference, "--json", "-c", "512")))["architecture"] == "llama"
+    assert (
+        json.loads(stdout_of(in_process("fit", reference, "--json", "-c", "512")))["architecture"]
+        == "llama"
+    )
     assert json.loads(stdout_of(in_process("bench", reference, "-n", "2", "--json")))["runtimes"]
 
 
 @pytest.mark.parametrize("reference", CHAT.values(), ids=CHAT)
 def test_show_accepts_the_same_references(reference: str, fill: dict[str, str]) -> None:
-    assert json.loads(stdout_of(in_process("show", reference.format(**fill), "--json")))["context"] in {2048, 512}
+    assert json.loads(stdout_of(in_process("show", reference.format(**fill), "--json")))[
+        "context"
+    ] in {2048, 512}
 
 
 COMMANDS = {
@@ -118,7 +140,12 @@ WRONG = {
 @pytest.mark.usefixtures("notes", "fill")
 @pytest.mark.parametrize(
     ("name", "reference"),
-    [(name, reference) for name in COMMANDS for reference in WRONG if name != "fit" or not reference.startswith(("hf:", "ftp:"))],
+    [
+        (name, reference)
+        for name in COMMANDS
+        for reference in WRONG
+        if name != "fit" or not reference.startswith(("hf:", "ftp:"))
+    ],
 )
 def test_every_command_refuses_the_same_references(name: str, reference: str) -> None:
     code, words = WRONG[reference]
@@ -126,7 +153,10 @@ def test_every_command_refuses_the_same_references(name: str, reference: str) ->
 
 
 @pytest.mark.usefixtures("notes", "fill")
-@pytest.mark.parametrize("reference", ["tiny-embed", "ollama:cli-embed", "cli-embed", "llamacpp:tiny-embed", "gpt4all:tiny-embed"])
+@pytest.mark.parametrize(
+    "reference",
+    ["tiny-embed", "ollama:cli-embed", "cli-embed", "llamacpp:tiny-embed", "gpt4all:tiny-embed"],
+)
 @pytest.mark.parametrize("name", ["run", "chat", "prompt", "bench", "ask", "rag ask", "rag eval"])
 def test_embedding_model_where_text_is_needed_gets_a_sentence(name: str, reference: str) -> None:
     command = [word.format(reference) for word in COMMANDS[name]]

@@ -1,4 +1,5 @@
-"""Every registered text and chat class, on its real engine. A fifth runtime is tested by being registered."""
+"""Every registered text and chat class, on its real engine. A fifth runtime is tested by being
+registered."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -22,10 +23,15 @@ CHAT: Final[list[Subject]] = [(engine, "chat") for engine in ENGINES]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    # A stream that is left can stop Ollama forever: https://github.com/ollama/ollama/issues/17131. And 0.9.3 dies now and then.
+    # A stream that is left can stop Ollama forever: https://github.com/ollama/ollama/issues/17131.
+    # And 0.9.3 dies now and then.
     for item in items:
         if "contract" in item.nodeid and "ollama" in item.name:
-            item.add_marker(pytest.mark.flaky(reruns=1, only_rerun=["CallTimeoutError", "runner has unexpectedly stopped"]))
+            item.add_marker(
+                pytest.mark.flaky(
+                    reruns=1, only_rerun=["CallTimeoutError", "runner has unexpectedly stopped"]
+                )
+            )
 
 
 @pytest.fixture(scope="session")
@@ -46,7 +52,8 @@ def engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str]
 
 @pytest.fixture(autouse=True)
 def _ollama_goes_on(request: pytest.FixtureRequest, engines: Callable[[str], Engine]) -> None:
-    """For the second try of a test: what is stuck is killed, since it does not let itself be unloaded."""
+    """For the second try of a test: what is stuck is killed, since it does not let itself be
+    unloaded."""
     if getattr(request.node, "execution_count", 1) > 1:
         arguments = engines("ollama").arguments
         ollama.load_anew(arguments["base_url"], arguments["model"])

@@ -1,4 +1,5 @@
-"""How the contract's tests reach each runtime's real engine, and what is particular about it. A new runtime adds an entry here."""
+"""How the contract's tests reach each runtime's real engine, and what is particular about it. A new
+runtime adds an entry here."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,7 +18,8 @@ CONTEXT: Final = 512
 
 @dataclass(frozen=True)
 class Engine:
-    """An engine that runs, with a model that never ends an answer by itself and a context of `CONTEXT` tokens."""
+    """An engine that runs, with a model that never ends an answer by itself and a context of
+    `CONTEXT` tokens."""
 
     arguments: dict[str, Any]
     """What the runtime's classes are constructed with."""
@@ -28,9 +30,11 @@ class Engine:
     reports_token_ids: bool = True
     tells_prompt_length: bool = True
     fresh: dict[str, Any] = field(default_factory=dict)
-    """Options with which the engine forgets a prompt that filled its context, where it would fail at the next one."""
+    """Options with which the engine forgets a prompt that filled its context, where it would fail
+    at the next one."""
     varied: dict[str, Any] = field(default_factory=dict)
-    """Options with which a long answer does not repeat one token, where the engine would break off."""
+    """Options with which a long answer does not repeat one token, where the engine would break
+    off."""
     logprobs: dict[str, Any] = field(default_factory=lambda: {"logprobs": 1})
     """Options that ask for the log probabilities of tokens."""
     json_schema_option: str = "json_schema"
@@ -63,24 +67,41 @@ def gpt4all_on_llamacpp(model: Path, _: Path) -> Iterator[Engine]:
     """GPT4All's classes on llama.cpp."""
     arguments: dict[str, Any] = {"model": str(model), "n_ctx": CONTEXT, "backend": "llamacpp"}
     with GPT4All(**arguments) as llm:
-        yield Engine(arguments, {"device": "no such device"}, "device", busy=lambda: llm.engine.busy)
+        yield Engine(
+            arguments, {"device": "no such device"}, "device", busy=lambda: llm.engine.busy
+        )
 
 
 @contextmanager
 def llamacpp(model: Path, _: Path) -> Iterator[Engine]:
     """llama.cpp, in this process."""
-    # With flash attention, the place in the cache does not change the last digits, so that seeds repeat in company too.
-    arguments: dict[str, Any] = {"model_path": str(model), "n_ctx": CONTEXT, "flash_attn": True, "backend": "llama-cpp-python"}
+    # With flash attention, the place in the cache does not change the last digits, so that seeds
+    # repeat in company too.
+    arguments: dict[str, Any] = {
+        "model_path": str(model),
+        "n_ctx": CONTEXT,
+        "flash_attn": True,
+        "backend": "llama-cpp-python",
+    }
     with LlamaCpp(**arguments) as llm:
-        yield Engine(arguments, {"grammar": "root ::= nothing-such"}, "grammar", busy=lambda: llm.engine.busy)
+        yield Engine(
+            arguments, {"grammar": "root ::= nothing-such"}, "grammar", busy=lambda: llm.engine.busy
+        )
 
 
 @contextmanager
 def xllamacpp(model: Path, _: Path) -> Iterator[Engine]:
     """llama.cpp's server, in this process."""
-    arguments: dict[str, Any] = {"model_path": str(model), "n_ctx": CONTEXT, "flash_attn": True, "backend": "xllamacpp"}
+    arguments: dict[str, Any] = {
+        "model_path": str(model),
+        "n_ctx": CONTEXT,
+        "flash_attn": True,
+        "backend": "xllamacpp",
+    }
     with LlamaCpp(**arguments) as llm:
-        yield Engine(arguments, {"grammar": "root ::= nothing-such"}, "grammar", busy=lambda: llm.engine.busy)
+        yield Engine(
+            arguments, {"grammar": "root ::= nothing-such"}, "grammar", busy=lambda: llm.engine.busy
+        )
 
 
 @contextmanager
@@ -93,14 +114,22 @@ def llamafile(model: Path, _: Path) -> Iterator[Engine]:
             return any(slot["is_processing"] for slot in slots)
 
         refused = {"grammar": "root ::= nothing-such"}
-        yield Engine({"base_url": server.base_url}, refused, "grammar", logprobs={"n_probs": 1}, busy=busy)
+        yield Engine(
+            {"base_url": server.base_url}, refused, "grammar", logprobs={"n_probs": 1}, busy=busy
+        )
 
 
 @contextmanager
 def ollama_server(model: Path, folder: Path) -> Iterator[Engine]:
     """The real Ollama."""
     with ollama.serve(folder) as url:
-        ollama.create(url, "endless", model, template="{{ .Prompt }}", parameters={"num_ctx": CONTEXT, "num_thread": 1})
+        ollama.create(
+            url,
+            "endless",
+            model,
+            template="{{ .Prompt }}",
+            parameters={"num_ctx": CONTEXT, "num_thread": 1},
+        )
         yield Engine(
             {"base_url": url, "model": "endless", "timeout": 60},
             {"think": True},
@@ -112,7 +141,9 @@ def ollama_server(model: Path, folder: Path) -> Iterator[Engine]:
                 "test_logprobs": "Ollama 0.9.3 reports no log probabilities",
                 "test_token_count": "Ollama counts tokens by reading the text, and does not report their ids",
             },
-            fresh={"keep_alive": 0},  # the runner of 0.9.3 dies of "could not find a kv cache slot" now and then
+            fresh={
+                "keep_alive": 0
+            },  # the runner of 0.9.3 dies of "could not find a kv cache slot" now and then
             varied={"temperature": 5, "top_k": 0, "top_p": 1, "seed": 1},
         )
         requests.delete(f"{url}/api/delete", json={"model": "endless"}, timeout=60)

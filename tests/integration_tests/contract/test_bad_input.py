@@ -1,4 +1,5 @@
-"""Bad input on the real engines, by tables: the input, the error, and that the object works for the next call.
+"""Bad input on the real engines, by tables: the input, the error, and that the object works for the
+next call.
 
 What a server can do wrong is in `tests/integration_tests/test_faults.py`.
 """
@@ -14,15 +15,24 @@ from langchain_core.callbacks import BaseCallbackHandler
 
 import langchain_localllm
 from langchain_localllm.base.local_engine.options import InProcessOptions
-from langchain_localllm.errors import ContextLengthError, InvalidOptionError, InvalidRequestError, ModelFileError
+from langchain_localllm.errors import (
+    ContextLengthError,
+    InvalidOptionError,
+    InvalidRequestError,
+    ModelFileError,
+)
 from langchain_localllm.models import tiny_chat_model
 from langchain_localllm.testing.paths import PATHS
 
 from .engines import ENGINES, Engine, class_name
 
 PROMPT: Final = "The lamp on the table is"
-TEXT_CLASSES: Final = {engine: getattr(langchain_localllm, class_name(engine, "text")) for engine in ENGINES}
-IN_PROCESS: Final = sorted(runtime for runtime, model in TEXT_CLASSES.items() if issubclass(model, InProcessOptions))
+TEXT_CLASSES: Final = {
+    engine: getattr(langchain_localllm, class_name(engine, "text")) for engine in ENGINES
+}
+IN_PROCESS: Final = sorted(
+    runtime for runtime, model in TEXT_CLASSES.items() if issubclass(model, InProcessOptions)
+)
 
 
 @pytest.fixture(params=sorted(TEXT_CLASSES))
@@ -40,7 +50,9 @@ def make(runtime: str, engines: Callable[[str], Engine]) -> Callable[..., Any]:
 @pytest.fixture
 def file_argument(runtime: str, engines: Callable[[str], Engine]) -> str:
     """The argument that names the model file."""
-    return next(name for name, value in engines(runtime).arguments.items() if str(value).endswith(".gguf"))
+    return next(
+        name for name, value in engines(runtime).arguments.items() if str(value).endswith(".gguf")
+    )
 
 
 # --- files ---
@@ -94,7 +106,10 @@ FILES: Final[dict[str, tuple[Callable[[Path], None], str]]] = {
     "empty.gguf": (empty, "is empty: download it again"),
     "truncated.gguf": (truncated, "cut off or damaged.*download it again"),
     "page.gguf": (of_a_web_page, "not a GGUF model file"),
-    "ggml-model.ggmlv3.q4_0.bin": (of_before_gguf, "from before GGUF: fetch the model as a GGUF file"),
+    "ggml-model.ggmlv3.q4_0.bin": (
+        of_before_gguf,
+        "from before GGUF: fetch the model as a GGUF file",
+    ),
     "unknown-architecture.gguf": (unknown_architecture, "lamas"),
     "no-vocabulary.gguf": (no_vocabulary, "has no vocabulary"),
     "no-weights.gguf": (no_weights, "no-weights.gguf"),
@@ -103,7 +118,9 @@ FILES: Final[dict[str, tuple[Callable[[Path], None], str]]] = {
 
 @pytest.mark.parametrize("runtime", IN_PROCESS, indirect=True)
 @pytest.mark.parametrize("name", FILES)
-def test_a_file_that_is_no_usable_model(name: str, tmp_path: Path, make: Callable[..., Any], file_argument: str) -> None:
+def test_a_file_that_is_no_usable_model(
+    name: str, tmp_path: Path, make: Callable[..., Any], file_argument: str
+) -> None:
     write, message = FILES[name]
     path = tmp_path / name
     write(path)
@@ -173,7 +190,8 @@ def test_a_nul_character_does_not_cut_the_prompt(path: str, make: Callable[..., 
         pass  # refused is right, too
     else:
         read, whole = (
-            model.generate([text]).generations[0][0].generation_info["usage"]["prompt_tokens"] for text in (PROMPT, prompt)
+            model.generate([text]).generations[0][0].generation_info["usage"]["prompt_tokens"]
+            for text in (PROMPT, prompt)
         )
         assert whole > read + 1
     assert PATHS[path](model, PROMPT)

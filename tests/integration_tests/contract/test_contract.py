@@ -1,4 +1,5 @@
-"""The contract that every class keeps on every path, as far as the standard suite for text does not hold it.
+"""The contract that every class keeps on every path, as far as the standard suite for text does not
+hold it.
 
 The numbers are those of `docs/contract.md`.
 """
@@ -63,7 +64,8 @@ def test_the_first_token_comes_long_before_the_last(make: Make, engine: Engine) 
             pass
         return first, time.perf_counter() - started
 
-    # One of three: a busy machine can let the reader wait for the length of an answer. Where tokens are kept, none succeeds.
+    # One of three: a busy machine can let the reader wait for the length of an answer. Where tokens
+    # are kept, none succeeds.
     assert any(first < 0.7 * whole for first, whole in (first_and_all() for _ in range(3)))
 
 
@@ -72,7 +74,9 @@ def test_each_run_of_a_batch_gets_its_own_tokens(make: Make) -> None:
     notes = Recorder()
     prompts = [f"{word} is" for word in ("Rain", "A boat", "The red door", "Bread")]
     model = make(callbacks=[notes])
-    answers = [answer if isinstance(answer, str) else answer.text for answer in model.batch(prompts)]
+    answers = [
+        answer if isinstance(answer, str) else answer.text for answer in model.batch(prompts)
+    ]
     assert sorted("".join(tokens) for tokens in notes.by_run.values()) == sorted(answers)
 
 
@@ -120,7 +124,9 @@ def test_an_unknown_option_is_refused(make: Make, path: Path) -> None:
 
 @chat_only
 def test_a_seed_repeats_the_answer(make: Make, path: Path) -> None:
-    model = make(temperature=3, top_p=1, min_p=0)  # so hot that even a model that is sure of its answer varies
+    model = make(
+        temperature=3, top_p=1, min_p=0
+    )  # so hot that even a model that is sure of its answer varies
     first = path(model, PROMPT, seed=7)
     assert path(model, PROMPT, seed=7) == first
     assert any(path(model, PROMPT, seed=seed) != first for seed in (8, 9, 10))
@@ -135,7 +141,9 @@ def test_results_carry_reason_counts_timings_and_model(make: Make, path: Path, k
     path(model, PROMPT, {"callbacks": [notes]})
     for result in notes.results:
         generation: Any = result.generations[0][0]
-        about = generation.generation_info if kind == "text" else generation.message.response_metadata
+        about = (
+            generation.generation_info if kind == "text" else generation.message.response_metadata
+        )
         assert about["finish_reason"] == "length"
         assert about["model_name"]
         assert about["usage"]["completion_tokens"] == 6
@@ -145,7 +153,9 @@ def test_results_carry_reason_counts_timings_and_model(make: Make, path: Path, k
         if kind == "chat":
             assert generation.message.usage_metadata["output_tokens"] == 6
         else:
-            assert (result.llm_output or {}).get("token_usage", about["usage"])["completion_tokens"] == 6
+            assert (result.llm_output or {}).get("token_usage", about["usage"])[
+                "completion_tokens"
+            ] == 6
 
 
 @chat_only
@@ -160,7 +170,9 @@ def test_the_last_chunk_of_a_chat_stream_carries_them_too(make: Make) -> None:
 # 6 and 12: errors
 
 
-def test_a_prompt_longer_than_the_context_raises_with_both_lengths(make: Make, path: Path, engine: Engine) -> None:
+def test_a_prompt_longer_than_the_context_raises_with_both_lengths(
+    make: Make, path: Path, engine: Engine
+) -> None:
     with pytest.raises(ContextLengthError) as caught:
         path(make(**engine.fresh), "lamp " * 2000)
     assert caught.value.context_tokens == CONTEXT
@@ -203,17 +215,23 @@ def test_threads_and_tasks_do_not_mix_answers(make: Make) -> None:
 
 
 def assert_own(answers: list[str], alone: list[str]) -> None:
-    """Each answer begins as it did alone; in company it may end otherwise, where two tokens are almost as good."""
+    """Each answer begins as it did alone; in company it may end otherwise, where two tokens are
+    almost as good."""
     for own, answer in zip(alone, answers, strict=True):
         assert common_length(own, answer) == max(common_length(other, answer) for other in alone)
 
 
 def common_length(first: str, second: str) -> int:
-    return next((place for place, (a, b) in enumerate(zip(first, second, strict=False)) if a != b), min(len(first), len(second)))
+    return next(
+        (place for place, (a, b) in enumerate(zip(first, second, strict=False)) if a != b),
+        min(len(first), len(second)),
+    )
 
 
 def stream_text(model: Any, prompt: str) -> str:
-    return "".join(chunk if isinstance(chunk, str) else chunk.text for chunk in model.stream(prompt))
+    return "".join(
+        chunk if isinstance(chunk, str) else chunk.text for chunk in model.stream(prompt)
+    )
 
 
 # 9: the cache key
@@ -236,7 +254,9 @@ def test_the_cache_tells_options_apart(make: Make, path: Path) -> None:
 # 10: token counts
 
 
-def test_tokens_are_counted_by_the_models_own_tokenizer(make: Make, kind: str, engine: Engine) -> None:
+def test_tokens_are_counted_by_the_models_own_tokenizer(
+    make: Make, kind: str, engine: Engine
+) -> None:
     model = make()
     notes = Recorder()
     model.invoke("many small words", {"callbacks": [notes]})

@@ -44,7 +44,9 @@ def model(request: pytest.FixtureRequest, endless: LocalServer) -> Any:
     return request.param(base_url=endless.base_url, **LONG)
 
 
-def test_an_answer_left_alone_is_not_taken_for_one_that_ended_early(model: Any, endless: LocalServer) -> None:
+def test_an_answer_left_alone_is_not_taken_for_one_that_ended_early(
+    model: Any, endless: LocalServer
+) -> None:
     for _ in model.stream(PROMPT):
         pass
     assert not _ended_early(endless)

@@ -1,4 +1,5 @@
-"""The contract of text classes: the standard suite on the real engine of each registered runtime."""
+"""The contract of text classes: the standard suite on the real engine of each registered
+runtime."""
 
 from collections.abc import Callable
 from typing import Any
@@ -53,7 +54,11 @@ class TestText(LLMIntegrationTests):
 
     @property
     def random_params(self) -> dict[str, Any]:
-        return {"temperature": 3, "top_p": 1, "min_p": 0}  # so hot that even a model that is sure of its answer varies
+        return {
+            "temperature": 3,
+            "top_p": 1,
+            "min_p": 0,
+        }  # so hot that even a model that is sure of its answer varies
 
     @property
     def long_answer(self) -> dict[str, Any]:

@@ -22,7 +22,9 @@ def arguments(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[st
         def start(runtime: str) -> Arguments:
             if runtime not in running:
                 folder = tmp_path_factory.mktemp(runtime)
-                running[runtime] = stack.enter_context(ENGINES[runtime](tiny_embedding_model(), folder))
+                running[runtime] = stack.enter_context(
+                    ENGINES[runtime](tiny_embedding_model(), folder)
+                )
             return running[runtime]
 
         yield start

@@ -1,4 +1,5 @@
-"""How the tests of embeddings reach each runtime's real engine with a model file. A new runtime adds an entry here."""
+"""How the tests of embeddings reach each runtime's real engine with a model file. A new runtime
+adds an entry here."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -66,11 +67,15 @@ ENGINES: Final[dict[str, Callable[[Path, Path], AbstractContextManager[Arguments
 }
 RAW: Final = frozenset({"llamacpp", "llamacpp_xllamacpp", "llamafile"})
 """Engines that give raw vectors."""
-TELLS_LENGTHS: Final = frozenset({"gpt4all", "gpt4all_llamacpp", "llamacpp", "llamacpp_xllamacpp", "llamafile"})
+TELLS_LENGTHS: Final = frozenset(
+    {"gpt4all", "gpt4all_llamacpp", "llamacpp", "llamacpp_xllamacpp", "llamafile"}
+)
 """Runtimes whose engine tells how long a text is that is too long."""
 
 
 def class_of(runtime: str) -> type[LocalEmbeddings]:
     """The class of a runtime, or of one of its backends after a `_`."""
-    found: type[LocalEmbeddings] = getattr(langchain_localllm, RUNTIMES[runtime.partition("_")[0]]["embeddings"])
+    found: type[LocalEmbeddings] = getattr(
+        langchain_localllm, RUNTIMES[runtime.partition("_")[0]]["embeddings"]
+    )
     return found

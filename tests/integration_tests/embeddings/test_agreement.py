@@ -33,8 +33,13 @@ def test_texts_are_told_apart(vectors: dict[str, list[list[float]]]) -> None:
     assert all(least_agreement(found[:1] * 6, found[1:7]) < 0.9 for found in vectors.values())
 
 
-def test_engines_of_an_age_agree_on_scripts_with_combining_marks(arguments: Callable[[str], Arguments]) -> None:
-    found = {runtime: class_of(runtime)(**arguments(runtime)).embed_documents([*MARKED]) for runtime in ENGINES}
+def test_engines_of_an_age_agree_on_scripts_with_combining_marks(
+    arguments: Callable[[str], Arguments],
+) -> None:
+    found = {
+        runtime: class_of(runtime)(**arguments(runtime)).embed_documents([*MARKED])
+        for runtime in ENGINES
+    }
     assert least_agreement(found["llamacpp"], found["llamafile"]) >= AGREES
     assert least_agreement(found["gpt4all"], found["ollama"]) >= AGREES
 
@@ -44,5 +49,7 @@ def test_names_of_special_tokens_are_text_in_process_and_tokens_on_servers(
     runtime: str, arguments: Callable[[str], Arguments]
 ) -> None:
     texts = ["the lamp [SEP] is red", "the [MASK] lamp"]
-    one, other = (class_of(name)(**arguments(name)).embed_documents(texts) for name in (runtime, "llamacpp"))
+    one, other = (
+        class_of(name)(**arguments(name)).embed_documents(texts) for name in (runtime, "llamacpp")
+    )
     assert (least_agreement(one, other) >= AGREES) is (runtime not in {"llamafile", "ollama"})

@@ -13,7 +13,13 @@ from gguf import GGUFReader, GGUFValueType, GGUFWriter
 from gguf.scripts.gguf_new_metadata import MetadataDetails, copy_with_new_metadata
 
 from langchain_localllm import LlamaCpp, LlamaCppEmbeddings
-from langchain_localllm.errors import CallTimeoutError, ContextLengthError, InvalidOptionError, ModelFileError, ServerError
+from langchain_localllm.errors import (
+    CallTimeoutError,
+    ContextLengthError,
+    InvalidOptionError,
+    ModelFileError,
+    ServerError,
+)
 from langchain_localllm.models import tiny_chat_model, tiny_embedding_model
 from langchain_localllm.runtimes.llamacpp import embedder as vectors
 
@@ -50,7 +56,8 @@ def test_contexts_of_any_length_do_not_end_the_process(n_ctx: int) -> None:
     code = (
         "from langchain_localllm import LlamaCppEmbeddings\n"
         "from langchain_localllm.models import tiny_embedding_model\n"
-        f"with LlamaCppEmbeddings(model_path=tiny_embedding_model(), n_ctx={n_ctx}, backend='xllamacpp', truncate=True) as each:\n"
+        f"with LlamaCppEmbeddings(model_path=tiny_embedding_model(), n_ctx={n_ctx}, "
+        "backend='xllamacpp', truncate=True) as each:\n"
         f"    print(len(each.embed_documents(['a ' * {n_ctx - 2}, 'a ' * {n_ctx}])))\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
@@ -73,7 +80,9 @@ def test_right_models_do_not_warn() -> None:
 
 def test_a_name_in_the_file_decides_on_prefixes(tmp_path: Path) -> None:
     name = {"general.name": MetadataDetails(GGUFValueType.STRING, "E5 Base v2")}
-    with LlamaCppEmbeddings(model_path=with_metadata(tmp_path / "model.gguf", **name)) as embeddings:
+    with LlamaCppEmbeddings(
+        model_path=with_metadata(tmp_path / "model.gguf", **name)
+    ) as embeddings:
         assert embeddings.prefixes() == ("query: ", "passage: ")
 
 
@@ -83,7 +92,9 @@ def test_a_reranker_is_refused(tmp_path: Path) -> None:
         LlamaCppEmbeddings(model_path=with_metadata(tmp_path / "rank.gguf", **rank))
 
 
-def test_texts_of_any_length_get_the_vector_that_they_get_alone(embeddings: LlamaCppEmbeddings) -> None:
+def test_texts_of_any_length_get_the_vector_that_they_get_alone(
+    embeddings: LlamaCppEmbeddings,
+) -> None:
     alone = [embeddings.embed_query(text) for text in TEXTS]
     assert least_agreement(alone, embeddings.embed_documents(TEXTS)) > 0.9999
     small = LlamaCppEmbeddings(model_path=tiny_embedding_model(), n_batch=16)
@@ -100,7 +111,9 @@ def test_a_smaller_context_is_the_limit_and_a_larger_one_is_the_models() -> None
             assert embeddings.engine.n_ctx == 512
 
 
-def test_a_call_that_takes_too_long_ends_and_the_engine_is_free_again(embeddings: LlamaCppEmbeddings) -> None:
+def test_a_call_that_takes_too_long_ends_and_the_engine_is_free_again(
+    embeddings: LlamaCppEmbeddings,
+) -> None:
     hurried = embeddings.model_copy(update={"timeout": 1e-3, "batch_size": 4000})
     with pytest.raises(CallTimeoutError, match="Raise `timeout`"):
         hurried.embed_documents(TEXTS * 20)
@@ -109,7 +122,9 @@ def test_a_call_that_takes_too_long_ends_and_the_engine_is_free_again(embeddings
     assert embeddings.embed_query("it still works")
 
 
-def test_a_cancelled_task_ends_the_work(embeddings: LlamaCppEmbeddings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cancelled_task_ends_the_work(
+    embeddings: LlamaCppEmbeddings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     context, batches = embeddings.engine._worker._context, []
     begun, cancelled = threading.Event(), threading.Event()
     decode = context.decode
@@ -136,7 +151,9 @@ def test_a_cancelled_task_ends_the_work(embeddings: LlamaCppEmbeddings, monkeypa
 
 
 def test_freeing_ends_what_runs() -> None:
-    embeddings = LlamaCppEmbeddings(model_path=tiny_embedding_model(), n_batch=64)  # an engine of its own
+    embeddings = LlamaCppEmbeddings(
+        model_path=tiny_embedding_model(), n_batch=64
+    )  # an engine of its own
     future = embeddings.engine.submit(TEXTS * 20)
     embeddings.close()
     with pytest.raises(ServerError, match="was freed"):
@@ -145,7 +162,9 @@ def test_freeing_ends_what_runs() -> None:
 
 
 def test_a_text_that_memory_has_no_room_for_fails_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    with LlamaCppEmbeddings(model_path=tiny_embedding_model(), n_batch=48) as embeddings:  # an engine of its own
+    with LlamaCppEmbeddings(
+        model_path=tiny_embedding_model(), n_batch=48
+    ) as embeddings:  # an engine of its own
         before = embeddings.embed_query("short")
         with monkeypatch.context() as patch:
             patch.setattr(vectors, "Context", no_memory)

@@ -22,7 +22,11 @@ def test_a_server_without_embeddings_says_so(chat_server: LocalServer) -> None:
 
 def test_a_question_is_near_the_passage_that_answers_it(make: Make) -> None:
     embeddings = make()
-    passages = ["The ferry leaves at noon.", "Bread is baked on Mondays.", "The museum has two floors."]
+    passages = [
+        "The ferry leaves at noon.",
+        "Bread is baked on Mondays.",
+        "The museum has two floors.",
+    ]
     vectors = embeddings.embed_documents(passages)
     question = embeddings.embed_query("When does the ferry leave?")
     scores = [cosine(question, vector) for vector in vectors]

@@ -25,7 +25,9 @@ LONG = "harbour lamp " * 700
 SAME = 0.9999
 
 
-def test_vectors_have_length_one_unless_raw(embeddings: LocalEmbeddings, make: Make, runtime: str) -> None:
+def test_vectors_have_length_one_unless_raw(
+    embeddings: LocalEmbeddings, make: Make, runtime: str
+) -> None:
     vectors = embeddings.embed_documents(TEXTS)
     assert all(math.isclose(math.hypot(*vector), 1, rel_tol=1e-6) for vector in vectors)
     assert all(type(number) is float for number in vectors[0])
@@ -39,7 +41,10 @@ def test_vectors_have_length_one_unless_raw(embeddings: LocalEmbeddings, make: M
 
 
 def test_raw_vectors_are_the_same_everywhere(arguments: Callable[[str], Arguments]) -> None:
-    one, *others = (class_of(runtime)(**arguments(runtime), normalize=False).embed_query("ferry") for runtime in sorted(RAW))
+    one, *others = (
+        class_of(runtime)(**arguments(runtime), normalize=False).embed_query("ferry")
+        for runtime in sorted(RAW)
+    )
     for other in others:
         assert one == pytest.approx(other, rel=0.02, abs=0.002)
 
@@ -47,14 +52,21 @@ def test_raw_vectors_are_the_same_everywhere(arguments: Callable[[str], Argument
 def test_order_is_kept_over_batches(embeddings: LocalEmbeddings) -> None:
     whole = embeddings.embed_documents(TEXTS)
     for size in (1, 5):
-        assert least_agreement(whole, embeddings.model_copy(update={"batch_size": size}).embed_documents(TEXTS)) > SAME
+        assert (
+            least_agreement(
+                whole, embeddings.model_copy(update={"batch_size": size}).embed_documents(TEXTS)
+            )
+            > SAME
+        )
     assert cosine(whole[0], whole[1]) < 0.95
 
 
 def test_sync_and_async_agree(embeddings: LocalEmbeddings) -> None:
     async def all_at_once() -> tuple[list[list[float]], list[list[float]], list[float]]:
         return await asyncio.gather(
-            embeddings.aembed_documents(TEXTS), embeddings.aembed_documents(TEXTS[::-1]), embeddings.aembed_query(TEXTS[0])
+            embeddings.aembed_documents(TEXTS),
+            embeddings.aembed_documents(TEXTS[::-1]),
+            embeddings.aembed_query(TEXTS[0]),
         )
 
     expected = embeddings.embed_documents(TEXTS)
@@ -88,7 +100,10 @@ def test_the_event_loop_is_free_meanwhile(embeddings: LocalEmbeddings) -> None:
 def test_prefixes_are_put_before_the_text(make: Make, embeddings: LocalEmbeddings) -> None:
     prefixed = make(query_prefix="query: ", document_prefix="passage: ")
     assert cosine(prefixed.embed_query("ferry"), embeddings.embed_query("query: ferry")) > SAME
-    assert cosine(prefixed.embed_documents(["ferry"])[0], embeddings.embed_query("passage: ferry")) > SAME
+    assert (
+        cosine(prefixed.embed_documents(["ferry"])[0], embeddings.embed_query("passage: ferry"))
+        > SAME
+    )
     assert embeddings.prefixes() == ("", "")
 
 
@@ -97,7 +112,9 @@ def test_dimensions_cut_and_scale_again(make: Make, embeddings: LocalEmbeddings)
     assert len(cut) == 64
     assert math.isclose(math.hypot(*cut), 1, rel_tol=1e-6)
     assert cosine(cut, embeddings.embed_query("ferry")[:64]) > SAME
-    with pytest.raises(InvalidOptionError, match=r"`dimensions` is 257, but the model's vectors have 256"):
+    with pytest.raises(
+        InvalidOptionError, match=r"`dimensions` is 257, but the model's vectors have 256"
+    ):
         make(dimensions=257).embed_query("ferry")
 
 
@@ -105,39 +122,60 @@ def test_dimensions_cut_and_scale_again(make: Make, embeddings: LocalEmbeddings)
 
 
 def both(embeddings: LocalEmbeddings) -> list[Callable[[list[str]], Any]]:
-    return [embeddings.embed_documents, lambda texts: asyncio.run(embeddings.aembed_documents(texts))]
+    return [
+        embeddings.embed_documents,
+        lambda texts: asyncio.run(embeddings.aembed_documents(texts)),
+    ]
 
 
-def test_a_text_longer_than_the_context_raises_with_both_lengths(embeddings: LocalEmbeddings, runtime: str) -> None:
+def test_a_text_longer_than_the_context_raises_with_both_lengths(
+    embeddings: LocalEmbeddings, runtime: str
+) -> None:
     texts = [*TEXTS[:5], LONG, "after it"]
     for embed in both(embeddings):
-        with pytest.raises(ContextLengthError, match=r"^Text 5 of 7 has .* Done: 5 of 7 texts") as caught:
+        with pytest.raises(
+            ContextLengthError, match=r"^Text 5 of 7 has .* Done: 5 of 7 texts"
+        ) as caught:
             embed(texts)
         error = caught.value
         assert error.context_tokens == 512
         assert (error.prompt_tokens or 0) > 512 or runtime not in TELLS_LENGTHS
         assert error.failed_text == 5
-        assert least_agreement([error.done[number] for number in range(5)], embeddings.embed_documents(TEXTS[:5])) > SAME
+        assert (
+            least_agreement(
+                [error.done[number] for number in range(5)], embeddings.embed_documents(TEXTS[:5])
+            )
+            > SAME
+        )
     with pytest.raises(ContextLengthError, match=r"^The query has"):
         embeddings.embed_query(LONG)
 
 
 def test_a_text_is_cut_at_its_end_when_asked(make: Make, embeddings: LocalEmbeddings) -> None:
     cutting = make(truncate=True)
-    short, cut, other = cutting.embed_documents(["short", LONG, LONG + "and an end that nobody sees"])
+    short, cut, other = cutting.embed_documents(
+        ["short", LONG, LONG + "and an end that nobody sees"]
+    )
     assert cosine(short, embeddings.embed_query("short")) > SAME
     assert cosine(cut, other) > SAME
     assert cosine(cut, embeddings.embed_query("harbour lamp " * 200)) > 0.97
 
 
 def test_cut_texts_are_the_same_everywhere(arguments: Callable[[str], Arguments]) -> None:
-    vectors = [class_of(runtime)(**arguments(runtime), truncate=True).embed_query(LONG) for runtime in sorted(ENGINES)]
+    vectors = [
+        class_of(runtime)(**arguments(runtime), truncate=True).embed_query(LONG)
+        for runtime in sorted(ENGINES)
+    ]
     assert least_agreement(vectors[:1] * (len(vectors) - 1), vectors[1:]) > 0.999
 
 
 @pytest.mark.parametrize("length", [509, 510, 511, 512, 513])
-def test_the_last_text_that_fits_is_whole_and_the_next_raises(length: int, arguments: Callable[[str], Arguments]) -> None:
-    text = " ".join(["lamp"] * (length - 4) + ["red", "boat"])  # with the tokens for beginning and end, `length` in all
+def test_the_last_text_that_fits_is_whole_and_the_next_raises(
+    length: int, arguments: Callable[[str], Arguments]
+) -> None:
+    text = " ".join(
+        ["lamp"] * (length - 4) + ["red", "boat"]
+    )  # with the tokens for beginning and end, `length` in all
     found = []
     for runtime in sorted(ENGINES):
         embeddings = class_of(runtime)(**arguments(runtime))
@@ -197,7 +235,9 @@ def test_a_cache_on_disk_keeps_vectors_by_model_and_prefix(make: Make, tmp_path:
         embeddings = make(**options)
         store = LocalFileStore(tmp_path)
         name = embeddings.cache_namespace()
-        return embeddings, CacheBackedEmbeddings.from_bytes_store(embeddings, store, namespace=name, key_encoder="sha256")
+        return embeddings, CacheBackedEmbeddings.from_bytes_store(
+            embeddings, store, namespace=name, key_encoder="sha256"
+        )
 
     embeddings, cache = cached()
     vectors = cache.embed_documents(TEXTS[:4])

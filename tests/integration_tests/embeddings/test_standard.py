@@ -18,7 +18,9 @@ class _OnEachRuntime:
     made_with: Arguments
 
     @pytest.fixture(autouse=True, params=sorted(ENGINES))
-    def _choose(self, request: pytest.FixtureRequest, arguments: Callable[[str], Arguments]) -> None:
+    def _choose(
+        self, request: pytest.FixtureRequest, arguments: Callable[[str], Arguments]
+    ) -> None:
         self.runtime = request.param
         self.made_with = arguments(self.runtime)
 

@@ -22,7 +22,8 @@ _PARTS: Final = (
     "def f(x): return [x ** 2, {'a': 1}]",
 )
 MARKED: Final = ("सर्दियों में पानी ठंडा होता है।", "น้ำเย็นในฤดูหนาว")
-"""Scripts with combining marks, which llama.cpp of 2026 drops from texts for bert, and that of 2025 and before does not."""
+"""Scripts with combining marks, which llama.cpp of 2026 drops from texts for bert, and that of 2025
+and before does not."""
 LENGTHS: Final = (1, 1, 2, 3, 5, 8, 13, 16)
 """Parts of a text; the longest texts come near the context of 512 tokens."""
 
@@ -31,12 +32,17 @@ def many(count: int) -> list[str]:
     """So many different texts."""
     choose = random.Random(1)  # noqa: S311 - texts for a test
     lengths = islice(cycle(LENGTHS), count)
-    return [f"{' '.join(choose.choices(_PARTS, k=length))} {number}" for number, length in enumerate(lengths)]
+    return [
+        f"{' '.join(choose.choices(_PARTS, k=length))} {number}"
+        for number, length in enumerate(lengths)
+    ]
 
 
 def cosine(one: list[float], other: list[float]) -> float:
     """The cosine of two vectors."""
-    return sum(a * b for a, b in zip(one, other, strict=True)) / (math.hypot(*one) * math.hypot(*other))
+    return sum(a * b for a, b in zip(one, other, strict=True)) / (
+        math.hypot(*one) * math.hypot(*other)
+    )
 
 
 def least_agreement(some: list[list[float]], others: list[list[float]]) -> float:

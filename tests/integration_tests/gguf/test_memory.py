@@ -47,13 +47,22 @@ def check(file: Path, cases: list[dict[str, Any]]) -> None:
     info = check_gguf(file)
     cases = [{"flash_attn_type": 0, **SHARED, **case} for case in cases]
     for case, real in zip(cases, taken(file, cases), strict=True):
-        assert estimate(info, case["n_ctx"], settings(case)).total == pytest.approx(real, rel=0.1), case
+        assert estimate(info, case["n_ctx"], settings(case)).total == pytest.approx(
+            real, rel=0.1
+        ), case
 
 
 @pytest.mark.parametrize("name", MEASURES)
 def test_it_is_what_llama_cpp_takes(name: str, tmp_path: Path) -> None:
-    quantized_alone = [case for case in CASES if case.get("type_k") in {Q4_0, Q8_0} and not case.get("flash_attn_type")]
-    check(shaped_model(name, tmp_path), [case for case in CASES if name != LATENT or case not in quantized_alone])
+    quantized_alone = [
+        case
+        for case in CASES
+        if case.get("type_k") in {Q4_0, Q8_0} and not case.get("flash_attn_type")
+    ]
+    check(
+        shaped_model(name, tmp_path),
+        [case for case in CASES if name != LATENT or case not in quantized_alone],
+    )
 
 
 def test_the_tiny_chat_model() -> None:

@@ -1,4 +1,5 @@
-"""No model file ends the process that loads it: it is refused, tried in a process of its own, or loads."""
+"""No model file ends the process that loads it: it is refused, tried in a process of its own, or
+loads."""
 
 import copy
 import os
@@ -10,7 +11,13 @@ from typing import get_args
 
 import pytest
 
-from langchain_localllm import ChatLlamaCpp, GPT4All, GPT4AllEmbeddings, LlamaCpp, LlamaCppEmbeddings
+from langchain_localllm import (
+    ChatLlamaCpp,
+    GPT4All,
+    GPT4AllEmbeddings,
+    LlamaCpp,
+    LlamaCppEmbeddings,
+)
 from langchain_localllm.errors import ModelFileError
 from langchain_localllm.gguf import trial_load
 from langchain_localllm.gguf.header import check_gguf
@@ -33,7 +40,11 @@ for path in sys.argv[1:]:
         pass
 print("all loaded or refused")
 """
-MODULES = {"llamacpp": "llamacpp.load_once", "gpt4all": "gpt4all.load_once", "xllamacpp": "llamacpp.server_load_once"}
+MODULES = {
+    "llamacpp": "llamacpp.load_once",
+    "gpt4all": "gpt4all.load_once",
+    "xllamacpp": "llamacpp.server_load_once",
+}
 SOURCES = {"llama": tiny_chat_model(), "bert": tiny_embedding_model()}
 
 
@@ -44,7 +55,9 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture(scope="module", params=["llama", "bert"])
-def files(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, Path]]:
+def files(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[str, dict[str, Path]]:
     """The architecture, and a file for each change by the name of the change."""
     folder = tmp_path_factory.mktemp("mutations")
     whole = Header.read(Path(SOURCES[request.param]))
@@ -68,12 +81,22 @@ def _ordinary(paths: Iterator[Path]) -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("engine", MODULES)
-def test_files_without_unusual_values_do_not_end_the_process(engine: str, files: tuple[str, dict[str, Path]]) -> None:
+def test_files_without_unusual_values_do_not_end_the_process(
+    engine: str, files: tuple[str, dict[str, Path]]
+) -> None:
     architecture, paths = files
     ordinary = list(_ordinary(iter(paths.values())))
     assert 10 < len(ordinary) < len(paths) / 2
-    code = LOAD_ALL.format(module=MODULES[engine], options="" if engine == "llamacpp" else f"embeds={architecture == 'bert'}")
-    done = subprocess.run([sys.executable, "-c", code, *map(str, ordinary)], capture_output=True, text=True, check=False)
+    code = LOAD_ALL.format(
+        module=MODULES[engine],
+        options="" if engine == "llamacpp" else f"embeds={architecture == 'bert'}",
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *map(str, ordinary)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert "all loaded or refused" in done.stdout, (done.stdout[-300:], done.stderr[-2000:])
 
 
@@ -99,7 +122,9 @@ def _embeddings(path: Path) -> object:
 
 
 def _xllamacpp_draft(path: Path) -> object:
-    return LlamaCpp(model_path=tiny_chat_model(), draft_model_path=path, n_ctx=64, backend="xllamacpp")
+    return LlamaCpp(
+        model_path=tiny_chat_model(), draft_model_path=path, n_ctx=64, backend="xllamacpp"
+    )
 
 
 def _gpt4all(path: Path) -> object:
@@ -115,16 +140,26 @@ ABORTS: list[tuple[Callable[[Path], object], str, str]] = [
     (_gpt4all, "a token twice", r"twice, with the ids \d+ and \d+"),
     (_xllamacpp, "a token twice", r"twice, with the ids \d+ and \d+"),
     (_xllamacpp, "*.block_count is 65536", r"llama\.block_count is 65536"),
-    (_xllamacpp_embeddings, "*.attention.layer_norm_rms_epsilon is -1.0", r"llama\.attention\.layer_norm_rms_epsilon is -1\.0"),
+    (
+        _xllamacpp_embeddings,
+        "*.attention.layer_norm_rms_epsilon is -1.0",
+        r"llama\.attention\.layer_norm_rms_epsilon is -1\.0",
+    ),
     (_xllamacpp_draft, "a token twice", r"twice, with the ids \d+ and \d+"),
     (_llamacpp, "*.block_count is 65536", r"llama\.block_count is 65536"),
-    (_llamacpp, "*.attention.layer_norm_rms_epsilon is -1.0", r"llama\.attention\.layer_norm_rms_epsilon is -1\.0"),
+    (
+        _llamacpp,
+        "*.attention.layer_norm_rms_epsilon is -1.0",
+        r"llama\.attention\.layer_norm_rms_epsilon is -1\.0",
+    ),
     (_gpt4all, "no tokenizer", r"tokenizer\.ggml\.model is 'no_vocab'"),
 ]
 
 
 @pytest.mark.parametrize(("make", "name", "message"), ABORTS)
-def test_file_at_which_an_engine_aborts_is_refused(make: Callable[[Path], object], name: str, message: str, tmp_path: Path) -> None:
+def test_file_at_which_an_engine_aborts_is_refused(
+    make: Callable[[Path], object], name: str, message: str, tmp_path: Path
+) -> None:
     path = _changed(tmp_path / "model.gguf", mutations("llama")[name])
     with pytest.raises(ModelFileError, match=message):
         make(path)
@@ -132,16 +167,27 @@ def test_file_at_which_an_engine_aborts_is_refused(make: Callable[[Path], object
 
 def _companion(name: str, path: Path) -> Path:
     if name == "imatrix":
-        path.write_bytes(Header({b"general.type": (8, "imatrix"), b"imatrix.chunk_count": (4, 1)}, []).write())
+        path.write_bytes(
+            Header({b"general.type": (8, "imatrix"), b"imatrix.chunk_count": (4, 1)}, []).write()
+        )
         return path
     return lora_adapter(Path(tiny_chat_model()), path) if name == "adapter" else projector(path)
 
 
 @pytest.mark.parametrize("name", ["adapter", "mmproj", "imatrix"])
-def test_companion_file_given_as_the_model_is_refused_by_every_class(name: str, tmp_path: Path) -> None:
+def test_companion_file_given_as_the_model_is_refused_by_every_class(
+    name: str, tmp_path: Path
+) -> None:
     path = _companion(name, tmp_path / f"{name}.gguf")
     hint = {"adapter": "`lora_path`", "mmproj": "`mmproj_path`", "imatrix": "`--imatrix`"}[name]
-    for make in (_llamacpp, _xllamacpp, _embeddings, _xllamacpp_embeddings, _gpt4all, _gpt4all_embeddings):
+    for make in (
+        _llamacpp,
+        _xllamacpp,
+        _embeddings,
+        _xllamacpp_embeddings,
+        _gpt4all,
+        _gpt4all_embeddings,
+    ):
         with pytest.raises(ModelFileError, match=f"not a language model: .*{hint}"):
             make(path)
 
@@ -155,8 +201,13 @@ def _with_projector(path: Path, backend: Backend) -> object:
 
 
 @pytest.mark.parametrize("backend", get_args(Backend))
-def test_damaged_companion_is_refused_before_llama_cpp_reads_it(backend: Backend, tmp_path: Path) -> None:
-    adapter, mmproj = Header.read(_companion("adapter", tmp_path / "a")), Header.read(_companion("mmproj", tmp_path / "m"))
+def test_damaged_companion_is_refused_before_llama_cpp_reads_it(
+    backend: Backend, tmp_path: Path
+) -> None:
+    adapter, mmproj = (
+        Header.read(_companion("adapter", tmp_path / "a")),
+        Header.read(_companion("mmproj", tmp_path / "m")),
+    )
     adapter.set("adapter.lora.alpha", 4, 1)
     mmproj.set("clip.projector_type", 4, 7)
     for make, header in ((_with_adapter, adapter), (_with_projector, mmproj)):
@@ -173,14 +224,21 @@ def _rename(name: str) -> Change:
 
 def _turn(name: str) -> Change:
     def change(header: Header) -> None:
-        header.tensor(name, shape=next(shape for tensor, shape, *_ in header.tensors if tensor == name.encode())[::-1])
+        header.tensor(
+            name,
+            shape=next(shape for tensor, shape, *_ in header.tensors if tensor == name.encode())[
+                ::-1
+            ],
+        )
 
     return change
 
 
 def _stack(header: Header) -> None:
     """Give each matrix a second layer."""
-    header.tensors = [(name, [*shape, 2], kind, data * 2) for name, shape, kind, data in header.tensors]
+    header.tensors = [
+        (name, [*shape, 2], kind, data * 2) for name, shape, kind, data in header.tensors
+    ]
 
 
 FIRST_USE_ENDS_THE_PROCESS: dict[str, tuple[str, Change]] = {
@@ -194,22 +252,30 @@ FIRST_USE_ENDS_THE_PROCESS: dict[str, tuple[str, Change]] = {
 
 @pytest.mark.parametrize("backend", get_args(Backend))
 @pytest.mark.parametrize("name", FIRST_USE_ENDS_THE_PROCESS)
-def test_companion_whose_first_use_ends_the_process_is_refused(name: str, backend: Backend, tmp_path: Path) -> None:
+def test_companion_whose_first_use_ends_the_process_is_refused(
+    name: str, backend: Backend, tmp_path: Path
+) -> None:
     kind, change = FIRST_USE_ENDS_THE_PROCESS[name]
     header = Header.read(_companion(kind, tmp_path / "whole.gguf"))
     change(header)
     path = tmp_path / "changed.gguf"
     path.write_bytes(header.write())
-    with pytest.raises(ModelFileError, match=r"changed\.gguf cannot be used with tiny-chat\.gguf: .*SIG(SEGV|ABRT)"):
+    with pytest.raises(
+        ModelFileError, match=r"changed\.gguf cannot be used with tiny-chat\.gguf: .*SIG(SEGV|ABRT)"
+    ):
         (_with_projector if kind == "mmproj" else _with_adapter)(path, backend)
 
 
 @pytest.mark.parametrize("backend", get_args(Backend))
-def test_adapter_whose_first_use_ends_the_process_is_refused_for_embeddings(backend: Backend, tmp_path: Path) -> None:
+def test_adapter_whose_first_use_ends_the_process_is_refused_for_embeddings(
+    backend: Backend, tmp_path: Path
+) -> None:
     header = Header.read(lora_adapter(Path(tiny_embedding_model()), tmp_path / "whole.gguf"))
     path = tmp_path / "changed.gguf"
     path.write_bytes(header.write())
-    LlamaCppEmbeddings(model_path=tiny_embedding_model(), lora_path=path, backend=backend).embed_query("Hello")
+    LlamaCppEmbeddings(
+        model_path=tiny_embedding_model(), lora_path=path, backend=backend
+    ).embed_query("Hello")
     _stack(header)
     path.write_bytes(header.write())
     with pytest.raises(ModelFileError, match=r"changed\.gguf cannot be used with .*SIG(SEGV|ABRT)"):
@@ -217,33 +283,51 @@ def test_adapter_whose_first_use_ends_the_process_is_refused_for_embeddings(back
 
 
 @pytest.mark.parametrize("backend", get_args(Backend))
-def test_companion_is_tried_once(backend: Backend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_companion_is_tried_once(
+    backend: Backend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = _companion("mmproj", tmp_path / "mmproj.gguf")
     _with_projector(path, backend)
-    monkeypatch.setattr("langchain_localllm.gguf.trial_load.subprocess.run", lambda *_, **__: pytest.fail("it was tried again"))
+    monkeypatch.setattr(
+        "langchain_localllm.gguf.trial_load.subprocess.run",
+        lambda *_, **__: pytest.fail("it was tried again"),
+    )
     _with_projector(path, backend)
 
 
 @pytest.mark.parametrize("make", [_llamacpp, _xllamacpp, _gpt4all])
-def test_ordinary_file_starts_no_other_process(make: Callable[[Path], object], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("langchain_localllm.gguf.trial_load.subprocess.run", lambda *_, **__: pytest.fail("a process was started"))
+def test_ordinary_file_starts_no_other_process(
+    make: Callable[[Path], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "langchain_localllm.gguf.trial_load.subprocess.run",
+        lambda *_, **__: pytest.fail("a process was started"),
+    )
     make(Path(tiny_chat_model()))
 
 
-def test_unusual_file_that_loads_is_tried_once(tmp_path: Path, own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unusual_file_that_loads_is_tried_once(
+    tmp_path: Path, own_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = _changed(tmp_path / "model.gguf", mutations("llama")["*.context_length is 4294967295"])
     assert unusual_values(path, check_gguf(path))
     with LlamaCpp(model_path=path, n_ctx=64, max_tokens=1) as llm:
         llm.invoke("Hello")
     assert len(list(own_cache.iterdir())) == 1
-    monkeypatch.setattr(trial_load, "unusual_values", lambda *_: pytest.fail("it was checked again"))
+    monkeypatch.setattr(
+        trial_load, "unusual_values", lambda *_: pytest.fail("it was checked again")
+    )
     with LlamaCpp(model_path=path, n_ctx=64, max_tokens=1) as llm:
         llm.invoke("Hello")
 
 
 def test_override_that_aborts_is_refused() -> None:
     with pytest.raises(ModelFileError, match=r"llama\.attention\.layer_norm_rms_epsilon is -1\.0"):
-        LlamaCpp(model_path=tiny_chat_model(), n_ctx=64, kv_overrides={"llama.attention.layer_norm_rms_epsilon": -1.0})
+        LlamaCpp(
+            model_path=tiny_chat_model(),
+            n_ctx=64,
+            kv_overrides={"llama.attention.layer_norm_rms_epsilon": -1.0},
+        )
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no signals of this kind")

@@ -1,6 +1,8 @@
-"""Run by `test_process.py` in a process of its own: many threads and tasks on one object, with random cancels.
+"""Run by `test_process.py` in a process of its own: many threads and tasks on one object, with
+random cancels.
 
-Each request has a text of its own that its grammar forces, so that any mixing shows; some are greedy answers that are known.
+Each request has a text of its own that its grammar forces, so that any mixing shows; some are
+greedy answers that are known.
 """
 
 import asyncio
@@ -23,7 +25,8 @@ REQUESTS: Final = 2000
 GROWTH: Final = 60_000_000
 """Bytes that memory may grow by in the second half."""
 CACHE_MIB: Final = 16
-"""Memory for earlier prompts: with the default, an eighth of what is free, the engine would go on filling it."""
+"""Memory for earlier prompts: with the default, an eighth of what is free, the engine would go on
+filling it."""
 CHANCE: Final = random.Random(1)  # noqa: S311 - it hides nothing
 
 
@@ -88,7 +91,13 @@ async def tasks(requests: Requests) -> None:
 
 def main() -> None:
     backend: Any = sys.argv[2]
-    llm = LlamaCpp(model_path=Path(sys.argv[1]), n_ctx=256, temperature=1, cache_ram_mib=CACHE_MIB, backend=backend)
+    llm = LlamaCpp(
+        model_path=Path(sys.argv[1]),
+        n_ctx=256,
+        temperature=1,
+        cache_ram_mib=CACHE_MIB,
+        backend=backend,
+    )
     requests, started = Requests(llm), time.perf_counter()
     with ThreadPoolExecutor(THREADS + 1) as pool:
         loop = pool.submit(asyncio.run, tasks(requests))
@@ -99,7 +108,13 @@ def main() -> None:
     while llm.engine.busy and time.monotonic() < deadline:
         time.sleep(0.01)
     grown = psutil.Process().memory_info().rss - requests.middle
-    report = (requests.ends, f"{time.perf_counter() - started:.1f} s, {grown / 1e6:.1f} MB grown, busy: {llm.engine.busy}")
+    report = (
+        requests.ends,
+        (
+            f"{time.perf_counter() - started:.1f} s, {grown / 1e6:.1f} MB grown, busy: "
+            f"{llm.engine.busy}"
+        ),
+    )
     sys.stdout.write(f"{report}\n")
     if sum(requests.ends.values()) != REQUESTS or grown > GROWTH or llm.engine.busy:
         sys.exit(1)

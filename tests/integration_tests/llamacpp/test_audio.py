@@ -1,4 +1,5 @@
-"""ChatLlamaCpp listens with the backend xllamacpp, on a projector with random weights: it hears noise, but each sound's own."""
+"""ChatLlamaCpp listens with the backend xllamacpp, on a projector with random weights: it hears
+noise, but each sound's own."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,7 +30,13 @@ def mmproj(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def chat(mmproj: Path) -> Iterator[ChatLlamaCpp]:
     with ChatLlamaCpp(
-        model_path=tiny_chat_model(), mmproj_path=mmproj, backend="xllamacpp", n_ctx=512, n_parallel=2, temperature=0, max_tokens=4
+        model_path=tiny_chat_model(),
+        mmproj_path=mmproj,
+        backend="xllamacpp",
+        n_ctx=512,
+        n_parallel=2,
+        temperature=0,
+        max_tokens=4,
     ) as chat:
         yield chat
 

@@ -12,7 +12,9 @@ from langchain_localllm.runtimes.llamacpp import sizing as memory
 
 
 def test_all_that_the_model_was_made_for_where_it_fits() -> None:
-    with LlamaCpp(model_path=tiny_chat_model(), n_ctx="auto", n_gpu_layers="auto", max_tokens=4) as llm:
+    with LlamaCpp(
+        model_path=tiny_chat_model(), n_ctx="auto", n_gpu_layers="auto", max_tokens=4
+    ) as llm:
         assert llm.engine.n_ctx == llm.engine.model.trained_context
         assert llm.invoke("The lamp on the table is")
 
@@ -31,7 +33,9 @@ def test_a_chat_model_tells_its_context() -> None:
         assert chat.invoke("Hello!").text
 
 
-@pytest.mark.parametrize("arguments", [{"n_ctx": "most"}, {"n_gpu_layers": "most"}, {"n_ctx": -1}, {"n_gpu_layers": -2}])
+@pytest.mark.parametrize(
+    "arguments", [{"n_ctx": "most"}, {"n_gpu_layers": "most"}, {"n_ctx": -1}, {"n_gpu_layers": -2}]
+)
 def test_other_words_are_refused(arguments: dict[str, str | int]) -> None:
     with pytest.raises((InvalidOptionError, ValidationError)):
         LlamaCpp(model_path=tiny_chat_model(), **arguments)  # type: ignore[arg-type]  # that is the point

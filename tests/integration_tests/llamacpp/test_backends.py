@@ -52,7 +52,9 @@ class Lamp(BaseModel):
 
 @pytest.fixture(scope="module")
 def chat() -> Iterator[ChatLlamaCpp]:
-    with ChatLlamaCpp(model_path=tiny_chat_model(), backend="xllamacpp", temperature=0, max_tokens=60) as chat:
+    with ChatLlamaCpp(
+        model_path=tiny_chat_model(), backend="xllamacpp", temperature=0, max_tokens=60
+    ) as chat:
         yield chat
 
 
@@ -75,16 +77,24 @@ def test_choose_backend_takes_an_installed_one_that_supports_all_options(
     assert backend.choose_backend(options, "llama-cpp-python") == chosen
 
 
-@pytest.mark.parametrize(("options", "extra"), [(set(), "llamacpp"), ({"kv_overrides"}, "llama-cpp-python")])
-def test_choose_backend_without_one_names_the_extra(options: set[str], extra: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("options", "extra"), [(set(), "llamacpp"), ({"kv_overrides"}, "llama-cpp-python")]
+)
+def test_choose_backend_without_one_names_the_extra(
+    options: set[str], extra: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(backend, "is_installed", lambda _: False)
     with pytest.raises(MissingDependencyError, match=rf"langchain-localllm\[{extra}\]"):
         backend.choose_backend(options, "xllamacpp")
 
 
-@pytest.mark.parametrize("options", [{"kv_overrides": {"general.name": "x"}}, {"draft_model": object()}])
+@pytest.mark.parametrize(
+    "options", [{"kv_overrides": {"general.name": "x"}}, {"draft_model": object()}]
+)
 def test_an_unsupported_option_is_refused_by_name(options: dict[str, Any]) -> None:
-    with pytest.raises(InvalidOptionError, match=f"`{next(iter(options))}`.*backend='llama-cpp-python'"):
+    with pytest.raises(
+        InvalidOptionError, match=f"`{next(iter(options))}`.*backend='llama-cpp-python'"
+    ):
         AnyArguments(model_path=tiny_chat_model(), backend="xllamacpp", **options)
     with AnyArguments(model_path=tiny_chat_model(), **options) as llm:
         assert llm.backend == "llama-cpp-python"
@@ -102,7 +112,9 @@ def test_chat_answers_calls_and_enforces_schemas(chat: ChatLlamaCpp) -> None:
     assert chat.invoke("Hello!").text.startswith("Hello!")
     for choice in ("auto", "any", "weather"):
         answer = chat.bind_tools([weather], tool_choice=choice).invoke(QUESTION)
-        assert [(call["name"], call["args"]) for call in answer.tool_calls] == [("weather", {"city": "Bern"})]
+        assert [(call["name"], call["args"]) for call in answer.tool_calls] == [
+            ("weather", {"city": "Bern"})
+        ]
         assert answer.text == ""
     assert isinstance(chat.with_structured_output(Lamp).invoke("The lamp is red."), Lamp)
     assert json.loads(chat.invoke("A color?", json_schema={"enum": ["red"]}).text) == "red"
@@ -111,25 +123,43 @@ def test_chat_answers_calls_and_enforces_schemas(chat: ChatLlamaCpp) -> None:
 def test_chat_reads_calls_that_a_grammar_writes(chat: ChatLlamaCpp) -> None:
     written = r'root ::= "<tool_call>\n{\"name\": \"weather\", \"arguments\": {\"city\": \"Rome\"}}\n</tool_call>"'
     answer = chat.bind_tools([weather]).invoke(QUESTION, grammar=written)
-    assert [(call["name"], call["args"]) for call in answer.tool_calls] == [("weather", {"city": "Rome"})]
+    assert [(call["name"], call["args"]) for call in answer.tool_calls] == [
+        ("weather", {"city": "Rome"})
+    ]
     assert answer.response_metadata["finish_reason"] == "tool_calls"
 
 
 @pytest.mark.parametrize("name", get_args(backend.Backend))
 def test_chat_reads_harmony_whose_markers_are_tokens(name: backend.Backend, tmp_path: Path) -> None:
     path = with_control_tokens(tiny_chat_model(), tmp_path / "harmony.gguf", HARMONY)
-    template = "{% for m in messages %}<|start|>{{ m.role }}<|message|>{{ m.content }}<|end|>{% endfor %}<|start|>assistant"
+    template = (
+        "{% for m in messages %}<|start|>{{ m.role }}<|message|>{{ m.content }}<|end|>{% endfor "
+        "%}<|start|>assistant"
+    )
     with ChatLlamaCpp(
-        model_path=path, chat_template=template + "{# <|channel|> tools #}", backend=name, n_ctx=512, max_tokens=80
+        model_path=path,
+        chat_template=template + "{# <|channel|> tools #}",
+        backend=name,
+        n_ctx=512,
+        max_tokens=80,
     ) as model:
-        start, channel, message, end, *_ = (f"<[{model.get_token_ids(marker)[-1]}]>" for marker in HARMONY)
-        thought = f'root ::= {channel} "analysis" {message} "Hm." {end} {start} "assistant" {channel} '
+        start, channel, message, end, *_ = (
+            f"<[{model.get_token_ids(marker)[-1]}]>" for marker in HARMONY
+        )
+        thought = (
+            f'root ::= {channel} "analysis" {message} "Hm." {end} {start} "assistant" {channel} '
+        )
         answer = model.invoke("2+2?", grammar=f'{thought} "final" {message} "Four."')
         assert (answer.text, answer.additional_kwargs["reasoning_content"]) == ("Four.", "Hm.")
-        call = thought + f'"commentary to=functions.weather json" {message} "{{\\"city\\": \\"Bern\\"}}"'
+        call = (
+            thought
+            + f'"commentary to=functions.weather json" {message} "{{\\"city\\": \\"Bern\\"}}"'
+        )
         answer = model.bind_tools([weather]).invoke(QUESTION, grammar=call)
         assert (answer.text, answer.additional_kwargs["reasoning_content"]) == ("", "Hm.")
-        assert [(each["name"], each["args"]) for each in answer.tool_calls] == [("weather", {"city": "Bern"})]
+        assert [(each["name"], each["args"]) for each in answer.tool_calls] == [
+            ("weather", {"city": "Bern"})
+        ]
 
 
 def test_chat_counts_the_tokens_of_messages(chat: ChatLlamaCpp) -> None:
@@ -138,10 +168,19 @@ def test_chat_counts_the_tokens_of_messages(chat: ChatLlamaCpp) -> None:
     assert chat.get_num_tokens_from_messages([HumanMessage("Hello!")]) == usage["input_tokens"]
 
 
-@pytest.mark.parametrize("options", [{}, {"n_ubatch": 1}, {"n_parallel": 1}, {"n_parallel": 40}, {"spec_type": "ngram-simple"}])
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"n_ubatch": 1}, {"n_parallel": 1}, {"n_parallel": 40}, {"spec_type": "ngram-simple"}],
+)
 def test_a_batch_smaller_than_the_slots_answers(options: dict[str, Any]) -> None:
     model = ChatLlamaCpp(
-        model_path=tiny_chat_model(), backend="xllamacpp", n_batch=1, n_ctx=256, temperature=0, max_tokens=16, **options
+        model_path=tiny_chat_model(),
+        backend="xllamacpp",
+        n_batch=1,
+        n_ctx=256,
+        temperature=0,
+        max_tokens=16,
+        **options,
     )
     with model as chat:
         assert chat.invoke("Repeat: red lamp").text == "red lamp"
@@ -149,17 +188,26 @@ def test_a_batch_smaller_than_the_slots_answers(options: dict[str, Any]) -> None
 
 def test_chat_uses_another_template(chat: ChatLlamaCpp) -> None:
     template = "{% for m in messages %}{{ m.content }}{% endfor %} is"
-    with ChatLlamaCpp(model_path=tiny_chat_model(), backend="xllamacpp", chat_template=template, max_tokens=4) as other:
+    with ChatLlamaCpp(
+        model_path=tiny_chat_model(), backend="xllamacpp", chat_template=template, max_tokens=4
+    ) as other:
         assert other.engine is not chat.engine
         usage = other.invoke("The lamp").usage_metadata
         assert usage is not None
         assert usage["input_tokens"] == other.get_num_tokens("The lamp is")
 
 
-def test_a_conversation_that_the_template_refuses_is_an_error_of_the_request(chat: ChatLlamaCpp) -> None:
-    template = "{% for m in messages %}{{ raise_exception('no such word') if m.content == 'Hello!' else m.content }}{% endfor %}"
+def test_a_conversation_that_the_template_refuses_is_an_error_of_the_request(
+    chat: ChatLlamaCpp,
+) -> None:
+    template = (
+        "{% for m in messages %}{{ raise_exception('no such word') if m.content == 'Hello!' else "
+        "m.content }}{% endfor %}"
+    )
     with (
-        ChatLlamaCpp(model_path=tiny_chat_model(), backend="xllamacpp", chat_template=template, max_tokens=4) as other,
+        ChatLlamaCpp(
+            model_path=tiny_chat_model(), backend="xllamacpp", chat_template=template, max_tokens=4
+        ) as other,
         pytest.raises(InvalidRequestError, match="no such word"),
     ):
         other.invoke("Hello!")
@@ -168,23 +216,44 @@ def test_a_conversation_that_the_template_refuses_is_an_error_of_the_request(cha
 
 def test_chat_sees_images_and_counts_their_tokens(tmp_path: Path) -> None:
     path = projector(tmp_path / "mmproj.gguf")
-    question: list[BaseMessage] = [HumanMessage([{"type": "text", "text": "What is it?"}, block(png(200, 0, 0))])]
+    question: list[BaseMessage] = [
+        HumanMessage([{"type": "text", "text": "What is it?"}, block(png(200, 0, 0))])
+    ]
     answers = []
     for name in get_args(backend.Backend):
-        with ChatLlamaCpp(model_path=tiny_chat_model(), mmproj_path=path, backend=name, temperature=0, max_tokens=12) as seeing:
+        with ChatLlamaCpp(
+            model_path=tiny_chat_model(),
+            mmproj_path=path,
+            backend=name,
+            temperature=0,
+            max_tokens=12,
+        ) as seeing:
             answer = seeing.invoke(question)
             assert answer.usage_metadata is not None
-            assert seeing.get_num_tokens_from_messages(question) == answer.usage_metadata["input_tokens"]
+            assert (
+                seeing.get_num_tokens_from_messages(question)
+                == answer.usage_metadata["input_tokens"]
+            )
             answers.append((answer.text, answer.usage_metadata["input_tokens"]))
     assert answers[0] == answers[1]
 
 
-def test_audio_reaches_llama_cpp_which_refuses_it_with_a_projector_for_images(tmp_path: Path) -> None:
+def test_audio_reaches_llama_cpp_which_refuses_it_with_a_projector_for_images(
+    tmp_path: Path,
+) -> None:
     silence = base64.b64encode(b"RIFF\x24\0\0\0WAVEfmt ").decode()
     question = HumanMessage([{"type": "audio", "base64": silence, "mime_type": "audio/wav"}])
     path = projector(tmp_path / "mmproj.gguf")
-    for name, words in (("xllamacpp", "llama.cpp refuses.*audio input is not supported"), ("llama-cpp-python", "holds audio")):
-        given: dict[str, Any] = {"model_path": tiny_chat_model(), "mmproj_path": path, "backend": name, "max_tokens": 2}
+    for name, words in (
+        ("xllamacpp", "llama.cpp refuses.*audio input is not supported"),
+        ("llama-cpp-python", "holds audio"),
+    ):
+        given: dict[str, Any] = {
+            "model_path": tiny_chat_model(),
+            "mmproj_path": path,
+            "backend": name,
+            "max_tokens": 2,
+        }
         with ChatLlamaCpp(**given) as hearing, pytest.raises(InvalidRequestError, match=words):
             hearing.invoke([question])
 
@@ -201,7 +270,9 @@ def test_readers_of_answers_that_are_made_together_are_woken_less_often() -> Non
             super().set_concurrent_answers(count)
             counts.append((count, self.min_notify_interval))
 
-    with LlamaCpp(model_path=tiny_chat_model(), backend="xllamacpp", n_ctx=512, n_parallel=4) as llm:
+    with LlamaCpp(
+        model_path=tiny_chat_model(), backend="xllamacpp", n_ctx=512, n_parallel=4
+    ) as llm:
         queues = [Queue() for _ in range(4)]
         for queue in queues:
             llm.engine.complete({"prompt": "Once", "n_predict": 8, "ignore_eos": True}, queue)
@@ -224,7 +295,9 @@ def test_readers_of_answers_that_are_made_together_are_woken_less_often() -> Non
         ("llama-cpp-python", {"flash_attn": True}, 1),
     ],
 )
-def test_flash_attention_is_llamacpps_choice_on_its_server(name: backend.Backend, given: dict[str, Any], number: int) -> None:
+def test_flash_attention_is_llamacpps_choice_on_its_server(
+    name: backend.Backend, given: dict[str, Any], number: int
+) -> None:
     with LlamaCpp(model_path=tiny_chat_model(), n_ctx=512, backend=name, **given) as llm:
         assert llm.engine_settings().context["flash_attn_type"] == number
 
@@ -232,14 +305,24 @@ def test_flash_attention_is_llamacpps_choice_on_its_server(name: backend.Backend
 def test_engines_of_both_backends_answer_side_by_side() -> None:
     texts = ["the red lamp is lit at dusk", "the green boat leaves at noon"]
     given: dict[str, Any] = {"model_path": tiny_chat_model(), "n_ctx": 512, "max_tokens": 40}
-    with LlamaCpp(**given, backend="xllamacpp") as server, LlamaCpp(**given, backend="llama-cpp-python") as own:
-        streams = [llm.stream("Say:", grammar=f'root ::= "{text}"') for llm, text in zip((server, own), texts, strict=True)]
+    with (
+        LlamaCpp(**given, backend="xllamacpp") as server,
+        LlamaCpp(**given, backend="llama-cpp-python") as own,
+    ):
+        streams = [
+            llm.stream("Say:", grammar=f'root ::= "{text}"')
+            for llm, text in zip((server, own), texts, strict=True)
+        ]
         pieces = list(itertools.zip_longest(*streams, fillvalue=""))
     assert ["".join(column) for column in zip(*pieces, strict=True)] == texts
 
 
 def test_both_backends_fill_a_gap_alike(tmp_path: Path) -> None:
-    path = with_control_tokens(tiny_chat_model(), tmp_path / "code.gguf", ["<|fim_prefix|>", "<fim_suffix>", "<|code_middle|>"])
+    path = with_control_tokens(
+        tiny_chat_model(),
+        tmp_path / "code.gguf",
+        ["<|fim_prefix|>", "<fim_suffix>", "<|code_middle|>"],
+    )
     results = []
     for name in get_args(backend.Backend):
         given: dict[str, Any] = {
@@ -249,13 +332,20 @@ def test_both_backends_fill_a_gap_alike(tmp_path: Path) -> None:
             "temperature": 0,
             "max_tokens": 8,
             "logprobs": 0,
-            "flash_attn": False,  # the last digits differ with it, and only xllamacpp has it on by default
+            # the last digits differ with it, and only xllamacpp has it on by default
+            "flash_attn": False,
         }
         with LlamaCpp(**given, suffix=" is lit </s><|fim_prefix|>") as llm:
             for spm_infill in (False, True):
-                info = llm.generate(["The red lamp"], spm_infill=spm_infill).generations[0][0].generation_info
+                info = (
+                    llm.generate(["The red lamp"], spm_infill=spm_infill)
+                    .generations[0][0]
+                    .generation_info
+                )
                 assert info is not None
-                results.append((info["usage"]["prompt_tokens"], round(info["logprobs"][0]["logprob"], 3)))
+                results.append(
+                    (info["usage"]["prompt_tokens"], round(info["logprobs"][0]["logprob"], 3))
+                )
     assert results[:2] == results[2:]
     assert results[0][1] != results[1][1]  # the order matters
 
@@ -271,7 +361,9 @@ def test_a_model_that_was_not_made_for_it_does_not_fill_gaps() -> None:
 @pytest.mark.parametrize("kind", ["f32", "q8_0", "q4_0", "bf16", 8])
 def test_the_cache_can_have_other_types(kind: str | int) -> None:
     given: dict[str, Any] = {"type_k": kind, "type_v": kind, "flash_attn": True}
-    with LlamaCpp(model_path=tiny_chat_model(), backend="xllamacpp", n_ctx=512, max_tokens=8, **given) as llm:
+    with LlamaCpp(
+        model_path=tiny_chat_model(), backend="xllamacpp", n_ctx=512, max_tokens=8, **given
+    ) as llm:
         assert llm.invoke("The lamp is")
 
 
@@ -284,7 +376,9 @@ def test_text_and_chat_share_the_engine(chat: ChatLlamaCpp) -> None:
 
 
 def test_a_prompt_over_the_context_raises_with_both_lengths() -> None:
-    with LlamaCpp(model_path=tiny_chat_model(), backend="xllamacpp", n_ctx=300, max_tokens=4) as llm:
+    with LlamaCpp(
+        model_path=tiny_chat_model(), backend="xllamacpp", n_ctx=300, max_tokens=4
+    ) as llm:
         with pytest.raises(ContextLengthError) as raised:
             llm.invoke("moon " * 400)
         assert raised.value.context_tokens == 300
@@ -294,7 +388,11 @@ def test_a_prompt_over_the_context_raises_with_both_lengths() -> None:
 
 @pytest.mark.parametrize(
     ("options", "words"),
-    [({"logit_bias": {10**7: 1.0}}, "vocabulary ends"), ({"grammar": " "}, "empty"), ({"grammar": "root ::= ("}, "grammar")],
+    [
+        ({"logit_bias": {10**7: 1.0}}, "vocabulary ends"),
+        ({"grammar": " "}, "empty"),
+        ({"grammar": "root ::= ("}, "grammar"),
+    ],
 )
 def test_what_the_server_would_ignore_or_refuse_is_an_error_of_the_request(
     options: dict[str, Any], words: str, chat: ChatLlamaCpp
@@ -311,7 +409,9 @@ def test_half_a_surrogate_pair_is_refused(chat: ChatLlamaCpp) -> None:
 
 
 def test_closing_a_stream_frees_the_engine_within_a_token(model_file: Path) -> None:
-    with LlamaCpp(model_path=model_file, backend="xllamacpp", n_ctx=2048, n_parallel=1, temperature=0) as llm:
+    with LlamaCpp(
+        model_path=model_file, backend="xllamacpp", n_ctx=2048, n_parallel=1, temperature=0
+    ) as llm:
         stream = llm.stream("Rain is", max_tokens=-1)
         next(stream)
         stream.close()
@@ -319,7 +419,9 @@ def test_closing_a_stream_frees_the_engine_within_a_token(model_file: Path) -> N
 
 
 def test_an_engine_that_is_freed_fails_its_answers(model_file: Path) -> None:
-    llm = LlamaCpp(model_path=model_file, backend="xllamacpp", n_ctx=2048, n_parallel=1, temperature=0)
+    llm = LlamaCpp(
+        model_path=model_file, backend="xllamacpp", n_ctx=2048, n_parallel=1, temperature=0
+    )
     stream, engine = llm.stream("Rain is", max_tokens=-1), llm.engine
     next(stream)
     freeing = threading.Thread(target=engine.free)
@@ -360,14 +462,20 @@ except PermissionError:
 @pytest.mark.skipif(not Path("/proc/self/net/tcp").exists(), reason="needs Linux's list of ports")
 def test_no_port_is_open_and_no_other_user_reaches_the_socket(chat: ChatLlamaCpp) -> None:
     own = {str(fd.readlink()) for fd in Path("/proc/self/fd").iterdir() if fd.is_symlink()}
-    tables = [Path(f"/proc/self/net/{name}").read_text().splitlines()[1:] for name in ("tcp", "tcp6")]
+    tables = [
+        Path(f"/proc/self/net/{name}").read_text().splitlines()[1:] for name in ("tcp", "tcp6")
+    ]
     sockets = [line.split() for table in tables for line in table]
-    listening = [fields[1] for fields in sockets if fields[3] == "0A" and f"socket:[{fields[9]}]" in own]
+    listening = [
+        fields[1] for fields in sockets if fields[3] == "0A" and f"socket:[{fields[9]}]" in own
+    ]
     assert listening == []
     path = chat.engine.socket_path
     assert path.parent.stat().st_mode & 0o077 == 0
     if os.getuid() == 0:
-        run = subprocess.run([sys.executable, "-c", ASK, path], capture_output=True, text=True, check=True)
+        run = subprocess.run(
+            [sys.executable, "-c", ASK, path], capture_output=True, text=True, check=True
+        )
         assert run.stdout == "refused\n"
     socket.socket(socket.AF_UNIX).connect(str(path))  # it is there, for its owner
 
@@ -375,7 +483,11 @@ def test_no_port_is_open_and_no_other_user_reaches_the_socket(chat: ChatLlamaCpp
 def test_a_file_that_cannot_be_loaded_says_why(tmp_path: Path) -> None:
     data = tiny_chat_model().read_bytes()
     path = tmp_path / "unknown.gguf"
-    path.write_bytes(data.replace(b"\x05\x00\x00\x00\x00\x00\x00\x00llama", b"\x05\x00\x00\x00\x00\x00\x00\x00lmama"))
+    path.write_bytes(
+        data.replace(
+            b"\x05\x00\x00\x00\x00\x00\x00\x00llama", b"\x05\x00\x00\x00\x00\x00\x00\x00lmama"
+        )
+    )
     with pytest.raises(ModelFileError, match="lmama"):
         LlamaCpp(model_path=path, backend="xllamacpp")
 
@@ -400,7 +512,9 @@ class Listener(BaseCallbackHandler):
 @pytest.mark.parametrize("kind", [LlamaCpp, ChatLlamaCpp])
 def test_options_of_the_server_choose_its_backend_and_take_effect(kind: Any) -> None:
     grammar = 'root ::= "  a\\nb\\nc\\n" [a-z\\n]*'
-    with kind(model_path=tiny_chat_model(), temperature=0, max_tokens=32, return_progress=True) as model:
+    with kind(
+        model_path=tiny_chat_model(), temperature=0, max_tokens=32, return_progress=True
+    ) as model:
         assert model.backend == "xllamacpp"
         model.invoke("One red lamp. " * 30, {"callbacks": [listener := Listener()]}, max_tokens=1)
         assert listener.events[-1]["processed"] == listener.events[-1]["total"] > 100

@@ -1,4 +1,5 @@
-"""A call that a model begins by itself, without `tool_choice`, is valid JSON for its schema, whatever the model goes on with."""
+"""A call that a model begins by itself, without `tool_choice`, is valid JSON for its schema,
+whatever the model goes on with."""
 
 import functools
 import operator
@@ -37,8 +38,12 @@ def add(a: int, b: int) -> int:
     return a + b
 
 
-@pytest.fixture(scope="module", params=[(), ("<tool_call>", "</tool_call>")], ids=["text", "tokens"])
-def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, int]]:
+@pytest.fixture(
+    scope="module", params=[(), ("<tool_call>", "</tool_call>")], ids=["text", "tokens"]
+)
+def model(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, dict[str, int]]:
     path = tmp_path_factory.mktemp("begun") / "calls.gguf"
     texts = [*TEXTS.values(), FREE, TWO]
     with ChatLlamaCpp(model_path=tiny_chat_model()) as tiny:
@@ -53,11 +58,15 @@ def loaded(path: Path, backend: Backend) -> ChatLlamaCpp:
 
 @pytest.mark.parametrize(("backend", "name"), CASES)
 @pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
-def test_call_that_goes_wrong_is_valid(model: tuple[Path, dict[str, int]], backend: Backend, name: str, streamed: bool) -> None:
+def test_call_that_goes_wrong_is_valid(
+    model: tuple[Path, dict[str, int]], backend: Backend, name: str, streamed: bool
+) -> None:
     path, starts = model
     with loaded(path, backend) as chat:
         asked = chat.bind_tools([add]).bind(logit_bias={str(starts[name]): 20})
-        answer = functools.reduce(operator.add, asked.stream("Hi")) if streamed else asked.invoke("Hi")
+        answer = (
+            functools.reduce(operator.add, asked.stream("Hi")) if streamed else asked.invoke("Hi")
+        )
     assert isinstance(answer, AIMessage)
     assert not answer.invalid_tool_calls
     assert answer.tool_calls
@@ -70,17 +79,23 @@ def test_call_that_goes_wrong_is_valid(model: tuple[Path, dict[str, int]], backe
 def test_text_without_a_call_is_free(model: tuple[Path, dict[str, int]], backend: Backend) -> None:
     path, starts = model
     with loaded(path, backend) as chat:
-        assert chat.bind_tools([add]).invoke("Hi", logit_bias={str(starts["free"]): 20}).text == FREE
+        assert (
+            chat.bind_tools([add]).invoke("Hi", logit_bias={str(starts["free"]): 20}).text == FREE
+        )
 
 
 @pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
 def test_answer_that_the_server_cannot_read_is_text(streamed: bool, tmp_path: Path) -> None:
     text, path = TEXTS["no JSON"], tmp_path / "calls.gguf"
     with ChatLlamaCpp(model_path=tiny_chat_model()) as tiny:
-        (start,) = scripted_model(path, [text], ("<tool_call>", "</tool_call>"), tiny.template().source)
+        (start,) = scripted_model(
+            path, [text], ("<tool_call>", "</tool_call>"), tiny.template().source
+        )
     with loaded(path, "xllamacpp") as chat:
         asked = chat.bind_tools([add]).bind(logit_bias={str(start): 20})
-        answer = functools.reduce(operator.add, asked.stream("Hi")) if streamed else asked.invoke("Hi")
+        answer = (
+            functools.reduce(operator.add, asked.stream("Hi")) if streamed else asked.invoke("Hi")
+        )
         prompt = chat.get_num_tokens_from_messages([HumanMessage("Hi")], tools=[add])
     assert isinstance(answer, AIMessage)
     assert (answer.text, answer.tool_calls, answer.invalid_tool_calls) == (text, [], [])
@@ -95,7 +110,9 @@ def test_second_call_is_made_only_where_several_may_be(
     path, starts = model
     options = {} if parallel is None else {"parallel_tool_calls": parallel}
     with loaded(path, "llama-cpp-python") as chat:
-        answer = chat.bind_tools([add], **options).invoke("Hi", logit_bias={str(starts["two calls"]): 20})
+        answer = chat.bind_tools([add], **options).invoke(
+            "Hi", logit_bias={str(starts["two calls"]): 20}
+        )
     assert len(answer.tool_calls) == count
 
 
@@ -103,14 +120,17 @@ def test_second_call_is_made_only_where_several_may_be(
 
 NOTE: Final = 'Two lines:\n"a" < b </para> </parameter '
 QWEN_CALL: Final = (
-    "<tool_call>\n<function=write>\n<parameter=note>\n{}\n</parameter>\n<parameter=kind>\n{}\n</parameter>\n"
+    "<tool_call>\n<function=write>\n<parameter=note>\n{}\n</parameter>\n<parameter=kind>\n{}\n"
+    "</parameter>\n"
     "<parameter=tags>\n{}\n</parameter>\n</function>\n</tool_call>"
 )
 LLAMA_CALL: Final = '{"name": "write", "parameters": {"note": "a", "kind": "long", "tags": []}}'
 BOB: Final = '{"name": "Bob", "age": 3}'
 
 
-def write(note: str, kind: Literal["short", "long"], tags: list[int], *, urgent: bool = False) -> str:
+def write(
+    note: str, kind: Literal["short", "long"], tags: list[int], *, urgent: bool = False
+) -> str:
     """Write a note."""
     return f"{note} {kind} {tags} {urgent}"
 
@@ -122,14 +142,26 @@ FRAMED: Final[dict[str, tuple[str, str, str, dict[str, Any] | None]]] = {
         "",
         {"note": NOTE, "kind": "long", "tags": [1, 2]},
     ),
-    "a value that is not one of those in the schema": ("Qwen3-Coder", QWEN_CALL.format("a", "lonely", "[1]"), "", {}),
-    "a truth value that is not one": (
+    "a value that is not one of those in the schema": (
         "Qwen3-Coder",
-        QWEN_CALL.format("a", "long", "[1]").replace("</function>", "<parameter=urgent>\nmaybe\n</parameter>\n</function>"),
+        QWEN_CALL.format("a", "lonely", "[1]"),
         "",
         {},
     ),
-    "JSON with the name of a tool": ("meta-llama-Llama-3.2-3B-Instruct", LLAMA_CALL.replace("[]", '["x"]'), "", {}),
+    "a truth value that is not one": (
+        "Qwen3-Coder",
+        QWEN_CALL.format("a", "long", "[1]").replace(
+            "</function>", "<parameter=urgent>\nmaybe\n</parameter>\n</function>"
+        ),
+        "",
+        {},
+    ),
+    "JSON with the name of a tool": (
+        "meta-llama-Llama-3.2-3B-Instruct",
+        LLAMA_CALL.replace("[]", '["x"]'),
+        "",
+        {},
+    ),
     "JSON about something else": (
         "meta-llama-Llama-3.2-3B-Instruct",
         '{"name": "Bob", "age": 3}',
@@ -143,7 +175,8 @@ FRAMED: Final[dict[str, tuple[str, str, str, dict[str, Any] | None]]] = {
         None,
     ),
 }
-"""Template, what the model writes, the text that is expected, and the arguments: `{}` for any that are valid."""
+"""Template, what the model writes, the text that is expected, and the arguments: `{}` for any that
+are valid."""
 
 
 @pytest.mark.parametrize("name", FRAMED)
@@ -151,9 +184,18 @@ def test_call_in_the_frame_of_a_family(name: str, tmp_path: Path) -> None:
     family, written, text, expected = FRAMED[name]
     (start,) = scripted_model(tmp_path / "model.gguf", [written])
     template = llama_cpp_source.install() / "templates" / f"{family}.jinja"
-    options: dict[str, Any] = {"backend": "llama-cpp-python", "n_ctx": 4096, "temperature": 0, "max_tokens": 300}
-    with ChatLlamaCpp(model_path=tmp_path / "model.gguf", chat_template=template, **options) as chat:
-        answer = chat.bind_tools([write], parallel_tool_calls=False).invoke("Hi", logit_bias={start: 20})
+    options: dict[str, Any] = {
+        "backend": "llama-cpp-python",
+        "n_ctx": 4096,
+        "temperature": 0,
+        "max_tokens": 300,
+    }
+    with ChatLlamaCpp(
+        model_path=tmp_path / "model.gguf", chat_template=template, **options
+    ) as chat:
+        answer = chat.bind_tools([write], parallel_tool_calls=False).invoke(
+            "Hi", logit_bias={start: 20}
+        )
     assert answer.text == text
     assert not answer.invalid_tool_calls
     assert len(answer.tool_calls) == (expected is not None)

@@ -1,6 +1,8 @@
-"""What this package uses of the two bindings, as recorded with the versions it was tested with: a newer one that differs is named.
+"""What this package uses of the two bindings, as recorded with the versions it was tested with: a
+newer one that differs is named.
 
-After a new version was tried: `python -m tests.integration_tests.llamacpp.test_binding_versions` records it.
+After a new version was tried: `python -m tests.integration_tests.llamacpp.test_binding_versions`
+records it.
 """
 
 import ctypes
@@ -29,16 +31,26 @@ def _plain(value: Any) -> Any:
 def _xllamacpp() -> dict[str, Any]:
     params = xllamacpp.CommonParams()
     params.model.path = str(tiny_chat_model())
-    params.warmup, params.fit_params, params.n_ctx, params.port, params.verbosity = False, False, 256, 0, 0
+    params.warmup, params.fit_params, params.n_ctx, params.port, params.verbosity = (
+        False,
+        False,
+        256,
+        0,
+        0,
+    )
     server = xllamacpp.Server(params)
     asked = {"max_tokens": 1, "prompt": "a", "messages": [{"role": "user", "content": "a"}]}
     fresh = xllamacpp.CommonParams()
     fresh.hf_token = ""  # read from the environment
     return {
         "methods of Server": sorted(name for name in dir(server) if not name.startswith("_")),
-        "defaults of CommonParams": {name: _plain(getattr(fresh, name)) for name in dir(fresh) if not name.startswith("_")},
+        "defaults of CommonParams": {
+            name: _plain(getattr(fresh, name)) for name in dir(fresh) if not name.startswith("_")
+        },
         "defaults of sampling": {
-            name: _plain(getattr(fresh.sampling, name)) for name in dir(fresh.sampling) if not name.startswith("_")
+            name: _plain(getattr(fresh.sampling, name))
+            for name in dir(fresh.sampling)
+            if not name.startswith("_")
         },
         "keys of an answer": sorted(server.handle_completions(asked)),
         "keys of a chat answer": sorted(server.handle_chat_completions(asked)),
@@ -58,7 +70,9 @@ def _llama_cpp_python() -> dict[str, Any]:
     used = sorted(set(re.findall(r"\b(?:lib|mtmd)\.((?:llama|ggml|mtmd|LLAMA|GGML)_\w+)", text)))
     structures = ["llama_model_params", "llama_context_params", "llama_batch"]
     return {
-        name: _signature(getattr(llama_cpp.llama_cpp, name, getattr(llama_cpp.mtmd_cpp, name, "missing")))
+        name: _signature(
+            getattr(llama_cpp.llama_cpp, name, getattr(llama_cpp.mtmd_cpp, name, "missing"))
+        )
         for name in [*used, *structures]
     }
 
@@ -72,10 +86,17 @@ def _differences(before: Any, now: Any, path: str = "") -> list[str]:
         return [
             line
             for name in names
-            for line in _differences(before.get(name, "nothing"), now.get(name, "nothing"), f"{path} / {name}" if path else name)
+            for line in _differences(
+                before.get(name, "nothing"),
+                now.get(name, "nothing"),
+                f"{path} / {name}" if path else name,
+            )
         ]
     if isinstance(before, list) and isinstance(now, list):
-        gone, new = [each for each in before if each not in now], [each for each in now if each not in before]
+        gone, new = (
+            [each for each in before if each not in now],
+            [each for each in now if each not in before],
+        )
         return [f"{path}: gone {gone}, new {new}"] if gone or new else []
     return [f"{path}: {before!r} is now {now!r}"] if before != now else []
 
@@ -87,7 +108,10 @@ def test_binding_has_what_was_recorded_with_the_tested_version(binding: str) -> 
     changed = _differences(recorded["found"], now)
     version = importlib.metadata.version(binding)
     listed = "\n".join(changed)
-    assert not changed, f"{binding} {version} differs from {recorded['version']}, the tested version:\n{listed}\n{__doc__}"
+    assert not changed, (
+        f"{binding} {version} differs from {recorded['version']}, the tested version:\n{listed}\n"
+        f"{__doc__}"
+    )
 
 
 def test_difference_is_named() -> None:
@@ -102,5 +126,8 @@ def test_difference_is_named() -> None:
 
 
 if __name__ == "__main__":
-    found = {name: {"version": importlib.metadata.version(name), "found": read()} for name, read in READERS.items()}
+    found = {
+        name: {"version": importlib.metadata.version(name), "found": read()}
+        for name, read in READERS.items()
+    }
     RECORD.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n", encoding="utf-8")

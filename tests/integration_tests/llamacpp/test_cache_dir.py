@@ -24,7 +24,10 @@ from langchain_localllm.runtimes.llamacpp.settings import EngineSettings
 from tools.engines.images import block, png, projector
 from tools.engines.models import with_window
 
-SYSTEM: Final = "You sell lamps. Answer with one short sentence that names the colour of the lamp. Never speak of boats. " * 3
+SYSTEM: Final = (
+    "You sell lamps. Answer with one short sentence that names the colour of the lamp. Never "
+    "speak of boats. " * 3
+)
 AGAIN: Final = """
 import json, sys
 from langchain_localllm import ChatLlamaCpp
@@ -37,10 +40,21 @@ both: Final = pytest.mark.parametrize("backend", get_args(Backend))
 
 
 def ask(
-    folder: Path, backend: Backend, question: str = "Repeat: red lamp", path: Path | None = None, **options: Any
+    folder: Path,
+    backend: Backend,
+    question: str = "Repeat: red lamp",
+    path: Path | None = None,
+    **options: Any,
 ) -> tuple[str, int]:
-    """Load the model, ask, and free it; returns the answer and the tokens of the prompt that were not read."""
-    given: dict[str, Any] = {"n_ctx": 512, "temperature": 0, "max_tokens": 12, "cache_dir": folder, **options}
+    """Load the model, ask, and free it; returns the answer and the tokens of the prompt that were
+    not read."""
+    given: dict[str, Any] = {
+        "n_ctx": 512,
+        "temperature": 0,
+        "max_tokens": 12,
+        "cache_dir": folder,
+        **options,
+    }
     with ChatLlamaCpp(model_path=path or tiny_chat_model(), backend=backend, **given) as chat:
         answer = chat.invoke([("system", SYSTEM), ("human", question)])
         assert answer.usage_metadata is not None
@@ -52,7 +66,9 @@ def files(folder: Path) -> list[Path]:
 
 
 @both
-def test_another_process_reads_only_what_is_new_and_gives_the_same_answer(backend: Backend, tmp_path: Path) -> None:
+def test_another_process_reads_only_what_is_new_and_gives_the_same_answer(
+    backend: Backend, tmp_path: Path
+) -> None:
     folder = tmp_path / "cache"
     answer, cached = ask(folder, backend)
     assert cached == 0
@@ -60,7 +76,16 @@ def test_another_process_reads_only_what_is_new_and_gives_the_same_answer(backen
         ("Repeat: red lamp", answer),
         ("Repeat: green boat", ask(tmp_path / "other", backend, "Repeat: green boat")[0]),
     ):
-        command = [sys.executable, "-c", AGAIN, str(tiny_chat_model()), backend, str(folder), SYSTEM, question]
+        command = [
+            sys.executable,
+            "-c",
+            AGAIN,
+            str(tiny_chat_model()),
+            backend,
+            str(folder),
+            SYSTEM,
+            question,
+        ]
         run = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
         again, cached = json.loads(run.stdout)
         assert cached > 60
@@ -88,7 +113,9 @@ def test_only_the_user_can_read_the_files(backend: Backend, tmp_path: Path) -> N
     ],
     ids=["cut", "changed", "empty", "begun", "other"],
 )
-def test_a_damaged_file_is_not_used(backend: Backend, damage: Callable[[bytes], bytes], tmp_path: Path) -> None:
+def test_a_damaged_file_is_not_used(
+    backend: Backend, damage: Callable[[bytes], bytes], tmp_path: Path
+) -> None:
     answer, _ = ask(tmp_path, backend)
     (saved,) = files(tmp_path)
     saved.write_bytes(damage(saved.read_bytes()))
@@ -100,7 +127,9 @@ def test_a_damaged_file_is_not_used(backend: Backend, damage: Callable[[bytes], 
 def test_the_folder_can_be_deleted_while_it_is_in_use(backend: Backend, tmp_path: Path) -> None:
     folder = tmp_path / "cache"
     ask(folder, backend)
-    with ChatLlamaCpp(model_path=tiny_chat_model(), backend=backend, n_ctx=512, max_tokens=4, cache_dir=folder) as chat:
+    with ChatLlamaCpp(
+        model_path=tiny_chat_model(), backend=backend, n_ctx=512, max_tokens=4, cache_dir=folder
+    ) as chat:
         shutil.rmtree(folder)
         assert chat.invoke([("system", SYSTEM), ("human", "Hello!")]).text
     assert not files(tmp_path)
@@ -108,16 +137,23 @@ def test_the_folder_can_be_deleted_while_it_is_in_use(backend: Backend, tmp_path
 
 @both
 def test_files_are_written_while_nothing_is_asked(backend: Backend, tmp_path: Path) -> None:
-    with ChatLlamaCpp(model_path=tiny_chat_model(), backend=backend, n_ctx=512, max_tokens=4, cache_dir=tmp_path) as chat:
+    with ChatLlamaCpp(
+        model_path=tiny_chat_model(), backend=backend, n_ctx=512, max_tokens=4, cache_dir=tmp_path
+    ) as chat:
         chat.invoke([("system", SYSTEM), ("human", "Hello!")])
         deadline = time.monotonic() + 30
-        while not (saved := [path for path in files(tmp_path) if path.suffix == ".state"]) and time.monotonic() < deadline:
+        while (
+            not (saved := [path for path in files(tmp_path) if path.suffix == ".state"])
+            and time.monotonic() < deadline
+        ):
             time.sleep(0.05)
         assert saved
 
 
 @both
-def test_other_settings_and_other_models_do_not_share_files(backend: Backend, tmp_path: Path) -> None:
+def test_other_settings_and_other_models_do_not_share_files(
+    backend: Backend, tmp_path: Path
+) -> None:
     other = tmp_path / "other.gguf"
     data = bytearray(tiny_chat_model().read_bytes())
     data[-5000:] = bytes(5000)
@@ -130,7 +166,9 @@ def test_other_settings_and_other_models_do_not_share_files(backend: Backend, tm
 
 
 @both
-def test_a_model_with_a_sliding_window_gives_the_same_answers(backend: Backend, tmp_path: Path) -> None:
+def test_a_model_with_a_sliding_window_gives_the_same_answers(
+    backend: Backend, tmp_path: Path
+) -> None:
     path = with_window(tiny_chat_model(), tmp_path / "window.gguf", 16)
     for question in ("Repeat: red lamp", "Repeat: green boat", "Repeat: red lamp"):
         fresh = ask(tmp_path / question, backend, question, path)[0]
@@ -143,14 +181,24 @@ def test_prompts_with_images_are_not_written(backend: Backend, tmp_path: Path) -
     mmproj = projector(tmp_path / "mmproj.gguf")
     question = HumanMessage([{"type": "text", "text": SYSTEM}, block(png(200, 0, 0))])
     with ChatLlamaCpp(
-        model_path=tiny_chat_model(), mmproj_path=mmproj, backend=backend, n_ctx=1024, max_tokens=4, cache_dir=folder
+        model_path=tiny_chat_model(),
+        mmproj_path=mmproj,
+        backend=backend,
+        n_ctx=1024,
+        max_tokens=4,
+        cache_dir=folder,
     ) as seeing:
         assert seeing.invoke([question]).text
     assert not files(folder)
 
 
 def test_text_and_chats_share_the_files(tmp_path: Path) -> None:
-    given: dict[str, Any] = {"model_path": tiny_chat_model(), "backend": "xllamacpp", "n_ctx": 512, "cache_dir": tmp_path}
+    given: dict[str, Any] = {
+        "model_path": tiny_chat_model(),
+        "backend": "xllamacpp",
+        "n_ctx": 512,
+        "cache_dir": tmp_path,
+    }
     for expected in (False, True):
         with LlamaCpp(**given, max_tokens=2) as llm:
             info = llm.generate([SYSTEM]).generations[0][0].generation_info
@@ -163,12 +211,16 @@ def test_a_folder_that_cannot_be_made_and_a_draft_model_are_refused(tmp_path: Pa
     with pytest.raises(InvalidOptionError, match="cache_dir"):
         LlamaCpp(model_path=tiny_chat_model(), cache_dir=tmp_path / "file")
     with pytest.raises(InvalidOptionError, match="draft_model_path"):
-        LlamaCpp(model_path=tiny_chat_model(), cache_dir=tmp_path, draft_model_path=tiny_chat_model())
+        LlamaCpp(
+            model_path=tiny_chat_model(), cache_dir=tmp_path, draft_model_path=tiny_chat_model()
+        )
 
 
 def test_the_memory_for_earlier_prompts_can_be_set() -> None:
     for backend in get_args(Backend):
-        with LlamaCpp(model_path=tiny_chat_model(), backend=backend, n_ctx=512, max_tokens=2, cache_ram_mib=1) as llm:
+        with LlamaCpp(
+            model_path=tiny_chat_model(), backend=backend, n_ctx=512, max_tokens=2, cache_ram_mib=1
+        ) as llm:
             assert llm.engine_settings().cache_ram_mib == 1
             assert llm.invoke("The lamp is")
 
@@ -242,11 +294,15 @@ def test_the_key_depends_on_the_model_and_what_the_cache_holds(tmp_path: Path) -
     info = check_gguf(copy)
     settings = EngineSettings(path=copy, context={"n_threads": 1})
     key = cache_key(settings, info, "engine 1", 512)
-    assert key == cache_key(EngineSettings(path=copy, context={"n_threads": 2, "n_batch": 5}), info, "engine 1", 1024)
+    assert key == cache_key(
+        EngineSettings(path=copy, context={"n_threads": 2, "n_batch": 5}), info, "engine 1", 1024
+    )
     others = [
         cache_key(settings, info, "engine 2", 512),
         cache_key(EngineSettings(path=copy, context={"type_k": 8}), info, "engine 1", 512),
-        cache_key(EngineSettings(path=copy, model={"kv_overrides": {"a": 1}}), info, "engine 1", 512),
+        cache_key(
+            EngineSettings(path=copy, model={"kv_overrides": {"a": 1}}), info, "engine 1", 512
+        ),
         cache_key(EngineSettings(path=copy, lora=((str(copy), 1.0),)), info, "engine 1", 512),
         cache_key(EngineSettings(path=copy, lora=((str(copy), 0.5),)), info, "engine 1", 512),
     ]

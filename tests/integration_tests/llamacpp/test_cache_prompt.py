@@ -20,9 +20,17 @@ BACKENDS = pytest.mark.parametrize("backend", ["llama-cpp-python", "xllamacpp"])
 
 @BACKENDS
 @pytest.mark.parametrize("path", MODELS, ids=lambda path: path.stem)
-def test_isolated_answers_are_the_same_alone_after_others_and_in_a_batch(path: Path, backend: str) -> None:
+def test_isolated_answers_are_the_same_alone_after_others_and_in_a_batch(
+    path: Path, backend: str
+) -> None:
     prompts = PROMPTS if path == MODELS[0] else PROMPTS[:6]
-    options: dict[str, Any] = {"model_path": path, "backend": backend, "n_ctx": 1024, "max_tokens": 12, "temperature": 0}
+    options: dict[str, Any] = {
+        "model_path": path,
+        "backend": backend,
+        "n_ctx": 1024,
+        "max_tokens": 12,
+        "temperature": 0,
+    }
     alone = []
     for prompt in prompts:
         with LlamaCpp(**options) as llm:
@@ -33,13 +41,20 @@ def test_isolated_answers_are_the_same_alone_after_others_and_in_a_batch(path: P
         assert llm.batch([*prompts]) == alone
 
 
-CALLS: Final[list[dict[str, Any]]] = [{}, {"seed": 7}, {"cache_prompt": False}, {"seed": 7, "cache_prompt": True}]
+CALLS: Final[list[dict[str, Any]]] = [
+    {},
+    {"seed": 7},
+    {"cache_prompt": False},
+    {"seed": 7, "cache_prompt": True},
+]
 
 
 @BACKENDS
 def test_request_with_a_seed_reads_its_prompt_from_scratch(backend: Any) -> None:
     cached = []
-    with LlamaCpp(model_path=tiny_chat_model(), backend=backend, n_ctx=512, max_tokens=4, temperature=0) as llm:
+    with LlamaCpp(
+        model_path=tiny_chat_model(), backend=backend, n_ctx=512, max_tokens=4, temperature=0
+    ) as llm:
         for call in CALLS:
             output = llm.generate([PROMPTS[4]], **call).llm_output or {}
             cached.append(output["token_usage"].get("cached_tokens", 0))

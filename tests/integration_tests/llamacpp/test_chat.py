@@ -20,21 +20,29 @@ def paint(colour: Literal["red", "green"]) -> str:
 
 @pytest.fixture(scope="module")
 def chat(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    path = with_control_tokens(tiny_chat_model(), tmp_path_factory.mktemp("model") / "markers.gguf", MARKERS)
+    path = with_control_tokens(
+        tiny_chat_model(), tmp_path_factory.mktemp("model") / "markers.gguf", MARKERS
+    )
     with ChatLlamaCpp(model_path=path, n_ctx=512, temperature=0, max_tokens=60) as chat:
         control = chat.engine.model.special_token_ids(MARKERS)
         assert len(control) == len(MARKERS)
-        yield chat.bind(logit_bias=dict.fromkeys(control, 1000.0))  # so that they are taken wherever a grammar lets them
+        yield chat.bind(
+            logit_bias=dict.fromkeys(control, 1000.0)
+        )  # so that they are taken wherever a grammar lets them
 
 
 def test_calls_are_read_where_their_markers_are_tokens(chat: Any) -> None:
     answer = chat.bound.bind_tools([paint], **chat.kwargs).invoke("Paint it red.", grammar=CALL)
     assert answer.text == ""
-    assert [(call["name"], call["args"]) for call in answer.tool_calls] == [("paint", {"colour": "red"})]
+    assert [(call["name"], call["args"]) for call in answer.tool_calls] == [
+        ("paint", {"colour": "red"})
+    ]
 
 
 def test_a_forced_call_is_read_there_too(chat: Any) -> None:
-    answer = chat.bound.bind_tools([paint], tool_choice="any", **chat.kwargs).invoke("Paint it red.")
+    answer = chat.bound.bind_tools([paint], tool_choice="any", **chat.kwargs).invoke(
+        "Paint it red."
+    )
     assert [call["name"] for call in answer.tool_calls] == ["paint"]
 
 

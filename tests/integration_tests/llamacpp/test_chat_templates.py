@@ -1,6 +1,8 @@
-"""Every chat template that llama.cpp publishes: prompts, and what its model writes, in process on both backends and over HTTP.
+"""Every chat template that llama.cpp publishes: prompts, and what its model writes, in process on
+both backends and over HTTP.
 
-The templates are those of llama-cpp-python's source, which the package index gives; scripted models write the answers.
+The templates are those of llama-cpp-python's source, which the package index gives; scripted models
+write the answers.
 """
 
 import asyncio
@@ -60,7 +62,8 @@ WITHOUT_LIST: Final = {
 CONTROL: Final = re.compile(
     r"<\|(?!end\|)[^|<>\s]+\|?>|<\w+\|>|<｜[^｜<>]+｜>|</?(?:think|tool_call|seed:\w+|mm:think|minimax:tool_call)>|\[/?[A-Z_]+\]|｜DSML｜|\]<\]minimax\[>\["
 )
-"""What models have control tokens for; not `<|end|>`, with which llama.cpp ends an answer of most models."""
+"""What models have control tokens for; not `<|end|>`, with which llama.cpp ends an answer of most
+models."""
 State = Literal["outside", "inside", "closed"]
 Kind = Literal["text", "calls", "text and call", "wrong call"]
 """Where the prompt ends: before thoughts, in them, or after them."""
@@ -75,7 +78,10 @@ ON_GPT4ALL: Final = (
 )
 """Families that are tried on `ChatGPT4All` too, which runs them on llama.cpp."""
 
-QUESTION: Final = [SystemMessage("Answer in one word."), HumanMessage("What is the weather in Bern?")]
+QUESTION: Final = [
+    SystemMessage("Answer in one word."),
+    HumanMessage("What is the weather in Bern?"),
+]
 
 
 @dataclass(frozen=True)
@@ -99,7 +105,13 @@ class Family:
 
     def expected(self, kind: Kind, state: State) -> tuple[str, str, list[tuple[str, Any]]]:
         text = "" if kind == "calls" else TEXT
-        calls = [] if kind == "text" else list(CALLS) if kind == "calls" and self.calls and self.calls.both else [CALLS[0]]
+        calls = (
+            []
+            if kind == "text"
+            else list(CALLS)
+            if kind == "calls" and self.calls and self.calls.both
+            else [CALLS[0]]
+        )
         return text, THOUGHTS if self.answers.thinks and state != "closed" else "", calls
 
 
@@ -111,7 +123,13 @@ def written(calls: CallStyle | None, answers: AnswerStyle, kind: Kind, state: St
     }[state]
     before = (answers.preamble if kind == "text and call" else "") or answers.before
     text = "" if kind == "calls" else before + TEXT + answers.after
-    call = "" if calls is None or kind == "text" else (calls.both or calls.one) if kind == "calls" else answers.between + calls.one
+    call = (
+        ""
+        if calls is None or kind == "text"
+        else (calls.both or calls.one)
+        if kind == "calls"
+        else answers.between + calls.one
+    )
     return thoughts + text + call + answers.end
 
 
@@ -131,7 +149,9 @@ def end_of(prompt: str, answers: AnswerStyle) -> State:
 
 
 def prompt_of(template: str, messages: list[BaseMessage], **variables: Any) -> str:
-    return render_with_instructions(ChatTemplate(template), with_parsed_arguments(to_openai(messages)), **THINKING, **variables)
+    return render_with_instructions(
+        ChatTemplate(template), with_parsed_arguments(to_openai(messages)), **THINKING, **variables
+    )
 
 
 @pytest.fixture(scope="module")
@@ -148,20 +168,34 @@ def families(
     call, answer = TEMPLATES[name]
     calls, answers = CALL_STYLES.get("" if name in WITHOUT_LIST else call), ANSWER_STYLES[answer]
     prompt = prompt_of(template, QUESTION, tools=TOOLS if calls else []).rstrip()
-    states = dict.fromkeys([end_of(prompt, answers), *(("inside", "outside", "closed") if needs_states(answers) else ())])
+    states = dict.fromkeys(
+        [
+            end_of(prompt, answers),
+            *(("inside", "outside", "closed") if needs_states(answers) else ()),
+        ]
+    )
     kinds: tuple[Kind, ...] = ("calls", "text", "text and call") if calls else ("text",)
-    texts = {(kind, state): written(calls, answers, kind, state) for state in states for kind in kinds}
+    texts = {
+        (kind, state): written(calls, answers, kind, state) for state in states for kind in kinds
+    }
     if calls:
         state = next(iter(states))
         wrong = LFM2_JSON if call == "lfm2" else replace(calls, both="")
-        texts["wrong call", state] = re.sub(r"(?<!\w)2(?!\w)", "two", written(wrong, answers, "calls", state))
+        texts["wrong call", state] = re.sub(
+            r"(?<!\w)2(?!\w)", "two", written(wrong, answers, "calls", state)
+        )
     control = sorted({marker for text in texts.values() for marker in CONTROL.findall(text)})
     folder = tmp_path_factory.mktemp("scripted")
     read = [marker for marker in control if prompt.endswith(marker)]
     starts = scripted_model(folder / "own.gguf", list(texts.values()), control, template, read=read)
-    family = Family(name, calls, answers, folder / "own.gguf", dict(zip(texts, starts, strict=True)), texts)
+    family = Family(
+        name, calls, answers, folder / "own.gguf", dict(zip(texts, starts, strict=True)), texts
+    )
     starts = scripted_model(folder / "server.gguf", list(texts.values()), template=template)
-    yield family, replace(family, path=folder / "server.gguf", starts=dict(zip(texts, starts, strict=True)))
+    yield (
+        family,
+        replace(family, path=folder / "server.gguf", starts=dict(zip(texts, starts, strict=True))),
+    )
     shutil.rmtree(folder)
 
 
@@ -175,7 +209,8 @@ def family(families: tuple[Family, Family]) -> Family:
 def server_family(families: tuple[Family, Family], source: Path) -> Family:
     """The family as llama.cpp's server is tried with it.
 
-    Where the server parses, markers are plain text, as in llama.cpp's own tests: its grammars want tokens in every place.
+    Where the server parses, markers are plain text, as in llama.cpp's own tests: its grammars want
+    tokens in every place.
     """
     template = (source / f"{families[0].name}.jinja").read_text(encoding="utf-8")
     return families[0] if is_misparsed_by_server(template) else families[1]
@@ -215,15 +250,22 @@ PATHS: Final[tuple[Callable[..., AIMessage], ...]] = (
     streamed_async,
     lambda model, **options: asyncio.run(model.ainvoke(QUESTION, **options)),
 )
-"""Each kind of answer comes on one of them, in turn, so that over all families each kind comes on each path."""
+"""Each kind of answer comes on one of them, in turn, so that over all families each kind comes on
+each path."""
 
 
-def check_answers(family: Family, model: BaseChatModel, state: State, leaves_out: Collection[str] = ()) -> None:
+def check_answers(
+    family: Family, model: BaseChatModel, state: State, leaves_out: Collection[str] = ()
+) -> None:
     """Compare what is read of each kind of answer with what the model wrote."""
     bound = model.bind_tools(TOOLS, parallel_tool_calls=True) if family.calls else model
     for turn, kind in enumerate(family.kinds(), start=[*TEMPLATES].index(family.name)):
         message = PATHS[turn % len(PATHS)](bound, logit_bias={family.starts[kind, state]: BIAS})
-        assert read(message) == family.expected(kind, state), (kind, state, family.texts[kind, state])
+        assert read(message) == family.expected(kind, state), (
+            kind,
+            state,
+            family.texts[kind, state],
+        )
         if "ids" not in leaves_out:
             check_ids(family, message)
 
@@ -231,8 +273,14 @@ def check_answers(family: Family, model: BaseChatModel, state: State, leaves_out
 def history(count: int) -> list[BaseMessage]:
     """A conversation with so many calls at once, and their results."""
     ids = ["abc123456", "def123456"][:count]
-    calls = [{"name": name, "args": args, "id": call_id} for (name, args), call_id in zip(CALLS, ids, strict=False)]
-    results = [ToolMessage(f"Result {place}.", tool_call_id=call_id, name=CALLS[place][0]) for place, call_id in enumerate(ids)]
+    calls = [
+        {"name": name, "args": args, "id": call_id}
+        for (name, args), call_id in zip(CALLS, ids, strict=False)
+    ]
+    results = [
+        ToolMessage(f"Result {place}.", tool_call_id=call_id, name=CALLS[place][0])
+        for place, call_id in enumerate(ids)
+    ]
     return [*QUESTION, AIMessage("", tool_calls=calls), *results]
 
 
@@ -250,7 +298,9 @@ def test_prompt_holds_the_whole_conversation(name: str, source: Path) -> None:
         _, _, answered = prompt.rpartition(str(QUESTION[-1].content))
         for place, (tool, args) in enumerate(CALLS[:count]):
             assert tool in answered
-            assert all(str(value) in answered or json.dumps(value) in answered for value in args.values())
+            assert all(
+                str(value) in answered or json.dumps(value) in answered for value in args.values()
+            )
             assert f"Result {place}." in answered
 
 
@@ -260,7 +310,11 @@ def test_table_of_families_is_up_to_date(source: Path) -> None:
 
 def test_own_parser_reads_answers_in_pieces_of_every_size(family: Family) -> None:
     with ChatLlamaCpp(
-        model_path=family.path, backend="llama-cpp-python", chat_template_kwargs=THINKING, n_ctx=16_384, temperature=0
+        model_path=family.path,
+        backend="llama-cpp-python",
+        chat_template_kwargs=THINKING,
+        n_ctx=16_384,
+        temperature=0,
     ) as model:
         prepared = model.prepare(to_openai(QUESTION), [], {"tools": TOOLS} if family.calls else {})
         state = end_of(prepared.prompt, family.answers)
@@ -268,29 +322,47 @@ def test_own_parser_reads_answers_in_pieces_of_every_size(family: Family) -> Non
             text = family.texts[kind, state]
             for size in SIZES:
                 reader = copy.deepcopy(prepared.reader)
-                pieces = [prepared.begun, *(text[at : at + size] for at in range(0, len(text), size))]
+                pieces = [
+                    prepared.begun,
+                    *(text[at : at + size] for at in range(0, len(text), size)),
+                ]
                 told = [part for piece in pieces for part in reader.read(StreamEvent(piece))] + [
                     *reader.read(StreamEvent("", CompletionInfo("stop")))
                 ]
                 names = [call["name"] for part in told for call in part.tool_calls or ()]
                 args = [json.loads(call["args"]) for part in told for call in part.tool_calls or ()]
-                answer = "".join(part.text for part in told), "".join(part.reasoning for part in told)
-                assert (*answer, list(zip(names, args, strict=True))) == family.expected(kind, state), (kind, size)
+                answer = (
+                    "".join(part.text for part in told),
+                    "".join(part.reasoning for part in told),
+                )
+                assert (*answer, list(zip(names, args, strict=True))) == family.expected(
+                    kind, state
+                ), (kind, size)
         check_answers(family, model, state)
         if call_frame(model.template().source) and family.calls:
             check_wrong_call(family, model, state)
     if family.name in ON_GPT4ALL:
         with ChatGPT4All(
-            model=family.path, backend="llamacpp", chat_template_kwargs=THINKING, n_ctx=16_384, temperature=0, max_tokens=400
+            model=family.path,
+            backend="llamacpp",
+            chat_template_kwargs=THINKING,
+            n_ctx=16_384,
+            temperature=0,
+            max_tokens=400,
         ) as gpt4all:
             message = gpt4all.bind_tools(TOOLS, parallel_tool_calls=True).invoke(QUESTION)
-        assert read(message) == family.expected("calls", next(state for kind, state in family.texts if kind == "calls"))
+        assert read(message) == family.expected(
+            "calls", next(state for kind, state in family.texts if kind == "calls")
+        )
 
 
 def check_wrong_call(family: Family, model: ChatLlamaCpp, state: State) -> None:
-    """Check that a call that goes wrong while the model writes it is valid for the tool's schema."""
+    """Check that a call that goes wrong while the model writes it is valid for the tool's
+    schema."""
     bound = model.bind_tools(TOOLS, parallel_tool_calls=False)
-    answer = bound.invoke(QUESTION, logit_bias={family.starts["wrong call", state]: BIAS}, max_tokens=300)
+    answer = bound.invoke(
+        QUESTION, logit_bias={family.starts["wrong call", state]: BIAS}, max_tokens=300
+    )
     name, args = CALLS[0]
     assert [call["name"] for call in answer.tool_calls] == [name], family.texts["wrong call", state]
     assert answer.tool_calls[0]["args"]["city"] == args["city"]
@@ -303,7 +375,8 @@ NOT_READ: Final = {
 }
 """What llama.cpp's server does not read as the model writes it.
 
-In Mistral Nemo's calls the id comes last, and a stream gives a call an id when its name has come (`common/chat.cpp`).
+In Mistral Nemo's calls the id comes last, and a stream gives a call an id when its name has come
+(`common/chat.cpp`).
 """
 
 
@@ -318,17 +391,25 @@ def test_server_in_process_reads_answers(server_family: Family) -> None:
         temperature=0,
         max_tokens=400,
     ) as model:
-        request: dict[str, Any] = {"messages": to_openai(QUESTION), "chat_template_kwargs": THINKING}
+        request: dict[str, Any] = {
+            "messages": to_openai(QUESTION),
+            "chat_template_kwargs": THINKING,
+        }
         prompt = model.engine.render({**request, "tools": TOOLS} if family.calls else request)
         check_answers(family, model, end_of(prompt, family.answers), NOT_READ.get(family.name, ()))
         source = model.template().source
-        if family.calls and family.name not in NOT_ENFORCED_BY_SERVER and not is_misparsed_by_server(source):
+        if (
+            family.calls
+            and family.name not in NOT_ENFORCED_BY_SERVER
+            and not is_misparsed_by_server(source)
+        ):
             check_wrong_call(family, model, end_of(prompt, family.answers))
 
 
 @pytest.fixture
 def address(server_family: Family) -> Iterator[str]:
-    """The address of llama.cpp's server with the family's model. It takes the signals of the program, which gets them back."""
+    """The address of llama.cpp's server with the family's model. It takes the signals of the
+    program, which gets them back."""
     kept = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     params = xllamacpp.CommonParams()
     params.model.path = str(server_family.path)
@@ -344,7 +425,9 @@ def address(server_family: Family) -> Iterator[str]:
 
 def test_server_over_http_reads_answers(server_family: Family, address: str) -> None:
     family = server_family
-    model = ChatLlamafile(base_url=address, temperature=0, max_tokens=400, timeout=120, chat_template_kwargs=THINKING)
+    model = ChatLlamafile(
+        base_url=address, temperature=0, max_tokens=400, timeout=120, chat_template_kwargs=THINKING
+    )
     request: dict[str, Any] = {"messages": to_openai(QUESTION), "chat_template_kwargs": THINKING}
     request |= {"tools": TOOLS} if family.calls else {}
     prompt = requests.post(f"{address}/apply-template", json=request, timeout=120).json()["prompt"]

@@ -1,4 +1,5 @@
-"""What the engine promises: the same answers as llama-cpp-python's own loop, alone and in company; only what is new is read."""
+"""What the engine promises: the same answers as llama-cpp-python's own loop, alone and in company;
+only what is new is read."""
 
 import gc
 import random
@@ -15,7 +16,11 @@ from langchain_core.runnables import ConfigurableField
 from llama_cpp import Llama
 
 from langchain_localllm import LlamaCpp, LlamaCppEmbeddings
-from langchain_localllm.base.local_engine.stream import _MAX_NOTIFY_INTERVAL, MIN_NOTIFY_INTERVAL, ResponseQueue
+from langchain_localllm.base.local_engine.stream import (
+    _MAX_NOTIFY_INTERVAL,
+    MIN_NOTIFY_INTERVAL,
+    ResponseQueue,
+)
 from langchain_localllm.base.token_stream import CompletionInfo
 from langchain_localllm.errors import ContextLengthError, ServerError
 from langchain_localllm.models import tiny_embedding_model
@@ -28,10 +33,23 @@ from langchain_localllm.runtimes.llamacpp.sizing import bytes_per_token
 from tests.integration_tests.scripted import soon
 from tools.engines.models import recurrent, with_window
 
-PROMPTS: Final = [f"{word} is" for word in ("Rain", "A boat", "The red door", "Bread", "The lamp", "A river", "My house", "One")]
+PROMPTS: Final = [
+    f"{word} is"
+    for word in (
+        "Rain",
+        "A boat",
+        "The red door",
+        "Bread",
+        "The lamp",
+        "A river",
+        "My house",
+        "One",
+    )
+]
 LONG: Final = "The boat on the river is red, and the lamp in the house is green. " * 10
 CLEAR: Final = 0.5
-"""A lead in logits that no rounding takes away. With this model, 0.25 was the largest difference seen."""
+"""A lead in logits that no rounding takes away. With this model, 0.25 was the largest difference
+seen."""
 
 
 def generation(llm: LlamaCpp, prompt: str, **options: Any) -> Any:
@@ -48,17 +66,24 @@ def usage(llm: LlamaCpp, prompt: str, **options: Any) -> dict[str, int]:
 
 
 def same_where_clear(one: Any, other: Any) -> bool:
-    """Whether two greedy answers are the same up to the first token that does not lead clearly; probabilities stay near."""
-    for first, second in zip(one.generation_info["logprobs"], other.generation_info["logprobs"], strict=False):
+    """Whether two greedy answers are the same up to the first token that does not lead clearly;
+    probabilities stay near."""
+    for first, second in zip(
+        one.generation_info["logprobs"], other.generation_info["logprobs"], strict=False
+    ):
         best, next_best = first["top_logprobs"][:2]
-        assert abs(first["top_logprobs"][0]["logprob"] - second["top_logprobs"][0]["logprob"]) < CLEAR
+        assert (
+            abs(first["top_logprobs"][0]["logprob"] - second["top_logprobs"][0]["logprob"]) < CLEAR
+        )
         if first["id"] != second["id"]:
             return bool(best["logprob"] - next_best["logprob"] < CLEAR)
     return True
 
 
 @pytest.mark.parametrize("prompt", [*PROMPTS[:3], LONG])
-def test_one_request_alone_is_answered_as_by_the_packages_own_loop(prompt: str, model_file: Path) -> None:
+def test_one_request_alone_is_answered_as_by_the_packages_own_loop(
+    prompt: str, model_file: Path
+) -> None:
     own = Llama(str(model_file), n_ctx=512, n_threads=1, n_threads_batch=1, verbose=False)
     tokens = own.tokenize(prompt.encode(), add_bos=False, special=True)
     expected = [token for token, _ in zip(own.generate(tokens, temp=0), range(100), strict=False)]
@@ -76,7 +101,15 @@ def test_a_batch_is_answered_as_one_after_another(llm: LlamaCpp) -> None:
 
 
 def test_a_seed_does_not_depend_on_what_else_runs(model_file: Path) -> None:
-    with LlamaCpp(model_path=model_file, n_ctx=512, temperature=3, top_p=1, min_p=0, flash_attn=True, max_tokens=16) as hot:
+    with LlamaCpp(
+        model_path=model_file,
+        n_ctx=512,
+        temperature=3,
+        top_p=1,
+        min_p=0,
+        flash_attn=True,
+        max_tokens=16,
+    ) as hot:
         alone = hot.invoke(PROMPTS[0], seed=7)
         others = hot.batch([*PROMPTS], seed=7)
         assert others[0] == alone
@@ -85,7 +118,9 @@ def test_a_seed_does_not_depend_on_what_else_runs(model_file: Path) -> None:
 
 def test_log_probabilities_are_the_models_own_whatever_is_biased(llm: LlamaCpp) -> None:
     free = generation(llm, PROMPTS[0], logprobs=5, max_tokens=1).generation_info["logprobs"][0]
-    biased = generation(llm, PROMPTS[0], logprobs=5, max_tokens=1, logit_bias={free["id"]: -100}).generation_info["logprobs"][0]
+    biased = generation(
+        llm, PROMPTS[0], logprobs=5, max_tokens=1, logit_bias={free["id"]: -100}
+    ).generation_info["logprobs"][0]
     assert biased["id"] != free["id"]
     for one, other in zip(free["top_logprobs"], biased["top_logprobs"], strict=True):
         assert one["logprob"] == pytest.approx(other["logprob"], abs=CLEAR)
@@ -122,18 +157,28 @@ def test_two_who_take_turns_keep_what_was_read_of_each(model_file: Path) -> None
                 talks[name] = f"{talk}{llm.invoke(talk)} And then?"
 
 
-SHARED: Final = ["", "You answer in one short sentence, and you never make anything up, whatever you are asked. "]
+SHARED: Final = [
+    "",
+    "You answer in one short sentence, and you never make anything up, whatever you are asked. ",
+]
 
 
 @pytest.mark.parametrize("shared", SHARED, ids=["nothing", "instructions"])
-def test_what_earlier_prompts_left_slows_nobody_and_is_there_when_it_is_wanted(shared: str, model_file: Path) -> None:
+def test_what_earlier_prompts_left_slows_nobody_and_is_there_when_it_is_wanted(
+    shared: str, model_file: Path
+) -> None:
     with LlamaCpp(model_path=model_file, n_ctx=500, temperature=0, max_tokens=4) as llm:
         prompts = [f"{shared}{number}. {LONG}"[: len(shared) + 200] for number in range(20)]
         llm.batch([*prompts])
         for prompt in (*prompts[:2], "Rain is"):
             usage(llm, prompt)
-            assert tokens_in_cache(llm) < llm.get_num_tokens(prompt) + 4, "others are in the cache too"
-        assert all(usage(llm, prompt)["cached_tokens"] == llm.get_num_tokens(prompt) - 1 for prompt in prompts)
+            assert tokens_in_cache(llm) < llm.get_num_tokens(prompt) + 4, (
+                "others are in the cache too"
+            )
+        assert all(
+            usage(llm, prompt)["cached_tokens"] == llm.get_num_tokens(prompt) - 1
+            for prompt in prompts
+        )
 
 
 def tokens_in_cache(llm: LlamaCpp) -> int:
@@ -157,7 +202,9 @@ def test_no_more_is_put_aside_than_may_be(model_file: Path) -> None:
         aside = sequences(llm)._aside
         aside._size = int(2.5 * aside._saved[0].state.nbytes)
         counts = [usage(llm, prompt) for prompt in prompts[-2:]]
-        assert [one["cached_tokens"] for one in counts] == [one["prompt_tokens"] - 1 for one in counts]
+        assert [one["cached_tokens"] for one in counts] == [
+            one["prompt_tokens"] - 1 for one in counts
+        ]
         assert len(aside._saved) == 2
         assert usage(llm, prompts[0])["cached_tokens"] < 8
         aside._size = 1
@@ -182,13 +229,18 @@ def test_while_others_wait_only_what_lies_together_is_saved(model_file: Path) ->
             usage(llm, "Rain is")
             assert tokens_in_cache(llm) < 40
             assert len(sequences(llm)._aside._saved) >= min(saved, 3)
-            assert all(len(one.tokens) <= llm.get_num_tokens(f"00. {LONG}") for one in sequences(llm)._aside._saved)
+            assert all(
+                len(one.tokens) <= llm.get_num_tokens(f"00. {LONG}")
+                for one in sequences(llm)._aside._saved
+            )
             sequences(llm)._max_segments = 0
         counts = usage(llm, f"80. {LONG}")
         assert counts["prompt_tokens"] - counts["cached_tokens"] < 20
 
 
-def test_without_memory_for_it_nothing_is_put_aside(model_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_memory_for_it_nothing_is_put_aside(
+    model_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def fail(*_: int) -> Any:
         raise MemoryError
 
@@ -199,7 +251,9 @@ def test_without_memory_for_it_nothing_is_put_aside(model_file: Path, monkeypatc
         assert not sequences(llm)._aside._saved
 
 
-def test_what_cannot_be_put_back_is_read_again(model_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cannot_be_put_back_is_read_again(
+    model_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with LlamaCpp(model_path=model_file, n_ctx=500, temperature=0, max_tokens=4) as llm:
         talks = [f"{number}. {LONG}" for number in range(3)]
         first = [generation(llm, talk, logprobs=2) for talk in talks]
@@ -209,11 +263,17 @@ def test_what_cannot_be_put_back_is_read_again(model_file: Path, monkeypatch: py
         assert all(map(same_where_clear, first, again))
 
 
-def test_what_is_put_aside_is_counted_with_the_cache(model_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("langchain_localllm.runtimes.llamacpp.engine.free_memory", lambda: 10_000_000)
+def test_what_is_put_aside_is_counted_with_the_cache(
+    model_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "langchain_localllm.runtimes.llamacpp.engine.free_memory", lambda: 10_000_000
+    )
     with LlamaCpp(model_path=model_file, n_ctx=512, n_parallel=1) as llm:
         cache = 10_000_000 - 8 * sequences(llm)._aside._size
-        assert cache == pytest.approx(llm.engine.cells * bytes_per_token(llm.engine.model.info, None, None), rel=0.01)
+        assert cache == pytest.approx(
+            llm.engine.cells * bytes_per_token(llm.engine.model.info, None, None), rel=0.01
+        )
 
 
 def test_a_state_that_cannot_be_cut_is_put_aside_whole(model_file: Path, tmp_path: Path) -> None:
@@ -229,22 +289,30 @@ def test_a_state_that_cannot_be_cut_is_put_aside_whole(model_file: Path, tmp_pat
 
 def test_on_a_gpu_prompts_stay_in_the_cache(model_file: Path) -> None:
     """Where there is none, `n_gpu_layers` changes nothing but this."""
-    with LlamaCpp(model_path=model_file, n_ctx=500, n_gpu_layers=-1, n_parallel=2, temperature=0, max_tokens=4) as llm:
+    with LlamaCpp(
+        model_path=model_file, n_ctx=500, n_gpu_layers=-1, n_parallel=2, temperature=0, max_tokens=4
+    ) as llm:
         prompts = [f"{number}. {LONG}"[:200] for number in range(5)]
         lengths = [usage(llm, prompt)["prompt_tokens"] for prompt in prompts]
         assert tokens_in_cache(llm) > sum(lengths)
-        assert [usage(llm, prompt)["cached_tokens"] for prompt in prompts] == [length - 1 for length in lengths]
+        assert [usage(llm, prompt)["cached_tokens"] for prompt in prompts] == [
+            length - 1 for length in lengths
+        ]
 
 
 def test_a_batch_reads_a_common_beginning_once(model_file: Path) -> None:
     with LlamaCpp(model_path=model_file, n_ctx=500, temperature=0, max_tokens=4) as llm:
         rows = [*llm.generate([LONG + prompt for prompt in PROMPTS]).generations]
         read = [row[0].generation_info["usage"] for row in rows if row[0].generation_info]
-        assert sum(counts["prompt_tokens"] - counts["cached_tokens"] for counts in read) < 2 * llm.get_num_tokens(LONG)
+        assert sum(
+            counts["prompt_tokens"] - counts["cached_tokens"] for counts in read
+        ) < 2 * llm.get_num_tokens(LONG)
 
 
 def test_the_cache_makes_room_when_it_is_full(model_file: Path) -> None:
-    with LlamaCpp(model_path=model_file, n_ctx=256, n_parallel=2, temperature=0, max_tokens=8) as llm:
+    with LlamaCpp(
+        model_path=model_file, n_ctx=256, n_parallel=2, temperature=0, max_tokens=8
+    ) as llm:
         prompts = [f"{number} {LONG}"[:400] for number in range(12)]
         first = [llm.invoke(prompt) for prompt in prompts]
         assert llm.batch([*prompts]) == first
@@ -261,8 +329,14 @@ def test_what_a_sliding_window_left_behind_is_read_again(model_file: Path, tmp_p
         for _ in range(40):
             prompt = chance.choice(talks)[: chance.randrange(20, 240)]
             sequences(fresh).clear()
-            answers = [generation(one, prompt, max_tokens=length, logprobs=5) for one, length in ((llm, 12), (fresh, 1))]
-            best, expected = (answer.generation_info["logprobs"][0]["top_logprobs"][0]["logprob"] for answer in answers)
+            answers = [
+                generation(one, prompt, max_tokens=length, logprobs=5)
+                for one, length in ((llm, 12), (fresh, 1))
+            ]
+            best, expected = (
+                answer.generation_info["logprobs"][0]["top_logprobs"][0]["logprob"]
+                for answer in answers
+            )
             assert abs(best - expected) < CLEAR
 
 
@@ -286,7 +360,8 @@ def quiet_soon(llm: LlamaCpp) -> bool:
 
 
 def compute_slowly(llm: LlamaCpp, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Compute a batch in 20 ms, so that an answer takes seconds however long this thread is not scheduled."""
+    """Compute a batch in 20 ms, so that an answer takes seconds however long this thread is not
+    scheduled."""
     context = llm.engine._worker._context
     decode = context.decode
 
@@ -297,7 +372,9 @@ def compute_slowly(llm: LlamaCpp, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(context, "decode", decode_late)
 
 
-def test_a_stream_that_is_closed_ends_the_work(llm: LlamaCpp, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stream_that_is_closed_ends_the_work(
+    llm: LlamaCpp, monkeypatch: pytest.MonkeyPatch
+) -> None:
     compute_slowly(llm, monkeypatch)
     stream = llm.stream("Once", max_tokens=480)
     next(stream)
@@ -322,7 +399,10 @@ def test_a_state_that_cannot_be_cut_is_right_after_a_request_that_left(
     path = recurrent(model_file, tmp_path / "recurrent.gguf")
     with LlamaCpp(model_path=path, n_ctx=512, n_batch=32, temperature=0, max_tokens=3) as llm:
         expected = generation(llm, LONG, logprobs=2)
-        batch = generation(llm, LONG[:300], logprobs=2), *llm.generate([LONG[:300], PROMPTS[0]], logprobs=2).generations[0]
+        batch = (
+            generation(llm, LONG[:300], logprobs=2),
+            *llm.generate([LONG[:300], PROMPTS[0]], logprobs=2).generations[0],
+        )
         assert same_where_clear(*batch)
         sequences(llm).clear()
         context, box, parts = llm.engine._worker._context, ResponseQueue(), []
@@ -342,7 +422,9 @@ def test_a_state_that_cannot_be_cut_is_right_after_a_request_that_left(
         assert same_where_clear(again, expected)
 
 
-def test_a_request_that_cannot_begin_fails_and_the_next_one_is_answered(llm: LlamaCpp, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_request_that_cannot_begin_fails_and_the_next_one_is_answered(
+    llm: LlamaCpp, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def fail(*_: Any, **__: Any) -> None:
         raise MemoryError("no room for a sequence")
 
@@ -379,8 +461,13 @@ def test_a_prompt_beside_an_answer_is_read_in_large_parts_where_every_batch_is_s
     assert len(read) < 15, f"parts of {read}"
 
 
-@pytest.mark.parametrize(("count", "pause"), [(1, MIN_NOTIFY_INTERVAL), (4, 4 * MIN_NOTIFY_INTERVAL), (16, _MAX_NOTIFY_INTERVAL)])
-def test_notify_interval_grows_with_the_number_of_answers_up_to_a_limit(count: int, pause: float, model_file: Path) -> None:
+@pytest.mark.parametrize(
+    ("count", "pause"),
+    [(1, MIN_NOTIFY_INTERVAL), (4, 4 * MIN_NOTIFY_INTERVAL), (16, _MAX_NOTIFY_INTERVAL)],
+)
+def test_notify_interval_grows_with_the_number_of_answers_up_to_a_limit(
+    count: int, pause: float, model_file: Path
+) -> None:
     with LlamaCpp(model_path=model_file, n_ctx=128, n_parallel=16) as llm:
         boxes = [ResponseQueue() for _ in range(count)]
         for box in boxes:
@@ -428,7 +515,9 @@ def test_an_engine_may_be_ended_by_the_thread_that_it_waits_for(model_file: Path
         list(stream)
 
 
-@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="only Linux tells the threads of a process")
+@pytest.mark.skipif(
+    not Path("/proc/self/task").exists(), reason="only Linux tells the threads of a process"
+)
 def test_engines_that_use_several_cores_share_the_threads_for_it(model_file: Path) -> None:
     def helpers() -> int:
         """Threads that are none of Python's."""
@@ -476,15 +565,22 @@ def test_a_batch_that_is_given_up_is_computed_again(model_file: Path) -> None:
         assert all(map(same_where_clear, expected, again))
 
 
-def test_a_batch_that_is_held_up_is_computed_with_one_thread(model_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("langchain_localllm.runtimes.llamacpp.thread_tuner.physical_cores", lambda: 2)
+def test_a_batch_that_is_held_up_is_computed_with_one_thread(
+    model_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "langchain_localllm.runtimes.llamacpp.thread_tuner.physical_cores", lambda: 2
+    )
     with LlamaCpp(model_path=model_file, n_ctx=490, temperature=0, max_tokens=8) as llm:
         expected = llm.invoke(LONG)
         context = llm.engine._worker._context
         decode, held_up = context._decode, []
 
         def with_two_threads_only_after_long() -> Any:
-            if threading.current_thread().name != "llama.cpp computing" or context._batch.n_tokens == 1:
+            if (
+                threading.current_thread().name != "llama.cpp computing"
+                or context._batch.n_tokens == 1
+            ):
                 return decode()
             held_up.append(time.monotonic())
             assert soon(lambda: context._abort.value != b"")
@@ -512,10 +608,14 @@ def test_only_what_takes_too_long_by_itself_is_interrupted() -> None:
     interrupted = threading.Event()
     before = threading.Thread(target=computing.run_parallel, args=(lambda: time.sleep(1.5),))
     before.start()
-    assert computing.run_parallel(lambda: "in time", limit=1, interrupt=interrupted.set) == "in time"
+    assert (
+        computing.run_parallel(lambda: "in time", limit=1, interrupt=interrupted.set) == "in time"
+    )
     before.join()
     assert not interrupted.is_set()
-    assert computing.run_parallel(lambda: interrupted.wait(60), limit=0.05, interrupt=interrupted.set)
+    assert computing.run_parallel(
+        lambda: interrupted.wait(60), limit=0.05, interrupt=interrupted.set
+    )
 
 
 @pytest.mark.parametrize("how", ["close", "forget"])
@@ -578,12 +678,16 @@ def test_a_request_that_cannot_be_computed_fails_alone(llm: LlamaCpp) -> None:
 
 
 def test_more_requests_than_sequences_wait_their_turn(model_file: Path) -> None:
-    with LlamaCpp(model_path=model_file, n_ctx=512, n_parallel=2, temperature=0, max_tokens=4) as llm:
+    with LlamaCpp(
+        model_path=model_file, n_ctx=512, n_parallel=2, temperature=0, max_tokens=4
+    ) as llm:
         answers = llm.batch([f"{number} lamps are" for number in range(40)])
         assert all(answers)
 
 
-def test_a_mistake_of_our_own_fails_who_is_there_and_nobody_else(model_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_mistake_of_our_own_fails_who_is_there_and_nobody_else(
+    model_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with LlamaCpp(model_path=model_file, n_ctx=400, temperature=0, max_tokens=8) as llm:
         expected = llm.invoke(LONG)
         with monkeypatch.context() as broken:

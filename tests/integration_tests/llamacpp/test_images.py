@@ -1,4 +1,5 @@
-"""ChatLlamaCpp answers about images, on projectors with random weights: what they show is noise, but each image's own."""
+"""ChatLlamaCpp answers about images, on projectors with random weights: what they show is noise,
+but each image's own."""
 
 import asyncio
 import base64
@@ -20,7 +21,12 @@ from pydantic import BaseModel
 
 from langchain_localllm import ChatLlamaCpp, LlamaCpp
 from langchain_localllm.base.local_engine.stream import ResponseQueue
-from langchain_localllm.errors import ContextLengthError, InvalidOptionError, InvalidRequestError, ModelFileError
+from langchain_localllm.errors import (
+    ContextLengthError,
+    InvalidOptionError,
+    InvalidRequestError,
+    ModelFileError,
+)
 from langchain_localllm.gguf.threads import physical_cores
 from langchain_localllm.models import tiny_chat_model
 from langchain_localllm.runtimes.llamacpp.ffi import lib
@@ -34,7 +40,9 @@ RED: Final = png(255, 0, 0)
 BLUE: Final = png(0, 0, 255)
 WIDE: Final = png(0, 255, 0, width=140, height=70)
 QUESTION: Final = "What is it?"
-LONG: Final = SystemMessage("The boat on the river is red, and the lamp in the house is green. " * 6)
+LONG: Final = SystemMessage(
+    "The boat on the river is red, and the lamp in the house is green. " * 6
+)
 NEAR: Final = 0.3
 """Logits differ by up to this much where the tokens lie at other places in the cache."""
 native: Final[Any] = mtmd_cpp
@@ -58,28 +66,41 @@ def llava(folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def chat(llava: Path) -> Iterator[ChatLlamaCpp]:
-    with ChatLlamaCpp(model_path=tiny_chat_model(), mmproj_path=llava, n_ctx=512, temperature=0, max_tokens=8) as chat:
+    with ChatLlamaCpp(
+        model_path=tiny_chat_model(), mmproj_path=llava, n_ctx=512, temperature=0, max_tokens=8
+    ) as chat:
         yield chat
 
 
 @pytest.fixture(scope="module", params=[LLAVA, QWEN, GEMMA])
 def each(request: pytest.FixtureRequest, folder: Path) -> Iterator[ChatLlamaCpp]:
-    """A model of each kind: one as all, one whose images have a width and a height, one whose images are read as a whole."""
+    """A model of each kind: one as all, one whose images have a width and a height, one whose
+    images are read as a whole."""
     kind = request.param
-    model = with_mrope(tiny_chat_model(), folder / "mrope.gguf") if kind == QWEN else tiny_chat_model()
+    model = (
+        with_mrope(tiny_chat_model(), folder / "mrope.gguf") if kind == QWEN else tiny_chat_model()
+    )
     mmproj = projector(folder / f"{kind}.gguf", kind=kind)
-    with ChatLlamaCpp(model_path=model, mmproj_path=mmproj, n_ctx=512, temperature=0, max_tokens=8) as chat:
+    with ChatLlamaCpp(
+        model_path=model, mmproj_path=mmproj, n_ctx=512, temperature=0, max_tokens=8
+    ) as chat:
         yield chat
 
 
 def first_logprobs(chat: ChatLlamaCpp, messages: list[Any], **options: Any) -> dict[int, float]:
     """The most probable first tokens of an answer."""
     answer = chat.invoke(messages, logprobs=20, max_tokens=1, **options)
-    return {token["id"]: token["logprob"] for token in answer.response_metadata["logprobs"]["content"][0]["top_logprobs"]}
+    return {
+        token["id"]: token["logprob"]
+        for token in answer.response_metadata["logprobs"]["content"][0]["top_logprobs"]
+    }
 
 
 def near(one: dict[int, float], other: dict[int, float]) -> bool:
-    return all(abs(one[token] - other[token]) < NEAR for token in one.keys() & other.keys()) and len(one.keys() & other.keys()) > 10
+    return (
+        all(abs(one[token] - other[token]) < NEAR for token in one.keys() & other.keys())
+        and len(one.keys() & other.keys()) > 10
+    )
 
 
 # --- the answer ---
@@ -89,23 +110,42 @@ def reference(chat: ChatLlamaCpp, pictures: list[bytes]) -> np.ndarray[Any, Any]
     """The first token's log probabilities, by llama.cpp's own helper in a context of its own."""
     engine = chat.engine
     marker = native.mtmd_default_marker().decode()
-    text = chat.template().render([{"role": "user", "content": marker * len(pictures) + QUESTION}]).encode()
+    text = (
+        chat.template()
+        .render([{"role": "user", "content": marker * len(pictures) + QUESTION}])
+        .encode()
+    )
     params = lib.llama_context_default_params()
     params.n_ctx, params.n_threads, params.n_threads_batch, params.flash_attn_type = 512, 1, 1, 0
     context = lib.llama_init_from_model(engine.model.pointer, params)
     bitmaps = [
         native.mtmd_helper_bitmap_init_from_buf(
-            engine.projector.pointer, (ctypes.c_uint8 * len(data)).from_buffer_copy(data), len(data), 0
+            engine.projector.pointer,
+            (ctypes.c_uint8 * len(data)).from_buffer_copy(data),
+            len(data),
+            0,
         )
         for data in pictures
     ]
     chunks = native.mtmd_input_chunks_init()
     given = native.mtmd_input_text(text, len(text), 1, 1)
     array = (native.mtmd_bitmap_p_ctypes * len(bitmaps))(*bitmaps)
-    assert native.mtmd_tokenize(engine.projector.pointer, chunks, ctypes.byref(given), array, len(bitmaps)) == 0
+    assert (
+        native.mtmd_tokenize(
+            engine.projector.pointer, chunks, ctypes.byref(given), array, len(bitmaps)
+        )
+        == 0
+    )
     end = lib.llama_pos(0)
-    assert native.mtmd_helper_eval_chunks(engine.projector.pointer, context, chunks, 0, 0, 512, 1, ctypes.byref(end)) == 0
-    logits = np.ctypeslib.as_array(lib.llama_get_logits_ith(context, -1), shape=(engine.model.size,)).astype(np.float64)
+    assert (
+        native.mtmd_helper_eval_chunks(
+            engine.projector.pointer, context, chunks, 0, 0, 512, 1, ctypes.byref(end)
+        )
+        == 0
+    )
+    logits = np.ctypeslib.as_array(
+        lib.llama_get_logits_ith(context, -1), shape=(engine.model.size,)
+    ).astype(np.float64)
     lib.llama_free(context)
     native.mtmd_input_chunks_free(chunks)
     for bitmap in bitmaps:
@@ -116,7 +156,9 @@ def reference(chat: ChatLlamaCpp, pictures: list[bytes]) -> np.ndarray[Any, Any]
 
 
 @pytest.mark.parametrize("pictures", [[RED], [BLUE, WIDE]], ids=["one", "two"])
-def test_the_model_sees_what_llama_cpps_own_loop_shows_it(each: ChatLlamaCpp, pictures: list[bytes]) -> None:
+def test_the_model_sees_what_llama_cpps_own_loop_shows_it(
+    each: ChatLlamaCpp, pictures: list[bytes]
+) -> None:
     expected = reference(each, pictures)
     seen = first_logprobs(each, ask(*pictures))
     assert all(abs(expected[token] - logprob) < NEAR for token, logprob in seen.items())
@@ -130,17 +172,35 @@ def test_an_image_is_told_from_another_and_known_again(each: ChatLlamaCpp) -> No
 
 
 def test_in_company_each_sees_its_own_images(each: ChatLlamaCpp) -> None:
-    inputs: list[Any] = [ask(RED), "Hello!", ask(BLUE), ask(BLUE, RED), "Who are you?", ask(WIDE), ask(RED, text="And this?")]
+    inputs: list[Any] = [
+        ask(RED),
+        "Hello!",
+        ask(BLUE),
+        ask(BLUE, RED),
+        "Who are you?",
+        ask(WIDE),
+        ask(RED, text="And this?"),
+    ]
     alone = [first_logprobs(each, messages) for messages in inputs]
     together = each.batch(inputs * 2, logprobs=20)
     for expected, answer in zip(alone * 2, together, strict=True):
-        got = {token["id"]: token["logprob"] for token in answer.response_metadata["logprobs"]["content"][0]["top_logprobs"]}
+        got = {
+            token["id"]: token["logprob"]
+            for token in answer.response_metadata["logprobs"]["content"][0]["top_logprobs"]
+        }
         assert near(expected, got)
 
 
 def test_images_stand_where_the_message_has_them(chat: ChatLlamaCpp) -> None:
-    parts = [{"type": "text", "text": "This"}, block(RED), {"type": "text", "text": "and this"}, block(BLUE)]
-    prepared = chat.prepare([{"role": "user", "content": [_openai(part) for part in parts]}], [], {})
+    parts = [
+        {"type": "text", "text": "This"},
+        block(RED),
+        {"type": "text", "text": "and this"},
+        block(BLUE),
+    ]
+    prepared = chat.prepare(
+        [{"role": "user", "content": [_openai(part) for part in parts]}], [], {}
+    )
     first, second = prepared.images
     assert f"This{first}and this{second}<|im_end|>" in prepared.prompt
     assert list(prepared.images.values()) == [RED, BLUE]
@@ -155,8 +215,16 @@ def _openai(part: dict[str, Any]) -> dict[str, Any]:
     "part",
     [
         block(RED),
-        {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{base64.b64encode(RED).decode()}"}},
-        {"type": "image", "source_type": "base64", "data": base64.b64encode(RED).decode(), "mime_type": "image/png"},
+        {
+            "type": "image_url",
+            "image_url": {"url": f"data:image/png;base64,{base64.b64encode(RED).decode()}"},
+        },
+        {
+            "type": "image",
+            "source_type": "base64",
+            "data": base64.b64encode(RED).decode(),
+            "mime_type": "image/png",
+        },
     ],
     ids=["block", "url", "old"],
 )
@@ -175,7 +243,9 @@ def test_sync_async_and_streams_answer_alike(chat: ChatLlamaCpp) -> None:
     assert "".join(chunk.text for chunk in chat.stream(ask(BLUE))) == expected
 
 
-def test_images_are_not_read_in_the_event_loops_thread(chat: ChatLlamaCpp, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_images_are_not_read_in_the_event_loops_thread(
+    chat: ChatLlamaCpp, monkeypatch: pytest.MonkeyPatch
+) -> None:
     read, threads = chat.engine.projector.read, []
 
     def noted(*arguments: Any) -> Any:
@@ -239,18 +309,34 @@ def test_tokens_are_counted_where_they_share_positions(each: ChatLlamaCpp) -> No
 
 
 def test_an_images_tokens_can_be_bounded(folder: Path) -> None:
-    model, mmproj = with_mrope(tiny_chat_model(), folder / "bounded.gguf"), projector(folder / "any-size.gguf", kind=QWEN)
+    model, mmproj = (
+        with_mrope(tiny_chat_model(), folder / "bounded.gguf"),
+        projector(folder / "any-size.gguf", kind=QWEN),
+    )
     counts = []
     for least, most in ((None, 20), (None, None), (90, 100)):
-        with ChatLlamaCpp(model_path=model, mmproj_path=mmproj, n_ctx=256, image_min_tokens=least, image_max_tokens=most) as chat:
-            counts.append(chat.get_num_tokens_from_messages(ask(WIDE)) - chat.get_num_tokens_from_messages(ask()))
+        with ChatLlamaCpp(
+            model_path=model,
+            mmproj_path=mmproj,
+            n_ctx=256,
+            image_min_tokens=least,
+            image_max_tokens=most,
+        ) as chat:
+            counts.append(
+                chat.get_num_tokens_from_messages(ask(WIDE))
+                - chat.get_num_tokens_from_messages(ask())
+            )
     few, default, many = counts
     assert few < 30 < default < 90 <= many < 110
 
 
-def test_a_known_image_is_not_read_again_and_another_is(chat: ChatLlamaCpp, looked: list[Any]) -> None:
+def test_a_known_image_is_not_read_again_and_another_is(
+    chat: ChatLlamaCpp, looked: list[Any]
+) -> None:
     pictures = [png(9, number, 9) for number in (0, 0, 120)]
-    for number, messages in enumerate([ask(pictures[0]), ask(pictures[1]), ask(pictures[1], text="Why?"), ask(pictures[2])]):
+    for number, messages in enumerate(
+        [ask(pictures[0]), ask(pictures[1]), ask(pictures[1], text="Why?"), ask(pictures[2])]
+    ):
         chat.invoke(messages)
         assert len(looked) == (1 if number < 3 else 2)
 
@@ -266,21 +352,27 @@ def test_one_image_does_not_wait_for_many(chat: ChatLlamaCpp, looked: list[Any])
     one = chat.engine.read(["What?", png(0, 99, 99), "And?"])
     boxes = ResponseQueue(), ResponseQueue()
     for prompt, box in zip((many, one), boxes, strict=True):
-        chat.engine.submit(Request(prompt.tokens, Sampling(temperature=0), images=prompt.images, max_tokens=2), box)
+        chat.engine.submit(
+            Request(prompt.tokens, Sampling(temperature=0), images=prompt.images, max_tokens=2), box
+        )
     for box in boxes:
         while box.take(300).finish is None:
             pass
     assert looked.index(one.images[0]) < len(many.images)
 
 
-def test_an_image_that_was_put_aside_is_not_read_again(chat: ChatLlamaCpp, looked: list[Any]) -> None:
+def test_an_image_that_was_put_aside_is_not_read_again(
+    chat: ChatLlamaCpp, looked: list[Any]
+) -> None:
     pictures = [png(33, number, 33) for number in range(12)]
     for picture in pictures * 2:
         chat.invoke(ask(picture))
     assert len(looked) == 12
 
 
-def test_an_image_is_computed_with_all_cores(chat: ChatLlamaCpp, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_image_is_computed_with_all_cores(
+    chat: ChatLlamaCpp, monkeypatch: pytest.MonkeyPatch
+) -> None:
     context, threads = chat.engine._worker._context, []
     decode = context.decode_image
 
@@ -296,11 +388,19 @@ def test_an_image_is_computed_with_all_cores(chat: ChatLlamaCpp, monkeypatch: py
 
 
 def test_the_prompt_is_measured_with_its_images(llava: Path) -> None:
-    with ChatLlamaCpp(model_path=tiny_chat_model(), mmproj_path=llava, n_ctx=64, n_parallel=2, max_tokens=4) as small:
+    with ChatLlamaCpp(
+        model_path=tiny_chat_model(), mmproj_path=llava, n_ctx=64, n_parallel=2, max_tokens=4
+    ) as small:
         with pytest.raises(ContextLengthError, match=r"has \d+ tokens") as raised:
             small.invoke(ask(RED, BLUE, WIDE, RED))
-        assert raised.value.prompt_tokens == small.get_num_tokens_from_messages(ask(RED, BLUE, WIDE, RED)) >= 64
-        assert len(small.batch([ask(png(number, 0, 0)) for number in range(12)])) == 12  # and the cache makes room
+        assert (
+            raised.value.prompt_tokens
+            == small.get_num_tokens_from_messages(ask(RED, BLUE, WIDE, RED))
+            >= 64
+        )
+        assert (
+            len(small.batch([ask(png(number, 0, 0)) for number in range(12)])) == 12
+        )  # and the cache makes room
 
 
 def test_the_profile_tells_of_images(chat: ChatLlamaCpp) -> None:
@@ -324,7 +424,9 @@ def test_a_stream_that_is_closed_ends_the_work(chat: ChatLlamaCpp) -> None:
     assert chat.invoke(ask(RED)).text
 
 
-def test_an_image_that_nobody_waits_for_is_not_looked_at(chat: ChatLlamaCpp, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_image_that_nobody_waits_for_is_not_looked_at(
+    chat: ChatLlamaCpp, monkeypatch: pytest.MonkeyPatch
+) -> None:
     box, looked = ResponseQueue(), []
     decode = chat.engine._worker._context.decode_image
 
@@ -388,8 +490,14 @@ def test_bad_images_fail_their_request_only(chat: ChatLlamaCpp, data: bytes, say
 @pytest.mark.parametrize(
     ("part", "says"),
     [
-        ({"type": "image", "base64": "no base64!", "mime_type": "image/png"}, "base64 text is damaged"),
-        ({"type": "image_url", "image_url": {"url": "https://example.org/cat.png"}}, "nothing is downloaded"),
+        (
+            {"type": "image", "base64": "no base64!", "mime_type": "image/png"},
+            "base64 text is damaged",
+        ),
+        (
+            {"type": "image_url", "image_url": {"url": "https://example.org/cat.png"}},
+            "nothing is downloaded",
+        ),
         ({"type": "image_url", "image_url": {"url": "file:///etc/passwd"}}, "as base64"),
         ({"type": "audio", "base64": "AAAA", "mime_type": "audio/wav"}, "holds audio"),
     ],
@@ -434,7 +542,10 @@ def test_files_that_are_no_projector_of_the_model_are_refused(folder: Path, llav
         (cut, "is cut off"),
         (noise, "cut off or damaged"),
         (tiny_chat_model(), "is a language model, not a projector for images"),
-        (projector(folder / "narrow.gguf", 64), r"not a projector for tiny-chat.gguf: mismatch.*n_embd = 192.*n_embd = 64"),
+        (
+            projector(folder / "narrow.gguf", 64),
+            r"not a projector for tiny-chat.gguf: mismatch.*n_embd = 192.*n_embd = 64",
+        ),
         (projector(folder / "unknown.gguf", kind="telepathy"), "unknown projector type"),
     ]:
         with pytest.raises(ModelFileError, match=says):
@@ -443,13 +554,17 @@ def test_files_that_are_no_projector_of_the_model_are_refused(folder: Path, llav
 
 def test_an_image_that_is_computed_in_one_batch_wants_a_batch_that_holds_it(folder: Path) -> None:
     gemma = projector(folder / "small-batch.gguf", kind=GEMMA)
-    with ChatLlamaCpp(model_path=tiny_chat_model(), mmproj_path=gemma, n_ctx=256, n_batch=2, n_parallel=2) as chat:
+    with ChatLlamaCpp(
+        model_path=tiny_chat_model(), mmproj_path=gemma, n_ctx=256, n_batch=2, n_parallel=2
+    ) as chat:
         with pytest.raises(InvalidOptionError, match="n_batch=4"):
             chat.invoke(ask(RED))
         assert chat.invoke("Hello!", max_tokens=4).text
 
 
-def test_a_chat_handler_of_llama_cpp_python_names_its_projector(chat: ChatLlamaCpp, llava: Path) -> None:
+def test_a_chat_handler_of_llama_cpp_python_names_its_projector(
+    chat: ChatLlamaCpp, llava: Path
+) -> None:
     handler = Llava15ChatHandler(clip_model_path=str(llava), verbose=False)
     make: Any = ChatLlamaCpp
     for given in ({"chat_handler": handler}, {"clip_model_path": llava}, {"mmproj": llava}):
@@ -469,5 +584,7 @@ def test_without_a_projector_nothing_is_loaded_twice(chat: ChatLlamaCpp) -> None
     assert blind.engine is LlamaCpp(model_path=tiny_chat_model(), n_ctx=512).engine
     assert blind.engine is not chat.engine
     assert blind.engine.model is chat.engine.model
-    with pytest.raises(InvalidRequestError, match=r"`mmproj_path`.* does not accept\. It accepts only text"):
+    with pytest.raises(
+        InvalidRequestError, match=r"`mmproj_path`.* does not accept\. It accepts only text"
+    ):
         blind.invoke(ask(RED))

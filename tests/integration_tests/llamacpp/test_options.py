@@ -46,13 +46,17 @@ def test_a_grammar_can_be_an_object_or_a_file(llm: LlamaCpp, tmp_path: Path) -> 
 
 @pytest.mark.parametrize("temperature", [0, 1])
 def test_a_json_schema_is_followed(llm: LlamaCpp, temperature: float) -> None:
-    answers = llm.batch([PROMPT] * 4, json_schema=SCHEMA, temperature=temperature, max_tokens=200, logit_bias={})
+    answers = llm.batch(
+        [PROMPT] * 4, json_schema=SCHEMA, temperature=temperature, max_tokens=200, logit_bias={}
+    )
     for answer in answers:
         assert isinstance(json.loads(answer)["age"], int)
 
 
 @pytest.mark.parametrize("temperature", [0, 1])
-def test_a_grammar_that_nothing_satisfies_fails_its_request_only(llm: LlamaCpp, temperature: float) -> None:
+def test_a_grammar_that_nothing_satisfies_fails_its_request_only(
+    llm: LlamaCpp, temperature: float
+) -> None:
     model = llm.engine.model
     banned = {token: False for token in range(model.size) if model.piece(token)[:1] == b"q"}
     with pytest.raises(InvalidRequestError, match="cannot be satisfied"):
@@ -84,7 +88,9 @@ def test_logprobs_are_those_of_the_model(llm: LlamaCpp) -> None:
 def test_special_tokens_are_not_printed(llm: LlamaCpp) -> None:
     control = llm.get_token_ids("<|im_start|>")
     assert len(control) == 1
-    answer = llm.generate([PROMPT], logit_bias={control[0]: 1000.0}, max_tokens=5, logprobs=0).generations[0][0]
+    answer = llm.generate(
+        [PROMPT], logit_bias={control[0]: 1000.0}, max_tokens=5, logprobs=0
+    ).generations[0][0]
     assert answer.text == ""
     assert answer.generation_info is not None
     assert [token["id"] for token in answer.generation_info["logprobs"]] == control * 5
@@ -112,7 +118,9 @@ def test_special_tokens_are_not_printed(llm: LlamaCpp) -> None:
 )
 def test_each_sampling_option_changes_the_answer(llm: LlamaCpp, options: dict[str, Any]) -> None:
     hot = {"temperature": 3, "top_k": 0, "top_p": 1, "min_p": 0, "seed": 3}
-    base: dict[str, Any] = {"temperature": 0} if len(options) > 1 and "temperature" in options else hot
+    base: dict[str, Any] = (
+        {"temperature": 0} if len(options) > 1 and "temperature" in options else hot
+    )
     assert llm.invoke(PROMPT, **{**base, **options}) != llm.invoke(PROMPT, **base)
 
 
@@ -124,10 +132,16 @@ def test_a_token_outside_the_vocabulary_cannot_be_biased(llm: LlamaCpp) -> None:
 # --- loading ---
 
 
-def test_a_draft_model_changes_the_speed_only(llm: LlamaCpp, model_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_draft_model_changes_the_speed_only(
+    llm: LlamaCpp, model_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     draft = LlamaPromptLookupDecoding(num_pred_tokens=5)
     with AnyArguments(
-        model_path=model_file, n_ctx=512, temperature=0, max_tokens=24, model_kwargs={"draft_model": draft}
+        model_path=model_file,
+        n_ctx=512,
+        temperature=0,
+        max_tokens=24,
+        model_kwargs={"draft_model": draft},
     ) as guessing:
         context = guessing.engine._worker._context
         decode, sizes = context.decode, list[int]()
@@ -143,12 +157,19 @@ def test_a_draft_model_changes_the_speed_only(llm: LlamaCpp, model_file: Path, m
         assert answer == llm.invoke("one two three one two three one two")
 
 
-def test_an_adapter_is_applied_by_its_scale(llm: LlamaCpp, model_file: Path, tmp_path: Path) -> None:
+def test_an_adapter_is_applied_by_its_scale(
+    llm: LlamaCpp, model_file: Path, tmp_path: Path
+) -> None:
     adapter = lora_adapter(model_file, tmp_path / "adapter.gguf")
     answers = []
     for scale in (0.0, 100.0):
         with LlamaCpp(
-            model_path=model_file, lora_path=adapter, lora_scale=scale, n_ctx=512, temperature=0, max_tokens=24
+            model_path=model_file,
+            lora_path=adapter,
+            lora_scale=scale,
+            n_ctx=512,
+            temperature=0,
+            max_tokens=24,
         ) as adapted:
             answers.append(adapted.invoke(PROMPT))
     assert answers[0] == llm.invoke(PROMPT)
@@ -159,7 +180,9 @@ def test_an_adapter_is_applied_by_its_scale(llm: LlamaCpp, model_file: Path, tmp
 
 @pytest.mark.parametrize("kind", ["f32", "q8_0", 8])
 def test_the_cache_can_have_other_types(kind: str | int, model_file: Path) -> None:
-    with LlamaCpp(model_path=model_file, type_k=kind, type_v=kind, flash_attn=True, n_ctx=512, max_tokens=8) as llm:
+    with LlamaCpp(
+        model_path=model_file, type_k=kind, type_v=kind, flash_attn=True, n_ctx=512, max_tokens=8
+    ) as llm:
         assert llm.invoke(PROMPT)
 
 
@@ -176,7 +199,15 @@ def test_a_context_that_does_not_fit_into_memory_is_refused(model_file: Path) ->
 def test_arguments_that_do_nothing_any_more_are_taken_with_a_warning(model_file: Path) -> None:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        AnyArguments(model_path=model_file, n_ctx=512, f16_kv=True, n_parts=-1, logits_all=False, vocab_only=False, streaming=True)
+        AnyArguments(
+            model_path=model_file,
+            n_ctx=512,
+            f16_kv=True,
+            n_parts=-1,
+            logits_all=False,
+            vocab_only=False,
+            streaming=True,
+        )
         AnyArguments(model_path=model_file, n_ctx=512, f16_kv=True)
     assert len([warning for warning in caught if "f16_kv" in str(warning.message)]) <= 1
 
@@ -205,7 +236,10 @@ def test_a_model_that_was_not_made_for_it_does_not_fill_gaps(llm: LlamaCpp) -> N
 def test_the_cache_key_holds_the_grammar_and_not_its_path(llm: LlamaCpp, tmp_path: Path) -> None:
     path = tmp_path / "answer.gbnf"
     path.write_text('root ::= "yes"')
-    by_path, by_text = llm.with_options({"grammar_path": path}), llm.with_options({"grammar": 'root ::= "yes"'})
+    by_path, by_text = (
+        llm.with_options({"grammar_path": path}),
+        llm.with_options({"grammar": 'root ::= "yes"'}),
+    )
     assert by_path._identifying_params == by_text._identifying_params
     assert "n_threads" not in llm._identifying_params
 
@@ -213,7 +247,9 @@ def test_the_cache_key_holds_the_grammar_and_not_its_path(llm: LlamaCpp, tmp_pat
 # --- what others bring ---
 
 
-@pytest.mark.parametrize("draft", [lambda _: 1 / 0, lambda _: None, "no function"], ids=["raises", "nothing", "text"])
+@pytest.mark.parametrize(
+    "draft", [lambda _: 1 / 0, lambda _: None, "no function"], ids=["raises", "nothing", "text"]
+)
 def test_a_draft_model_that_fails_fails_its_request_only(llm: LlamaCpp, draft: Any) -> None:
     expected = llm.invoke(PROMPT)
     with pytest.raises(InvalidRequestError, match="`draft_model` failed"):
@@ -240,6 +276,8 @@ def test_guesses_that_are_no_tokens_are_passed_over(llm: LlamaCpp) -> None:
     ],
     ids="-".join,
 )
-def test_settings_that_llama_cpp_has_no_room_for_are_refused(model_file: Path, given: dict[str, Any]) -> None:
+def test_settings_that_llama_cpp_has_no_room_for_are_refused(
+    model_file: Path, given: dict[str, Any]
+) -> None:
     with pytest.raises(InvalidOptionError):
         AnyArguments(model_path=model_file, n_ctx=256, **given)

@@ -60,7 +60,9 @@ def backend(request: pytest.FixtureRequest) -> str:
 
 
 def run(*arguments: str) -> str:
-    done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, timeout=600, check=False)
+    done = subprocess.run(
+        [sys.executable, *arguments], capture_output=True, text=True, timeout=600, check=False
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -77,5 +79,7 @@ def test_an_interrupt_ends_the_call_and_not_the_engine(backend: str, model_file:
     assert "interrupted" in run("-c", INTERRUPT, str(model_file), backend)
 
 
-def test_a_process_that_ends_in_the_middle_of_an_answer_ends_cleanly(backend: str, model_file: Path) -> None:
+def test_a_process_that_ends_in_the_middle_of_an_answer_ends_cleanly(
+    backend: str, model_file: Path
+) -> None:
     run("-c", LEFT, str(model_file), backend)

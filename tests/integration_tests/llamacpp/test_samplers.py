@@ -25,7 +25,9 @@ def engine(request: pytest.FixtureRequest, model_file: Path) -> Iterator[Any]:
         with LocalServer(model_file, n_ctx=512) as server:
             yield Llamafile(base_url=server.base_url, temperature=0, max_tokens=24)
     else:
-        with LlamaCpp(model_path=model_file, backend=request.param, n_ctx=512, temperature=0, max_tokens=24) as llm:
+        with LlamaCpp(
+            model_path=model_file, backend=request.param, n_ctx=512, temperature=0, max_tokens=24
+        ) as llm:
             yield llm
 
 
@@ -63,7 +65,14 @@ def test_dry_base_makes_the_penalty_of_a_long_phrase_grow(engine: BaseLLM) -> No
 
 def test_xtc_drops_the_most_probable_token(engine: BaseLLM) -> None:
     first, second = first_tokens(engine)
-    two: dict[str, Any] = {"temperature": 1.0, "top_k": 2, "top_p": 1.0, "min_p": 0.0, "xtc_probability": 1.0, "max_tokens": 1}
+    two: dict[str, Any] = {
+        "temperature": 1.0,
+        "top_k": 2,
+        "top_p": 1.0,
+        "min_p": 0.0,
+        "xtc_probability": 1.0,
+        "max_tokens": 1,
+    }
     assert engine.invoke(PROMPT, **two, xtc_threshold=0.0) == second
     assert engine.invoke(PROMPT, **{**two, "temperature": 0.01}, xtc_threshold=0.6) == first
 
@@ -77,7 +86,10 @@ def test_top_n_sigma_of_almost_nothing_is_greedy(engine: BaseLLM) -> None:
 def test_dynamic_temperature_is_low_where_the_model_is_sure(engine: BaseLLM) -> None:
     greedy = engine.invoke(PROMPT)
     assert engine.invoke(PROMPT, **HOT, dynatemp_range=1.5) == greedy
-    assert engine.invoke(PROMPT, **HOT, dynatemp_range=1.5, dynatemp_exponent=0.0) not in {greedy, engine.invoke(PROMPT, **HOT)}
+    assert engine.invoke(PROMPT, **HOT, dynatemp_range=1.5, dynatemp_exponent=0.0) not in {
+        greedy,
+        engine.invoke(PROMPT, **HOT),
+    }
 
 
 def test_adaptive_p_chooses_tokens_near_its_target(engine: BaseLLM) -> None:
@@ -124,11 +136,26 @@ def test_the_sampler_for_gaps_works(engine: BaseLLM) -> None:
 
 
 def test_both_backends_choose_the_same_tokens(model_file: Path) -> None:
-    options: dict[str, Any] = {"dry_multiplier": 0.8, "xtc_probability": 0.5, "top_n_sigma": 2.0, "dynatemp_range": 0.5, "seed": 7}
-    options |= {"flash_attn": False}  # the last digits differ with it, and only xllamacpp has it on by default
+    options: dict[str, Any] = {
+        "dry_multiplier": 0.8,
+        "xtc_probability": 0.5,
+        "top_n_sigma": 2.0,
+        "dynatemp_range": 0.5,
+        "seed": 7,
+    }
+    options |= {
+        "flash_attn": False
+    }  # the last digits differ with it, and only xllamacpp has it on by default
     answers = []
     for backend in ENGINES[:2]:
-        with LlamaCpp(model_path=model_file, backend=backend, n_ctx=512, temperature=1.2, max_tokens=32, **options) as llm:
+        with LlamaCpp(
+            model_path=model_file,
+            backend=backend,
+            n_ctx=512,
+            temperature=1.2,
+            max_tokens=32,
+            **options,
+        ) as llm:
             answers.append(llm.invoke(PROMPT))
     assert answers[0] == answers[1]
 
@@ -138,7 +165,14 @@ def test_both_backends_choose_the_same_tokens(model_file: Path) -> None:
 
 @pytest.mark.parametrize("backend", ENGINES[:2])
 def test_dry_can_look_back_at_the_whole_context(model_file: Path, backend: Any) -> None:
-    with LlamaCpp(model_path=model_file, backend=backend, n_ctx=512, temperature=0, max_tokens=24, dry_penalty_last_n=-1) as llm:
+    with LlamaCpp(
+        model_path=model_file,
+        backend=backend,
+        n_ctx=512,
+        temperature=0,
+        max_tokens=24,
+        dry_penalty_last_n=-1,
+    ) as llm:
         assert PHRASE not in llm.invoke(LOOP, dry_multiplier=5.0)
 
 
@@ -155,7 +189,9 @@ def test_dry_can_look_back_at_the_whole_context(model_file: Path, backend: Any) 
     ids=str,
 )
 @pytest.mark.parametrize("kind", CLASSES)
-def test_a_value_that_llama_cpp_would_ignore_or_refuse_is_an_error(kind: Any, options: dict[str, Any], words: str) -> None:
+def test_a_value_that_llama_cpp_would_ignore_or_refuse_is_an_error(
+    kind: Any, options: dict[str, Any], words: str
+) -> None:
     given = {"model_path": tiny_chat_model()} if "model_path" in kind.model_fields else {}
     with pytest.raises(InvalidOptionError, match=words):
         kind(**given, **options)

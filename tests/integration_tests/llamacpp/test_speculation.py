@@ -17,9 +17,19 @@ QUESTION: Final = "Repeat: the red lamp is lit at dusk and the green boat leaves
 LOOP: Final = "one two three one two three one two three one two three one two"
 WAYS: Final[list[dict[str, Any]]] = [
     {"backend": "llama-cpp-python", "spec_type": "ngram-simple"},
-    {"backend": "llama-cpp-python", "draft": "ngram", "spec_draft_n_max": 8, "spec_ngram_size_n": 2},
+    {
+        "backend": "llama-cpp-python",
+        "draft": "ngram",
+        "spec_draft_n_max": 8,
+        "spec_ngram_size_n": 2,
+    },
     {"backend": "xllamacpp", "draft_model_path": tiny_chat_model()},
-    {"backend": "xllamacpp", "draft_model_path": tiny_chat_model(), "spec_type": "ngram-simple", "spec_draft_n_max": 8},
+    {
+        "backend": "xllamacpp",
+        "draft_model_path": tiny_chat_model(),
+        "spec_type": "ngram-simple",
+        "spec_draft_n_max": 8,
+    },
     *({"backend": "xllamacpp", "spec_type": kind} for kind in get_args(SpecType)),
 ]
 AnyArguments: Final[Any] = LlamaCpp
@@ -28,7 +38,9 @@ AnyArguments: Final[Any] = LlamaCpp
 
 @pytest.fixture(scope="module")
 def plain() -> str:
-    with ChatLlamaCpp(model_path=tiny_chat_model(), temperature=0, max_tokens=60, n_ctx=512, flash_attn=True) as chat:
+    with ChatLlamaCpp(
+        model_path=tiny_chat_model(), temperature=0, max_tokens=60, n_ctx=512, flash_attn=True
+    ) as chat:
         return chat.invoke(QUESTION).text
 
 
@@ -43,10 +55,14 @@ def test_greedy_answers_are_the_same_with_drafts(way: dict[str, Any], plain: str
 
 
 @pytest.mark.parametrize("way", WAYS[:4], ids=str)
-def test_drafts_are_checked_where_tokens_are_drawn_at_random(way: dict[str, Any], model_file: Path) -> None:
+def test_drafts_are_checked_where_tokens_are_drawn_at_random(
+    way: dict[str, Any], model_file: Path
+) -> None:
     if "draft_model_path" in way:
         way = {**way, "draft_model_path": model_file}
-    with AnyArguments(model_path=model_file, n_ctx=512, max_tokens=24, temperature=3.0, top_k=0, **way) as llm:
+    with AnyArguments(
+        model_path=model_file, n_ctx=512, max_tokens=24, temperature=3.0, top_k=0, **way
+    ) as llm:
         answers = {llm.invoke(LOOP, seed=seed, min_p=0.0, top_p=1.0) for seed in range(4)}
         assert len(answers) > 1
         info = llm.generate([LOOP], temperature=0).generations[0][0].generation_info
@@ -56,37 +72,56 @@ def test_drafts_are_checked_where_tokens_are_drawn_at_random(way: dict[str, Any]
 
 
 def test_results_without_drafts_do_not_mention_them(plain: str) -> None:
-    with ChatLlamaCpp(model_path=tiny_chat_model(), temperature=0, max_tokens=60, n_ctx=512) as chat:
+    with ChatLlamaCpp(
+        model_path=tiny_chat_model(), temperature=0, max_tokens=60, n_ctx=512
+    ) as chat:
         answer = chat.invoke(QUESTION)
     assert plain
     assert not [name for name in answer.response_metadata["timings"] if name.startswith("draft")]
 
 
 def test_flash_attention_that_is_switched_off_stays_off() -> None:
-    chosen = LlamaCpp(model_path=tiny_chat_model(), n_ctx=512, spec_type="ngram-simple").engine_settings()
-    given = LlamaCpp(model_path=tiny_chat_model(), n_ctx=512, spec_type="ngram-simple", flash_attn=False).engine_settings()
+    chosen = LlamaCpp(
+        model_path=tiny_chat_model(), n_ctx=512, spec_type="ngram-simple"
+    ).engine_settings()
+    given = LlamaCpp(
+        model_path=tiny_chat_model(), n_ctx=512, spec_type="ngram-simple", flash_attn=False
+    ).engine_settings()
     assert (chosen.context["flash_attn_type"], given.context["flash_attn_type"]) == (1, 0)
 
 
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"spec_type": "ngram-mod", "backend": "llama-cpp-python"}, "spec_type='ngram-mod'.*backend='xllamacpp'"),
-        ({"draft_model_path": tiny_chat_model(), "backend": "llama-cpp-python"}, "draft_model_path.*backend='xllamacpp'"),
-        ({"draft_model_path": tiny_chat_model(), "draft_model": print}, "No backend.*`draft_model`, `draft_model_path`"),
+        (
+            {"spec_type": "ngram-mod", "backend": "llama-cpp-python"},
+            "spec_type='ngram-mod'.*backend='xllamacpp'",
+        ),
+        (
+            {"draft_model_path": tiny_chat_model(), "backend": "llama-cpp-python"},
+            "draft_model_path.*backend='xllamacpp'",
+        ),
+        (
+            {"draft_model_path": tiny_chat_model(), "draft_model": print},
+            "No backend.*`draft_model`, `draft_model_path`",
+        ),
         ({"spec_type": "guess"}, "spec_type.*ngram-simple"),
         ({"spec_draft_n_max": 4}, "spec_draft_n_max.*without `spec_type`"),
     ],
     ids=str,
 )
-def test_a_way_to_draft_that_a_backend_does_not_have_is_refused(options: dict[str, Any], words: str) -> None:
+def test_a_way_to_draft_that_a_backend_does_not_have_is_refused(
+    options: dict[str, Any], words: str
+) -> None:
     with pytest.raises(InvalidOptionError, match=words):
         AnyArguments(model_path=tiny_chat_model(), **options)
 
 
 def test_two_ways_to_draft_are_refused(model_file: Path) -> None:
     with (
-        AnyArguments(model_path=model_file, n_ctx=512, spec_type="ngram", draft_model=prompt_lookup()) as llm,
+        AnyArguments(
+            model_path=model_file, n_ctx=512, spec_type="ngram", draft_model=prompt_lookup()
+        ) as llm,
         pytest.raises(InvalidOptionError, match="`draft_model` and `spec_type`"),
     ):
         llm.invoke(LOOP)
@@ -102,7 +137,13 @@ def test_a_draft_model_that_does_not_fit_is_an_error(tmp_path: Path) -> None:
 
 def test_the_draft_model_can_be_another_file(tmp_path: Path) -> None:
     other = never_ending(tiny_chat_model(), tmp_path / "other.gguf")
-    with LlamaCpp(model_path=tiny_chat_model(), draft_model_path=other, n_ctx=512, temperature=0, max_tokens=16) as llm:
+    with LlamaCpp(
+        model_path=tiny_chat_model(),
+        draft_model_path=other,
+        n_ctx=512,
+        temperature=0,
+        max_tokens=16,
+    ) as llm:
         assert llm.invoke(LOOP)
 
 
@@ -118,5 +159,7 @@ def test_the_draft_model_can_be_another_file(tmp_path: Path) -> None:
         ([], []),
     ],
 )
-def test_prompt_lookup_drafts_what_followed_the_last_time(tokens: list[int], draft: list[int]) -> None:
+def test_prompt_lookup_drafts_what_followed_the_last_time(
+    tokens: list[int], draft: list[int]
+) -> None:
     assert prompt_lookup(size_n=2, n_max=3)(np.array(tokens, np.intc)).tolist() == draft

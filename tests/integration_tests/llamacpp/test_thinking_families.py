@@ -36,8 +36,15 @@ def chat(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     path = tmp_path_factory.mktemp("model") / "model.gguf"
     (start,) = scripted_model(path, [text], _MARKER.findall(text))
     template = Path(llama_cpp_source.install()) / "templates" / f"{request.param}.jinja"
-    options: dict[str, Any] = {"temperature": 0, "max_tokens": 120, "n_ctx": 8192, "logit_bias": {start: 20.0}}
-    with ChatLlamaCpp(model_path=path, chat_template=template, backend="llama-cpp-python", **options) as chat:
+    options: dict[str, Any] = {
+        "temperature": 0,
+        "max_tokens": 120,
+        "n_ctx": 8192,
+        "logit_bias": {start: 20.0},
+    }
+    with ChatLlamaCpp(
+        model_path=path, chat_template=template, backend="llama-cpp-python", **options
+    ) as chat:
         yield chat
 
 

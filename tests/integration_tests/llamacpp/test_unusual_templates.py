@@ -35,30 +35,47 @@ def with_template(path: Path, template: str) -> Path:
         (SELF, r"its macro m calls itself without end\. .* crashes .*SIGSEGV"),
     ],
 )
-def test_template_that_would_end_the_process_is_refused(template: str, reason: str, tmp_path: Path) -> None:
+def test_template_that_would_end_the_process_is_refused(
+    template: str, reason: str, tmp_path: Path
+) -> None:
     path = with_template(tmp_path / "model.gguf", template)
     with pytest.raises(ChatTemplateError, match=reason):
         ChatLlamaCpp(model_path=path, backend="xllamacpp", n_ctx=64)
     with pytest.raises(ChatTemplateError, match=reason):
         LlamaCppEmbeddings(model_path=path, backend="xllamacpp")
     with pytest.raises(ChatTemplateError, match=reason):
-        ChatLlamaCpp(model_path=tiny_chat_model(), chat_template=template, backend="xllamacpp", n_ctx=64)
+        ChatLlamaCpp(
+            model_path=tiny_chat_model(), chat_template=template, backend="xllamacpp", n_ctx=64
+        )
     template = named_template("chatml").source
-    with ChatLlamaCpp(model_path=path, chat_template=template, backend="xllamacpp", n_ctx=64, max_tokens=2) as chat:
+    with ChatLlamaCpp(
+        model_path=path, chat_template=template, backend="xllamacpp", n_ctx=64, max_tokens=2
+    ) as chat:
         assert chat.invoke("Hello").content
 
 
 def test_template_that_does_not_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trial_load, "_TEMPLATE_SECONDS", 8)
-    with pytest.raises(ChatTemplateError, match=r"the number range\(1000000000\. .* did not finish"):
-        ChatLlamaCpp(model_path=tiny_chat_model(), chat_template=ENDLESS, backend="xllamacpp", n_ctx=64)
+    with pytest.raises(
+        ChatTemplateError, match=r"the number range\(1000000000\. .* did not finish"
+    ):
+        ChatLlamaCpp(
+            model_path=tiny_chat_model(), chat_template=ENDLESS, backend="xllamacpp", n_ctx=64
+        )
 
 
 def test_unusual_template_that_renders_is_tried_once(monkeypatch: pytest.MonkeyPatch) -> None:
     template = "{# #}{% if 1000000 in [] %}{% endif %}" + named_template("chatml").source
     for _ in range(2):
         with ChatLlamaCpp(
-            model_path=tiny_chat_model(), chat_template=template, backend="xllamacpp", n_ctx=64, max_tokens=2
+            model_path=tiny_chat_model(),
+            chat_template=template,
+            backend="xllamacpp",
+            n_ctx=64,
+            max_tokens=2,
         ) as chat:
             assert chat.invoke("Hello").content
-        monkeypatch.setattr("langchain_localllm.gguf.trial_load.subprocess.run", lambda *_, **__: pytest.fail("it was tried again"))
+        monkeypatch.setattr(
+            "langchain_localllm.gguf.trial_load.subprocess.run",
+            lambda *_, **__: pytest.fail("it was tried again"),
+        )

@@ -19,8 +19,20 @@ TEMPLATED = "localllm-templated"
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Ollama's address."""
     with ollama.serve(tmp_path_factory.mktemp("ollama")) as url:
-        ollama.create(url, CHAT, tiny_chat_model(), template="{{ .Prompt }}", parameters={"num_ctx": 512, "num_thread": 1})
-        ollama.create(url, TEMPLATED, tiny_chat_model(), template=go_template(), parameters={"num_ctx": 1024, "num_thread": 1})
+        ollama.create(
+            url,
+            CHAT,
+            tiny_chat_model(),
+            template="{{ .Prompt }}",
+            parameters={"num_ctx": 512, "num_thread": 1},
+        )
+        ollama.create(
+            url,
+            TEMPLATED,
+            tiny_chat_model(),
+            template=go_template(),
+            parameters={"num_ctx": 1024, "num_thread": 1},
+        )
         ollama.create(url, EMBED, tiny_embedding_model(), parameters={"num_thread": 1})
         yield url
         for name in (CHAT, EMBED, TEMPLATED):

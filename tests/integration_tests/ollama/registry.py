@@ -23,7 +23,14 @@ class Registry(ThreadingHTTPServer):
 
     def __init__(self, model: bytes) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
-        config = json.dumps({"model_format": "gguf", "model_family": "llama", "architecture": "amd64", "os": "linux"}).encode()
+        config = json.dumps(
+            {
+                "model_format": "gguf",
+                "model_family": "llama",
+                "architecture": "amd64",
+                "os": "linux",
+            }
+        ).encode()
         self.blobs = {_digest(data): data for data in (model, config)}
         self.model_digest = _digest(model)
         self.manifest = json.dumps(
@@ -62,8 +69,14 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(404, b'{"errors": [{"code": "MANIFEST_UNKNOWN"}]}')
         elif self.command == "HEAD":
             self._send(200, data)
-        elif self.path.startswith("/v2/"):  # files are elsewhere, which Ollama knows by another host's name
-            self._send(307, b"", Location=f"http://localhost:{owner.server_port}/elsewhere/{self.path.rpartition('/')[2]}")
+        elif self.path.startswith(
+            "/v2/"
+        ):  # files are elsewhere, which Ollama knows by another host's name
+            self._send(
+                307,
+                b"",
+                Location=f"http://localhost:{owner.server_port}/elsewhere/{self.path.rpartition('/')[2]}",
+            )
         else:
             self._send_part(data)
 
@@ -103,7 +116,9 @@ def _layer(kind: str, data: bytes) -> dict[str, Any]:
 def registry(model: bytes) -> Iterator[Registry]:
     """Run a registry that offers this file."""
     server = Registry(model)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    thread = threading.Thread(
+        target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
+    )
     thread.start()
     try:
         yield server

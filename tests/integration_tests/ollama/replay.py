@@ -1,7 +1,7 @@
 """An Ollama of any version, for what the real one of the tests (0.9.3) does not do yet.
 
-Written from Ollama's `api/types.go`, `server/routes.go` and `server/sched.go` of the versions 0.10 to 0.33. A token is a word or a
-digit.
+Written from Ollama's `api/types.go`, `server/routes.go` and `server/sched.go` of the versions 0.10
+to 0.33. A token is a word or a digit.
 """
 
 import json
@@ -11,7 +11,11 @@ from typing import Any, Final
 
 from tests.integration_tests.scripted import Answer, Request, as_json
 
-LEVELS: Final = {(0, 22): {"low", "medium", "high", "max"}, (0, 11): {"low", "medium", "high"}, (0,): set[str]()}
+LEVELS: Final = {
+    (0, 22): {"low", "medium", "high", "max"},
+    (0, 11): {"low", "medium", "high"},
+    (0,): set[str](),
+}
 """What `think` accepts beside a boolean, from a version on."""
 _LOADED: Final = as_json({"model": "m", "response": "", "done": True, "done_reason": "load"})
 TOO_LONG: Final = as_json({"error": "the input length exceeds the context length"}, 400)
@@ -58,13 +62,26 @@ class ReplayedOllama:
         match request.path:
             case "/api/show":
                 capabilities = ["completion", "tools", "thinking", "embedding"]
-                parameters = f"num_ctx                        {self.modelfile}" if self.modelfile else ""
-                known = {"model_info": {"llama.context_length": self.trained}, "capabilities": capabilities}
+                parameters = (
+                    f"num_ctx                        {self.modelfile}" if self.modelfile else ""
+                )
+                known = {
+                    "model_info": {"llama.context_length": self.trained},
+                    "capabilities": capabilities,
+                }
                 named = {"renderer": "gemma4", "parser": "gemma4", "requires": "0.30.0"}
-                return as_json({**known, **named, "parameters": parameters, "template": "{{ .Prompt }}"})
+                return as_json(
+                    {**known, **named, "parameters": parameters, "template": "{{ .Prompt }}"}
+                )
             case "/api/tags":
                 details = {"family": "llama", "context_length": self.trained}
-                row = {"name": "m:latest", "size": 1, "digest": "1", "modified_at": "2026-11-28T00:00:00Z", "details": details}
+                row = {
+                    "name": "m:latest",
+                    "size": 1,
+                    "digest": "1",
+                    "modified_at": "2026-11-28T00:00:00Z",
+                    "details": details,
+                }
                 return as_json({"models": [row | {"capabilities": ["completion", "tools"]}]})
             case "/api/version":
                 return as_json({"version": self.version})
@@ -76,14 +93,22 @@ class ReplayedOllama:
                 return self._answer(body)
 
     def _loaded(self) -> dict[str, Any]:
-        row = {"name": "m:latest", "model": "m:latest", "size": 1, "size_vram": 0, "expires_at": "2026-11-28T00:00:00Z"}
+        row = {
+            "name": "m:latest",
+            "model": "m:latest",
+            "size": 1,
+            "size_vram": 0,
+            "expires_at": "2026-11-28T00:00:00Z",
+        }
         return row | ({"context_length": self.loads[-1]} if self._is_from(0, 10) else {})
 
     def _is_from(self, *version: int) -> bool:
         return tuple(map(int, self.version.split("."))) >= version
 
     def _load(self, body: dict[str, Any]) -> int:
-        context = min(body["options"].get("num_ctx") or self.modelfile or self.default, self.trained)
+        context = min(
+            body["options"].get("num_ctx") or self.modelfile or self.default, self.trained
+        )
         if self.loads[-1:] != [context]:
             self.loads.append(context)
         return context
@@ -102,7 +127,9 @@ class ReplayedOllama:
         if not body.get("prompt", "messages" in body):
             return self.loading
         self.bodies.append(body)
-        count = _tokens(body.get("prompt") or " ".join(message["content"] for message in body["messages"]))
+        count = _tokens(
+            body.get("prompt") or " ".join(message["content"] for message in body["messages"])
+        )
         if count > context and self._is_from(0, 12, 6) and body.get("truncate") is False:
             return TOO_LONG
         return self._stream(body, min(count, context))
@@ -110,9 +137,15 @@ class ReplayedOllama:
     def _stream(self, body: dict[str, Any], count: int) -> Answer:
         end = {"done": True, "done_reason": "stop", "prompt_eval_count": count, "eval_count": 2}
         if "prompt" in body:
-            events: list[dict[str, Any]] = [{"response": "Yes.", "done": False}, {"response": "", **end}]
+            events: list[dict[str, Any]] = [
+                {"response": "Yes.", "done": False},
+                {"response": "", **end},
+            ]
         else:
-            events = [{"message": {"role": "assistant", "content": "", **part}, "done": False} for part in self.message]
+            events = [
+                {"message": {"role": "assistant", "content": "", **part}, "done": False}
+                for part in self.message
+            ]
             events.append({"message": {"role": "assistant", "content": ""}, **end})
         if body.get("logprobs"):
             events[0]["logprobs"] = self.logprobs
@@ -127,4 +160,6 @@ class ReplayedOllama:
         if max(counts) > context and body.get("truncate") is False:
             return TOO_LONG
         vector = [1.0, 0.0, 0.0][: body.get("dimensions") or 3]
-        return as_json({"model": "m", "embeddings": [vector] * len(counts), "prompt_eval_count": sum(counts)})
+        return as_json(
+            {"model": "m", "embeddings": [vector] * len(counts), "prompt_eval_count": sum(counts)}
+        )

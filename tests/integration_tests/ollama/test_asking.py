@@ -1,4 +1,5 @@
-"""What Ollama is asked about a model before it is used, on a server whose answers are written here."""
+"""What Ollama is asked about a model before it is used, on a server whose answers are written
+here."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -41,7 +42,9 @@ def test_the_model_is_asked_about_once(server: ScriptedServer) -> None:
     assert asked(server) == ["show", "generate"]
 
 
-def test_validation_asks_at_construction_and_not_for_each_option_of_a_call(server: ScriptedServer) -> None:
+def test_validation_asks_at_construction_and_not_for_each_option_of_a_call(
+    server: ScriptedServer,
+) -> None:
     llm = Ollama(base_url=server.base_url, model="tiny", validate_model_on_init=True)
     assert asked(server) == ["show"]
     llm.invoke(PROMPT, temperature=0.5, top_k=3, seed=1)
@@ -53,7 +56,9 @@ def test_validation_asks_at_construction_and_not_for_each_option_of_a_call(serve
 def test_keys_and_headers_come_with_each_question(server: ScriptedServer) -> None:
     llm = Ollama(base_url=server.base_url, auth=("me", "word"), headers={"X-Tenant": "a"})
     llm.invoke(PROMPT)
-    assert [(r.headers["authorization"], r.headers["x-tenant"]) for r in server.requests] == [("Basic bWU6d29yZA==", "a")] * 2
+    assert [(r.headers["authorization"], r.headers["x-tenant"]) for r in server.requests] == [
+        ("Basic bWU6d29yZA==", "a")
+    ] * 2
 
 
 def test_an_overflow_that_a_newer_ollama_refuses_names_the_context(server: ScriptedServer) -> None:
@@ -68,26 +73,37 @@ def test_an_overflow_that_a_newer_ollama_refuses_names_the_context(server: Scrip
 # --- models on other machines ---
 
 
-@pytest.mark.parametrize("name", ["gpt-oss:120b-cloud", "gpt-oss:20b:cloud", "qwen3-coder:480B-Cloud", "minimax:cloud"])
-def test_a_cloud_model_is_refused_by_its_name_before_anything_is_asked(name: str, server: ScriptedServer) -> None:
+@pytest.mark.parametrize(
+    "name", ["gpt-oss:120b-cloud", "gpt-oss:20b:cloud", "qwen3-coder:480B-Cloud", "minimax:cloud"]
+)
+def test_a_cloud_model_is_refused_by_its_name_before_anything_is_asked(
+    name: str, server: ScriptedServer
+) -> None:
     with pytest.raises(InvalidOptionError, match="allow_remote=True"):
         Ollama(base_url=server.base_url, model=name)
     llm = Ollama(base_url=server.base_url, model="tiny")
     with pytest.raises(InvalidOptionError, match="not on your machine"):
         llm.invoke(PROMPT, model=name)
     assert not asked(server)
-    assert Ollama(base_url=server.base_url, model=name, allow_remote=True).invoke(PROMPT) == SAYS_HELLO
+    assert (
+        Ollama(base_url=server.base_url, model=name, allow_remote=True).invoke(PROMPT) == SAYS_HELLO
+    )
     assert llm.invoke(PROMPT, model=name, allow_remote=True) == SAYS_HELLO
 
 
-@pytest.mark.parametrize("name", ["cloud", "cloud-model", "my-cloud", "a/nimbus-cloud", "host:5000/x-cloud", "x:cloud-7b"])
+@pytest.mark.parametrize(
+    "name",
+    ["cloud", "cloud-model", "my-cloud", "a/nimbus-cloud", "host:5000/x-cloud", "x:cloud-7b"],
+)
 def test_other_names_with_the_word_are_not_refused(name: str, server: ScriptedServer) -> None:
     assert Ollama(base_url=server.base_url, model=name).invoke(PROMPT)
 
 
 @pytest.mark.parametrize("path", sorted(paths.PATHS))
 @pytest.mark.parametrize("settings", [{}, {"num_ctx": 512}])
-def test_a_model_whose_host_is_another_machine_gets_no_prompt(path: str, settings: dict[str, Any], server: ScriptedServer) -> None:
+def test_a_model_whose_host_is_another_machine_gets_no_prompt(
+    path: str, settings: dict[str, Any], server: ScriptedServer
+) -> None:
     server.script = lambda request: REMOTE if request.path == "/api/show" else WIRE.hello()
     llm = Ollama(base_url=server.base_url, model="my-alias", **settings)
     with pytest.raises(InvalidOptionError, match=r"runs at https://ollama\.com:443"):

@@ -1,11 +1,18 @@
-"""What is particular to the chat model on Ollama: its template, tools, forced calls, structured output, images, thoughts."""
+"""What is particular to the chat model on Ollama: its template, tools, forced calls, structured
+output, images, thoughts."""
 
 import json
 from collections.abc import Iterator
 from typing import Any, Literal
 
 import pytest
-from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, SystemMessage, ToolMessage
+from langchain_core.messages import (
+    AIMessage,
+    AIMessageChunk,
+    HumanMessage,
+    SystemMessage,
+    ToolMessage,
+)
 from pydantic import BaseModel, Field
 
 from langchain_localllm import ChatLlamafile, ChatOllama, LocalServer
@@ -68,7 +75,12 @@ CONVERSATIONS: list[list[Any]] = [
     [SystemMessage("Be brief."), HumanMessage("Hello!")],
     [HumanMessage("Hello!"), AIMessage("Hi."), HumanMessage("Say: 東京 <b> & more.")],
     [HumanMessage("Add 1 and 2."), ASKED, RESULT],
-    [SystemMessage("Be brief."), HumanMessage("Add."), AIMessage("I look.", tool_calls=[CALL, {**CALL, "id": "2"}]), RESULT],
+    [
+        SystemMessage("Be brief."),
+        HumanMessage("Add."),
+        AIMessage("I look.", tool_calls=[CALL, {**CALL, "id": "2"}]),
+        RESULT,
+    ],
 ]
 
 
@@ -78,7 +90,9 @@ def test_the_modelfile_renders_the_tokens_of_the_models_own_template(
     chat: ChatOllama, server: LocalServer, messages: list[Any], tools: list[Any]
 ) -> None:
     other = ChatLlamafile(base_url=server.base_url, temperature=0, max_tokens=4)
-    here, there = (model.bind_tools(tools, max_tokens=4).invoke(messages) for model in (chat, other))
+    here, there = (
+        model.bind_tools(tools, max_tokens=4).invoke(messages) for model in (chat, other)
+    )
     assert here.usage_metadata is not None
     assert there.usage_metadata is not None
     assert here.usage_metadata["input_tokens"] == there.usage_metadata["input_tokens"]
@@ -102,7 +116,9 @@ def test_a_forced_call_is_enforced_and_streamed(chat: ChatOllama, choice: str) -
         (call,) = message.tool_calls
         assert call["name"] in ({"light", "paint"} if choice == "any" else {"paint"})
         assert call["args"] in (
-            [{"on": True}, {"on": False}] if call["name"] == "light" else [{"colour": "red"}, {"colour": "green"}]
+            [{"on": True}, {"on": False}]
+            if call["name"] == "light"
+            else [{"colour": "red"}, {"colour": "green"}]
         )
         assert message.text == ""
         assert message.response_metadata["finish_reason"] == "tool_calls"
@@ -133,10 +149,14 @@ def test_a_model_without_tools_refuses_them(url: str) -> None:
 
 @pytest.mark.parametrize("method", ["json_schema", "function_calling"])
 def test_an_answer_has_the_form_that_was_asked_for(chat: ChatOllama, method: Any) -> None:
-    kept = chat.with_structured_output(House, method=method, include_raw=True).invoke("A red house with 3 rooms.")
+    kept = chat.with_structured_output(House, method=method, include_raw=True).invoke(
+        "A red house with 3 rooms."
+    )
     text = kept["raw"].text or json.dumps(kept["raw"].tool_calls[0]["args"])
     assert set(json.loads(text)) == {"colour", "rooms", "street"}
-    assert isinstance(kept["parsed"], House) or "`street` is" in str(kept["parsing_error"])  # a pattern is checked afterwards
+    assert isinstance(kept["parsed"], House) or "`street` is" in str(
+        kept["parsing_error"]
+    )  # a pattern is checked afterwards
 
 
 def test_json_mode_gives_json(chat: ChatOllama) -> None:
@@ -160,8 +180,14 @@ def test_an_image_for_a_model_without_eyes_is_refused(chat: ChatOllama) -> None:
 
 def test_the_profile_comes_from_the_model(url: str) -> None:
     chat = ChatOllama(base_url=url, model=TEMPLATED)
-    assert chat.profile == ChatOllama(base_url=url, model=TEMPLATED, validate_model_on_init=True).profile
-    assert ChatOllama(base_url=url, model="unknown", num_ctx=8192).profile == {"structured_output": True, "max_input_tokens": 8192}
+    assert (
+        chat.profile
+        == ChatOllama(base_url=url, model=TEMPLATED, validate_model_on_init=True).profile
+    )
+    assert ChatOllama(base_url=url, model="unknown", num_ctx=8192).profile == {
+        "structured_output": True,
+        "max_input_tokens": 8192,
+    }
     assert chat.profile == {
         "max_input_tokens": 1024,
         "tool_calling": True,
@@ -176,14 +202,32 @@ def test_the_profile_comes_from_the_model(url: str) -> None:
 
 
 def lines(*events: dict[str, Any]) -> Answer:
-    whole = [{"model": "m", "done": False, **event} for event in events[:-1]] + [{"model": "m", "done": True, **events[-1]}]
-    return Answer(tuple(json.dumps(event).encode() + b"\n" for event in whole), headers={"Content-Type": "application/x-ndjson"})
+    whole = [{"model": "m", "done": False, **event} for event in events[:-1]] + [
+        {"model": "m", "done": True, **events[-1]}
+    ]
+    return Answer(
+        tuple(json.dumps(event).encode() + b"\n" for event in whole),
+        headers={"Content-Type": "application/x-ndjson"},
+    )
 
 
 def scripted(*messages: dict[str, Any]) -> Any:
-    last = {"message": {"role": "assistant", "content": ""}, "done_reason": "stop", "prompt_eval_count": 3, "eval_count": 4}
-    answer = lines(*({"message": {"role": "assistant", "content": "", **message}} for message in messages), last)
-    shown = as_json({"model_info": {"llama.context_length": 512}, "capabilities": ["completion", "tools", "vision", "thinking"]})
+    last = {
+        "message": {"role": "assistant", "content": ""},
+        "done_reason": "stop",
+        "prompt_eval_count": 3,
+        "eval_count": 4,
+    }
+    answer = lines(
+        *({"message": {"role": "assistant", "content": "", **message}} for message in messages),
+        last,
+    )
+    shown = as_json(
+        {
+            "model_info": {"llama.context_length": 512},
+            "capabilities": ["completion", "tools", "vision", "thinking"],
+        }
+    )
 
     def script(request: Request) -> Answer:
         return shown if request.path == "/api/show" else answer
@@ -214,7 +258,9 @@ def test_thoughts_are_reasoning_blocks(messages: list[dict[str, Any]]) -> None:
 
 def test_calls_of_ollama_are_numbered_and_an_image_is_sent_apart() -> None:
     call = {"function": {"name": "add", "arguments": {"a": 1, "b": 2}}}
-    with ScriptedServer(scripted({"content": "I look."}, {"tool_calls": [call]}, {"tool_calls": [call]})) as server:
+    with ScriptedServer(
+        scripted({"content": "I look."}, {"tool_calls": [call]}, {"tool_calls": [call]})
+    ) as server:
         picture = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{DOT}"}}
         messages = [ASKED, RESULT, HumanMessage(["See", picture])]
         answer = ChatOllama(base_url=server.base_url, model="m").bind_tools([add]).invoke(messages)
@@ -225,7 +271,9 @@ def test_calls_of_ollama_are_numbered_and_an_image_is_sent_apart() -> None:
             {
                 "role": "assistant",
                 "content": "",
-                "tool_calls": [{"id": "1", "function": {"name": "add", "arguments": {"a": 1, "b": 2}}}],
+                "tool_calls": [
+                    {"id": "1", "function": {"name": "add", "arguments": {"a": 1, "b": 2}}}
+                ],
             },
             {"role": "tool", "content": "3", "tool_name": "add", "tool_call_id": "1"},
             {"role": "user", "content": "See", "images": [DOT]},

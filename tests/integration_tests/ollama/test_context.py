@@ -1,4 +1,5 @@
-"""`num_ctx` is sent where it was set, and once a prompt does not fit into the server's own context; no prompt is cut silently."""
+"""`num_ctx` is sent where it was set, and once a prompt does not fit into the server's own context;
+no prompt is cut silently."""
 
 from collections.abc import Callable, Iterator
 from typing import Any, Final
@@ -16,7 +17,8 @@ from tools.engines import ollama
 from .replay import ReplayedOllama
 
 NEWEST, REPORTS, OLDEST = "0.33.0", "0.11.0", "0.9.3"
-"""An Ollama that refuses long prompts; one that cuts them and reports its context; one that cuts them and reports nothing."""
+"""An Ollama that refuses long prompts; one that cuts them and reports its context; one that cuts
+them and reports nothing."""
 VERSIONS: Final = (NEWEST, REPORTS, OLDEST)
 SHORT: Final = "Say yes."
 
@@ -64,14 +66,22 @@ def test_a_short_prompt_is_sent_without_num_ctx(version: str, kind: Any, serve: 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("version", [NEWEST, REPORTS])
-def test_a_long_prompt_that_fits_into_the_servers_context_is_sent_without_num_ctx(version: str, kind: Any, serve: Serve) -> None:
+def test_a_long_prompt_that_fits_into_the_servers_context_is_sent_without_num_ctx(
+    version: str, kind: Any, serve: Serve
+) -> None:
     replayed = serve(version=version, default=32_768)
     call(kind(base_url=replayed.url, model="m"), words(10_000))
     assert (sent(replayed), replayed.loads) == ([None], [32_768])
 
 
-@pytest.mark.parametrize("loading", [Answer([b"{}\n{}\n"]), Answer([b"<h1>Forbidden</h1>"], 403)], ids=["streamed", "forbidden"])
-def test_a_gateway_that_answers_the_loading_in_its_own_way_is_asked_for_the_context(loading: Answer, serve: Serve) -> None:
+@pytest.mark.parametrize(
+    "loading",
+    [Answer([b"{}\n{}\n"]), Answer([b"<h1>Forbidden</h1>"], 403)],
+    ids=["streamed", "forbidden"],
+)
+def test_a_gateway_that_answers_the_loading_in_its_own_way_is_asked_for_the_context(
+    loading: Answer, serve: Serve
+) -> None:
     replayed = serve(version=REPORTS, default=32_768, loading=loading)
     Ollama(base_url=replayed.url, model="m").invoke(words(10_000))
     assert sent(replayed) == [None]
@@ -79,7 +89,9 @@ def test_a_gateway_that_answers_the_loading_in_its_own_way_is_asked_for_the_cont
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("version", VERSIONS)
-def test_a_prompt_that_does_not_fit_raises_the_context_once_for_the_object(version: str, kind: Any, serve: Serve) -> None:
+def test_a_prompt_that_does_not_fit_raises_the_context_once_for_the_object(
+    version: str, kind: Any, serve: Serve
+) -> None:
     replayed = serve(version=version)
     model = kind(base_url=replayed.url, model="m")
     call(model, SHORT)
@@ -133,7 +145,10 @@ def test_truncate_has_a_prompt_cut_that_is_too_long(version: str, serve: Serve) 
     replayed = serve(version=version)
     chat = ChatOllama(base_url=replayed.url, model="m", truncate=True, shift=True)
     answer = chat.invoke(words(9000))
-    assert (answer.text, answer.usage_metadata and answer.usage_metadata["input_tokens"]) == ("Yes.", 4096)
+    assert (answer.text, answer.usage_metadata and answer.usage_metadata["input_tokens"]) == (
+        "Yes.",
+        4096,
+    )
     assert [(body["truncate"], body["shift"]) for body in replayed.bodies] == [(True, True)]
     assert sent(replayed) == [None]
     with pytest.raises(ContextLengthError):
@@ -164,7 +179,9 @@ def test_the_server_of_another_url_or_model_has_a_context_of_its_own(serve: Serv
 
 
 def test_the_real_server_loads_the_model_again_only_where_a_prompt_may_not_fit(url: str) -> None:
-    ollama.create(url, "plain", tiny_chat_model(), template="{{ .Prompt }}", parameters={"num_thread": 1})
+    ollama.create(
+        url, "plain", tiny_chat_model(), template="{{ .Prompt }}", parameters={"num_thread": 1}
+    )
     try:
         body = {"model": "plain", "prompt": SHORT, "stream": False, "options": {"num_predict": 1}}
         requests.post(f"{url}/api/generate", json=body, timeout=60).raise_for_status()

@@ -8,7 +8,12 @@ import pytest
 import requests
 
 from langchain_localllm import Ollama
-from langchain_localllm.errors import ConnectionFailedError, InvalidOptionError, InvalidRequestError, ModelMissingError
+from langchain_localllm.errors import (
+    ConnectionFailedError,
+    InvalidOptionError,
+    InvalidRequestError,
+    ModelMissingError,
+)
 from langchain_localllm.models import tiny_chat_model
 from langchain_localllm.testing.paths import PATHS
 from tests.integration_tests.scripted import soon
@@ -29,7 +34,9 @@ def llm(url: str) -> Ollama:
 
 def about(llm: Ollama, prompt: str = PROMPT, **options: Any) -> dict[str, Any]:
     """What a result says of itself."""
-    info: dict[str, Any] | None = llm.generate([prompt], **options).generations[0][0].generation_info
+    info: dict[str, Any] | None = (
+        llm.generate([prompt], **options).generations[0][0].generation_info
+    )
     assert info
     return info
 
@@ -47,12 +54,21 @@ def test_a_template_holds_the_system_message_and_raw_leaves_it_out(llm: Ollama) 
     assert prompt_tokens(llm, raw=True) == plain
 
 
-def test_a_suffix_reaches_a_template_that_takes_one_and_is_refused_by_others(llm: Ollama, url: str) -> None:
+def test_a_suffix_reaches_a_template_that_takes_one_and_is_refused_by_others(
+    llm: Ollama, url: str
+) -> None:
     fill = f"{CHAT}-fill"
-    create = {"model": fill, "from": CHAT, "template": "{{ .Prompt }}{{ .Suffix }}", "stream": False}
+    create = {
+        "model": fill,
+        "from": CHAT,
+        "template": "{{ .Prompt }}{{ .Suffix }}",
+        "stream": False,
+    }
     requests.post(f"{url}/api/create", json=create, timeout=60).raise_for_status()
     try:
-        assert prompt_tokens(llm, model=fill, suffix=" and the red door is") >= prompt_tokens(llm) + 4
+        assert (
+            prompt_tokens(llm, model=fill, suffix=" and the red door is") >= prompt_tokens(llm) + 4
+        )
     finally:
         llm.delete(fill)
     with pytest.raises(InvalidRequestError, match="does not support insert"):
@@ -60,7 +76,11 @@ def test_a_suffix_reaches_a_template_that_takes_one_and_is_refused_by_others(llm
 
 
 def test_a_format_is_kept_to(llm: Ollama) -> None:
-    schema = {"type": "object", "properties": {"river": {"enum": ["Tamsel", "Oder"]}}, "required": ["river"]}
+    schema = {
+        "type": "object",
+        "properties": {"river": {"enum": ["Tamsel", "Oder"]}},
+        "required": ["river"],
+    }
     answer = json.loads(llm.invoke("A river: ", format=schema, max_tokens=40))
     assert answer["river"] in {"Tamsel", "Oder"}
     assert llm.invoke("A river as JSON: ", format="json").lstrip().startswith("{")
@@ -76,7 +96,9 @@ def test_images_are_refused_by_a_model_that_does_not_see_them(llm: Ollama) -> No
 
 @pytest.mark.parametrize("level", [True, "high"])
 def test_reasoning_and_its_levels_reach_the_model(llm: Ollama, level: Any) -> None:
-    with pytest.raises(InvalidRequestError, match="think"):  # this model cannot think, and Ollama 0.9.3 knows no levels
+    with pytest.raises(
+        InvalidRequestError, match="think"
+    ):  # this model cannot think, and Ollama 0.9.3 knows no levels
         llm.invoke(PROMPT, reasoning=level)
     assert llm.invoke(PROMPT, think=False)
 
@@ -87,7 +109,9 @@ def test_keep_alive_decides_how_long_the_model_stays(llm: Ollama) -> None:
         now = datetime.now(UTC)
         return soon(
             lambda: any(
-                model.name == f"{CHAT}:latest" and low < (model.until - now).total_seconds() <= high + 1 for model in llm.ps()
+                model.name == f"{CHAT}:latest"
+                and low < (model.until - now).total_seconds() <= high + 1
+                for model in llm.ps()
             )
         )
 
@@ -134,7 +158,9 @@ def test_each_option_and_its_value_are_taken(url: str) -> None:
         *NEWER,
     }  # tested above, or not to be had here
     options = {name: case.value for name, case in OLLAMA.items() if name not in left_out}
-    model = Ollama(base_url=url, model=CHAT, **options | {"raw": None, "timeout": 60, "main_gpu": 0})
+    model = Ollama(
+        base_url=url, model=CHAT, **options | {"raw": None, "timeout": 60, "main_gpu": 0}
+    )
     assert model.invoke(PROMPT)
 
 
@@ -171,7 +197,13 @@ def test_null_characters_are_part_of_a_prompt(llm: Ollama) -> None:
 
 def test_a_result_holds_ollamas_own_keys(llm: Ollama) -> None:
     info = about(llm)
-    assert {"created_at", "total_duration", "load_duration", "prompt_eval_duration", "eval_duration"} <= info.keys()
+    assert {
+        "created_at",
+        "total_duration",
+        "load_duration",
+        "prompt_eval_duration",
+        "eval_duration",
+    } <= info.keys()
     assert (info["model"], info["done"], info["done_reason"]) == (CHAT, True, "length")
     assert (info["prompt_eval_count"], info["eval_count"]) == (info["usage"]["prompt_tokens"], 8)
     assert info["eval_duration"] / 1e9 == info["timings"]["generation"]

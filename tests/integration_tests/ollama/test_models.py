@@ -1,4 +1,5 @@
-"""Pulling, listing, showing, unloading and deleting models, on the real Ollama and a registry on this machine."""
+"""Pulling, listing, showing, unloading and deleting models, on the real Ollama and a registry on
+this machine."""
 
 import asyncio
 from collections.abc import Iterator
@@ -9,7 +10,12 @@ from typing import Any
 import pytest
 
 from langchain_localllm import Ollama, OllamaClient
-from langchain_localllm.errors import InvalidOptionError, InvalidRequestError, ModelMissingError, ServerError
+from langchain_localllm.errors import (
+    InvalidOptionError,
+    InvalidRequestError,
+    ModelMissingError,
+    ServerError,
+)
 from langchain_localllm.models import tiny_chat_model
 from langchain_localllm.runtimes.ollama.progress import PullProgress
 from tests.integration_tests.scripted import soon
@@ -46,7 +52,12 @@ def test_list_names_the_models_on_the_disk(llm: Ollama, call: Any) -> None:
 
 def test_show_tells_what_a_model_is(llm: Ollama, call: Any) -> None:
     card = call(llm, "show")
-    assert (card.name, card.family, card.context, card.capabilities) == (CHAT, "llama", 2048, ("completion",))
+    assert (card.name, card.family, card.context, card.capabilities) == (
+        CHAT,
+        "llama",
+        2048,
+        ("completion",),
+    )
     assert card.template == "{{ .Prompt }}"
     assert card.metadata["general.architecture"] == "llama"
     assert "num_ctx" in card.modelfile
@@ -63,7 +74,9 @@ def test_ps_and_unload(llm: Ollama, call: Any) -> None:
 
 
 @pytest.mark.parametrize("method", ["show", "delete", "unload"])
-def test_a_model_that_is_not_there_is_told_with_its_name(llm: Ollama, call: Any, method: str) -> None:
+def test_a_model_that_is_not_there_is_told_with_its_name(
+    llm: Ollama, call: Any, method: str
+) -> None:
     with pytest.raises(ModelMissingError, match="no model 'nowhere:1b'"):
         call(llm, method, "nowhere:1b")
 
@@ -90,7 +103,10 @@ def test_a_client_of_its_own_manages_models_without_an_llm(url: str, call: Any) 
 def test_a_model_is_made_of_another_copied_loaded_and_deleted(llm: Ollama, call: Any) -> None:
     models = llm.models
     steps: list[PullProgress] = []
-    settings: dict[str, Any] = {"system": "Be brief.", "parameters": {"num_ctx": 640, "num_thread": 1}}
+    settings: dict[str, Any] = {
+        "system": "Be brief.",
+        "parameters": {"num_ctx": 640, "num_thread": 1},
+    }
     call(models, "create", "made", from_model=CHAT, progress=steps.append, **settings)
     try:
         assert steps[-1].status == "success"
@@ -111,13 +127,22 @@ def test_a_model_is_made_of_another_copied_loaded_and_deleted(llm: Ollama, call:
         call(models, "create", "made", from_model="big:cloud")
 
 
-def test_a_model_is_made_of_a_file_that_is_sent_once(llm: Ollama, call: Any, tmp_path: Path) -> None:
+def test_a_model_is_made_of_a_file_that_is_sent_once(
+    llm: Ollama, call: Any, tmp_path: Path
+) -> None:
     data = bytearray(tiny_chat_model().read_bytes())
     data[-2] ^= 1  # so that it is another file
     file = tmp_path / "other.gguf"
     file.write_bytes(bytes(data))
     for _ in range(2):
-        call(llm.models, "create", "of-file", files=file, template="{{ .Prompt }}", parameters={"num_thread": 1})
+        call(
+            llm.models,
+            "create",
+            "of-file",
+            files=file,
+            template="{{ .Prompt }}",
+            parameters={"num_thread": 1},
+        )
     try:
         assert llm.invoke("The lamp", model="of-file") == llm.invoke("The lamp", num_thread=1)
     finally:
@@ -140,7 +165,9 @@ def offered(llm: Ollama) -> Iterator[Registry]:
             llm.delete(server.model_name)
 
 
-def test_a_model_is_pulled_and_answers_and_is_deleted(llm: Ollama, call: Any, offered: Registry) -> None:
+def test_a_model_is_pulled_and_answers_and_is_deleted(
+    llm: Ollama, call: Any, offered: Registry
+) -> None:
     name = offered.model_name
     steps: list[PullProgress] = []
     call(llm, "pull", name, insecure=True, progress=steps.append)
@@ -153,7 +180,9 @@ def test_a_model_is_pulled_and_answers_and_is_deleted(llm: Ollama, call: Any, of
         llm.show(name)
 
 
-def test_a_pull_that_was_stopped_goes_on_where_it_was(llm: Ollama, call: Any, offered: Registry) -> None:
+def test_a_pull_that_was_stopped_goes_on_where_it_was(
+    llm: Ollama, call: Any, offered: Registry
+) -> None:
     offered.stops_after = 1_000_000
 
     def stop(step: PullProgress) -> None:
@@ -168,7 +197,9 @@ def test_a_pull_that_was_stopped_goes_on_where_it_was(llm: Ollama, call: Any, of
     assert offered.ranges[-1] == 1_000_000
 
 
-def test_progress_is_shown_on_stderr(llm: Ollama, call: Any, offered: Registry, capsys: pytest.CaptureFixture[str]) -> None:
+def test_progress_is_shown_on_stderr(
+    llm: Ollama, call: Any, offered: Registry, capsys: pytest.CaptureFixture[str]
+) -> None:
     call(llm, "pull", offered.model_name, insecure=True)
     out, err = capsys.readouterr()
     assert out == ""
@@ -179,7 +210,13 @@ def test_progress_is_shown_on_stderr(llm: Ollama, call: Any, offered: Registry, 
 
 def test_what_the_registry_lacks_is_missing(llm: Ollama, call: Any, offered: Registry) -> None:
     with pytest.raises(ModelMissingError, match="registry has no model"):
-        call(llm, "pull", f"127.0.0.1:{offered.server_port}/made-here/nothing", insecure=True, progress=False)
+        call(
+            llm,
+            "pull",
+            f"127.0.0.1:{offered.server_port}/made-here/nothing",
+            insecure=True,
+            progress=False,
+        )
 
 
 def test_a_registry_that_is_not_there_is_a_failure(llm: Ollama, call: Any) -> None:

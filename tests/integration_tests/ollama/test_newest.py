@@ -12,7 +12,12 @@ from tests.integration_tests.scripted import ScriptedServer
 from .replay import ReplayedOllama
 
 Serve = Callable[..., ReplayedOllama]
-TOKEN: Final = {"token": "Yes", "logprob": -0.1, "bytes": [89], "top_logprobs": [{"token": "No", "logprob": -2.5}]}
+TOKEN: Final = {
+    "token": "Yes",
+    "logprob": -0.1,
+    "bytes": [89],
+    "top_logprobs": [{"token": "No", "logprob": -2.5}],
+}
 
 
 @pytest.fixture
@@ -47,7 +52,9 @@ def weather(city: str) -> str:
         ("0.10.0", "low", True),
     ],
 )
-def test_a_level_of_thinking_is_the_nearest_that_the_server_takes(version: str, level: Any, taken: Any, serve: Serve) -> None:
+def test_a_level_of_thinking_is_the_nearest_that_the_server_takes(
+    version: str, level: Any, taken: Any, serve: Serve
+) -> None:
     replayed = serve(version=version)
     for kind in (Ollama, ChatOllama):
         assert kind(base_url=replayed.url, model="m").invoke("Hi", reasoning=level)
@@ -56,34 +63,64 @@ def test_a_level_of_thinking_is_the_nearest_that_the_server_takes(version: str, 
 
 def test_tool_calls_are_streamed_as_they_come(serve: Serve) -> None:
     calls = [
-        {"id": f"call_{city}", "function": {"index": at, "name": "weather", "arguments": {"city": city}}}
+        {
+            "id": f"call_{city}",
+            "function": {"index": at, "name": "weather", "arguments": {"city": city}},
+        }
         for at, city in enumerate("AB")
     ]
-    replayed = serve(message=({"thinking": "Two."}, {"tool_calls": calls[:1]}, {"content": "And"}, {"tool_calls": calls[1:]}))
+    replayed = serve(
+        message=(
+            {"thinking": "Two."},
+            {"tool_calls": calls[:1]},
+            {"content": "And"},
+            {"tool_calls": calls[1:]},
+        )
+    )
     chat = ChatOllama(base_url=replayed.url, model="m").bind_tools([weather])
     chunks = [chunk for chunk in chat.stream("Hi") if isinstance(chunk, AIMessageChunk)]
-    assert [[call["id"] for call in chunk.tool_call_chunks] for chunk in chunks if chunk.tool_call_chunks] == [
+    assert [
+        [call["id"] for call in chunk.tool_call_chunks]
+        for chunk in chunks
+        if chunk.tool_call_chunks
+    ] == [
         ["call_A"],
         ["call_B"],
     ]
     for answer in (chat.invoke("Hi"), sum(chunks[1:], chunks[0])):
-        assert [(call["id"], call["args"]) for call in answer.tool_calls] == [("call_A", {"city": "A"}), ("call_B", {"city": "B"})]
+        assert [(call["id"], call["args"]) for call in answer.tool_calls] == [
+            ("call_A", {"city": "A"}),
+            ("call_B", {"city": "B"}),
+        ]
         assert answer.text == "And"
 
 
 def test_log_probabilities_are_asked_for_and_reported(serve: Serve) -> None:
     replayed = serve(logprobs=[TOKEN])
-    answer = ChatOllama(base_url=replayed.url, model="m", logprobs=True, top_logprobs=1).invoke("Hi")
+    answer = ChatOllama(base_url=replayed.url, model="m", logprobs=True, top_logprobs=1).invoke(
+        "Hi"
+    )
     assert answer.response_metadata["logprobs"] == [TOKEN]
-    info = Ollama(base_url=replayed.url, model="m").generate(["Hi"], logprobs=True).generations[0][0].generation_info
+    info = (
+        Ollama(base_url=replayed.url, model="m")
+        .generate(["Hi"], logprobs=True)
+        .generations[0][0]
+        .generation_info
+    )
     assert info
     assert info["logprobs"] == [TOKEN]
-    assert [(body["logprobs"], body.get("top_logprobs")) for body in replayed.bodies] == [(True, 1), (True, None)]
+    assert [(body["logprobs"], body.get("top_logprobs")) for body in replayed.bodies] == [
+        (True, 1),
+        (True, None),
+    ]
 
 
 def test_dimensions_shorten_vectors_at_the_server(serve: Serve) -> None:
     replayed = serve()
-    assert OllamaEmbeddings(base_url=replayed.url, model="m", dimensions=2).embed_documents(["a", "b"]) == [[1.0, 0.0]] * 2
+    assert (
+        OllamaEmbeddings(base_url=replayed.url, model="m", dimensions=2).embed_documents(["a", "b"])
+        == [[1.0, 0.0]] * 2
+    )
     assert replayed.bodies[0]["dimensions"] == 2
 
 
@@ -91,10 +128,16 @@ def test_fields_that_are_newer_than_this_package_are_sent_as_they_are(serve: Ser
     replayed = serve()
     extra: dict[str, Any] = {"new_field": {"a": 1}, "options": {"new_option": 2}, "keep_alive": 7}
     for model in (Ollama, ChatOllama):
-        model(base_url=replayed.url, model="m", top_k=3, keep_alive=5, extra_body=extra).invoke("Hi")
+        model(base_url=replayed.url, model="m", top_k=3, keep_alive=5, extra_body=extra).invoke(
+            "Hi"
+        )
     OllamaEmbeddings(base_url=replayed.url, model="m", extra_body=extra).embed_query("Hi")
     for body in replayed.bodies:
-        assert (body["new_field"], body["keep_alive"], body["options"]["new_option"]) == ({"a": 1}, 7, 2)
+        assert (body["new_field"], body["keep_alive"], body["options"]["new_option"]) == (
+            {"a": 1},
+            7,
+            2,
+        )
     assert [body["options"].get("top_k") for body in replayed.bodies] == [3, 3, None]
 
 

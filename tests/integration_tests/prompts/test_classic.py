@@ -13,7 +13,12 @@ from langchain_classic.chains.combine_documents.refine import RefineDocumentsCha
 from langchain_classic.chains.combine_documents.stuff import StuffDocumentsChain
 from langchain_classic.chains.prompt_selector import ConditionalPromptSelector as ClassicSelector
 from langchain_classic.chains.qa_generation import prompt as qa_generation
-from langchain_classic.chains.question_answering import load_qa_chain, map_reduce_prompt, refine_prompts, stuff_prompt
+from langchain_classic.chains.question_answering import (
+    load_qa_chain,
+    map_reduce_prompt,
+    refine_prompts,
+    stuff_prompt,
+)
 from langchain_classic.retrievers.multi_query import MultiQueryRetriever
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.documents import Document
@@ -44,9 +49,14 @@ from langchain_localllm.prompts.library import (
 )
 from langchain_localllm.prompts.prompt_pair import PromptPair
 
-pytestmark = pytest.mark.filterwarnings("ignore::langchain_core._api.deprecation.LangChainDeprecationWarning")
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::langchain_core._api.deprecation.LangChainDeprecationWarning"
+)
 
-DOCUMENTS: Final = [Document("[1] Odalys Fenn is the warden."), Document("[2] The boat leaves at noon.")]
+DOCUMENTS: Final = [
+    Document("[1] Odalys Fenn is the warden."),
+    Document("[2] The boat leaves at noon."),
+]
 QUESTION: Final = {"question": "Who is the warden?"}
 SELECTORS: Final = [
     (stuff_prompt, "PROMPT_SELECTOR", QUESTION_ANSWERING),
@@ -74,7 +84,9 @@ class Recorder(BaseCallbackHandler):
         messages: list[list[BaseMessage]],
         **_: Any,
     ) -> None:
-        self.prompts += ["\n".join(f"{message.type}: {message.text}" for message in each) for each in messages]
+        self.prompts += [
+            "\n".join(f"{message.type}: {message.text}" for message in each) for each in messages
+        ]
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +100,9 @@ def llm(request: pytest.FixtureRequest, server: LocalServer) -> Any:
     settings: dict[str, Any] = {"temperature": 0, "max_tokens": 16}
     if request.param == "llamacpp":
         return LlamaCpp(model_path=str(tiny_chat_model()), n_ctx=1024, **settings)
-    return (ChatLlamafile if request.param.startswith("chat") else Llamafile)(base_url=server.base_url, **settings)
+    return (ChatLlamafile if request.param.startswith("chat") else Llamafile)(
+        base_url=server.base_url, **settings
+    )
 
 
 @pytest.fixture
@@ -101,12 +115,17 @@ def begins_with(ready: PromptPair, prompt: str) -> bool:
     system: Any = ready.chat.messages[0]
     instruction = system.prompt.template
     return prompt.startswith(
-        (f"<|im_start|>system\n{instruction}<|im_end|>\n<|im_start|>user\n", f"system: {instruction}\nhuman: ")
+        (
+            f"<|im_start|>system\n{instruction}<|im_end|>\n<|im_start|>user\n",
+            f"system: {instruction}\nhuman: ",
+        )
     )
 
 
 def run(chain: Any, recorder: Recorder, **values: Any) -> str:
-    answer = chain.invoke({"input_documents": DOCUMENTS, **values}, {"callbacks": [recorder]})["output_text"]
+    answer = chain.invoke({"input_documents": DOCUMENTS, **values}, {"callbacks": [recorder]})[
+        "output_text"
+    ]
     assert isinstance(answer, str)
     return answer
 
@@ -124,7 +143,9 @@ def test_the_guide_s_selector_and_chain(llm: Any, recorder: Recorder) -> None:
         conditionals=[(lambda llm: isinstance(llm, LlamaCpp), DEFAULT_LLAMA_SEARCH_PROMPT)],
     )
     prompt = selector.get_prompt(llm)
-    assert prompt is (DEFAULT_LLAMA_SEARCH_PROMPT if isinstance(llm, LlamaCpp) else DEFAULT_SEARCH_PROMPT)
+    assert prompt is (
+        DEFAULT_LLAMA_SEARCH_PROMPT if isinstance(llm, LlamaCpp) else DEFAULT_SEARCH_PROMPT
+    )
     LLMChain(prompt=prompt, llm=llm).invoke(QUESTION, {"callbacks": [recorder]})
     assert prompt.format(**QUESTION) in recorder.prompts[0]
 
@@ -138,27 +159,48 @@ def test_the_guide_s_selector_and_chain(llm: Any, recorder: Recorder) -> None:
             {"question_prompt": QUESTION_MAP, "combine_prompt": QUESTION_COMBINE},
             [QUESTION_MAP, QUESTION_MAP, QUESTION_COMBINE],
         ),
-        ("refine", {"question_prompt": QUESTION_FIRST, "refine_prompt": QUESTION_REFINE}, [QUESTION_FIRST, QUESTION_REFINE]),
+        (
+            "refine",
+            {"question_prompt": QUESTION_FIRST, "refine_prompt": QUESTION_REFINE},
+            [QUESTION_FIRST, QUESTION_REFINE],
+        ),
     ],
     ids=["stuff", "map_reduce", "refine"],
 )
-def test_load_qa_chain(llm: Any, recorder: Recorder, kind: str, prompts: dict[str, PromptPair], asked: list[PromptPair]) -> None:
+def test_load_qa_chain(
+    llm: Any, recorder: Recorder, kind: str, prompts: dict[str, PromptPair], asked: list[PromptPair]
+) -> None:
     fitted: dict[str, Any] = {name: ready.get_prompt(llm) for name, ready in prompts.items()}
     run(load_qa_chain(llm, kind, **fitted), recorder, **QUESTION)
     assert len(recorder.prompts) == len(asked)
-    assert all(begins_with(ready, prompt) for ready, prompt in zip(asked, recorder.prompts, strict=True))
+    assert all(
+        begins_with(ready, prompt) for ready, prompt in zip(asked, recorder.prompts, strict=True)
+    )
 
 
-def test_the_six_selectors_can_be_replaced(llm: Any, recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_six_selectors_can_be_replaced(
+    llm: Any, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for module, name, ready in SELECTORS:
         classic = getattr(module, name)
         assert isinstance(classic, ClassicSelector)
-        assert set(ready.get_prompt(llm).input_variables) == set(classic.get_prompt(llm).input_variables)
+        assert set(ready.get_prompt(llm).input_variables) == set(
+            classic.get_prompt(llm).input_variables
+        )
         monkeypatch.setattr(module, name, ready)
     for kind in ("stuff", "map_reduce", "refine"):
         run(load_qa_chain(llm, kind), recorder, **QUESTION)
-    asked = [QUESTION_ANSWERING, QUESTION_MAP, QUESTION_MAP, QUESTION_COMBINE, QUESTION_FIRST, QUESTION_REFINE]
-    assert all(begins_with(ready, prompt) for ready, prompt in zip(asked, recorder.prompts, strict=True))
+    asked = [
+        QUESTION_ANSWERING,
+        QUESTION_MAP,
+        QUESTION_MAP,
+        QUESTION_COMBINE,
+        QUESTION_FIRST,
+        QUESTION_REFINE,
+    ]
+    assert all(
+        begins_with(ready, prompt) for ready, prompt in zip(asked, recorder.prompts, strict=True)
+    )
 
 
 @pytest.mark.parametrize(
@@ -170,10 +212,16 @@ def test_the_six_selectors_can_be_replaced(llm: Any, recorder: Recorder, monkeyp
     ],
     ids=["stuff", "map_reduce", "refine"],
 )
-def test_load_summarize_chain(llm: Any, recorder: Recorder, kind: str, prompts: dict[str, PromptPair]) -> None:
-    chain = load_summarize_chain(llm, kind, **{name: ready.get_prompt(llm) for name, ready in prompts.items()})
+def test_load_summarize_chain(
+    llm: Any, recorder: Recorder, kind: str, prompts: dict[str, PromptPair]
+) -> None:
+    chain = load_summarize_chain(
+        llm, kind, **{name: ready.get_prompt(llm) for name, ready in prompts.items()}
+    )
     run(chain, recorder)
-    assert all(any(begins_with(ready, prompt) for prompt in recorder.prompts) for ready in prompts.values())
+    assert all(
+        any(begins_with(ready, prompt) for prompt in recorder.prompts) for ready in prompts.values()
+    )
 
 
 def test_map_reduce_documents_chain(llm: Any, recorder: Recorder) -> None:
@@ -181,8 +229,17 @@ def test_map_reduce_documents_chain(llm: Any, recorder: Recorder) -> None:
     all_together = LLMChain(llm=llm, prompt=SUMMARIZE_COMBINE.get_prompt(llm))
     combine = StuffDocumentsChain(llm_chain=all_together, document_variable_name="text")
     reduce = ReduceDocumentsChain(combine_documents_chain=combine)
-    run(MapReduceDocumentsChain(llm_chain=each, reduce_documents_chain=reduce, document_variable_name="text"), recorder)
-    assert [begins_with(SUMMARIZE_MAP, prompt) for prompt in recorder.prompts] == [True, True, False]
+    run(
+        MapReduceDocumentsChain(
+            llm_chain=each, reduce_documents_chain=reduce, document_variable_name="text"
+        ),
+        recorder,
+    )
+    assert [begins_with(SUMMARIZE_MAP, prompt) for prompt in recorder.prompts] == [
+        True,
+        True,
+        False,
+    ]
 
 
 def test_refine_documents_chain(llm: Any, recorder: Recorder) -> None:
@@ -209,7 +266,11 @@ def test_multi_query_retriever(llm: Any, recorder: Recorder) -> None:
 
 def test_qa_generation_chain(server: LocalServer) -> None:
     text = {"type": "string", "maxLength": 20}
-    schema = {"type": "object", "properties": {"question": text, "answer": text}, "required": ["question", "answer"]}
+    schema = {
+        "type": "object",
+        "properties": {"question": text, "answer": text},
+        "required": ["question", "answer"],
+    }
     llm = Llamafile(base_url=server.base_url, temperature=0, max_tokens=96, json_schema=schema)
     chain = QAGenerationChain.from_llm(llm, prompt=QUESTION_WRITING.get_prompt(llm))
     (made,) = chain.invoke({"text": DOCUMENTS[0].page_content})["questions"]
@@ -226,7 +287,9 @@ def test_react_agent(llm: Any, recorder: Recorder) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            agent.invoke({"input": "What is 1 + 1?", "intermediate_steps": []}, {"callbacks": [recorder]})
+            agent.invoke(
+                {"input": "What is 1 + 1?", "intermediate_steps": []}, {"callbacks": [recorder]}
+            )
         except ValueError as error:  # the tiny model knows no such form
             assert "Could not parse" in str(error)  # noqa: PT017 - either is right
     assert "add(numbers: str) -> str - Add numbers." in recorder.prompts[0]

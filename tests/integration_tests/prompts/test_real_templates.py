@@ -1,4 +1,5 @@
-"""The templates and vocabularies of real models: which family they tell, and what their templates write."""
+"""The templates and vocabularies of real models: which family they tell, and what their templates
+write."""
 
 from pathlib import Path
 from typing import Any, Final
@@ -41,9 +42,16 @@ TOLD: Final = {
     "meta-llama-Llama-3.3-70B-Instruct": "llama3",
     "openai-gpt-oss-120b": "gpt-oss",
 }
-"""These tell their family, and write more than its format: a date, tools, or the beginning of a thought."""
+"""These tell their family, and write more than its format: a date, tools, or the beginning of a
+thought."""
 
-NONE: Final = ["GLM-4.6", "Kimi-K2-Instruct", "google-gemma-4-31B-it", "ibm-granite-granite-4.0", "unsloth-Apriel-1.5"]
+NONE: Final = [
+    "GLM-4.6",
+    "Kimi-K2-Instruct",
+    "google-gemma-4-31B-it",
+    "ibm-granite-granite-4.0",
+    "unsloth-Apriel-1.5",
+]
 """Templates of families that are not known here."""
 
 PROMPT: Final = ChatPromptTemplate([("system", "Be brief."), ("human", "{question}")])
@@ -75,18 +83,26 @@ def test_a_template_writes_what_the_format_writes(name: str, messages: Any, sour
     form = FAMILIES[SAME[name]]
     if form.name == "gemma":  # it refuses a system message
         messages = without_system(messages)
-    assert form.render(messages) == ChatTemplate(template(source, name), form.bos, "</s>").render(messages)
+    assert form.render(messages) == ChatTemplate(template(source, name), form.bos, "</s>").render(
+        messages
+    )
 
 
 @pytest.mark.parametrize(
     ("vocabulary", "family", "begins_with"),
     [
         ("command-r", "command-r", "<|START_OF_TURN_TOKEN|><|SYSTEM_TOKEN|>Be brief."),
-        ("phi-3", "phi3", "<|user|>\nBe brief.\n\nWhy?<|end|>\n"),  # its template leaves a system message out
+        (
+            "phi-3",
+            "phi3",
+            "<|user|>\nBe brief.\n\nWhy?<|end|>\n",
+        ),  # its template leaves a system message out
         ("qwen2", "chatml", "<|im_start|>system\nBe brief.<|im_end|>\n"),
     ],
 )
-def test_a_prompt_for_a_real_file_s_header(vocabulary: str, family: str, begins_with: str, source: Path) -> None:
+def test_a_prompt_for_a_real_file_s_header(
+    vocabulary: str, family: str, begins_with: str, source: Path
+) -> None:
     llm = FromFile(model_path=str(source / f"ggml-vocab-{vocabulary}.gguf"), responses=[])
     assert model_family(llm).name == family
     assert for_model(PROMPT, llm).format(question="Why?").startswith(begins_with)
@@ -101,6 +117,8 @@ def test_a_prompt_for_a_real_file_s_header(vocabulary: str, family: str, begins_
         ("deepseek-llm", "<｜begin▁of▁sentence｜>", "<｜end▁of▁sentence｜>", True),
     ],
 )
-def test_special_tokens_are_read_from_the_header(vocabulary: str, bos: str, eos: str, adds_bos: bool, source: Path) -> None:
+def test_special_tokens_are_read_from_the_header(
+    vocabulary: str, bos: str, eos: str, adds_bos: bool, source: Path
+) -> None:
     about = model_info_from_file(source / f"ggml-vocab-{vocabulary}.gguf")
     assert (about.bos_token, about.eos_token, about.adds_bos) == (bos, eos, adds_bos)

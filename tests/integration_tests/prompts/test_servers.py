@@ -37,7 +37,10 @@ async def test_nor_in_async_code() -> None:
 def test_a_server_s_props_tell(chat_server: LocalServer) -> None:
     llm = Llamafile(base_url=chat_server.base_url)
     family = model_family(llm.with_retry())
-    assert (family.name, family.reason) == ("chatml", "The chat template from the server's /props holds its markers.")
+    assert (family.name, family.reason) == (
+        "chatml",
+        "The chat template from the server's /props holds its markers.",
+    )
     assert supports_tools(llm)
     assert context_at_least(512)(llm)
     assert not context_at_least(513)(llm)
@@ -57,34 +60,53 @@ TEMPLATE = "<|im_start|>{% for message in messages %}{{ message.content }}{% end
 
 
 def props(template: str = TEMPLATE, **more: Any) -> dict[str, Any]:
-    return {"chat_template": template, "bos_token": "<s>", "default_generation_settings": {"n_ctx": 8192}, **more}
+    return {
+        "chat_template": template,
+        "bos_token": "<s>",
+        "default_generation_settings": {"n_ctx": 8192},
+        **more,
+    }
 
 
 def test_a_server_is_asked_once() -> None:
     with ScriptedServer(as_json(props())) as server:
         llm = Llamafile(base_url=server.base_url)
-        selector = ConditionalPromptSelector(conditionals=[(is_family("llama2") | ~context_at_least(9000), EXPLAIN.text)])
+        selector = ConditionalPromptSelector(
+            conditionals=[(is_family("llama2") | ~context_at_least(9000), EXPLAIN.text)]
+        )
         for _ in range(3):
             assert selector.get_prompt(llm.with_retry()) is EXPLAIN.text
             assert for_model("Why?", llm).format() == "<|im_start|>Why?"
-        assert [(request.method, request.path) for request in server.requests] == [("GET", "/props")]
+        assert [(request.method, request.path) for request in server.requests] == [
+            ("GET", "/props")
+        ]
 
 
 def test_and_once_more_where_the_template_writes_the_beginning_token() -> None:
     for tokens, text in (([1], "<|im_start|>Why?"), ([], "<s><|im_start|>Why?")):
-        with ScriptedServer(in_turn([as_json(props("{{ bos_token }}" + TEMPLATE)), as_json({"tokens": tokens})])) as server:
+        with ScriptedServer(
+            in_turn([as_json(props("{{ bos_token }}" + TEMPLATE)), as_json({"tokens": tokens})])
+        ) as server:
             assert for_model("Why?", Llamafile(base_url=server.base_url)).format() == text
             assert [request.path for request in server.requests] == ["/props", "/tokenize"]
 
 
 def test_a_server_that_does_not_say_whether_it_adds_the_token_is_taken_to_do_so() -> None:
     for answer in (as_json({"error": {"message": "not found"}}, 404), as_json([])):
-        with ScriptedServer(in_turn([as_json(props("{{ bos_token }}" + TEMPLATE)), answer])) as server:
-            assert for_model("Why?", Llamafile(base_url=server.base_url)).format() == "<|im_start|>Why?"
+        with ScriptedServer(
+            in_turn([as_json(props("{{ bos_token }}" + TEMPLATE)), answer])
+        ) as server:
+            assert (
+                for_model("Why?", Llamafile(base_url=server.base_url)).format()
+                == "<|im_start|>Why?"
+            )
 
 
 def test_a_server_without_props_tells_its_name() -> None:
-    answers = [as_json({"error": {"message": "not found"}}, 404), as_json({"data": [{"id": "mistral-7b-instruct-v0.3"}]})]
+    answers = [
+        as_json({"error": {"message": "not found"}}, 404),
+        as_json({"data": [{"id": "mistral-7b-instruct-v0.3"}]}),
+    ]
     with ScriptedServer(in_turn(answers)) as server:
         family = model_family(Llamafile(base_url=server.base_url))
     assert family.name == "mistral-v3"
@@ -93,7 +115,9 @@ def test_a_server_without_props_tells_its_name() -> None:
         assert model_family(Llamafile(base_url=server.base_url)).name is None
 
 
-@pytest.mark.parametrize("body", [[], "text", {"chat_template": 7}, {"default_generation_settings": 7}])
+@pytest.mark.parametrize(
+    "body", [[], "text", {"chat_template": 7}, {"default_generation_settings": 7}]
+)
 def test_a_strange_answer_is_no_exception(body: Any) -> None:
     with ScriptedServer(as_json(body)) as server:
         assert model_family(Llamafile(base_url=server.base_url)).name is None
@@ -129,9 +153,17 @@ def test_an_ollama_is_asked_once_and_its_own_template_tells() -> None:
     with ScriptedServer(as_json(shown)) as server:
         llm = Ollama(base_url=server.base_url, model="mine", raw=True)
         assert model_family(llm).name == "gemma"
-        assert model_family(llm).reason == "The chat template from Ollama's /api/show holds its markers."
+        assert (
+            model_family(llm).reason
+            == "The chat template from Ollama's /api/show holds its markers."
+        )
         assert supports_tools(llm)
         assert context_at_least(4096)(llm)
         assert not context_at_least(4097)(llm)
-        assert for_model("Why?", llm).format() == "<start_of_turn>user\nWhy?<end_of_turn>\n<start_of_turn>model\n"
-        assert [(request.path, request.body) for request in server.requests] == [("/api/show", {"model": "mine"})]
+        assert (
+            for_model("Why?", llm).format()
+            == "<start_of_turn>user\nWhy?<end_of_turn>\n<start_of_turn>model\n"
+        )
+        assert [(request.path, request.body) for request in server.requests] == [
+            ("/api/show", {"model": "mine"})
+        ]

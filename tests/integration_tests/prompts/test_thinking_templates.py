@@ -1,4 +1,5 @@
-"""Thinking is switched in the chat templates of real models, and thoughts in a history reach those that read them."""
+"""Thinking is switched in the chat templates of real models, and thoughts in a history reach those
+that read them."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,14 +20,27 @@ OLD: Final[list[dict[str, Any]]] = [
     {"role": "assistant", "content": "Hello", "reasoning_content": THOUGHT},
     *ASKED,
 ]
-CALL: Final = {"id": "abcdefghi", "type": "function", "function": {"name": "add", "arguments": {"a": 1}}}
+CALL: Final = {
+    "id": "abcdefghi",
+    "type": "function",
+    "function": {"name": "add", "arguments": {"a": 1}},
+}
 CALLED: Final[list[dict[str, Any]]] = [
     *ASKED,
     {"role": "assistant", "content": "", "reasoning_content": THOUGHT, "tool_calls": [CALL]},
     {"role": "tool", "content": "4", "name": "add", "tool_call_id": "abcdefghi"},
 ]
-PARAMETERS: Final = {"type": "object", "properties": {"a": {"type": "integer", "description": "A number."}}, "required": ["a"]}
-TOOLS: Final = [{"type": "function", "function": {"name": "add", "description": "Adds.", "parameters": PARAMETERS}}]
+PARAMETERS: Final = {
+    "type": "object",
+    "properties": {"a": {"type": "integer", "description": "A number."}},
+    "required": ["a"],
+}
+TOOLS: Final = [
+    {
+        "type": "function",
+        "function": {"name": "add", "description": "Adds.", "parameters": PARAMETERS},
+    }
+]
 NO_SWITCH: Final = {
     "Apriel-1.6-15b-Thinker-fixed",
     "Kimi-K2-Thinking",
@@ -72,15 +86,23 @@ def sources() -> Mapping[str, str]:
     return {name: text for name, text in texts.items() if thought_tags(text)}
 
 
-def prompt(source: str, reasoning: Any, messages: list[dict[str, Any]] = ASKED, **variables: Any) -> str:
+def prompt(
+    source: str, reasoning: Any, messages: list[dict[str, Any]] = ASKED, **variables: Any
+) -> str:
     budget = 0 if reasoning is False else None
     conversation = with_switch_word(source, messages, reasoning)
     template = ChatTemplate(source, "<s>", "</s>")
-    return render_with_instructions(template, conversation, **switch_variables(source, reasoning, budget), **variables)
+    return render_with_instructions(
+        template, conversation, **switch_variables(source, reasoning, budget), **variables
+    )
 
 
 def test_each_template_is_switched_on_and_off(sources: Mapping[str, str]) -> None:
-    same = {name for name, source in sources.items() if prompt(source, reasoning=True) == prompt(source, reasoning=False)}
+    same = {
+        name
+        for name, source in sources.items()
+        if prompt(source, reasoning=True) == prompt(source, reasoning=False)
+    }
     assert same == NO_SWITCH & sources.keys()
 
 
@@ -88,7 +110,9 @@ def test_each_template_takes_each_level(sources: Mapping[str, str]) -> None:
     for source in sources.values():
         for level in ("minimal", "low", "medium", "high", "max"):
             assert prompt(source, level)
-    assert {name for name, source in sources.items() if prompt(source, "low") != prompt(source, "high")} == LEVELS
+    assert {
+        name for name, source in sources.items() if prompt(source, "low") != prompt(source, "high")
+    } == LEVELS
 
 
 def test_no_template_opens_thoughts_that_are_switched_off(sources: Mapping[str, str]) -> None:
@@ -98,8 +122,14 @@ def test_no_template_opens_thoughts_that_are_switched_off(sources: Mapping[str, 
         assert not written.endswith(opening) or name in NO_SWITCH, (name, closing)
 
 
-def test_thoughts_of_a_history_reach_the_templates_that_read_them(sources: Mapping[str, str]) -> None:
-    kept = {name for name, source in sources.items() if THOUGHT in prompt(source, "high", CALLED, tools=TOOLS)}
+def test_thoughts_of_a_history_reach_the_templates_that_read_them(
+    sources: Mapping[str, str],
+) -> None:
+    kept = {
+        name
+        for name, source in sources.items()
+        if THOUGHT in prompt(source, "high", CALLED, tools=TOOLS)
+    }
     assert kept >= KEPT
     for source in sources.values():
         assert prompt(source, "high", OLD)

@@ -1,4 +1,5 @@
-"""The tokens that reach each engine hold each special token once, where the model was trained to see it."""
+"""The tokens that reach each engine hold each special token once, where the model was trained to
+see it."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -32,7 +33,12 @@ from tools.engines.families import family_model
 
 ONE_TOKEN: Final[dict[str, Any]] = {"temperature": 0, "max_tokens": 1}
 PROMPT: Final = ChatPromptTemplate(
-    [("system", "Be brief."), HumanMessage("Who is the warden?"), AIMessage("Odalys."), ("human", "{question}")]
+    [
+        ("system", "Be brief."),
+        HumanMessage("Who is the warden?"),
+        AIMessage("Odalys."),
+        ("human", "{question}"),
+    ]
 )
 MESSAGES: Final = [
     {"role": "system", "content": "Be brief."},
@@ -42,16 +48,18 @@ MESSAGES: Final = [
 ]
 GO_TEMPLATES: Final = {
     "gemma": (
-        '{{ $system := .System }}{{ range $i, $_ := .Messages }}{{ if eq .Role "user" }}<start_of_turn>user\n'
+        '{{ $system := .System }}{{ range $i, $_ := .Messages }}{{ if eq .Role "user" '
+        "}}<start_of_turn>user\n"
         '{{ if $system }}{{ $system }}\n\n{{ $system = "" }}{{ end }}{{ .Content }}<end_of_turn>\n'
-        '{{ else if eq .Role "assistant" }}<start_of_turn>model\n{{ .Content }}<end_of_turn>\n{{ end }}{{ end }}'
+        '{{ else if eq .Role "assistant" }}<start_of_turn>model\n{{ .Content }}<end_of_turn>\n{{ '
+        "end }}{{ end }}"
         "<start_of_turn>model\n"
     ),
     "llama2": "[INST] <<SYS>>{{ .System }}<</SYS>>\n\n{{ .Prompt }} [/INST]",
     "mistral-v3": "[INST] {{ if .System }}{{ .System }}\n\n{{ end }}{{ .Prompt }}[/INST]",
     "llama3": (
-        "{{ range .Messages }}<|start_header_id|>{{ .Role }}<|end_header_id|>\n\n{{ .Content }}<|eot_id|>{{ end }}"
-        "<|start_header_id|>assistant<|end_header_id|>\n\n"
+        "{{ range .Messages }}<|start_header_id|>{{ .Role }}<|end_header_id|>\n\n{{ .Content "
+        "}}<|eot_id|>{{ end }}<|start_header_id|>assistant<|end_header_id|>\n\n"
     ),
 }
 
@@ -68,7 +76,9 @@ class Case:
 @pytest.fixture(scope="module", params=["gemma", "llama2", "llama3", "mistral-v3"])
 def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Case:
     entry = next(entry for entry in PUBLISHED if entry.family == request.param)
-    file = family_model(tmp_path_factory.mktemp("family") / "x.gguf", entry.family, entry.source, entry.eos)
+    file = family_model(
+        tmp_path_factory.mktemp("family") / "x.gguf", entry.family, entry.source, entry.eos
+    )
     with LlamaCpp(model_path=str(file), n_ctx=512) as llm:
         tokens = llm.engine.model.tokenize(FAMILIES[entry.family].render(MESSAGES), begin=False)
     specials = 2 if entry.family == "llama2" else 1
@@ -86,7 +96,9 @@ def server(case: Case) -> Iterator[LocalServer]:
 def ollama_url(case: Case, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with ExitStack() as stack:
         url = stack.enter_context(ollama.serve(tmp_path_factory.mktemp("models")))
-        ollama.create(url, "x", case.file, template=GO_TEMPLATES[case.family], parameters={"num_ctx": 512})
+        ollama.create(
+            url, "x", case.file, template=GO_TEMPLATES[case.family], parameters={"num_ctx": 512}
+        )
         yield url
 
 
@@ -141,7 +153,9 @@ def test_llamafile(case: Case, server: LocalServer) -> None:
 
 
 def test_chat_llamafile(case: Case, server: LocalServer) -> None:
-    assert prompt_tokens(ChatLlamafile(base_url=server.base_url, cache_prompt=False, **ONE_TOKEN)) == len(case.tokens)
+    assert prompt_tokens(
+        ChatLlamafile(base_url=server.base_url, cache_prompt=False, **ONE_TOKEN)
+    ) == len(case.tokens)
 
 
 def test_ollama_as_it_is(case: Case, ollama_url: str) -> None:
@@ -150,6 +164,10 @@ def test_ollama_as_it_is(case: Case, ollama_url: str) -> None:
     assert prompt_tokens(llm) == len(case.tokens)
 
 
-@pytest.mark.parametrize("case", ["gemma", "llama3"], indirect=True)  # the other two templates write single questions
+@pytest.mark.parametrize(
+    "case", ["gemma", "llama3"], indirect=True
+)  # the other two templates write single questions
 def test_chat_ollama(case: Case, ollama_url: str) -> None:
-    assert prompt_tokens(ChatOllama(base_url=ollama_url, model="x", **ONE_TOKEN)) == len(case.tokens)
+    assert prompt_tokens(ChatOllama(base_url=ollama_url, model="x", **ONE_TOKEN)) == len(
+        case.tokens
+    )

@@ -1,4 +1,5 @@
-"""The runtimes with SmolLM2, started once. `tools/engines/real_models.py` says what each model can and cannot show.
+"""The runtimes with SmolLM2, started once. `tools/engines/real_models.py` says what each model can
+and cannot show.
 
 The packaged Ollama 0.9.3 aborts on both chat models, so here it runs the embedding model alone.
 """
@@ -27,27 +28,44 @@ Pair = tuple[Any, Any]
 """A text LLM and a chat model on the same engine, both greedy."""
 _GREEDY: Final[dict[str, Any]] = {"temperature": 0, "max_tokens": 16}
 _ISOLATED: Final[dict[str, Any]] = {**_GREEDY, "cache_prompt": False}
-"""A prompt whose beginning is read from the cache has other last digits, and greedy answers of a small model are close calls."""
+"""A prompt whose beginning is read from the cache has other last digits, and greedy answers of a
+small model are close calls."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here = str(Path(__file__).parent)
-    missing = not all(path.exists() for path in (real_models.SMOLLM2, real_models.GEMMA, real_models.MINILM))
+    missing = not all(
+        path.exists() for path in (real_models.SMOLLM2, real_models.GEMMA, real_models.MINILM)
+    )
     for item in items:
         if missing and str(item.path).startswith(here):
-            item.add_marker(pytest.mark.skip(reason="The package index was not reachable: python -m tools.engines.real_models"))
+            item.add_marker(
+                pytest.mark.skip(
+                    reason="The package index was not reachable: python -m tools.engines.real_models"
+                )
+            )
 
 
 @contextmanager
 def _llamacpp(backend: Any) -> Iterator[Pair]:
-    arguments: dict[str, Any] = {"model_path": real_models.SMOLLM2, "n_ctx": CONTEXT, "backend": backend, **_ISOLATED}
+    arguments: dict[str, Any] = {
+        "model_path": real_models.SMOLLM2,
+        "n_ctx": CONTEXT,
+        "backend": backend,
+        **_ISOLATED,
+    }
     with LlamaCpp(**arguments) as llm, ChatLlamaCpp(**arguments) as chat:
         yield llm, chat
 
 
 @contextmanager
 def _gpt4all() -> Iterator[Pair]:
-    arguments: dict[str, Any] = {"model": str(real_models.SMOLLM2), "n_ctx": CONTEXT, "backend": "llamacpp", **_GREEDY}
+    arguments: dict[str, Any] = {
+        "model": str(real_models.SMOLLM2),
+        "n_ctx": CONTEXT,
+        "backend": "llamacpp",
+        **_GREEDY,
+    }
     with GPT4All(**arguments) as llm, ChatGPT4All(**arguments) as chat:
         yield llm, chat
 
@@ -55,7 +73,10 @@ def _gpt4all() -> Iterator[Pair]:
 @contextmanager
 def _llamafile() -> Iterator[Pair]:
     with LocalServer(real_models.SMOLLM2, n_ctx=CONTEXT, n_parallel=1) as server:
-        yield Llamafile(base_url=server.base_url, **_ISOLATED), ChatLlamafile(base_url=server.base_url, **_ISOLATED)
+        yield (
+            Llamafile(base_url=server.base_url, **_ISOLATED),
+            ChatLlamafile(base_url=server.base_url, **_ISOLATED),
+        )
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,5 @@
-"""The contract's rules on a published model, on the runtimes that run it: one answer on every path, limits, counts and errors."""
+"""The contract's rules on a published model, on the runtimes that run it: one answer on every path,
+limits, counts and errors."""
 
 from typing import Any
 
@@ -9,8 +10,11 @@ from langchain_localllm.errors import ContextLengthError
 from langchain_localllm.testing.paths import PATHS
 
 PROMPT = "The capital of France is"
-EXACT = pytest.mark.parametrize("pair", ["llama-cpp-python", "xllamacpp", "llamafile"], indirect=True)
-"""The runtimes with `cache_prompt=False`; without it, a batch may choose another of two words that are equally probable."""
+EXACT = pytest.mark.parametrize(
+    "pair", ["llama-cpp-python", "xllamacpp", "llamafile"], indirect=True
+)
+"""The runtimes with `cache_prompt=False`; without it, a batch may choose another of two words that
+are equally probable."""
 
 
 @EXACT
@@ -60,11 +64,16 @@ class Animal(BaseModel):
 
 
 def test_structured_output_is_an_instance(chat: Any) -> None:
-    found = chat.with_structured_output(Animal).invoke("A dog has four legs. Describe the animal as JSON.", max_tokens=64)
+    found = chat.with_structured_output(Animal).invoke(
+        "A dog has four legs. Describe the animal as JSON.", max_tokens=64
+    )
     assert isinstance(found, Animal)
 
 
 def test_token_count_is_what_the_engine_reads(chat: Any) -> None:
     messages = [("system", "Answer in one word."), ("human", "Which color has the sky?")]
     answer = chat.invoke(messages, max_tokens=1)
-    assert chat.get_num_tokens_from_messages(chat._convert_input(messages).to_messages()) == answer.usage_metadata["input_tokens"]
+    assert (
+        chat.get_num_tokens_from_messages(chat._convert_input(messages).to_messages())
+        == answer.usage_metadata["input_tokens"]
+    )

@@ -8,11 +8,21 @@ from typing import Any, Final
 import numpy as np
 import pytest
 
-from langchain_localllm import GPT4AllEmbeddings, LlamaCppEmbeddings, LlamafileEmbeddings, LocalServer, OllamaEmbeddings
+from langchain_localllm import (
+    GPT4AllEmbeddings,
+    LlamaCppEmbeddings,
+    LlamafileEmbeddings,
+    LocalServer,
+    OllamaEmbeddings,
+)
 from tools.engines import ollama
 from tools.engines.real_models import MINILM
 
-TEXTS: Final = ["The weather is lovely today.", "It's so sunny outside!", "He drove to the stadium."]
+TEXTS: Final = [
+    "The weather is lovely today.",
+    "It's so sunny outside!",
+    "He drove to the stadium.",
+]
 SIMILARITIES: Final = [[1, 0.6660, 0.1046], [0.6660, 1, 0.1411], [0.1046, 0.1411, 1]]
 """Source: https://www.sbert.net/docs/quickstart.html (Sentence Transformer), all-MiniLM-L6-v2."""
 Q8_0: Final = 0.01

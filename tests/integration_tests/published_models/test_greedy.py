@@ -1,4 +1,5 @@
-"""Greedy answers are those of the bare engine: alone, in a batch, streamed, and after prompts with the same beginning."""
+"""Greedy answers are those of the bare engine: alone, in a batch, streamed, and after prompts with
+the same beginning."""
 
 import json
 from collections.abc import Callable
@@ -10,9 +11,18 @@ import pytest
 from langchain_localllm import LlamaCpp
 from tools.engines.real_models import GEMMA, SMOLLM2
 
-SHARED: Final = "Lists, dicts and sets are built into Python. Generators produce values one at a time, when they are asked for. "
+SHARED: Final = (
+    "Lists, dicts and sets are built into Python. Generators produce values one at a time, when "
+    "they are asked for. "
+)
 TOPICS: Final = ["lamp", "boat", "house", "river", "moon"]
-STARTS: Final = ["The {} is", "Once there was a {}", SHARED + "A {} is", "Q: What is a {}?\nA:", "def make_{}("]
+STARTS: Final = [
+    "The {} is",
+    "Once there was a {}",
+    SHARED + "A {} is",
+    "Q: What is a {}?\nA:",
+    "def make_{}(",
+]
 PROMPTS: Final[list[Any]] = [start.format(topic) for topic in TOPICS for start in STARTS]
 TOKENS: Final = 6
 GREEDY: Final[dict[str, Any]] = {"temperature": 0, "max_tokens": TOKENS, "cache_prompt": False}
@@ -28,12 +38,20 @@ def _bare_xllamacpp(path: Path) -> Ask:
     params.n_parallel = 1
     params.warmup = False
     params.swa_full = True  # as ours
-    params.flash_attn_type = llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED  # its sums differ in the last digits
+    params.flash_attn_type = (
+        llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
+    )  # its sums differ in the last digits
     server = Server(params)
 
     def ask(prompt: str) -> str:
         parts: list[Any] = []
-        request = {"prompt": prompt, "max_tokens": TOKENS, "temperature": 0, "top_k": 1, "cache_prompt": False}
+        request = {
+            "prompt": prompt,
+            "max_tokens": TOKENS,
+            "temperature": 0,
+            "top_k": 1,
+            "cache_prompt": False,
+        }
         server.handle_completions(json.dumps(request), parts.append)
         return str(json.loads(parts[0])["choices"][0]["text"])
 
@@ -47,7 +65,9 @@ def _bare_llama_cpp_python(path: Path) -> Ask:
 
     def ask(prompt: str) -> str:
         llama.reset()
-        return str(llama.create_completion(prompt, max_tokens=TOKENS, temperature=0)["choices"][0]["text"])
+        return str(
+            llama.create_completion(prompt, max_tokens=TOKENS, temperature=0)["choices"][0]["text"]
+        )
 
     return ask
 

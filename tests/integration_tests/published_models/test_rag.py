@@ -7,7 +7,10 @@ from langchain_localllm.rag import LocalRAG
 from tools.engines.real_models import MINILM, SMOLLM2
 
 HANDBOOK = Path(__file__).parents[3] / "docs" / "handbook"
-QUESTIONS = {"What does a lost key cost?": "12 kroner", "Who is the skipper of the ferry?": "Tobiah Wrenshall"}
+QUESTIONS = {
+    "What does a lost key cost?": "12 kroner",
+    "Who is the skipper of the ferry?": "Tobiah Wrenshall",
+}
 
 
 def test_questions_are_answered_from_the_passages(tmp_path: Path) -> None:

@@ -13,8 +13,35 @@ from langchain_localllm.rag.index.store import Store
 
 HANDBOOK = Path(__file__).parents[3] / "docs" / "handbook"
 
-NOUNS = ("boat", "key", "lamp", "ferry", "stove", "path", "gate", "bird", "book", "well", "roof", "rope", "sail", "tide", "wind")
-PLACES = ("jetty", "pantry", "loft", "smithy", "chapel", "library", "attic", "cellar", "yard", "garden")
+NOUNS = (
+    "boat",
+    "key",
+    "lamp",
+    "ferry",
+    "stove",
+    "path",
+    "gate",
+    "bird",
+    "book",
+    "well",
+    "roof",
+    "rope",
+    "sail",
+    "tide",
+    "wind",
+)
+PLACES = (
+    "jetty",
+    "pantry",
+    "loft",
+    "smithy",
+    "chapel",
+    "library",
+    "attic",
+    "cellar",
+    "yard",
+    "garden",
+)
 
 
 def sentence(choice: random.Random) -> str:
@@ -28,7 +55,9 @@ def write_files(folder: Path, count: int, sentences: int, seed: int = 1) -> None
     folder.mkdir(parents=True, exist_ok=True)
     choice = random.Random(seed)  # noqa: S311 - text, not a secret
     for number in range(count):
-        blocks = [" ".join(sentence(choice) for _ in range(4)) for _ in range(max(1, sentences // 4))]
+        blocks = [
+            " ".join(sentence(choice) for _ in range(4)) for _ in range(max(1, sentences // 4))
+        ]
         (folder / f"{number:05}.txt").write_text("\n\n".join(blocks), encoding="utf-8")
 
 

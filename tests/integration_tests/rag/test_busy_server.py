@@ -1,4 +1,5 @@
-"""The passages that a model is given while its server is too busy to report its context or to count tokens."""
+"""The passages that a model is given while its server is too busy to report its context or to count
+tokens."""
 
 import re
 import warnings
@@ -17,8 +18,15 @@ from langchain_localllm.runtimes.llamafile import model_info as about
 from tests.integration_tests.scripted import Answer, Request, Script, ScriptedServer, Wait, as_json
 
 PROMPT = PromptTemplate.from_template("{passages} {question}")
-PASSAGES = [Document(f"The boat number {number} is old. " * 20, metadata={"source": "a.txt"}) for number in range(4)]
-PROPS = {"default_generation_settings": {"n_ctx": 700}, "chat_template": "", "model_path": "tiny-chat.gguf"}
+PASSAGES = [
+    Document(f"The boat number {number} is old. " * 20, metadata={"source": "a.txt"})
+    for number in range(4)
+]
+PROPS = {
+    "default_generation_settings": {"n_ctx": 700},
+    "chat_template": "",
+    "model_path": "tiny-chat.gguf",
+}
 SILENT = Answer([Wait(2.0)])
 
 
@@ -58,20 +66,27 @@ def test_fit_server_that_is_late_with_its_context_gets_the_same_passages() -> No
 def test_fit_server_that_never_reports_its_context_gives_a_warning() -> None:
     with ScriptedServer(server_script(99)) as server:
         llm = ChatLlamafile(base_url=server.base_url)
-        with pytest.warns(UserWarning, match="context is not known, so all passages are given to it"):
+        with pytest.warns(
+            UserWarning, match="context is not known, so all passages are given to it"
+        ):
             assert fit_passages(PASSAGES, "Which boat?", llm, PROMPT) == (PASSAGES, [])
         assert len(server.requests) == 3
 
 
 def test_count_server_that_fails_gives_a_warning_and_an_estimate() -> None:
-    with ScriptedServer(as_json({"error": {"message": "the queue is full", "code": 500}}, 500)) as server:
+    with ScriptedServer(
+        as_json({"error": {"message": "the queue is full", "code": 500}}, 500)
+    ) as server:
         llm = ChatLlamafile(base_url=server.base_url, max_retries=0)
         with pytest.warns(UserWarning, match=re.escape("estimated. (") + ".*the queue is full"):
             assert count(llm, "boat " * 30) == 50
 
 
 def test_count_server_without_a_tokenizer_gives_an_estimate_and_no_warning() -> None:
-    with ScriptedServer(as_json({"error": {"message": "Not Found"}}, 404)) as server, warnings.catch_warnings():
+    with (
+        ScriptedServer(as_json({"error": {"message": "Not Found"}}, 404)) as server,
+        warnings.catch_warnings(),
+    ):
         warnings.simplefilter("error")
         assert count(ChatLlamafile(base_url=server.base_url, max_retries=0), "boat " * 30) == 50
 

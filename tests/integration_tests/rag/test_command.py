@@ -1,4 +1,5 @@
-"""The command `localllm rag` as a person runs it: a process of its own, on the real engine with the tiny models."""
+"""The command `localllm rag` as a person runs it: a process of its own, on the real engine with the
+tiny models."""
 
 import ctypes
 import json
@@ -31,7 +32,9 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(folder: Path, *arguments: str, before: Callable[[], None] | None = None) -> subprocess.CompletedProcess[str]:
+def run(
+    folder: Path, *arguments: str, before: Callable[[], None] | None = None
+) -> subprocess.CompletedProcess[str]:
     """Run the command in a folder."""
     return subprocess.run(
         [*COMMAND, *arguments],
@@ -61,36 +64,67 @@ def check_fault(ran: subprocess.CompletedProcess[str], code: int, *words: str) -
 
 
 def test_index_ask_status_and_again(folder: Path) -> None:
-    assert stdout_of(folder, "index", "notes") == "Files: 6 added. The index holds 22 passages of 6 files.\n"
+    assert (
+        stdout_of(folder, "index", "notes")
+        == "Files: 6 added. The index holds 22 passages of 6 files.\n"
+    )
     answer, sources = stdout_of(folder, "ask", "Who is the warden?").split("\n\nSources:\n")
     assert "Odalys Fenn" in answer
     assert "notes/people.md, Who does what, line 3" in sources
     model = reranker(tiny_embedding_model(), folder / "rank.gguf")
-    ranked = json.loads(stdout_of(folder, "ask", "Who is the warden?", "--json", "--reranker", str(model)))
+    ranked = json.loads(
+        stdout_of(folder, "ask", "Who is the warden?", "--json", "--reranker", str(model))
+    )
     scores = [passage["score"] for passage in ranked["passages"]]
     assert scores == sorted(scores, reverse=True)
     assert not {0.5, 1.0} & set(scores), "they are the reranker's, not those of the merging"
     (folder / "notes" / "boats.md").unlink()
     assert stdout_of(folder, "index").startswith("Files: 1 removed, 5 unchanged.")
     status = json.loads(stdout_of(folder, "status", "--json"))
-    assert (status["files"], status["paths"], status["dimension"], status["vectors"]) == (5, ["notes"], 256, "chroma")
+    assert (status["files"], status["paths"], status["dimension"], status["vectors"]) == (
+        5,
+        ["notes"],
+        256,
+        "chroma",
+    )
     assert status["embedding_model"].endswith("tiny-embed")
     assert "tiny-embed" in stdout_of(folder, "status")
 
 
-def test_an_index_elsewhere_and_an_answer_as_data(folder: Path, chat_server: LocalServer, embedding_server: LocalServer) -> None:
+def test_an_index_elsewhere_and_an_answer_as_data(
+    folder: Path, chat_server: LocalServer, embedding_server: LocalServer
+) -> None:
     store = ["--store", "elsewhere/index"]
     embedding = ["--embedding-model", embedding_server.base_url]
-    indexed = json.loads(stdout_of(folder, "index", "notes", "--vectors", "sqlite", "--json", *store, *embedding))
+    indexed = json.loads(
+        stdout_of(folder, "index", "notes", "--vectors", "sqlite", "--json", *store, *embedding)
+    )
     assert indexed["added"] == 6
     assert indexed["index"]["passages"] == 22
-    asked = json.loads(stdout_of(folder, "ask", "How high is the hill?", "--json", *store, "--model", chat_server.base_url))
+    asked = json.loads(
+        stdout_of(
+            folder,
+            "ask",
+            "How high is the hill?",
+            "--json",
+            *store,
+            "--model",
+            chat_server.base_url,
+        )
+    )
     assert asked["passages"][0]["heading"] == "Boats and walks > Cairn Hill"
     assert asked["tokens"]["prompt"] > 100
-    assert asked["timings"]["total"] >= asked["timings"]["first_token"] >= asked["timings"]["retrieval"] > 0
+    assert (
+        asked["timings"]["total"]
+        >= asked["timings"]["first_token"]
+        >= asked["timings"]["retrieval"]
+        > 0
+    )
     for source in asked["sources"]:
         assert source["quote"] in source["text"]
-        assert (folder / source["source"]).is_file() or (folder / "elsewhere" / source["source"]).is_file()
+        assert (folder / source["source"]).is_file() or (
+            folder / "elsewhere" / source["source"]
+        ).is_file()
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "chroma"])
@@ -111,16 +145,24 @@ def test_nothing_relevant_is_said_without_a_word_of_the_model(folder: Path) -> N
 def test_search_and_files_that_are_left_out(folder: Path) -> None:
     (folder / "notes" / ".gitignore").write_text("boats.*\n")
     assert "Files: 4 added." in stdout_of(folder, "index", "notes", "--exclude", "*people*")
-    found = json.loads(stdout_of(folder, "search", "When is the library open?", "-k", "2", "--json"))
+    found = json.loads(
+        stdout_of(folder, "search", "When is the library open?", "-k", "2", "--json")
+    )
     assert len(found) == 2
     assert all(each["source"].startswith("notes/") and each["text"] for each in found)
-    assert stdout_of(folder, "search", "library", "--source", found[0]["source"]).startswith(f"[1] {found[0]['source']}, ")
-    assert "Files: 2 added, 4 unchanged." in stdout_of(folder, "index", "--exclude", "", "--no-gitignore")
+    assert stdout_of(folder, "search", "library", "--source", found[0]["source"]).startswith(
+        f"[1] {found[0]['source']}, "
+    )
+    assert "Files: 2 added, 4 unchanged." in stdout_of(
+        folder, "index", "--exclude", "", "--no-gitignore"
+    )
     check_fault(run(folder, "search", " "), 2, "The query is empty")
 
 
 def test_watch_until_ctrl_c(folder: Path) -> None:
-    with subprocess.Popen([*COMMAND, "watch", "notes", "--json"], cwd=folder, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        [*COMMAND, "watch", "notes", "--json"], cwd=folder, stdout=subprocess.PIPE, text=True
+    ) as process:
         assert process.stdout is not None
         assert json.loads(process.stdout.readline())["index"]["files"] == 6
         (folder / "notes" / "new.md").write_text("The key hangs behind the barometer.")
@@ -133,12 +175,23 @@ def test_watch_until_ctrl_c(folder: Path) -> None:
 def test_evaluation_on_questions_of_ones_own_and_on_made_ones(folder: Path) -> None:
     stdout_of(folder, "index", "notes", "--vectors", "sqlite")
     questions = [
-        {"question": "How high is the hill?", "answers": ["143 metres"], "source": "boats.md", "quote": "143 metres high"},
+        {
+            "question": "How high is the hill?",
+            "answers": ["143 metres"],
+            "source": "boats.md",
+            "quote": "143 metres high",
+        },
         {"question": "Who is the zorvane?"},
     ]
     (folder / "q.jsonl").write_text("\n".join(map(json.dumps, questions)))
     told = json.loads(stdout_of(folder, "eval", "q.jsonl", "--json", "--plot", "plot.svg"))
-    assert (told["questions"], told["unanswerable"], told["recall_1"], told["mrr"], told["refused"]) == (1, 1, 1.0, 1.0, 1.0)
+    assert (
+        told["questions"],
+        told["unanswerable"],
+        told["recall_1"],
+        told["mrr"],
+        told["refused"],
+    ) == (1, 1, 1.0, 1.0, 1.0)
     assert (folder / "plot.svg").read_text().startswith("<svg")
     table = stdout_of(folder, "eval", "--questions", "4", "--write", "made.jsonl")
     assert "4 questions that the documents answer" in table
@@ -163,8 +216,16 @@ def test_another_embedding_model_is_refused(folder: Path) -> None:
     stdout_of(folder, "index", "notes", "--vectors", "sqlite")
     with sqlite3.connect(folder / ".localllm" / "catalogue.sqlite") as db:
         [(probe,)] = db.execute("SELECT value FROM setting WHERE name = 'probe'").fetchall()
-        db.execute("UPDATE setting SET value = ? WHERE name = 'probe'", (json.dumps([-x for x in json.loads(probe)]),))
-    check_fault(run(folder, "ask", "Who is the warden?"), 1, "made with the embedding model", "localllm rag index --rebuild")
+        db.execute(
+            "UPDATE setting SET value = ? WHERE name = 'probe'",
+            (json.dumps([-x for x in json.loads(probe)]),),
+        )
+    check_fault(
+        run(folder, "ask", "Who is the warden?"),
+        1,
+        "made with the embedding model",
+        "localllm rag index --rebuild",
+    )
     check_fault(run(folder, "index", "notes"), 1, "localllm rag index --rebuild")
     assert stdout_of(folder, "index", "--rebuild").startswith("Files: 6 added.")
 
@@ -174,7 +235,9 @@ def test_a_store_from_a_newer_version(folder: Path) -> None:
     with sqlite3.connect(folder / ".localllm" / "catalogue.sqlite") as db:
         db.execute("PRAGMA user_version = 99")
     for command in (["index", "notes"], ["ask", "Who?"], ["status"]):
-        check_fault(run(folder, *command), 1, "newer version of langchain-localllm", "pip install --upgrade")
+        check_fault(
+            run(folder, *command), 1, "newer version of langchain-localllm", "pip install --upgrade"
+        )
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "chroma"])
@@ -182,12 +245,18 @@ def test_a_full_disk_and_then_room_again(folder: Path, kind: str) -> None:
     write_files(folder / "more", count=40, sentences=40)
 
     def little_room() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000))  # no file may grow beyond; writing fails as on a full disk
+        resource.setrlimit(
+            resource.RLIMIT_FSIZE, (400_000, 400_000)
+        )  # no file may grow beyond; writing fails as on a full disk
 
-    check_fault(run(folder, "index", "notes", "more", "--vectors", kind, before=little_room), 1, "disk")
+    check_fault(
+        run(folder, "index", "notes", "more", "--vectors", kind, before=little_room), 1, "disk"
+    )
     assert stdout_of(folder, "index", "notes", "more").startswith("Files: ")
     assert "46 unchanged" in stdout_of(folder, "index")
-    assert "143 metres" in stdout_of(folder, "ask", "How high is the hill?", "-k", "1", "--show-passages")
+    assert "143 metres" in stdout_of(
+        folder, "ask", "How high is the hill?", "-k", "1", "--show-passages"
+    )
 
 
 def without_rights() -> None:
@@ -205,16 +274,34 @@ def test_a_store_that_cannot_be_written_answers_and_is_not_indexed(folder: Path,
         asked = run(folder, "ask", "How high is the hill?", before=without_rights)
         assert "143" in asked.stdout, asked.stderr
         (folder / "notes" / "people.md").write_text("Changed.")
-        check_fault(run(folder, "index", "notes", before=without_rights), 1, "cannot be written", "permissions")
+        check_fault(
+            run(folder, "index", "notes", before=without_rights),
+            1,
+            "cannot be written",
+            "permissions",
+        )
     finally:
         for path in [folder / ".localllm", *(folder / ".localllm").rglob("*")]:
             path.chmod(0o755)
 
 
-def test_two_processes_at_once_make_one_whole_index(folder: Path, embedding_server: LocalServer) -> None:
+def test_two_processes_at_once_make_one_whole_index(
+    folder: Path, embedding_server: LocalServer
+) -> None:
     write_files(folder / "more", count=30, sentences=16)
-    arguments = ["index", "notes", "more", "--vectors", "sqlite", "--embedding-model", embedding_server.base_url]
-    both = [subprocess.Popen([*COMMAND, *arguments], cwd=folder, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    arguments = [
+        "index",
+        "notes",
+        "more",
+        "--vectors",
+        "sqlite",
+        "--embedding-model",
+        embedding_server.base_url,
+    ]
+    both = [
+        subprocess.Popen([*COMMAND, *arguments], cwd=folder, stdout=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
     told = [process.communicate(timeout=120)[0] for process in both]
     assert [process.returncode for process in both] == [0, 0]
     assert sorted("36 added" in each for each in told) == [False, True]

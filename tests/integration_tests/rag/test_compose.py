@@ -15,7 +15,9 @@ QUESTION = "How high is the hill?"
 
 
 def test_in_create_retrieval_chain(rag: LocalRAG, llm: ChatLlamafile) -> None:
-    documents = create_stuff_documents_chain(llm, QUESTION_ANSWERING.get_prompt(llm).partial(question=QUESTION))
+    documents = create_stuff_documents_chain(
+        llm, QUESTION_ANSWERING.get_prompt(llm).partial(question=QUESTION)
+    )
     found = create_retrieval_chain(rag.retriever, documents).invoke({"input": QUESTION})
     assert found["context"][0].metadata["source"] == "notes/boats.md"
     assert found["answer"]
@@ -34,9 +36,13 @@ def test_in_retrieval_qa(rag: LocalRAG, chat_server: LocalServer) -> None:
     assert found["result"]
 
 
-async def test_text_and_chat_models_answer_on_every_path(rag: LocalRAG, chat_server: LocalServer) -> None:
+async def test_text_and_chat_models_answer_on_every_path(
+    rag: LocalRAG, chat_server: LocalServer
+) -> None:
     text = LocalRAG(
-        Llamafile(base_url=chat_server.base_url, temperature=0, max_tokens=64), rag.store.embeddings, vectors=rag.store.vectors
+        Llamafile(base_url=chat_server.base_url, temperature=0, max_tokens=64),
+        rag.store.embeddings,
+        vectors=rag.store.vectors,
     )
     text.index("notes")
     for each in (rag, text):
@@ -46,18 +52,26 @@ async def test_text_and_chat_models_answer_on_every_path(rag: LocalRAG, chat_ser
         assert answer.citations[0].quote == "The hill is 143 metres high."
         assert answer.tokens["completion"] > 5
         assert (await each.aask(QUESTION)).answer == answer.answer
-        assert "".join([part.get("answer", "") async for part in each.astream(QUESTION)]) == answer.answer
+        assert (
+            "".join([part.get("answer", "") async for part in each.astream(QUESTION)])
+            == answer.answer
+        )
         assert [found["answer"] for found in each.batch([QUESTION] * 3)] == [answer.answer] * 3
 
 
 def test_a_follow_up_finds_what_the_question_before_was_about(rag: LocalRAG) -> None:
-    history = [("human", "What is the rowing boat called?"), ("ai", "The rowing boat is called Dunlin.")]
+    history = [
+        ("human", "What is the rowing boat called?"),
+        ("ai", "The rowing boat is called Dunlin."),
+    ]
     answer = rag.ask("How much does it cost for an afternoon?", history)
     assert answer.passages[0].metadata["heading"] == "Boats and walks > The rowing boat"
 
 
 @pytest.mark.parametrize("mmr", [False, True])
-def test_a_vector_store_of_ones_own(notes: Path, embeddings: LlamafileEmbeddings, llm: ChatLlamafile, mmr: bool) -> None:
+def test_a_vector_store_of_ones_own(
+    notes: Path, embeddings: LlamafileEmbeddings, llm: ChatLlamafile, mmr: bool
+) -> None:
     mine = InMemoryVectorStore(embeddings)
     with LocalRAG(llm, embeddings, "index", vectors=mine, mmr=mmr) as rag:
         assert rag.index(notes).added == 6

@@ -1,4 +1,5 @@
-"""A process that is killed while it indexes, at any moment: nothing is lost, and nothing is there twice."""
+"""A process that is killed while it indexes, at any moment: nothing is lost, and nothing is there
+twice."""
 
 import random
 import subprocess
@@ -29,7 +30,11 @@ module.update(store, [folder + "/notes"], on_progress=lambda _: print("step", fl
 
 def held(store: Store) -> dict[str, tuple[str, dict[str, object]]]:
     """Every live passage: id, text and metadata."""
-    return {str(each.id): (each.page_content, each.metadata) for batch in store.catalog.batches() for each in batch}
+    return {
+        str(each.id): (each.page_content, each.metadata)
+        for batch in store.catalog.batches()
+        for each in batch
+    }
 
 
 def run_and_kill(folder: Path, address: str, kind: str, steps: int, seconds: float) -> None:
@@ -44,22 +49,34 @@ def run_and_kill(folder: Path, address: str, kind: str, steps: int, seconds: flo
 
 
 @pytest.mark.parametrize("kind", ["chroma", "sqlite"])
-def test_ten_kills_at_random_points(tmp_path: Path, embedding_server: LocalServer, kind: str) -> None:
+def test_ten_kills_at_random_points(
+    tmp_path: Path, embedding_server: LocalServer, kind: str
+) -> None:
     choice = random.Random(7)  # noqa: S311 - moments, not a secret
     notes = tmp_path / "notes"
     write_files(notes, count=40, sentences=32)
     embeddings = LlamafileEmbeddings(base_url=embedding_server.base_url)
     in_the_middle = 0
     for number in range(KILLS):
-        run_and_kill(tmp_path, embedding_server.base_url, kind, choice.randint(1, 40), choice.uniform(0, 0.05))
+        run_and_kill(
+            tmp_path,
+            embedding_server.base_url,
+            kind,
+            choice.randint(1, 40),
+            choice.uniform(0, 0.05),
+        )
         (notes / f"{number:05}.txt").unlink()
         write_files(notes / f"new{number}", count=2, sentences=16, seed=number)
         changed = notes / f"{20 + number:05}.txt"
         changed.write_text(f"{changed.read_text()}\n\nThis was added after kill number {number}.")
         store = Store(tmp_path / ".localllm", embeddings)
-        if store.exists and store.catalog.counts().passages:  # who asks now finds whole files only, each with its vectors
+        if (
+            store.exists and store.catalog.counts().passages
+        ):  # who asks now finds whole files only, each with its vectors
             assert set(held(store)) <= set(vector_ids(store))
-        in_the_middle += store.exists and bool(store.catalog._db.all("SELECT count(*) FROM draft")[0][0])
+        in_the_middle += store.exists and bool(
+            store.catalog._db.all("SELECT count(*) FROM draft")[0][0]
+        )
         store.close()
     store = Store(tmp_path / ".localllm", embeddings)
     assert in_the_middle > KILLS / 2

@@ -1,4 +1,5 @@
-"""An index moves to another vector store and stays the same. Qdrant works in its client's local mode: no server can be had here."""
+"""An index moves to another vector store and stays the same. Qdrant works in its client's local
+mode: no server can be had here."""
 
 from pathlib import Path
 
@@ -14,8 +15,12 @@ from tests.integration_tests.rag.conftest import vector_ids
 QUESTION = "How high is the hill?"
 
 
-@pytest.mark.parametrize(("old", "new"), [("chroma", "qdrant"), ("sqlite", "chroma"), ("qdrant", "sqlite")])
-def test_an_index_is_the_same_on_another_store(notes: Path, embeddings: LlamafileEmbeddings, old: str, new: str) -> None:
+@pytest.mark.parametrize(
+    ("old", "new"), [("chroma", "qdrant"), ("sqlite", "chroma"), ("qdrant", "sqlite")]
+)
+def test_an_index_is_the_same_on_another_store(
+    notes: Path, embeddings: LlamafileEmbeddings, old: str, new: str
+) -> None:
     folder = notes.parent / "index"
     told: list[tuple[int, int]] = []
     with LocalRAG(None, embeddings, folder, vectors=old) as rag:
@@ -26,13 +31,22 @@ def test_an_index_is_the_same_on_another_store(notes: Path, embeddings: Llamafil
     with LocalRAG(None, embeddings, folder) as rag:
         after = rag.retriever.invoke(QUESTION)
         assert sorted(vector_ids(rag.store)) == ids
-        assert [(found.id, found.page_content) for found in after] == [(found.id, found.page_content) for found in before]
-        assert after[0].metadata == {**before[0].metadata, "score": pytest.approx(before[0].metadata["score"], abs=1e-3)}
+        assert [(found.id, found.page_content) for found in after] == [
+            (found.id, found.page_content) for found in before
+        ]
+        assert after[0].metadata == {
+            **before[0].metadata,
+            "score": pytest.approx(before[0].metadata["score"], abs=1e-3),
+        }
         rag.retriever.filter = {"source": ["notes/people.md"]}
-        assert {found.metadata["source"] for found in rag.retriever.invoke(QUESTION)} <= {"notes/people.md"}
+        assert {found.metadata["source"] for found in rag.retriever.invoke(QUESTION)} <= {
+            "notes/people.md"
+        }
         assert rag.index().unchanged == 6
         assert move(rag.store, new) == 0
-    assert not (folder / {"chroma": "chroma", "sqlite": "vectors.sqlite", "qdrant": "qdrant"}[old]).exists()
+    assert not (
+        folder / {"chroma": "chroma", "sqlite": "vectors.sqlite", "qdrant": "qdrant"}[old]
+    ).exists()
 
 
 def test_the_command_moves_an_index(notes: Path) -> None:
@@ -47,13 +61,17 @@ def test_a_store_on_another_machine_is_refused(embeddings: LlamafileEmbeddings) 
         LocalRAG(None, embeddings, vectors="qdrant:http://elsewhere.example:6333")
 
 
-@pytest.mark.parametrize(("kind", "says"), [("qdrant:/a/path", "not an address"), ("lance", "no vector store")])
+@pytest.mark.parametrize(
+    ("kind", "says"), [("qdrant:/a/path", "not an address"), ("lance", "no vector store")]
+)
 def test_what_is_no_store_is_refused(embeddings: LlamafileEmbeddings, kind: str, says: str) -> None:
     with pytest.raises(errors.InvalidOptionError, match=says):
         open_vectors(kind, None, embeddings)
 
 
-def test_an_index_on_another_machine_is_refused_when_it_is_opened(notes: Path, embeddings: LlamafileEmbeddings) -> None:
+def test_an_index_on_another_machine_is_refused_when_it_is_opened(
+    notes: Path, embeddings: LlamafileEmbeddings
+) -> None:
     folder = notes.parent / "index"
     with LocalRAG(None, embeddings, folder, vectors="sqlite") as rag:
         rag.index(notes)

@@ -1,4 +1,5 @@
-"""The engines for LangChain's standard suites, each with the tiny chat model and its own template."""
+"""The engines for LangChain's standard suites, each with the tiny chat model and its own
+template."""
 
 import shutil
 from collections.abc import Iterator
@@ -29,7 +30,13 @@ def ollama_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The real Ollama, with the model under two names."""
     with ollama.serve(tmp_path_factory.mktemp("ollama")) as url:
         for name in (MODEL, OTHER):
-            ollama.create(url, name, tiny_chat_model(), template=go_template(), parameters={"num_ctx": 2048, "num_thread": 1})
+            ollama.create(
+                url,
+                name,
+                tiny_chat_model(),
+                template=go_template(),
+                parameters={"num_ctx": 2048, "num_thread": 1},
+            )
         yield url
         for name in (MODEL, OTHER):
             requests.delete(f"{url}/api/delete", json={"model": name}, timeout=60)
@@ -47,8 +54,12 @@ _EVERYWHERE: Final = {
     "test_json_mode": "The tiny model writes other keys than the text asks for, and no schema constrains it.",
     "test_unicode_tool_call_integration": "The tiny model copies another part of the request than the name.",
 }
-"""Tests that ask more of the model than of the class, and what the tiny chat model of 3.8 MB does wrong in them."""
-_UNBOUND: Final = "The gpt4all package cannot hold an answer to a form, and the tiny model does not keep to one by itself."
+"""Tests that ask more of the model than of the class, and what the tiny chat model of 3.8 MB does
+wrong in them."""
+_UNBOUND: Final = (
+    "The gpt4all package cannot hold an answer to a form, and the tiny model does not keep to one "
+    "by itself."
+)
 _ON_GPT4ALL: Final = {
     "test_structured_output": _UNBOUND,
     "test_structured_output_async": _UNBOUND,

@@ -64,7 +64,8 @@ class TestChatOllama(_Chat):
 
 
 class _InProcess(_Chat):
-    """Another model is another file; its name is given as it stands in the folder where the tests run."""
+    """Another model is another file; its name is given as it stands in the folder where the tests
+    run."""
 
     @pytest.fixture(autouse=True)
     def _folder(self, other_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,5 @@
-"""The part of LangChain's standard suite that needs no answer, for classes that load their model when they are made."""
+"""The part of LangChain's standard suite that needs no answer, for classes that load their model
+when they are made."""
 
 from typing import Any
 

@@ -39,7 +39,9 @@ from tests.integration_tests.cli.command import COMMAND
 TOKEN: Final = "the-token"  # noqa: S105 - of a test
 PATIENCE: Final = int(os.environ.get("UI_PATIENCE", "120000"))
 """Milliseconds after which a browser test fails; the machine may be busy."""
-HTML: Final = "<img src=x onerror=alert(1)><b>bold</b><script>alert(2)</script> The boat is blue [1]."
+HTML: Final = (
+    "<img src=x onerror=alert(1)><b>bold</b><script>alert(2)</script> The boat is blue [1]."
+)
 MANY: Final = 500
 CHAT: Final = ListedModel("/models/stand-in.gguf", "a test", chat=True)
 EMBEDDINGS: Final = ListedModel("/models/stand-in-embed.gguf", "a test", embeddings=True)
@@ -82,7 +84,9 @@ class Speaker(BaseChatModel):
         return "speaker"
 
     @override
-    def _generate(self, messages: Any, stop: Any = None, run_manager: Any = None, **kwargs: Any) -> ChatResult:
+    def _generate(
+        self, messages: Any, stop: Any = None, run_manager: Any = None, **kwargs: Any
+    ) -> ChatResult:
         return ChatResult(generations=[ChatGeneration(message=AIMessage("Is the boat blue?"))])
 
     @override
@@ -107,7 +111,9 @@ class Speaker(BaseChatModel):
         if "gated" in asked:
             yield "The first half. "
             await asyncio.to_thread(self.gate.wait, PATIENCE / 1000)
-        for word in (HTML if "html" in asked else "The boat is blue [1]. It flies [99].").split(" "):
+        for word in (HTML if "html" in asked else "The boat is blue [1]. It flies [99].").split(
+            " "
+        ):
             yield f"{word} "
 
 
@@ -165,7 +171,9 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """A server with 500 documents, one that names other hosts, and a damaged one."""
     folder = tmp_path_factory.mktemp("ui")
     (folder / "notes").mkdir()
-    (folder / "notes" / "boats.md").write_text("# Boats\n\n## Small ones\n\nThe boat is blue. It leaks.\n", encoding="utf-8")
+    (folder / "notes" / "boats.md").write_text(
+        "# Boats\n\n## Small ones\n\nThe boat is blue. It leaks.\n", encoding="utf-8"
+    )
     (folder / "notes" / "broken.pdf").write_bytes(b"%PDF-1.7 broken")
     leak = "<img src=http://leak.invalid/x onerror=alert(3)>"
     (folder / "notes" / "leak.md").write_text(f"The leak {leak} is `wide`.\n", encoding="utf-8")
@@ -192,13 +200,18 @@ def empty(tmp_path: Path) -> Iterator[Running]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Chromium of this machine. It ends with the module: Playwright's event loop would be in the way of async tests."""
-    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    """Chromium of this machine. It ends with the module: Playwright's event loop would be in the
+    way of async tests."""
+    path = next(
+        filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+    )
     if path is None:
         pytest.skip("Chromium is not installed")
     with sync_playwright() as playwright:
         try:
-            browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"], timeout=PATIENCE)
+            browser = playwright.chromium.launch(
+                executable_path=path, args=["--no-sandbox"], timeout=PATIENCE
+            )
         except Error as error:
             pytest.skip(f"Chromium does not start here: {error}")
         yield browser
@@ -207,12 +220,17 @@ def browser() -> Iterator[Browser]:
 
 @contextmanager
 def served(*arguments: str, cwd: Path, **environment: str) -> Iterator[str]:
-    """The address that `localllm` with these arguments prints. It runs within the block, and ends by Ctrl-C."""
+    """The address that `localllm` with these arguments prints. It runs within the block, and ends
+    by Ctrl-C."""
     with (cwd / "stderr.txt").open("w+", encoding="utf-8") as errors:
         process = subprocess.Popen(
             [*COMMAND, *arguments],
             cwd=cwd,
-            env={**os.environ, "PYTHONPATH": str(Path(langchain_localllm.__file__).parents[1]), **environment},
+            env={
+                **os.environ,
+                "PYTHONPATH": str(Path(langchain_localllm.__file__).parents[1]),
+                **environment,
+            },
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,
@@ -221,7 +239,9 @@ def served(*arguments: str, cwd: Path, **environment: str) -> Iterator[str]:
             try:
                 assert process.stdout
                 address = process.stdout.readline().strip()
-                assert address.startswith("http://127.0.0.1:"), (cwd / "stderr.txt").read_text(encoding="utf-8")
+                assert address.startswith("http://127.0.0.1:"), (cwd / "stderr.txt").read_text(
+                    encoding="utf-8"
+                )
                 yield address
             finally:
                 process.send_signal(signal.SIGINT)
@@ -252,7 +272,8 @@ class Tab:
 
 @pytest.fixture
 def tab(browser: Browser, tmp_path: Path) -> Iterator[Tab]:
-    """An empty tab. In the end, it has asked no other host for anything, and no script has failed."""
+    """An empty tab. In the end, it has asked no other host for anything, and no script has
+    failed."""
     pictures = Path(os.environ.get("UI_PICTURES") or tmp_path)
     context = browser.new_context(viewport={"width": 1280, "height": 800}, color_scheme="light")
     tab = Tab(context.new_page(), pictures)

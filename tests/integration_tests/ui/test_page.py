@@ -1,4 +1,5 @@
-"""The page in a real browser: asking, stopping, citations, adding files, other tabs, restarts, accessibility."""
+"""The page in a real browser: asking, stopping, citations, adding files, other tabs, restarts,
+accessibility."""
 
 import os
 import re
@@ -84,20 +85,28 @@ def test_html_in_an_answer_and_in_a_document_stays_text(tab: Tab, running: Runni
     page.fill("#filter", "leak")
     expect(page.locator("#documents .name")).to_have_text(["leak.md"])
     page.locator("#documents button.row-main").click()
-    expect(page.locator("#viewer-body")).to_contain_text("<img src=http://leak.invalid/x onerror=alert(3)>")
+    expect(page.locator("#viewer-body")).to_contain_text(
+        "<img src=http://leak.invalid/x onerror=alert(3)>"
+    )
     assert page.locator("#viewer-body img").count() == 0
     ask(page, "<i>boat</i> **blue**")
     expect(page.locator(".asked").last).to_have_text("<i>boat</i> **blue**")
     tab.shoot("html")
 
 
-def test_dropped_and_chosen_files_are_indexed_and_can_be_removed(tab: Tab, running: Running, tmp_path: Path) -> None:
+def test_dropped_and_chosen_files_are_indexed_and_can_be_removed(
+    tab: Tab, running: Running, tmp_path: Path
+) -> None:
     page = opened(tab, running)
     (tmp_path / "lamps" / "deep").mkdir(parents=True)
-    (tmp_path / "lamps" / "deep" / "green-lamp.md").write_text("The lamp is green.", encoding="utf-8")
+    (tmp_path / "lamps" / "deep" / "green-lamp.md").write_text(
+        "The lamp is green.", encoding="utf-8"
+    )
     (tmp_path / "lamps" / ".hidden.md").write_text("The lamp is hidden.", encoding="utf-8")
     (tmp_path / "red-lamp.md").write_text("The lamp is red.", encoding="utf-8")
-    shutil.copy(Path(__file__).parents[3] / "docs/handbook/safety.pdf", tmp_path / "safety-lamp.pdf")
+    shutil.copy(
+        Path(__file__).parents[3] / "docs/handbook/safety.pdf", tmp_path / "safety-lamp.pdf"
+    )
     (tmp_path / "blob-lamp.bin").write_bytes(bytes(range(256)) * 4)
     drop(page, tmp_path / "lamps", tmp_path / "red-lamp.md")
     page.fill("#filter", "lamp")
@@ -105,7 +114,9 @@ def test_dropped_and_chosen_files_are_indexed_and_can_be_removed(tab: Tab, runni
     with page.expect_file_chooser() as chooser:
         page.click("#add-files")
     chooser.value.set_files([tmp_path / "safety-lamp.pdf", tmp_path / "blob-lamp.bin"])
-    expect(page.locator("#documents .name")).to_have_text(["blob-lamp.bin", "green-lamp.md", "red-lamp.md", "safety-lamp.pdf"])
+    expect(page.locator("#documents .name")).to_have_text(
+        ["blob-lamp.bin", "green-lamp.md", "red-lamp.md", "safety-lamp.pdf"]
+    )
     expect(page.locator("#documents .problem")).to_contain_text("Left out")
     page.locator("#documents button.row-main", has_text="safety-lamp").click()
     expect(page.locator("#viewer img")).to_have_attribute("src", re.compile("^blob:"))
@@ -114,12 +125,16 @@ def test_dropped_and_chosen_files_are_indexed_and_can_be_removed(tab: Tab, runni
     tab.shoot("documents")
     page.get_by_label("Remove red-lamp.md").click()
     page.click("#confirm-yes")
-    expect(page.locator("#documents .name")).to_have_text(["blob-lamp.bin", "green-lamp.md", "safety-lamp.pdf"])
+    expect(page.locator("#documents .name")).to_have_text(
+        ["blob-lamp.bin", "green-lamp.md", "safety-lamp.pdf"]
+    )
     assert not (running.library.uploads.folder / "red-lamp.md").exists()
     assert (running.library.uploads.folder / "lamps" / "deep" / "green-lamp.md").exists()
 
 
-def test_indexing_is_watched_in_a_page_that_had_no_documents(tab: Tab, empty: Running, tmp_path: Path) -> None:
+def test_indexing_is_watched_in_a_page_that_had_no_documents(
+    tab: Tab, empty: Running, tmp_path: Path
+) -> None:
     page = tab.page
     page.goto(empty.address)
     expect(page.locator("#empty-add button").first).to_be_visible()
@@ -127,7 +142,9 @@ def test_indexing_is_watched_in_a_page_that_had_no_documents(tab: Tab, empty: Ru
     tab.shoot("first-run")
     (tmp_path / "lamps").mkdir()
     for number in range(3):
-        (tmp_path / "lamps" / f"lamp-{number}.md").write_text(f"Lamp {number} is green.", encoding="utf-8")
+        (tmp_path / "lamps" / f"lamp-{number}.md").write_text(
+            f"Lamp {number} is green.", encoding="utf-8"
+        )
     empty.indexing.clear()
     drop(page, tmp_path / "lamps")
     expect(page.locator("#job")).to_be_visible()
@@ -137,12 +154,16 @@ def test_indexing_is_watched_in_a_page_that_had_no_documents(tab: Tab, empty: Ru
     empty.indexing.set()
     expect(page.locator("#job")).to_be_hidden()
     expect(page.locator("#counts")).to_have_text("3 files, 3 passages")
-    expect(page.locator("#documents .name")).to_have_text([f"lamp-{number}.md" for number in range(3)])
+    expect(page.locator("#documents .name")).to_have_text(
+        [f"lamp-{number}.md" for number in range(3)]
+    )
     ask(page, "Is lamp 2 green?")
     expect(page.locator(".answer[aria-busy=false]")).to_be_visible()
 
 
-def test_links_that_lead_out_of_a_folder_are_named(tab: Tab, empty: Running, tmp_path: Path) -> None:
+def test_links_that_lead_out_of_a_folder_are_named(
+    tab: Tab, empty: Running, tmp_path: Path
+) -> None:
     (tmp_path / "notes").mkdir()
     (tmp_path / "notes" / "boats.md").write_text("The boat is blue.", encoding="utf-8")
     (tmp_path / "secret.txt").write_text("The password is swordfish.", encoding="utf-8")
@@ -156,12 +177,17 @@ def test_links_that_lead_out_of_a_folder_are_named(tab: Tab, empty: Running, tmp
     expect(page.locator("#fault")).to_be_hidden()
 
 
-def test_models_of_this_machine_are_chosen_with_what_fit_says(tab: Tab, empty: Running, tmp_path: Path) -> None:
+def test_models_of_this_machine_are_chosen_with_what_fit_says(
+    tab: Tab, empty: Running, tmp_path: Path
+) -> None:
     (tmp_path / "boats.md").write_text("The boat is blue. Lamp 1 is green.", encoding="utf-8")
     empty.library.start([tmp_path / "boats.md"])
     page = opened(tab, empty)
     page.click("#open-models")
-    answers, search = page.get_by_role("radiogroup", name="Answers"), page.get_by_role("radiogroup", name="Search")
+    answers, search = (
+        page.get_by_role("radiogroup", name="Answers"),
+        page.get_by_role("radiogroup", name="Search"),
+    )
     expect(answers.locator(".choice", has_text="tiny-chat.gguf")).to_contain_text("It runs here")
     expect(answers.get_by_role("radio", name=re.compile("stand-in.gguf"))).to_be_checked()
     tab.shoot("models")
@@ -184,7 +210,14 @@ def test_models_of_this_machine_are_chosen_with_what_fit_says(tab: Tab, empty: R
     expect(page.locator(".answer[aria-busy=false]")).to_contain_text("The boat is blue")
 
 
-PASSAGE = {"source": "notes/boats.md", "page": None, "heading": "Boats", "line": 1, "passage": "It leaks.", "id": ""}
+PASSAGE = {
+    "source": "notes/boats.md",
+    "page": None,
+    "heading": "Boats",
+    "line": 1,
+    "passage": "It leaks.",
+    "id": "",
+}
 TURN = {
     "question": "Is the boat blue?",
     "answer": "It has 3 masts. [?] It flies [9].",
@@ -212,7 +245,12 @@ def test_what_was_left_out_rejected_or_cut_is_shown(tab: Tab, running: Running) 
     expect(page.locator(".below")).to_contain_text("10 tokens per second")
     expect(page.locator(".below")).to_contain_text("Cut: the answer reached its longest length")
     expect(page.locator(".below")).to_contain_text("No passage supports this answer")
-    expected = ["1 sentence without support", "1 citation rejected", "1 passage given", "2 passages left out: the model's context"]
+    expected = [
+        "1 sentence without support",
+        "1 citation rejected",
+        "1 passage given",
+        "2 passages left out: the model's context",
+    ]
     expect(page.locator("summary")).to_contain_text(expected)
     for summary in page.locator("summary").all():
         summary.click()
@@ -325,7 +363,9 @@ def test_the_command_shows_the_handbook_with_the_tiny_models(tab: Tab, tmp_path:
         expect(page.locator(".below").first).to_contain_text("tokens per second")
         page.locator(".sources .source").nth(1).click()
         expect(page.locator("#viewer img")).to_have_js_property("naturalWidth", 1100)
-        expect(page.locator("#viewer mark")).to_have_text("The nearest doctor is Helga Brannick in Port Ansty.")
+        expect(page.locator("#viewer mark")).to_have_text(
+            "The nearest doctor is Helga Brannick in Port Ansty."
+        )
         tab.shoot("ui")
         page.click("#theme")
         page.locator(".cite").first.click()
@@ -404,5 +444,9 @@ def test_people_with_assistive_technology_can_use_it(
 
 
 def check_accessible(page: Page) -> None:
-    found = [each for each in Axe().run(page).response["violations"] if each["impact"] in {"serious", "critical"}]
+    found = [
+        each
+        for each in Axe().run(page).response["violations"]
+        if each["impact"] in {"serious", "critical"}
+    ]
     assert not found, [(each["id"], [node["html"] for node in each["nodes"]]) for each in found]

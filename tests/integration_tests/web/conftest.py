@@ -27,7 +27,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def rag(folder: Path, chat_server: LocalServer, embedding_server: LocalServer) -> Iterator[LocalRAG]:
+def rag(
+    folder: Path, chat_server: LocalServer, embedding_server: LocalServer
+) -> Iterator[LocalRAG]:
     """Its index, on disk."""
     llm = ChatLlamafile(base_url=chat_server.base_url, temperature=0, max_tokens=60)
     embeddings = LlamafileEmbeddings(base_url=embedding_server.base_url)
@@ -37,11 +39,18 @@ def rag(folder: Path, chat_server: LocalServer, embedding_server: LocalServer) -
 
 
 @contextmanager
-def serving(*arguments: str | Path, **environment: str) -> Iterator[tuple[dict[str, Any], "subprocess.Popen[str]"]]:
-    """Run a command that serves, and read the JSON object that it prints first; it is ended by Ctrl-C."""
+def serving(
+    *arguments: str | Path, **environment: str
+) -> Iterator[tuple[dict[str, Any], "subprocess.Popen[str]"]]:
+    """Run a command that serves, and read the JSON object that it prints first; it is ended by
+    Ctrl-C."""
     command = [*COMMAND, *map(str, arguments), "--json"]
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8", env={**os.environ, **environment}
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        env={**os.environ, **environment},
     ) as process:
         errors: list[str] = []
         reader = threading.Thread(target=lambda: errors.extend(process.stderr or ()), daemon=True)

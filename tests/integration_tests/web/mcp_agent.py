@@ -1,4 +1,5 @@
-"""An agent of ours with the tools of `localllm mcp`, in a process where langchain-mcp-adapters and mcp 1 can be imported.
+"""An agent of ours with the tools of `localllm mcp`, in a process where langchain-mcp-adapters and
+mcp 1 can be imported.
 
 The models write given texts: a call of the tool, and then the answer.
 """
@@ -20,7 +21,9 @@ from langchain_localllm import ChatLlamaCpp
 from langchain_localllm.models import tiny_chat_model
 from tools.engines.scripted_model import scripted_model
 
-SEARCH = '<tool_call>\n{"name": "search", "arguments": {"query": "Who is the warden?"}}\n</tool_call>'
+SEARCH = (
+    '<tool_call>\n{"name": "search", "arguments": {"query": "Who is the warden?"}}\n</tool_call>'
+)
 ANSWER = "Odalys Fenn is the warden, says the handbook."
 
 
@@ -32,7 +35,9 @@ class Turns(AgentMiddleware):
         self._answering = answering
 
     async def awrap_model_call(
-        self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], Awaitable[ModelResponse[Any]]]
+        self,
+        request: ModelRequest[Any],
+        handler: Callable[[ModelRequest[Any]], Awaitable[ModelResponse[Any]]],
     ) -> ModelResponse[Any]:
         called = isinstance(request.messages[-1], ToolMessage)
         return await handler(request.override(model=self._answering) if called else request)
@@ -40,7 +45,9 @@ class Turns(AgentMiddleware):
 
 async def main(work: Path, documents: Path) -> None:
     """Let the agent search and answer; print what came."""
-    from langchain_mcp_adapters.client import MultiServerMCPClient  # pytest imports this file, where there is none
+    from langchain_mcp_adapters.client import (
+        MultiServerMCPClient,
+    )  # pytest imports this file, where there is none
     from langchain_mcp_adapters.tools import load_mcp_tools
 
     server = {
@@ -58,14 +65,23 @@ async def main(work: Path, documents: Path) -> None:
         tools = await load_mcp_tools(session)
         await next(tool for tool in tools if tool.name == "index").ainvoke({})
         with (
-            ChatLlamaCpp(model_path=work / "call.gguf", n_ctx=4096, max_tokens=120, temperature=0) as calling,
-            ChatLlamaCpp(model_path=work / "answer.gguf", n_ctx=4096, max_tokens=60, temperature=0) as answering,
+            ChatLlamaCpp(
+                model_path=work / "call.gguf", n_ctx=4096, max_tokens=120, temperature=0
+            ) as calling,
+            ChatLlamaCpp(
+                model_path=work / "answer.gguf", n_ctx=4096, max_tokens=60, temperature=0
+            ) as answering,
         ):
             agent: Any = create_agent(calling, tools, middleware=[Turns(answering)])
             state = await agent.ainvoke({"messages": [HumanMessage("Who is the warden?")]})
     result = next(message for message in state["messages"] if isinstance(message, ToolMessage))
     names = sorted(tool.name for tool in tools)
-    found = {"mcp": version("mcp"), "tools": names, "result": result.text, "answer": state["messages"][-1].text}
+    found = {
+        "mcp": version("mcp"),
+        "tools": names,
+        "result": result.text,
+        "answer": state["messages"][-1].text,
+    }
     sys.stdout.write(json.dumps(found))
 
 

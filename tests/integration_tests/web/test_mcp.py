@@ -1,4 +1,5 @@
-"""`localllm mcp`: the documents for MCP clients, by the official client and by langchain-mcp-adapters."""
+"""`localllm mcp`: the documents for MCP clients, by the official client and by
+langchain-mcp-adapters."""
 
 import json
 import os
@@ -45,20 +46,31 @@ async def refusal(client: Client, tool: str, **arguments: Any) -> str:
     return str(result.content[0].text)  # type: ignore[union-attr]  # errors are texts
 
 
-async def test_tools_have_schemas_of_input_and_output_and_say_whether_they_write(server: DocumentServer) -> None:
+async def test_tools_have_schemas_of_input_and_output_and_say_whether_they_write(
+    server: DocumentServer,
+) -> None:
     async with Client(server) as client:
         tools = {tool.name: tool for tool in (await client.list_tools()).tools}
         assert sorted(tools) == TOOLS
         assert all(tool.output_schema and tool.description for tool in tools.values())
-        assert [name for name, tool in tools.items() if not (tool.annotations and tool.annotations.read_only_hint)] == ["index"]
+        assert [
+            name
+            for name, tool in tools.items()
+            if not (tool.annotations and tool.annotations.read_only_hint)
+        ] == ["index"]
 
 
-async def test_ask_answers_with_checked_citations_and_read_passage_reads_on(server: DocumentServer) -> None:
+async def test_ask_answers_with_checked_citations_and_read_passage_reads_on(
+    server: DocumentServer,
+) -> None:
     async with Client(server) as client:
         found = await call(client, "ask", question="Who is the warden?")
         (citation,) = found["citations"]
         assert "Odalys Fenn" in found["answer"]
-        assert (citation["source"], citation["quote"]) == ("people.md", "Odalys Fenn is the warden.")
+        assert (citation["source"], citation["quote"]) == (
+            "people.md",
+            "Odalys Fenn is the warden.",
+        )
         passage = next(each for each in found["passages"] if each["source"] == "people.md")
         assert citation["quote"] in passage["text"]
         read = await call(client, "read_passage", id=passage["id"], around=1)
@@ -67,13 +79,18 @@ async def test_ask_answers_with_checked_citations_and_read_passage_reads_on(serv
         assert [each["source"] for each in read["after"]] == ["people.md"]
 
 
-async def test_ask_marks_what_the_model_did_not_cite_and_what_no_passage_supports(rag: LocalRAG) -> None:
+async def test_ask_marks_what_the_model_did_not_cite_and_what_no_passage_supports(
+    rag: LocalRAG,
+) -> None:
     llm = FakeListChatModel(responses=["Odalys Fenn is the warden. She has 3 boats."])
     with LocalRAG(llm, rag.store.embeddings, rag.store.folder) as silent:
         async with Client(DocumentServer(Documents(silent))) as client:
             found = await call(client, "ask", question="Who is the warden?")
             (citation,) = found["citations"]
-            assert found["answer"] == f"Odalys Fenn is the warden. [{citation['marker']}] She has 3 boats. [?]"
+            assert (
+                found["answer"]
+                == f"Odalys Fenn is the warden. [{citation['marker']}] She has 3 boats. [?]"
+            )
             assert citation["inferred"]
             assert found["unsupported"] == ["She has 3 boats."]
 
@@ -83,11 +100,15 @@ async def test_search_returns_so_many_passages_with_their_places(server: Documen
         found = (await call(client, "search", query="How high is the hill?", limit=2))["passages"]
         assert len(found) == 2
         assert all(each["id"] and each["source"] and each["score"] > 0 for each in found)
-        assert "greater than or equal to 1" in await refusal(client, "search", query="hill", limit=0)
+        assert "greater than or equal to 1" in await refusal(
+            client, "search", query="hill", limit=0
+        )
         assert "empty" in await refusal(client, "search", query=" ")
 
 
-async def test_documents_are_listed_page_by_page_and_read_as_resources(server: DocumentServer) -> None:
+async def test_documents_are_listed_page_by_page_and_read_as_resources(
+    server: DocumentServer,
+) -> None:
     async with Client(server) as client:
         listed = await call(client, "list_documents", offset=1, limit=2)
         assert (len(listed["documents"]), listed["total"]) == (2, 6)
@@ -97,7 +118,9 @@ async def test_documents_are_listed_page_by_page_and_read_as_resources(server: D
         assert "Odalys Fenn" in text
 
 
-async def test_index_reports_progress_and_takes_in_a_new_file(server: DocumentServer, folder: Path) -> None:
+async def test_index_reports_progress_and_takes_in_a_new_file(
+    server: DocumentServer, folder: Path
+) -> None:
     async with Client(server) as client:
         name = "über uns #1 100%.md"
         (folder / name).write_text("# Ships\n\nThe ferry Sula sails at noon.\n", encoding="utf-8")
@@ -112,7 +135,12 @@ async def test_index_reports_progress_and_takes_in_a_new_file(server: DocumentSe
         assert seen
         assert [done for done, _, _ in seen] == sorted({done for done, _, _ in seen})
         assert seen[-1][0] == seen[-1][1]
-        assert "Sula" in (await call(client, "search", query="When does the ferry Sula sail?"))["passages"][0]["text"]
+        assert (
+            "Sula"
+            in (await call(client, "search", query="When does the ferry Sula sail?"))["passages"][
+                0
+            ]["text"]
+        )
         text = (await client.read_resource(document_uri(name))).contents[0].text  # type: ignore[union-attr]  # it is a text
         assert "noon" in text
         (folder / name).unlink()
@@ -127,18 +155,30 @@ def secret(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-async def test_index_refuses_paths_outside_the_folders(server: DocumentServer, folder: Path, secret: Path) -> None:
+async def test_index_refuses_paths_outside_the_folders(
+    server: DocumentServer, folder: Path, secret: Path
+) -> None:
     async with Client(server) as client:
         link = folder / "link.md"
         link.symlink_to(secret)
         try:
-            for path in (str(secret), f"../../{secret.parent.name}/secret.md", "link.md", str(link), "/", "..", f"{folder}/../x"):
+            for path in (
+                str(secret),
+                f"../../{secret.parent.name}/secret.md",
+                "link.md",
+                str(link),
+                "/",
+                "..",
+                f"{folder}/../x",
+            ):
                 assert "outside the folders" in await refusal(client, "index", paths=[path])
         finally:
             link.unlink()
 
 
-async def test_links_that_lead_out_of_the_folders_are_not_indexed(server: DocumentServer, folder: Path, secret: Path) -> None:
+async def test_links_that_lead_out_of_the_folders_are_not_indexed(
+    server: DocumentServer, folder: Path, secret: Path
+) -> None:
     links = [folder / "link.md", folder / "a folder [1]", folder / "loop"]
     links[0].symlink_to(secret)
     links[1].symlink_to(secret.parent)
@@ -150,14 +190,18 @@ async def test_links_that_lead_out_of_the_folders_are_not_indexed(server: Docume
             assert [problem for problem in done["problems"] if "leads out" in problem] == [
                 f"{link}: it is a link that leads out of the folders." for link in sorted(links[:2])
             ]
-            assert "4711" not in str(await call(client, "search", query="What is the code of the safe?", limit=50))
+            assert "4711" not in str(
+                await call(client, "search", query="What is the code of the safe?", limit=50)
+            )
         finally:
             for link in links:
                 link.unlink()
         assert (await call(client, "index"))["problems"] == []
 
 
-async def test_only_the_index_can_be_read(server: DocumentServer, secret: Path, folder: Path) -> None:
+async def test_only_the_index_can_be_read(
+    server: DocumentServer, secret: Path, folder: Path
+) -> None:
     async with Client(server) as client:
         for source in (
             str(secret),
@@ -170,7 +214,12 @@ async def test_only_the_index_can_be_read(server: DocumentServer, secret: Path, 
         ):
             with pytest.raises(MCPError):
                 await client.read_resource(document_uri(source))
-        for uri in (secret.as_uri(), "document:///%2e%2e/secret.md", "https://tracer.invalid/", "document://other/people.md"):
+        for uri in (
+            secret.as_uri(),
+            "document:///%2e%2e/secret.md",
+            "https://tracer.invalid/",
+            "document://other/people.md",
+        ):
             with pytest.raises(MCPError):
                 await client.read_resource(uri)
         for key in (str(secret), "people.md", "", "' OR 1=1 --"):
@@ -180,7 +229,11 @@ async def test_only_the_index_can_be_read(server: DocumentServer, secret: Path, 
 async def test_read_only_server_without_a_model_has_no_index_and_no_ask(rag: LocalRAG) -> None:
     with LocalRAG(None, rag.store.embeddings, rag.store.folder) as plain:
         async with Client(DocumentServer(Documents(plain), read_only=True)) as client:
-            assert sorted(tool.name for tool in (await client.list_tools()).tools) == ["list_documents", "read_passage", "search"]
+            assert sorted(tool.name for tool in (await client.list_tools()).tools) == [
+                "list_documents",
+                "read_passage",
+                "search",
+            ]
 
 
 async def test_answers_say_that_the_index_is_being_updated(rag: LocalRAG, folder: Path) -> None:
@@ -195,12 +248,16 @@ async def test_answers_say_that_the_index_is_being_updated(rag: LocalRAG, folder
 def own(tmp_path: Path) -> Path:
     """A folder with one document, and no index yet."""
     (tmp_path / "notes").mkdir()
-    (tmp_path / "notes" / "people.md").write_text("# People\n\nOdalys Fenn is the warden.\n", encoding="utf-8")
+    (tmp_path / "notes" / "people.md").write_text(
+        "# People\n\nOdalys Fenn is the warden.\n", encoding="utf-8"
+    )
     return tmp_path / "notes"
 
 
 async def test_command_over_stdio_indexes_the_folder_and_answers(own: Path) -> None:
-    parameters = StdioServerParameters(command=COMMAND[0], args=[*COMMAND[1:], "mcp", str(own)], env={**os.environ})
+    parameters = StdioServerParameters(
+        command=COMMAND[0], args=[*COMMAND[1:], "mcp", str(own)], env={**os.environ}
+    )
     async with Client(parameters) as client:
         first = await call(client, "search", query="warden")  # at once, while it is being indexed
         assert first["passages"] or first["note"]
@@ -226,15 +283,25 @@ async def test_configurations_of_the_docs_start_the_server_or_reach_it(own: Path
     assert (len(servers["stdio"]), len(servers["http"])) == (2, 2)
     for server in servers["stdio"]:
         assert Path(server["command"]).name == "localllm"
-        arguments = [re.sub(r"^/home/me/notes$|^\$\{workspaceFolder\}/docs$", str(own), each) for each in server["args"]]
+        arguments = [
+            re.sub(r"^/home/me/notes$|^\$\{workspaceFolder\}/docs$", str(own), each)
+            for each in server["args"]
+        ]
         assert str(own) in arguments
-        parameters = StdioServerParameters(command=COMMAND[0], args=[*COMMAND[1:], *arguments], env={**os.environ})
+        parameters = StdioServerParameters(
+            command=COMMAND[0], args=[*COMMAND[1:], *arguments], env={**os.environ}
+        )
         async with Client(parameters) as client:
             assert sorted(tool.name for tool in (await client.list_tools()).tools) == TOOLS
     with serving("mcp", own, "--http", LOCALLLM_API_KEY="choose-a-long-one") as (about, _):
         for server in servers["http"]:
-            headers = {name: value.replace("${input:key}", "choose-a-long-one") for name, value in server["headers"].items()}
-            url = server["url"].replace("http://127.0.0.1:8765", about["address"].removesuffix("/mcp"))
+            headers = {
+                name: value.replace("${input:key}", "choose-a-long-one")
+                for name, value in server["headers"].items()
+            }
+            url = server["url"].replace(
+                "http://127.0.0.1:8765", about["address"].removesuffix("/mcp")
+            )
             async with (
                 httpx2.AsyncClient(headers=headers, timeout=60) as http,
                 Client(streamable_http_client(url, http_client=http)) as client,
@@ -242,24 +309,39 @@ async def test_configurations_of_the_docs_start_the_server_or_reach_it(own: Path
                 assert sorted(tool.name for tool in (await client.list_tools()).tools) == TOOLS
 
 
-def test_stdout_has_protocol_messages_only_although_everything_is_logged(own: Path, tmp_path: Path) -> None:
+def test_stdout_has_protocol_messages_only_although_everything_is_logged(
+    own: Path, tmp_path: Path
+) -> None:
     code = (
-        "import logging, sys; logging.basicConfig(level=logging.DEBUG); from langchain_localllm.cli.app import run; "
-        f"sys.exit(run(['mcp', {str(own)!r}]))"
+        "import logging, sys; logging.basicConfig(level=logging.DEBUG); from "
+        f"langchain_localllm.cli.app import run; sys.exit(run(['mcp', {str(own)!r}]))"
     )
-    hello = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}}
+    hello = {
+        "protocolVersion": "2025-06-18",
+        "capabilities": {},
+        "clientInfo": {"name": "test", "version": "1"},
+    }
     requests: list[dict[str, Any]] = [
         {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": hello},
         {"jsonrpc": "2.0", "method": "notifications/initialized"},
-        {"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": {"name": "index", "arguments": {}}},
+        {
+            "jsonrpc": "2.0",
+            "id": 2,
+            "method": "tools/call",
+            "params": {"name": "index", "arguments": {}},
+        },
     ]
     with (
         (tmp_path / "errors").open("w+", encoding="utf-8") as errors,
-        subprocess.Popen([sys.executable, "-c", code], stdin=PIPE, stdout=PIPE, stderr=errors, encoding="utf-8") as process,
+        subprocess.Popen(
+            [sys.executable, "-c", code], stdin=PIPE, stdout=PIPE, stderr=errors, encoding="utf-8"
+        ) as process,
     ):
         assert process.stdin
         assert process.stdout
-        process.stdin.write("this is not JSON\n" + "".join(f"{json.dumps(each)}\n" for each in requests))
+        process.stdin.write(
+            "this is not JSON\n" + "".join(f"{json.dumps(each)}\n" for each in requests)
+        )
         process.stdin.flush()
         messages = []
         for line in process.stdout:
@@ -282,14 +364,19 @@ async def test_command_over_http_wants_its_key_and_refuses_web_pages(own: Path) 
         ):
             assert sorted(tool.name for tool in (await client.list_tools()).tools) == TOOLS
             assert (await call(client, "index"))["problems"] == []
-            assert "Odalys Fenn" in (await call(client, "ask", question="Who is the warden?"))["answer"]
+            assert (
+                "Odalys Fenn"
+                in (await call(client, "ask", question="Who is the warden?"))["answer"]
+            )
         for headers, status in (
             ({}, 401),
             ({"Authorization": "Bearer guess"}, 401),
             ({**good, "Origin": "https://evil.example"}, 403),
             ({**good, "Host": "evil.example"}, 403),
         ):
-            assert httpx2.post(url, headers=headers, json={}, timeout=60).status_code == status, headers
+            assert httpx2.post(url, headers=headers, json={}, timeout=60).status_code == status, (
+                headers
+            )
 
 
 @pytest.mark.parametrize(
@@ -300,12 +387,16 @@ async def test_command_over_http_wants_its_key_and_refuses_web_pages(own: Path) 
         (["no-such-folder"], "is not a folder"),
     ],
 )
-def test_command_refuses_what_it_cannot_serve(arguments: list[str], words: str, own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_command_refuses_what_it_cannot_serve(
+    arguments: list[str], words: str, own: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(own)
     check_fault(in_process("mcp", *arguments), 2 if arguments[-1] != "none" else 1, words)
 
 
-@pytest.mark.skipif(not MCP_ADAPTERS.exists(), reason="langchain-mcp-adapters is not installed: make test does")
+@pytest.mark.skipif(
+    not MCP_ADAPTERS.exists(), reason="langchain-mcp-adapters is not installed: make test does"
+)
 def test_our_agent_uses_the_tools_through_langchain_mcp_adapters(own: Path, tmp_path: Path) -> None:
     script = Path(__file__).with_name("mcp_agent.py")
     root = Path(__file__).parents[3]
@@ -314,7 +405,11 @@ def test_our_agent_uses_the_tools_through_langchain_mcp_adapters(own: Path, tmp_
         capture_output=True,
         check=False,
         encoding="utf-8",
-        env={**os.environ, "PYTHONPATH": f"{MCP_ADAPTERS}{os.pathsep}{root}", "SERVER_PYTHONPATH": str(root)},
+        env={
+            **os.environ,
+            "PYTHONPATH": f"{MCP_ADAPTERS}{os.pathsep}{root}",
+            "SERVER_PYTHONPATH": str(root),
+        },
         timeout=300,
     )
     assert done.returncode == 0, done.stderr

@@ -1,4 +1,5 @@
-"""The tool `ask` of `localllm mcp`: the model stops when the client cancels the call, or goes away."""
+"""The tool `ask` of `localllm mcp`: the model stops when the client cancels the call, or goes
+away."""
 
 import asyncio
 import os
@@ -55,7 +56,9 @@ class FileFlag:
 def server_of(folder: Path, begun: Any, stopped: Any) -> Iterator[DocumentServer]:
     """A server whose model does not end by itself."""
     llm = Endless(begun=begun, stopped=stopped)
-    with LocalRAG(llm, DeterministicFakeEmbedding(size=8), folder / ".localllm", vectors="sqlite") as rag:
+    with LocalRAG(
+        llm, DeterministicFakeEmbedding(size=8), folder / ".localllm", vectors="sqlite"
+    ) as rag:
         rag.index(folder)
         yield DocumentServer(Documents(rag, [folder]))
 
@@ -102,7 +105,9 @@ async def check_server_goes_on(client: Client) -> None:
     assert "The boat is blue." in str(result.structured_content)
 
 
-async def test_ask_cancelled_over_stdio_stops_the_model(folder: Path, flags: tuple[FileFlag, FileFlag]) -> None:
+async def test_ask_cancelled_over_stdio_stops_the_model(
+    folder: Path, flags: tuple[FileFlag, FileFlag]
+) -> None:
     begun, stopped = flags
     server = StdioServerParameters(
         command=sys.executable,
@@ -115,7 +120,9 @@ async def test_ask_cancelled_over_stdio_stops_the_model(folder: Path, flags: tup
         await check_server_goes_on(client)
 
 
-async def test_ask_cancelled_over_http_stops_the_model(folder: Path, flags: tuple[FileFlag, FileFlag]) -> None:
+async def test_ask_cancelled_over_http_stops_the_model(
+    folder: Path, flags: tuple[FileFlag, FileFlag]
+) -> None:
     begun, stopped = flags
     with server_of(folder, begun, stopped) as server:
         async with over_http(server) as (client, _):
@@ -124,7 +131,9 @@ async def test_ask_cancelled_over_http_stops_the_model(folder: Path, flags: tupl
             await check_server_goes_on(client)
 
 
-async def test_client_that_goes_away_during_ask_stops_the_model(folder: Path, flags: tuple[FileFlag, FileFlag]) -> None:
+async def test_client_that_goes_away_during_ask_stops_the_model(
+    folder: Path, flags: tuple[FileFlag, FileFlag]
+) -> None:
     begun, stopped = flags
 
     async def leave(server: DocumentServer) -> None:

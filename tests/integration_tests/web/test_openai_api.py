@@ -1,4 +1,5 @@
-"""`localllm rag serve`: the documents behind OpenAI's API, by the package openai, LangChain's clients and ours."""
+"""`localllm rag serve`: the documents behind OpenAI's API, by the package openai, LangChain's
+clients and ours."""
 
 import asyncio
 import threading
@@ -34,7 +35,12 @@ QUESTION = "Who is the warden?"
 def served(rag: LocalRAG, **options: Any) -> Iterator[str]:
     """Serve an index in a thread; the address of the API."""
     sock = listen("127.0.0.1", 0)
-    app = Guard(DocumentAPI(rag, **options).app(), key=KEY, public=PUBLIC, limits=RequestLimits(max_bytes=100_000))
+    app = Guard(
+        DocumentAPI(rag, **options).app(),
+        key=KEY,
+        public=PUBLIC,
+        limits=RequestLimits(max_bytes=100_000),
+    )
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]})
     thread.start()
@@ -62,7 +68,9 @@ def ask(question: str = QUESTION) -> list[Any]:
     return [{"role": "user", "content": question}]
 
 
-def post(address: str, body: Any, path: str = "/chat/completions", **headers: str) -> requests.Response:
+def post(
+    address: str, body: Any, path: str = "/chat/completions", **headers: str
+) -> requests.Response:
     return requests.post(f"{address}{path}", json=body, headers={**HEADERS, **headers}, timeout=60)
 
 
@@ -75,7 +83,9 @@ def test_models_are_listed_and_others_are_not_found(client: openai.OpenAI) -> No
         client.models.retrieve("gpt-4o")
 
 
-def test_answer_has_its_sources_as_text_and_as_annotations(client: openai.OpenAI, folder: Path) -> None:
+def test_answer_has_its_sources_as_text_and_as_annotations(
+    client: openai.OpenAI, folder: Path
+) -> None:
     found = client.chat.completions.create(model=MODEL, messages=ask())
     (choice,) = found.choices
     text = choice.message.content or ""
@@ -94,11 +104,17 @@ def test_answer_has_its_sources_as_text_and_as_annotations(client: openai.OpenAI
 
 def test_stream_has_the_same_answer_then_the_citations_and_the_usage(client: openai.OpenAI) -> None:
     whole = client.chat.completions.create(model=MODEL, messages=ask())
-    chunks = [*client.chat.completions.create(model=MODEL, messages=ask(), stream=True, stream_options={"include_usage": True})]
+    chunks = [
+        *client.chat.completions.create(
+            model=MODEL, messages=ask(), stream=True, stream_options={"include_usage": True}
+        )
+    ]
     texts = [chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices]
     assert "".join(texts) == whole.choices[0].message.content
     assert len(texts) > 4
-    assert [chunk.choices[0].delta.role for chunk in chunks if chunk.choices].count("assistant") == 1
+    assert [chunk.choices[0].delta.role for chunk in chunks if chunk.choices].count(
+        "assistant"
+    ) == 1
     assert chunks[0].choices[0].delta.role == "assistant"
     end = chunks[-2].choices[0]
     assert end.finish_reason == "stop"
@@ -108,7 +124,9 @@ def test_stream_has_the_same_answer_then_the_citations_and_the_usage(client: ope
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_sentences_that_the_model_does_not_cite_get_their_source_or_a_mark(rag: LocalRAG, stream: bool) -> None:
+def test_sentences_that_the_model_does_not_cite_get_their_source_or_a_mark(
+    rag: LocalRAG, stream: bool
+) -> None:
     llm = FakeListChatModel(responses=["Odalys Fenn is the warden. She has 3 boats."])
     with (
         LocalRAG(llm, rag.store.embeddings, rag.store.folder) as silent,
@@ -116,7 +134,10 @@ def test_sentences_that_the_model_does_not_cite_get_their_source_or_a_mark(rag: 
         openai.OpenAI(base_url=address, api_key=KEY, max_retries=0) as client,
     ):
         if stream:
-            deltas = [each.choices[0].delta for each in client.chat.completions.create(model=MODEL, messages=ask(), stream=True)]
+            deltas = [
+                each.choices[0].delta
+                for each in client.chat.completions.create(model=MODEL, messages=ask(), stream=True)
+            ]
             text, last = "".join(delta.content or "" for delta in deltas), deltas[-1]
         else:
             last = client.chat.completions.create(model=MODEL, messages=ask()).choices[0].message  # type: ignore[assignment]
@@ -124,11 +145,18 @@ def test_sentences_that_the_model_does_not_cite_get_their_source_or_a_mark(rag: 
     (annotation,) = last.annotations  # type: ignore[attr-defined]  # a field of this server
     about = annotation["url_citation"] if stream else annotation.url_citation.model_dump()
     marker = text[about["start_index"] : about["end_index"]]
-    assert text == f"Odalys Fenn is the warden. {marker} She has 3 boats. [?]\n\nSources:\n{marker} people.md, line 3"
+    assert text == (
+        f"Odalys Fenn is the warden. {marker} She has 3 boats. [?]\n\nSources:\n{marker} "
+        "people.md, line 3"
+    )
 
 
 def test_question_that_the_documents_do_not_answer_has_no_sources(client: openai.OpenAI) -> None:
-    message = client.chat.completions.create(model=MODEL, messages=ask("Who wrote Hamlet?")).choices[0].message
+    message = (
+        client.chat.completions.create(model=MODEL, messages=ask("Who wrote Hamlet?"))
+        .choices[0]
+        .message
+    )
     assert message.annotations == []
     assert "Sources:" not in (message.content or "")
 
@@ -139,7 +167,9 @@ def test_langchain_clients_chat_stream_and_embed(address: str, rag: LocalRAG) ->
     assert "Odalys Fenn" in chat.invoke(QUESTION).text
     assert "Odalys Fenn" in "".join(chunk.text for chunk in chat.stream(QUESTION))
     name = openai.OpenAI(base_url=address, api_key=KEY).models.list().data[1].id
-    embeddings = OpenAIEmbeddings(base_url=address, api_key=key, model=name, check_embedding_ctx_length=False)
+    embeddings = OpenAIEmbeddings(
+        base_url=address, api_key=key, model=name, check_embedding_ctx_length=False
+    )
     expected = rag.store.embeddings.embed_documents(["boat", "key"])
     for found, right in zip(embeddings.embed_documents(["boat", "key"]), expected, strict=True):
         assert found == pytest.approx(right, abs=1e-6)
@@ -148,16 +178,24 @@ def test_langchain_clients_chat_stream_and_embed(address: str, rag: LocalRAG) ->
 
 
 async def test_our_chat_class_works_with_it_sync_and_async(address: str) -> None:
-    with ChatLlamafile(base_url=address.removesuffix("/v1"), api_key=SecretStr(KEY), model=MODEL) as chat:
+    with ChatLlamafile(
+        base_url=address.removesuffix("/v1"), api_key=SecretStr(KEY), model=MODEL
+    ) as chat:
         assert "Odalys Fenn" in chat.invoke(QUESTION).text
         assert "Odalys Fenn" in "".join([chunk.text async for chunk in chat.astream(QUESTION)])
 
 
 def test_several_requests_at_once_get_their_own_answers(address: str) -> None:
-    expected = {QUESTION: "Odalys Fenn", "How high is the hill?": "143", "What is the rowing boat called?": "Dunlin"}
+    expected = {
+        QUESTION: "Odalys Fenn",
+        "How high is the hill?": "143",
+        "What is the rowing boat called?": "Dunlin",
+    }
 
     def answer(question: str) -> str:
-        return str(post(address, {"messages": ask(question)}).json()["choices"][0]["message"]["content"])
+        return str(
+            post(address, {"messages": ask(question)}).json()["choices"][0]["message"]["content"]
+        )
 
     questions = [*expected] * 3
     with ThreadPoolExecutor(len(questions)) as pool:
@@ -166,7 +204,14 @@ def test_several_requests_at_once_get_their_own_answers(address: str) -> None:
 
 
 def test_parameters_without_effect_are_named_and_others_are_kept(address: str) -> None:
-    extra = {"temperature": 0.7, "seed": 3, "logit_bias": {"5": 1}, "made_up": [1], "user": None, "tools": []}
+    extra = {
+        "temperature": 0.7,
+        "seed": 3,
+        "logit_bias": {"5": 1},
+        "made_up": [1],
+        "user": None,
+        "tools": [],
+    }
     found = post(address, {"messages": ask(), "n": 1, "tool_choice": "auto", **extra})
     assert found.status_code == 200
     assert found.headers["X-Ignored-Parameters"] == "logit_bias, made_up, seed, temperature, tools"
@@ -181,7 +226,9 @@ def test_half_of_a_character_is_replaced(address: str) -> None:
     body = '{"messages": [{"role": "user", "content": "Who is the warden?\\ud83d"}]}'
     found = requests.post(f"{address}/chat/completions", data=body, headers=HEADERS, timeout=60)
     assert "Odalys Fenn" in found.json()["choices"][0]["message"]["content"]
-    found = requests.post(f"{address}/embeddings", data='{"input": "boat \\ud83d"}', headers=HEADERS, timeout=60)
+    found = requests.post(
+        f"{address}/embeddings", data='{"input": "boat \\ud83d"}', headers=HEADERS, timeout=60
+    )
     assert found.status_code == 200
 
 
@@ -193,12 +240,23 @@ BAD: dict[str, tuple[Any, int, str | None]] = {
     "answer last": ({"messages": [*ask(), {"role": "assistant", "content": "x"}]}, 400, "messages"),
     "empty question": ({"messages": ask(" ")}, 400, "messages"),
     "picture": (
-        {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "http://x"}}]}]},
+        {
+            "messages": [
+                {
+                    "role": "user",
+                    "content": [{"type": "image_url", "image_url": {"url": "http://x"}}],
+                }
+            ]
+        },
         400,
         "messages",
     ),
     "several answers": ({"messages": ask(), "n": 2}, 400, "n"),
-    "form": ({"messages": ask(), "response_format": {"type": "json_object"}}, 400, "response_format"),
+    "form": (
+        {"messages": ask(), "response_format": {"type": "json_object"}},
+        400,
+        "response_format",
+    ),
     "forced tool": ({"messages": ask(), "tool_choice": "required"}, 400, "tool_choice"),
     "no tokens": ({"messages": ask(), "max_tokens": 0}, 400, "max_tokens"),
     "unknown model": ({"messages": ask(), "model": "gpt-4o"}, 404, "model"),
@@ -245,12 +303,17 @@ def test_requests_without_the_key_or_from_web_pages_are_refused(address: str) ->
         ({**HEADERS, "Host": "evil.example"}, 403),
         ({**HEADERS, "Sec-Fetch-Site": "cross-site"}, 403),
     ):
-        found = requests.post(f"{address}/chat/completions", json={"messages": ask()}, headers=headers, timeout=60)
+        found = requests.post(
+            f"{address}/chat/completions", json={"messages": ask()}, headers=headers, timeout=60
+        )
         assert found.status_code == status, headers
         assert found.json()["error"]["message"]
     health = requests.get(f"{address.removesuffix('/v1')}/health", timeout=60)
     assert (health.status_code, health.json()["status"]) == (200, "ok")
-    assert requests.get(f"{address}/responses", headers=HEADERS, timeout=60).json()["error"]["type"] == "not_found_error"
+    assert (
+        requests.get(f"{address}/responses", headers=HEADERS, timeout=60).json()["error"]["type"]
+        == "not_found_error"
+    )
 
 
 def read_stream(address: str) -> list[Any]:
@@ -261,7 +324,10 @@ def read_stream(address: str) -> list[Any]:
 @contextmanager
 def endless(rag: LocalRAG, fails_after: int = 0, **options: Any) -> Iterator[tuple[str, Endless]]:
     llm = Endless(fails_after=fails_after, begun=threading.Event(), stopped=threading.Event())
-    with LocalRAG(llm, rag.store.embeddings, rag.store.folder) as slow, served(slow, **options) as address:
+    with (
+        LocalRAG(llm, rag.store.embeddings, rag.store.folder) as slow,
+        served(slow, **options) as address,
+    ):
         yield address, llm
 
 
@@ -271,7 +337,9 @@ def test_client_that_goes_away_stops_the_model(rag: LocalRAG, stream: bool) -> N
 
         async def leave() -> None:
             async with openai.AsyncOpenAI(base_url=address, api_key=KEY, max_retries=0) as client:
-                asking = asyncio.ensure_future(client.chat.completions.create(model=MODEL, messages=ask(), stream=stream))
+                asking = asyncio.ensure_future(
+                    client.chat.completions.create(model=MODEL, messages=ask(), stream=stream)
+                )
                 if stream:
                     await anext(aiter(await asking))  # type: ignore[arg-type]  # it is a stream
                 else:
@@ -291,7 +359,9 @@ def test_answer_that_takes_too_long_ends_with_an_error(rag: LocalRAG) -> None:
             pytest.raises(openai.APIError, match="too long"),
         ):
             list(client.chat.completions.create(model=MODEL, messages=ask(), stream=True))
-        assert not llm.begun.is_set() or llm.stopped.wait(60)  # a busy machine may not have begun in time
+        assert not llm.begun.is_set() or llm.stopped.wait(
+            60
+        )  # a busy machine may not have begun in time
 
 
 def test_failure_of_the_engine_reaches_the_client_before_and_in_the_stream(rag: LocalRAG) -> None:
@@ -312,13 +382,19 @@ def test_sources_and_instructions_are_left_out_of_the_conversation() -> None:
             "messages": [
                 {"role": "system", "content": "Be brief."},
                 {"role": "user", "content": [{"type": "text", "text": "Is it blue?"}]},
-                {"role": "assistant", "content": "Yes [1].\n\nSources:\n[1] boats.md, line 3\n[2] a b.md"},
+                {
+                    "role": "assistant",
+                    "content": "Yes [1].\n\nSources:\n[1] boats.md, line 3\n[2] a b.md",
+                },
                 {"role": "tool", "content": "5", "tool_call_id": "1"},
                 {"role": "user", "content": "And the other?"},
             ]
         }
     )
-    assert request.question() == {"question": "And the other?", "chat_history": [("human", "Is it blue?"), ("ai", "Yes [1].")]}
+    assert request.question() == {
+        "question": "And the other?",
+        "chat_history": [("human", "Is it blue?"), ("ai", "Yes [1].")],
+    }
 
 
 @pytest.mark.parametrize("host", ["..study", "x" * 64])
@@ -329,8 +405,18 @@ def test_a_name_that_cannot_be_looked_up_is_refused(host: str) -> None:
 
 def test_command_serves_the_index_with_its_key(rag: LocalRAG, folder: Path) -> None:
     assert rag.store.exists
-    with serving("rag", "serve", "--store", folder / ".localllm", "--port", "0") as (about, process):
-        with openai.OpenAI(base_url=about["address"], api_key=about["api_key"], max_retries=0) as client:
-            assert "Odalys Fenn" in (client.chat.completions.create(model=MODEL, messages=ask()).choices[0].message.content or "")
+    with serving("rag", "serve", "--store", folder / ".localllm", "--port", "0") as (
+        about,
+        process,
+    ):
+        with openai.OpenAI(
+            base_url=about["address"], api_key=about["api_key"], max_retries=0
+        ) as client:
+            assert "Odalys Fenn" in (
+                client.chat.completions.create(model=MODEL, messages=ask())
+                .choices[0]
+                .message.content
+                or ""
+            )
         assert requests.get(f"{about['address']}/models", timeout=60).status_code == 401
         assert process.poll() is None

@@ -42,7 +42,9 @@ def port(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     """The port of a server that waits `SOON` for a request, and keeps few connections."""
     monkeypatch.setattr(serving, "REQUEST_SECONDS", SOON)
     monkeypatch.setattr(serving, "IDLE_SECONDS", 60)
-    app = Guard(Starlette(routes=[Route("/", _quick), Route("/slow", _slow)]), key=KEY, query_key="token")
+    app = Guard(
+        Starlette(routes=[Route("/", _quick), Route("/slow", _slow)]), key=KEY, query_key="token"
+    )
     sock = listen("127.0.0.1", 0)
     server = uvicorn.Server(serving.server_config(app, most_connections=MOST))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]})
@@ -87,7 +89,9 @@ def test_connection_without_a_request_is_closed_in_time(port: int, data: bytes) 
 
 
 @pytest.mark.parametrize("before", [WHOLE, REFUSED], ids=["an answer", "a refusal"])
-def test_bytes_that_come_slowly_after_an_answer_do_not_hold_the_connection(port: int, before: bytes) -> None:
+def test_bytes_that_come_slowly_after_an_answer_do_not_hold_the_connection(
+    port: int, before: bytes
+) -> None:
     with opened(port, before) as connection:
         assert connection.recv(4096).startswith(b"HTTP/1.1 ")
         assert closed_while_sending(connection)
@@ -98,10 +102,14 @@ def test_request_that_is_answered_slowly_is_not_closed(port: int) -> None:
     assert (response.status_code, response.text) == (200, "slow")
 
 
-def test_connections_that_wait_make_room_for_requests(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_connections_that_wait_make_room_for_requests(
+    port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(serving, "REQUEST_SECONDS", 3600)
     with ExitStack() as held:
-        waiting = [held.enter_context(opened(port, data)) for data in (b"", HALF) for _ in range(MOST)]
+        waiting = [
+            held.enter_context(opened(port, data)) for data in (b"", HALF) for _ in range(MOST)
+        ]
         response = requests.get(f"http://127.0.0.1:{port}/", params={"token": KEY}, timeout=60)
         assert response.status_code == 200
         assert read_until_closed(waiting[0]) == b""

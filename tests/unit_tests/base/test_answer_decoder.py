@@ -1,4 +1,5 @@
-"""A field of an answer with a value of another kind is an error that names the field, also where the value is 0, false or empty."""
+"""A field of an answer with a value of another kind is an error that names the field, also where
+the value is 0, false or empty."""
 
 import copy
 from typing import Any, Final
@@ -34,7 +35,9 @@ FIELDS: Final[dict[tuple[str, str], tuple[Any, ...]]] = {
     ("ollama chat", "message.tool_calls"): ANY,
     ("ollama chat", "done"): NOT_FLAG,
 }
-CASES: Final = [(stream, field, value) for (stream, field), values in FIELDS.items() for value in values]
+CASES: Final = [
+    (stream, field, value) for (stream, field), values in FIELDS.items() for value in values
+]
 
 
 def with_value(event: Any, field: str, value: Any) -> Any:
@@ -65,11 +68,21 @@ def test_field_of_another_kind_is_named(stream: str, field: str, value: Any) -> 
     [
         ("llamafile chat", chunk(delta={"content": None})),
         ("llamafile chat", chunk(delta={"content": [], "tool_calls": []})),
-        ("llamafile chat", chunk(delta={"content": "", "tool_calls": None, "reasoning_content": None})),
+        (
+            "llamafile chat",
+            chunk(delta={"content": "", "tool_calls": None, "reasoning_content": None}),
+        ),
         ("llamafile chat", chunk(delta=[])),  # PHP's empty object
         ("llamafile chat", chunk(delta=None, text="")),
         ("llamafile chat", {"choices": None, "usage": {}}),
-        ("ollama chat", {**CHAT[0], "message": {"role": "assistant", "content": None, "tool_calls": None}, "done": None}),
+        (
+            "ollama chat",
+            {
+                **CHAT[0],
+                "message": {"role": "assistant", "content": None, "tool_calls": None},
+                "done": None,
+            },
+        ),
         ("ollama text", {"response": None, "thinking": None}),
     ],
 )

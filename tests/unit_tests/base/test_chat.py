@@ -11,7 +11,9 @@ def test_a_batch_is_with_the_engine_at_the_same_time() -> None:
     together = threading.Barrier(12)
 
     class Waiting(FakeChat):
-        def open_answer(self, messages: list[dict[str, Any]], stop: list[str], request: dict[str, Any]) -> TokenStream:
+        def open_answer(
+            self, messages: list[dict[str, Any]], stop: list[str], request: dict[str, Any]
+        ) -> TokenStream:
             together.wait(timeout=60)
             return super().open_answer(messages, stop, request)
 

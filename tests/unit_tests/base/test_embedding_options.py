@@ -1,4 +1,5 @@
-"""What each option of the embedding classes over HTTP moves in the request, and LangChain's unit suite for them."""
+"""What each option of the embedding classes over HTTP moves in the request, and LangChain's unit
+suite for them."""
 
 from typing import Any, Final
 
@@ -20,7 +21,9 @@ COMMON: Final[Moved] = {
     "batch_size": (1, {}),
     "show_progress": (True, {}),
     "max_concurrency": (1, {}),
-    **{name: (LLAMAFILE[name].value, {}) for name in sorted(options_marked(ServerOptions, NotSent))},
+    **{
+        name: (LLAMAFILE[name].value, {}) for name in sorted(options_marked(ServerOptions, NotSent))
+    },
 }
 LLAMAFILE_MOVED: Final[Moved] = {
     **COMMON,
@@ -43,7 +46,11 @@ OLLAMA_MOVED: Final[Moved] = {
     "validate_model_on_init": (False, {}),  # no server is there
 }
 CLASSES: Final[dict[str, tuple[Any, Moved, dict[str, Any]]]] = {
-    "LlamafileEmbeddings": (FakeLlamafile, LLAMAFILE_MOVED, {"input": ["Hi"], "encoding_format": "base64"}),
+    "LlamafileEmbeddings": (
+        FakeLlamafile,
+        LLAMAFILE_MOVED,
+        {"input": ["Hi"], "encoding_format": "base64"},
+    ),
     "OllamaEmbeddings": (
         FakeOllama,
         OLLAMA_MOVED,
@@ -76,7 +83,10 @@ def test_every_field_has_a_case(name: str) -> None:
     assert set(moved) == set(made.model_fields)
 
 
-@pytest.mark.parametrize(("name", "option"), [(name, option) for name, (_, moved, _) in CLASSES.items() for option in moved])
+@pytest.mark.parametrize(
+    ("name", "option"),
+    [(name, option) for name, (_, moved, _) in CLASSES.items() for option in moved],
+)
 def test_an_option_moves_the_request(name: str, option: str) -> None:
     made, moved, empty = CLASSES[name]
     value, expected = moved[option]

@@ -1,4 +1,5 @@
-"""What all embedding classes share: batches, order, prefixes, checks and errors, on a server that is a function."""
+"""What all embedding classes share: batches, order, prefixes, checks and errors, on a server that
+is a function."""
 
 import asyncio
 import math
@@ -20,7 +21,13 @@ from langchain_localllm.errors import (
     ServerError,
 )
 from langchain_localllm.transport.operations import Send
-from tests.unit_tests.embedding_fakes import Answer, FakeLlamafile, FakeOllama, inputs, openai_answer
+from tests.unit_tests.embedding_fakes import (
+    Answer,
+    FakeLlamafile,
+    FakeOllama,
+    inputs,
+    openai_answer,
+)
 
 TEXTS: Final = [f"text {number}" for number in range(40)]
 
@@ -49,12 +56,16 @@ def by_length(send: Send) -> Answer:
 
 
 @pytest.mark.parametrize("workers", [1, 2, 5])
-def test_order_is_kept_over_batches_and_requests_beside_each_other(workers: int, embed: Embed) -> None:
+def test_order_is_kept_over_batches_and_requests_beside_each_other(
+    workers: int, embed: Embed
+) -> None:
     def slow_at_first(send: Send) -> Answer:
         time.sleep(0.02 if inputs(send)[0] == TEXTS[0] else 0)
         return by_length(send)
 
-    model = FakeLlamafile(batch_size=3, max_concurrency=workers, normalize=True).answering(slow_at_first)
+    model = FakeLlamafile(batch_size=3, max_concurrency=workers, normalize=True).answering(
+        slow_at_first
+    )
     assert [round(vector[1] / vector[0]) for vector in embed(model, TEXTS)] == list(range(40))
     assert sorted(len(inputs(send)) for send in model.asked) == [1] + [3] * 13
 
@@ -119,7 +130,9 @@ def test_dimensions_cut_and_scale_again() -> None:
         return openai_answer([[3.0, 4.0, 12.0]])
 
     assert FakeLlamafile(dimensions=2).answering(three).embed_query("a") == [0.6, 0.8]
-    with pytest.raises(InvalidOptionError, match=r"`dimensions` is 4, but the model's vectors have 3 numbers"):
+    with pytest.raises(
+        InvalidOptionError, match=r"`dimensions` is 4, but the model's vectors have 3 numbers"
+    ):
         FakeLlamafile(dimensions=4).answering(three).embed_query("a")
 
 
@@ -149,18 +162,27 @@ def test_a_single_text_is_not_taken_for_a_list(embed: Embed) -> None:
         embed(FakeLlamafile(), wrong)
 
 
-@pytest.mark.parametrize("vector", [[1.0, None], [math.nan, 1.0], [0.0, 0.0], [math.inf, 1.0], ["a", "b"]])
+@pytest.mark.parametrize(
+    "vector", [[1.0, None], [math.nan, 1.0], [0.0, 0.0], [math.inf, 1.0], ["a", "b"]]
+)
 @pytest.mark.parametrize("normalize", [True, False])
-def test_a_vector_of_no_numbers_or_of_zeros_raises(vector: list[Any], normalize: bool, embed: Embed) -> None:
+def test_a_vector_of_no_numbers_or_of_zeros_raises(
+    vector: list[Any], normalize: bool, embed: Embed
+) -> None:
     def answer(send: Send) -> Answer:
         if send.path == "/embedding":
             texts = send.body["content"] if send.body else []
-            rows = [{"index": n, "embedding": [vector if text == "bad" else [3.0, 4.0]]} for n, text in enumerate(texts)]
+            rows = [
+                {"index": n, "embedding": [vector if text == "bad" else [3.0, 4.0]]}
+                for n, text in enumerate(texts)
+            ]
             return 200, rows
         return openai_answer([vector if text == "bad" else [3.0, 4.0] for text in inputs(send)])
 
     model = FakeLlamafile(normalize=normalize).answering(answer)
-    with pytest.raises(ServerError, match=r"Text 2 of 4: the engine returned a zero or non-finite vector") as caught:
+    with pytest.raises(
+        ServerError, match=r"Text 2 of 4: the engine returned a zero or non-finite vector"
+    ) as caught:
         embed(model, ["a", "b", "bad", "c"])
     assert caught.value.failed_text == 2
     assert sorted(caught.value.done) == [0, 1]
@@ -169,7 +191,9 @@ def test_a_vector_of_no_numbers_or_of_zeros_raises(vector: list[Any], normalize:
 def test_another_count_of_vectors_than_of_texts_raises(embed: Embed) -> None:
     for count in (1, 3):
         model = FakeLlamafile().answering(partial(same_answer, openai_answer([[3.0, 4.0]] * count)))
-        with pytest.raises(ServerError, match=f"2 texts were sent to the engine, {count} vectors came back"):
+        with pytest.raises(
+            ServerError, match=f"2 texts were sent to the engine, {count} vectors came back"
+        ):
             embed(model, ["a", "b"])
 
 
@@ -177,7 +201,9 @@ def test_a_dimension_that_changes_raises_within_a_call_and_between_calls(embed: 
     lengths = iter([2, 2, 3, 3])
     model = FakeLlamafile(batch_size=1, max_concurrency=1)
     model.answering(lambda _: openai_answer([[1.0] * next(lengths)]))
-    with pytest.raises(ServerError, match=r"Text 2 of 4: its vector has 3 numbers, and those before had 2"):
+    with pytest.raises(
+        ServerError, match=r"Text 2 of 4: its vector has 3 numbers, and those before had 2"
+    ):
         embed(model, ["a", "b", "c", "d"])
     with pytest.raises(ServerError, match="had 2"):
         model.model_copy(update={"query_prefix": "q"}).embed_query("a")
@@ -191,7 +217,11 @@ def refuses(*bad: str) -> Callable[[Send], Answer]:
 
     def answer(send: Send) -> Answer:
         if any(text in bad for text in inputs(send)):
-            return 500, {"error": {"message": "input (700 tokens) is too large to process. (current batch size: 512)"}}
+            return 500, {
+                "error": {
+                    "message": "input (700 tokens) is too large to process. (current batch size: 512)"
+                }
+            }
         return by_length(send)
 
     return answer
@@ -199,10 +229,13 @@ def refuses(*bad: str) -> Callable[[Send], Answer]:
 
 @pytest.mark.parametrize("bad", [0, 5, 17, 39])
 @pytest.mark.parametrize("size", [1, 16, 64])
-def test_a_text_that_is_too_long_is_named_and_the_others_before_it_are_kept(bad: int, size: int, embed: Embed) -> None:
+def test_a_text_that_is_too_long_is_named_and_the_others_before_it_are_kept(
+    bad: int, size: int, embed: Embed
+) -> None:
     model = FakeLlamafile(batch_size=size, max_concurrency=1).answering(refuses(TEXTS[bad]))
     words = (
-        rf"Text {bad} of 40 has 700 tokens, and the model takes 512\. Split it, or set `truncate=True`.* Done: {bad} of 40 texts"
+        rf"Text {bad} of 40 has 700 tokens, and the model takes 512\. "
+        rf"Split it, or set `truncate=True`.* Done: {bad} of 40 texts"
     )
     with pytest.raises(ContextLengthError, match=words) as caught:
         embed(model, TEXTS)
@@ -213,7 +246,10 @@ def test_a_text_that_is_too_long_is_named_and_the_others_before_it_are_kept(bad:
 
 
 def test_a_query_that_is_too_long_is_no_text_of_many() -> None:
-    with pytest.raises(ContextLengthError, match=r"^The query has 700 tokens, and the model takes 512\. Split it.*end\.$"):
+    with pytest.raises(
+        ContextLengthError,
+        match=r"^The query has 700 tokens, and the model takes 512\. Split it.*end\.$",
+    ):
         FakeLlamafile().answering(refuses("long")).embed_query("long")
 
 
@@ -227,16 +263,28 @@ def test_beside_other_requests_all_that_is_done_is_told(embed: Embed) -> None:
 
 def test_a_server_that_fails_for_many_texts_only_is_asked_for_fewer(embed: Embed) -> None:
     def small(send: Send) -> Answer:
-        return by_length(send) if len(inputs(send)) < 9 else (500, {"error": {"message": "out of memory"}})
+        return (
+            by_length(send)
+            if len(inputs(send)) < 9
+            else (500, {"error": {"message": "out of memory"}})
+        )
 
     vectors = embed(FakeLlamafile(batch_size=40).answering(small), TEXTS)
     assert [round(vector[1] / vector[0]) for vector in vectors] == list(range(40))
 
 
-@pytest.mark.parametrize(("status", "kind"), [(401, AuthenticationError), (500, ServerError), (400, InvalidRequestError)])
-def test_other_faults_keep_their_type_and_what_is_done(status: int, kind: type[ModelCallError], embed: Embed) -> None:
+@pytest.mark.parametrize(
+    ("status", "kind"), [(401, AuthenticationError), (500, ServerError), (400, InvalidRequestError)]
+)
+def test_other_faults_keep_their_type_and_what_is_done(
+    status: int, kind: type[ModelCallError], embed: Embed
+) -> None:
     def breaks(send: Send) -> Answer:
-        return by_length(send) if TEXTS[8] not in inputs(send) else (status, {"error": {"message": "no"}})
+        return (
+            by_length(send)
+            if TEXTS[8] not in inputs(send)
+            else (status, {"error": {"message": "no"}})
+        )
 
     with pytest.raises(kind, match=r"no.* Done: 8 of 40 texts") as caught:
         embed(FakeLlamafile(batch_size=8, max_concurrency=1).answering(breaks), TEXTS)
@@ -244,7 +292,9 @@ def test_other_faults_keep_their_type_and_what_is_done(status: int, kind: type[M
 
 
 def test_after_an_error_no_more_is_asked(embed: Embed) -> None:
-    model = FakeLlamafile(batch_size=1, max_concurrency=2).answering(lambda _: (401, {"error": {"message": "key"}}))
+    model = FakeLlamafile(batch_size=1, max_concurrency=2).answering(
+        lambda _: (401, {"error": {"message": "key"}})
+    )
     with pytest.raises(AuthenticationError):
         embed(model, TEXTS)
     assert len(model.asked) <= 2
@@ -262,7 +312,9 @@ def test_after_an_error_no_more_is_asked(embed: Embed) -> None:
         ([5, 6, 7, 8, 3], [3], [5, 6, 7, 3]),  # only an end
     ],
 )
-def test_a_cut_keeps_what_the_model_wants_at_the_end(tokens: list[int], nothing: list[int], expected: list[int]) -> None:
+def test_a_cut_keeps_what_the_model_wants_at_the_end(
+    tokens: list[int], nothing: list[int], expected: list[int]
+) -> None:
     assert shortened(tokens, nothing, 4) == expected
 
 
@@ -273,7 +325,12 @@ def test_the_name_for_a_cache_holds_the_model_and_all_that_changes_a_vector() ->
     plain = FakeOllama(model="nomic-embed-text:v1.5")
     name = plain.cache_namespace()
     assert name.startswith("nomic-embed-text-v1.5-")
-    assert name == FakeOllama(model="nomic-embed-text:v1.5", batch_size=3, base_url="http://other", timeout=4).cache_namespace()
+    assert (
+        name
+        == FakeOllama(
+            model="nomic-embed-text:v1.5", batch_size=3, base_url="http://other", timeout=4
+        ).cache_namespace()
+    )
     others = [
         FakeOllama(model="nomic-embed-text:v1"),
         FakeOllama(model="nomic-embed-text:v1.5", document_prefix=""),
@@ -298,7 +355,10 @@ def test_prefixes_that_are_given_are_those_of_the_table_in_a_cache() -> None:
 def test_progress_is_shown_when_asked_for(capsys: pytest.CaptureFixture[str], embed: Embed) -> None:
     embed(FakeLlamafile(batch_size=4, max_concurrency=2).answering(by_length), TEXTS)
     assert capsys.readouterr() == ("", "")
-    embed(FakeLlamafile(batch_size=4, max_concurrency=2, show_progress=True).answering(by_length), TEXTS)
+    embed(
+        FakeLlamafile(batch_size=4, max_concurrency=2, show_progress=True).answering(by_length),
+        TEXTS,
+    )
     out, shown = capsys.readouterr()
     assert out == ""
     assert len(shown.splitlines()) == 10

@@ -16,7 +16,8 @@ def broken(others: int) -> StreamBrokenError:
 
 
 def tries(run: Any, *outcomes: Exception | None) -> int:
-    """Return how many of the outcomes it took until one was final, raising that one if it is an error."""
+    """Return how many of the outcomes it took until one was final, raising that one if it is an
+    error."""
     count = 0
     for attempt in attempts(run):
         with attempt:

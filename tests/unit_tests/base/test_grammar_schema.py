@@ -1,4 +1,5 @@
-"""What is left of a schema, and of a pattern, that llama.cpp can make a grammar of; `test_schemas.py` tries it on real engines."""
+"""What is left of a schema, and of a pattern, that llama.cpp can make a grammar of;
+`test_schemas.py` tries it on real engines."""
 
 import re
 from typing import Any
@@ -24,7 +25,11 @@ OBJECT: dict[str, Any] = {"required": [], "additionalProperties": False}
         (r"^[a-z]+@[a-z]+\.com$", ["a@b.com"], ["a@bxcom"]),
         ("^yes$|^no$", ["yes", "no"], ["yesno", "yes$"]),
         ("^(yes|no)$", ["yes", "no"], ["y"]),
-        (r"^https?://.+$", ["http://a", "https://b c"], ["ftp://a", 'http://"', "http://\n", "http://\\"]),
+        (
+            r"^https?://.+$",
+            ["http://a", "https://b c"],
+            ["ftp://a", 'http://"', "http://\n", "http://\\"],
+        ),
         (r"^\w+$", ["a_1"], ["a b", "é", ""]),
         (r"^\W$", ["-", " "], ["a", "é", '"']),
         (r"^\s$", [" "], ["\t", "a"]),
@@ -47,10 +52,14 @@ OBJECT: dict[str, Any] = {"required": [], "additionalProperties": False}
         ("^a b", ["a bc"], ["ab"]),
     ],
 )
-def test_grammar_pattern_allows_what_the_pattern_allows(pattern: str, good: list[str], bad: list[str]) -> None:
+def test_grammar_pattern_allows_what_the_pattern_allows(
+    pattern: str, good: list[str], bad: list[str]
+) -> None:
     written = grammar_pattern(pattern)
     assert written is not None
-    assert re.fullmatch(r"\^\((?:\[[^\]]+\]|\((?!\?)|[)|?*+]|\{[\d,]+\})+\)\$", written)  # only what all converters read alike
+    assert re.fullmatch(
+        r"\^\((?:\[[^\]]+\]|\((?!\?)|[)|?*+]|\{[\d,]+\})+\)\$", written
+    )  # only what all converters read alike
     assert all(re.fullmatch(written, text) for text in good)
     assert not any(re.fullmatch(written, text) for text in bad)
 
@@ -58,11 +67,58 @@ def test_grammar_pattern_allows_what_the_pattern_allows(pattern: str, good: list
 @pytest.mark.parametrize(
     "pattern",
     [
-        *["", "^", "$", "^$", "x", r"\d+$", "^a|b$", "^a$|b", "(^a$)", "^(a$)", "^a$b", "^a||^b", "^(a|)$", "^()$"],
-        *["^(?=a$", "^(?=a)+b$", r"^a\b*$", "^(?=a)$", "(?=a)^a$", r"^(a)\1$", r"^\p{Lu}+$", r"^\cA$", r"^(?i)abc$", r"^(?i:a)$"],
+        *[
+            "",
+            "^",
+            "$",
+            "^$",
+            "x",
+            r"\d+$",
+            "^a|b$",
+            "^a$|b",
+            "(^a$)",
+            "^(a$)",
+            "^a$b",
+            "^a||^b",
+            "^(a|)$",
+            "^()$",
+        ],
+        *[
+            "^(?=a$",
+            "^(?=a)+b$",
+            r"^a\b*$",
+            "^(?=a)$",
+            "(?=a)^a$",
+            r"^(a)\1$",
+            r"^\p{Lu}+$",
+            r"^\cA$",
+            r"^(?i)abc$",
+            r"^(?i:a)$",
+        ],
         *[r'^"a"$', r"^\\$", r"^a\nb$", r'^["]$', "^[\n]$", "^\t$"],
-        *["^a{2}{3}$", "^a**$", "^a*+$", "^*a$", "^a{0}$", "^a{3,2}$", "^a{,3}$", "^[a-z]{1,800}$", "^([a-z]{1,40}){1,40}$"],
-        *["^[]a]$", "^[^]]$", "^[z-a]$", r"^[\D]$", "^[a-z", "^(a", "^a)", "^[[:alpha:]]$", r"^\u{41}$", "^a\\"],
+        *[
+            "^a{2}{3}$",
+            "^a**$",
+            "^a*+$",
+            "^*a$",
+            "^a{0}$",
+            "^a{3,2}$",
+            "^a{,3}$",
+            "^[a-z]{1,800}$",
+            "^([a-z]{1,40}){1,40}$",
+        ],
+        *[
+            "^[]a]$",
+            "^[^]]$",
+            "^[z-a]$",
+            r"^[\D]$",
+            "^[a-z",
+            "^(a",
+            "^a)",
+            "^[[:alpha:]]$",
+            r"^\u{41}$",
+            "^a\\",
+        ],
     ],
 )
 def test_grammar_pattern_what_cannot_be_written_is_none(pattern: str) -> None:
@@ -92,7 +148,9 @@ def test_grammar_pattern_leaves_assertions_out(pattern: str, written: str) -> No
         ("^a{2,}$", "^([a]{2,})$"),
     ],
 )
-def test_grammar_pattern_repeats_a_character_no_more_often_than_the_string_is_long(pattern: str, written: str) -> None:
+def test_grammar_pattern_repeats_a_character_no_more_often_than_the_string_is_long(
+    pattern: str, written: str
+) -> None:
     assert grammar_pattern(pattern, 9) == written
     assert grammar_pattern(pattern, 101) == grammar_pattern(pattern)
 
@@ -100,7 +158,11 @@ def test_grammar_pattern_repeats_a_character_no_more_often_than_the_string_is_lo
 def test_grammar_pattern_open_at_its_end_is_bounded_by_the_length() -> None:
     written = grammar_pattern("^[A-Z]", 3)
     assert written is not None
-    assert [bool(re.fullmatch(written, text)) for text in ("A", "Abc", "Abcd")] == [True, True, False]
+    assert [bool(re.fullmatch(written, text)) for text in ("A", "Abc", "Abcd")] == [
+        True,
+        True,
+        False,
+    ]
     assert grammar_pattern("^abc", 3) == "^([a][b][c])$"
 
 
@@ -112,16 +174,31 @@ def test_grammar_pattern_open_at_its_end_is_bounded_by_the_length() -> None:
         ({"title": "A"}, {"title": "A", **ANYTHING}),
         # strings
         ({"type": "string", "maxLength": 2083, "format": "hostname"}, {"type": "string"}),
-        ({"type": "string", "minLength": 2, "maxLength": 9}, {"type": "string", "minLength": 2, "maxLength": 9}),
+        (
+            {"type": "string", "minLength": 2, "maxLength": 9},
+            {"type": "string", "minLength": 2, "maxLength": 9},
+        ),
         ({"type": "string", "minLength": 5000, "maxLength": 9000}, {"type": "string"}),
         ({"type": "string", "minLength": 3, "maxLength": 2}, {"type": "string"}),
         ({"type": "string", "format": "date-time"}, {"type": "string", "format": "date-time"}),
         ({"type": "string", "pattern": "x", "maxLength": 3}, {"type": "string", "maxLength": 3}),
-        ({"type": "string", "pattern": "^[0-9]$", "maxLength": 3}, {"type": "string", "pattern": "^([0-9])$"}),
+        (
+            {"type": "string", "pattern": "^[0-9]$", "maxLength": 3},
+            {"type": "string", "pattern": "^([0-9])$"},
+        ),
         # numbers
-        ({"type": "integer", "minimum": 0.5, "exclusiveMaximum": 9}, {"type": "integer", "minimum": 1, "maximum": 8}),
-        ({"type": "integer", "exclusiveMinimum": 0, "minimum": -5}, {"type": "integer", "minimum": 1}),
-        ({"type": "integer", "minimum": 0, "exclusiveMinimum": True}, {"type": "integer", "minimum": 1}),
+        (
+            {"type": "integer", "minimum": 0.5, "exclusiveMaximum": 9},
+            {"type": "integer", "minimum": 1, "maximum": 8},
+        ),
+        (
+            {"type": "integer", "exclusiveMinimum": 0, "minimum": -5},
+            {"type": "integer", "minimum": 1},
+        ),
+        (
+            {"type": "integer", "minimum": 0, "exclusiveMinimum": True},
+            {"type": "integer", "minimum": 1},
+        ),
         ({"type": "integer", "maximum": -0.5}, {"type": "integer", "maximum": -1}),
         ({"type": "integer", "maximum": 10**20, "minimum": -(10**20)}, {"type": "integer"}),
         ({"type": "integer", "minimum": 3, "maximum": 2}, {"type": "integer"}),
@@ -139,33 +216,73 @@ def test_grammar_pattern_open_at_its_end_is_bounded_by_the_length() -> None:
         # lists
         ({"type": "array"}, {"type": "array"}),
         ({"type": "array", "maxItems": 5000, "uniqueItems": True}, {"type": "array"}),
-        ({"type": "array", "minItems": 1, "contains": {}}, {"type": "array", "items": ANYTHING, "minItems": 1}),
+        (
+            {"type": "array", "minItems": 1, "contains": {}},
+            {"type": "array", "items": ANYTHING, "minItems": 1},
+        ),
         (
             {"items": [{"type": "null"}, True], "minItems": 1},
-            {"type": "array", "prefixItems": [{"type": "null"}, ANYTHING], "minItems": 2, "maxItems": 2},
+            {
+                "type": "array",
+                "prefixItems": [{"type": "null"}, ANYTHING],
+                "minItems": 2,
+                "maxItems": 2,
+            },
         ),
         ({"type": "array", "items": False}, {"enum": [[]]}),
         (
-            {"prefixItems": [{"type": "null"}], "items": {"const": 1}, "minItems": 3, "maxItems": 4},
-            {"type": "array", "prefixItems": [{"type": "null"}, {"const": 1}, {"const": 1}], "minItems": 3, "maxItems": 3},
+            {
+                "prefixItems": [{"type": "null"}],
+                "items": {"const": 1},
+                "minItems": 3,
+                "maxItems": 4,
+            },
+            {
+                "type": "array",
+                "prefixItems": [{"type": "null"}, {"const": 1}, {"const": 1}],
+                "minItems": 3,
+                "maxItems": 3,
+            },
         ),
         # objects
         ({"type": "object"}, {"type": "object"}),
         ({"type": "object", "additionalProperties": True}, {"type": "object"}),
         ({"type": "object", "properties": {}}, {"type": "object", "properties": {}, **OBJECT}),
-        ({"additionalProperties": {"type": "null"}}, {"type": "object", "additionalProperties": {"type": "null"}}),
-        ({"patternProperties": {r"^\p{L}$": {"type": "null"}}}, {"type": "object", "additionalProperties": {"type": "null"}}),
-        ({"properties": {"a": True, "b": False}}, {"type": "object", "properties": {"a": ANYTHING}, **OBJECT}),
+        (
+            {"additionalProperties": {"type": "null"}},
+            {"type": "object", "additionalProperties": {"type": "null"}},
+        ),
+        (
+            {"patternProperties": {r"^\p{L}$": {"type": "null"}}},
+            {"type": "object", "additionalProperties": {"type": "null"}},
+        ),
+        (
+            {"properties": {"a": True, "b": False}},
+            {"type": "object", "properties": {"a": ANYTHING}, **OBJECT},
+        ),
         (
             {"required": ["a", "a"]},
-            {"type": "object", "properties": {"a": ANYTHING}, "required": ["a"], "additionalProperties": True},
+            {
+                "type": "object",
+                "properties": {"a": ANYTHING},
+                "required": ["a"],
+                "additionalProperties": True,
+            },
         ),
         (
             {"propertyNames": {"enum": ["a", "b"]}, "additionalProperties": {"type": "null"}},
-            {"type": "object", "properties": {"a": {"type": "null"}, "b": {"type": "null"}}, **OBJECT},
+            {
+                "type": "object",
+                "properties": {"a": {"type": "null"}, "b": {"type": "null"}},
+                **OBJECT,
+            },
         ),
         (
-            {"propertyNames": {"$ref": "#/$defs/k"}, "properties": {"a": {"const": 1}}, "$defs": {"k": {"const": "b"}}},
+            {
+                "propertyNames": {"$ref": "#/$defs/k"},
+                "properties": {"a": {"const": 1}},
+                "$defs": {"k": {"const": "b"}},
+            },
             {"type": "object", "properties": {"b": ANYTHING, "a": {"const": 1}}, **OBJECT},
         ),
         ({"propertyNames": {"pattern": "^a$"}}, {"type": "object"}),
@@ -176,24 +293,50 @@ def test_grammar_pattern_open_at_its_end_is_bounded_by_the_length() -> None:
             {"type": "object", "properties": {"é": {"type": "null"}}, **OBJECT},
         ),
         # combinations
-        ({"type": ["string", "null"], "maxLength": 3}, {"anyOf": [{"type": "string", "maxLength": 3}, {"type": "null"}]}),
+        (
+            {"type": ["string", "null"], "maxLength": 3},
+            {"anyOf": [{"type": "string", "maxLength": 3}, {"type": "null"}]},
+        ),
         ({"type": "string", "nullable": True}, {"anyOf": [{"type": "string"}, {"type": "null"}]}),
         ({"allOf": [{"type": "null"}], "description": "x"}, {"description": "x", "type": "null"}),
-        ({"anyOf": [{"maxLength": 2}, False], "type": "string"}, {"type": "string", "maxLength": 2}),
+        (
+            {"anyOf": [{"maxLength": 2}, False], "type": "string"},
+            {"type": "string", "maxLength": 2},
+        ),
         (
             {"allOf": [{"properties": {"a": {"type": "null"}}}, {"required": ["a"]}]},
-            {"type": "object", "properties": {"a": {"type": "null"}}, "required": ["a"], "additionalProperties": False},
+            {
+                "type": "object",
+                "properties": {"a": {"type": "null"}},
+                "required": ["a"],
+                "additionalProperties": False,
+            },
         ),
         # references
         ({"$ref": "#/$defs/A", "$defs": {"A": {"$ref": "#/$defs/A"}}}, ANYTHING),
         (
-            {"items": {"$ref": "#/$defs/Pair[int, .A]"}, "$defs": {"Pair[int, .A]": {"type": "null"}}},
-            {"type": "array", "items": {"$ref": "#/$defs/def-Pair-int-A"}, "$defs": {"def-Pair-int-A": {"type": "null"}}},
+            {
+                "items": {"$ref": "#/$defs/Pair[int, .A]"},
+                "$defs": {"Pair[int, .A]": {"type": "null"}},
+            },
+            {
+                "type": "array",
+                "items": {"$ref": "#/$defs/def-Pair-int-A"},
+                "$defs": {"def-Pair-int-A": {"type": "null"}},
+            },
         ),
         ({"items": {"$ref": "#/none"}}, {"type": "array", "items": ANYTHING}),
         (
-            {"$id": "https://a.example/b", "items": {"$ref": "https://a.example/b#/$defs/c"}, "$defs": {"c": {"type": "null"}}},
-            {"type": "array", "items": {"$ref": "#/$defs/def-c"}, "$defs": {"def-c": {"type": "null"}}},
+            {
+                "$id": "https://a.example/b",
+                "items": {"$ref": "https://a.example/b#/$defs/c"},
+                "$defs": {"c": {"type": "null"}},
+            },
+            {
+                "type": "array",
+                "items": {"$ref": "#/$defs/def-c"},
+                "$defs": {"def-c": {"type": "null"}},
+            },
         ),
     ],
 )
@@ -216,7 +359,9 @@ def test_grammar_schema_keeps_what_grammars_hold(schema: Any, expected: Any) -> 
         ("ipvanyaddress", ["1.2.3.4"], ["localhost"]),
     ],
 )
-def test_grammar_schema_of_a_format_is_a_pattern_of_it(name: str, good: list[str], bad: list[str]) -> None:
+def test_grammar_schema_of_a_format_is_a_pattern_of_it(
+    name: str, good: list[str], bad: list[str]
+) -> None:
     written = grammar_schema({"type": "string", "format": name})["pattern"]
     assert all(re.fullmatch(written, text) for text in good)
     assert not any(re.fullmatch(written, text) for text in bad)
@@ -238,7 +383,11 @@ def test_grammar_schema_of_a_converter_that_writes_escapes_keeps_them() -> None:
     ("schema", "kept"),
     [
         (
-            {"type": "object", "properties": {"a": {"type": "string", "enum": ["x"], "description": "An x."}}, "required": ["a"]},
+            {
+                "type": "object",
+                "properties": {"a": {"type": "string", "enum": ["x"], "description": "An x."}},
+                "required": ["a"],
+            },
             True,
         ),
         ({"type": "object", "properties": {}}, True),

@@ -32,10 +32,16 @@ BAD = {"name": "add", "args": '{"a": 1', "id": "2", "error": None, "type": "inva
 PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n0000").decode()
 JPEG = base64.b64encode(b"\xff\xd8\xff\xe0000000000").decode()
 WAV = base64.b64encode(b"RIFF0000WAVEfmt ").decode()
-PICTURE: dict[str, Any] = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{PNG}"}}
+PICTURE: dict[str, Any] = {
+    "type": "image_url",
+    "image_url": {"url": f"data:image/png;base64,{PNG}"},
+}
 SOUND = {"type": "input_audio", "input_audio": {"data": WAV, "format": "wav"}}
 FILM = {"type": "video_url", "video_url": {"url": "data:video/mp4;base64,AAAA"}}
-PDF = {"type": "file", "file": {"file_data": "data:application/pdf;base64,AAAA", "filename": "a.pdf"}}
+PDF = {
+    "type": "file",
+    "file": {"file_data": "data:application/pdf;base64,AAAA", "filename": "a.pdf"},
+}
 NOTE = base64.b64encode("Grüezi".encode()).decode()
 
 
@@ -69,10 +75,16 @@ BLOCKS: list[tuple[Any, dict[str, Any]]] = [
     ({"type": "image", "base64": PNG, "mime_type": "image/png"}, PICTURE),
     ({"type": "image", "base64": PNG}, PICTURE),
     ({"type": "image", "url": PICTURE["image_url"]["url"]}, PICTURE),
-    ({"type": "image", "base64": JPEG}, {"type": "image_url", "image_url": {"url": f"data:image/jpeg;base64,{JPEG}"}}),
+    (
+        {"type": "image", "base64": JPEG},
+        {"type": "image_url", "image_url": {"url": f"data:image/jpeg;base64,{JPEG}"}},
+    ),
     ({"type": "image", "source_type": "base64", "data": PNG, "mime_type": "image/png"}, PICTURE),
     ({"type": "image", "source_type": "url", "url": PICTURE["image_url"]["url"]}, PICTURE),
-    ({"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": PNG}}, PICTURE),
+    (
+        {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": PNG}},
+        PICTURE,
+    ),
     ({"image": {"format": "png", "source": {"bytes": base64.b64decode(PNG)}}}, PICTURE),
     ({"type": "media", "mime_type": "image/png", "data": PNG}, PICTURE),
     ({"type": "media", "mime_type": "audio/wav", "data": WAV}, SOUND),
@@ -89,7 +101,15 @@ BLOCKS: list[tuple[Any, dict[str, Any]]] = [
     (FILM, FILM),
     (PDF, PDF),
     ({"type": "file", "base64": "AAAA", "mime_type": "application/pdf", "filename": "a.pdf"}, PDF),
-    ({"type": "file", "base64": "AAAA", "mime_type": "application/pdf", "extras": {"filename": "a.pdf"}}, PDF),
+    (
+        {
+            "type": "file",
+            "base64": "AAAA",
+            "mime_type": "application/pdf",
+            "extras": {"filename": "a.pdf"},
+        },
+        PDF,
+    ),
     (
         {
             "type": "file",
@@ -102,22 +122,54 @@ BLOCKS: list[tuple[Any, dict[str, Any]]] = [
     ),
     ({"type": "file", "source_type": "text", "text": "a", "mime_type": "text/plain"}, text("a")),
     ({"type": "file", "base64": NOTE, "mime_type": "text/markdown"}, text("Grüezi")),
-    ({"type": "document", "source": {"type": "text", "data": "a", "media_type": "text/plain"}}, text("a")),
-    ({"type": "document", "source": {"type": "content", "content": [text("a"), text("b")]}}, text("a\nb")),
-    ({"type": "document", "source": {"type": "content", "content": "a"}, "title": "T"}, text("T\na")),
+    (
+        {"type": "document", "source": {"type": "text", "data": "a", "media_type": "text/plain"}},
+        text("a"),
+    ),
+    (
+        {"type": "document", "source": {"type": "content", "content": [text("a"), text("b")]}},
+        text("a\nb"),
+    ),
+    (
+        {"type": "document", "source": {"type": "content", "content": "a"}, "title": "T"},
+        text("T\na"),
+    ),
     ({"document": {"format": "txt", "name": "T", "source": {"text": "a"}}}, text("a")),
-    ({"type": "file", "file": {"file_data": f"data:text/plain;base64,{NOTE}", "filename": "a.txt"}}, text("Grüezi")),
+    (
+        {
+            "type": "file",
+            "file": {"file_data": f"data:text/plain;base64,{NOTE}", "filename": "a.txt"},
+        },
+        text("Grüezi"),
+    ),
     ({"type": "file", "base64": NOTE, "mime_type": "application/json"}, text("Grüezi")),
-    ({"type": "file", "base64": NOTE, "mime_type": "application/atom+xml; charset=utf-8"}, text("Grüezi")),
+    (
+        {"type": "file", "base64": NOTE, "mime_type": "application/atom+xml; charset=utf-8"},
+        text("Grüezi"),
+    ),
     ({"type": "file", "base64": NOTE, "extras": {"filename": "a.md"}}, text("Grüezi")),
-    ({"type": "search_result", "source": "a.txt", "title": "T", "content": [text("a"), text("b")]}, text("T\na.txt\na\nb")),
+    (
+        {
+            "type": "search_result",
+            "source": "a.txt",
+            "title": "T",
+            "content": [text("a"), text("b")],
+        },
+        text("T\na.txt\na\nb"),
+    ),
     (
         {"type": "file", "file": {"file_data": "data:text/plain;base64,", "filename": "empty.txt"}},
         text(""),
     ),
     (
-        {"type": "file", "file": {"file_data": "data:application/msword;base64,AAAA", "filename": "a.doc"}},
-        {"type": "file", "file": {"file_data": "data:application/msword;base64,AAAA", "filename": "a.doc"}},
+        {
+            "type": "file",
+            "file": {"file_data": "data:application/msword;base64,AAAA", "filename": "a.doc"},
+        },
+        {
+            "type": "file",
+            "file": {"file_data": "data:application/msword;base64,AAAA", "filename": "a.doc"},
+        },
     ),
     (
         {
@@ -132,9 +184,13 @@ BLOCKS: list[tuple[Any, dict[str, Any]]] = [
 """Content blocks that people have, and the parts that engines are given."""
 
 
-@pytest.mark.parametrize(("block", "part"), BLOCKS, ids=[json.dumps(block, default=str)[:70] for block, _ in BLOCKS])
+@pytest.mark.parametrize(
+    ("block", "part"), BLOCKS, ids=[json.dumps(block, default=str)[:70] for block, _ in BLOCKS]
+)
 @pytest.mark.parametrize("kind", [HumanMessage, SystemMessage, AIMessage, "tool", "custom"])
-def test_a_content_block_of_any_provider_in_any_role_becomes_a_part(block: Any, part: dict[str, Any], kind: Any) -> None:
+def test_a_content_block_of_any_provider_in_any_role_becomes_a_part(
+    block: Any, part: dict[str, Any], kind: Any
+) -> None:
     if kind == "tool":
         message: BaseMessage = ToolMessage([block], tool_call_id="1")
     elif kind == "custom":
@@ -144,10 +200,14 @@ def test_a_content_block_of_any_provider_in_any_role_becomes_a_part(block: Any, 
     if kind is AIMessage and isinstance(block, dict) and block.get("type") == "reasoning":
         assert to_openai([message])[0]["reasoning_content"] == part["text"]
         return
-    assert to_openai([message])[0]["content"] == (part["text"] if part["type"] == "text" else [part])
+    assert to_openai([message])[0]["content"] == (
+        part["text"] if part["type"] == "text" else [part]
+    )
 
 
-@pytest.mark.parametrize(("block", "part"), BLOCKS, ids=[json.dumps(block, default=str)[:70] for block, _ in BLOCKS])
+@pytest.mark.parametrize(
+    ("block", "part"), BLOCKS, ids=[json.dumps(block, default=str)[:70] for block, _ in BLOCKS]
+)
 def test_a_content_block_reaches_the_server_on_every_path(block: Any, part: dict[str, Any]) -> None:
     chat, message = FakeChat(), HumanMessage(["See", block])
     chat.invoke([message])
@@ -162,23 +222,44 @@ def test_a_content_block_reaches_the_server_on_every_path(block: Any, part: dict
     ("block", "words"),
     [
         ({"type": ["text"]}, "whose type is a list"),
-        ({"type": "image", "source_type": "base64", "mime_type": "image/png"}, "An image has no data"),
+        (
+            {"type": "image", "source_type": "base64", "mime_type": "image/png"},
+            "An image has no data",
+        ),
         ({"type": "image", "source_type": "url"}, "An image has no data"),
         ({"type": "guard_content", "guard_content": 5}, "no text under 'text'"),
-        ({"type": "tool_result", "tool_use_id": "1", "content": 5}, "content of a message is a int"),
-        ({"type": "image_url", "image_url": {"url": "https://example.org/a.png"}}, "nothing is downloaded"),
+        (
+            {"type": "tool_result", "tool_use_id": "1", "content": 5},
+            "content of a message is a int",
+        ),
+        (
+            {"type": "image_url", "image_url": {"url": "https://example.org/a.png"}},
+            "nothing is downloaded",
+        ),
         ({"type": "image_url", "image_url": "https://example.org/a.png"}, "nothing is downloaded"),
-        ({"type": "image_url", "image_url": "/home/me/a.png"}, "An image is given as an address or a path"),
+        (
+            {"type": "image_url", "image_url": "/home/me/a.png"},
+            "An image is given as an address or a path",
+        ),
         ({"type": "image_url", "image_url": {}}, "An image has no data"),
         ({"type": "image_url"}, "An image has no data"),
-        ({"type": "image", "base64": "", "mime_type": "image/png"}, "An image has no data: its block holds .*an empty 'base64'"),
+        (
+            {"type": "image", "base64": "", "mime_type": "image/png"},
+            "An image has no data: its block holds .*an empty 'base64'",
+        ),
         ({"type": "image_url", "image_url": "data:image/png;base64,"}, "An image has no data"),
-        ({"type": "document", "source": {"type": "content", "content": [PICTURE]}}, "A file has no data"),
+        (
+            {"type": "document", "source": {"type": "content", "content": [PICTURE]}},
+            "A file has no data",
+        ),
         ({"type": "image_url", "image_url": "data:image/svg+xml,<svg/>"}, "not base64"),
         ({"type": "image", "url": "https://example.org/a.png"}, "nothing is downloaded"),
         ({"type": "image", "file_id": "file-1"}, "id of a file on a provider"),
         ({"type": "image", "source_type": "id", "id": "file-1"}, "id of a file on a provider"),
-        ({"type": "image", "source": {"type": "url", "url": "https://example.org/a.png"}}, "nothing is downloaded"),
+        (
+            {"type": "image", "source": {"type": "url", "url": "https://example.org/a.png"}},
+            "nothing is downloaded",
+        ),
         ({"type": "audio", "url": "https://example.org/a.wav"}, "Audio is given as an address"),
         ({"type": "video", "url": "https://example.org/a.mp4"}, "A video is given as an address"),
         ({"type": "file", "url": "https://example.org/a.pdf"}, "A file is given as an address"),
@@ -211,7 +292,9 @@ def test_images_keep_their_place() -> None:
 def test_what_langchain_converts_gives_the_same() -> None:
     history: list[BaseMessage] = [
         SystemMessage("Be brief."),
-        HumanMessage([text("See"), {"type": "image", "base64": PNG, "mime_type": "image/png"}], name="ada"),
+        HumanMessage(
+            [text("See"), {"type": "image", "base64": PNG, "mime_type": "image/png"}], name="ada"
+        ),
         AIMessage("", tool_calls=[CALL]),
         ToolMessage("2", tool_call_id="1", name="add", status="error", artifact={"kept": "here"}),
         AIMessage([text("It is"), text("2.")]),
@@ -242,8 +325,27 @@ def test_calls_thoughts_and_results_of_a_history_are_sent() -> None:
     ("message", "thought"),
     [
         (AIMessage([{"type": "thinking", "thinking": "Hm.", "signature": "x"}, text("y")]), "Hm."),
-        (AIMessage([{"type": "reasoning", "summary": [{"type": "summary_text", "text": "Hm."}]}, text("y")]), "Hm."),
-        (AIMessage([{"type": "reasoning_content", "reasoning_content": {"text": "Hm.", "signature": "x"}}, text("y")]), "Hm."),
+        (
+            AIMessage(
+                [
+                    {"type": "reasoning", "summary": [{"type": "summary_text", "text": "Hm."}]},
+                    text("y"),
+                ]
+            ),
+            "Hm.",
+        ),
+        (
+            AIMessage(
+                [
+                    {
+                        "type": "reasoning_content",
+                        "reasoning_content": {"text": "Hm.", "signature": "x"},
+                    },
+                    text("y"),
+                ]
+            ),
+            "Hm.",
+        ),
         (AIMessage([{"type": "redacted_thinking", "data": "encrypted"}, text("y")]), None),
         (AIMessage("y", additional_kwargs={"reasoning_content": "Hm."}), "Hm."),
     ],
@@ -260,35 +362,59 @@ def test_thoughts_of_any_provider_are_given_back(message: AIMessage, thought: st
         AIMessage([{**CALL}]),
         AIMessage([{**CALL}], tool_calls=[CALL]),
         AIMessage([{"type": "tool_use", "id": "1", "name": "add", "input": {"a": 1}}]),
-        AIMessage([{"type": "function_call", "call_id": "1", "name": "add", "arguments": '{"a": 1}'}]),
-        AIMessage([{"type": "tool_call_chunk", "id": "1", "name": "add", "args": '{"a": 1}', "index": 0}]),
-        AIMessage([{"type": "non_standard", "value": {"type": "text", "text": ""}}], tool_calls=[CALL]),
+        AIMessage(
+            [{"type": "function_call", "call_id": "1", "name": "add", "arguments": '{"a": 1}'}]
+        ),
+        AIMessage(
+            [{"type": "tool_call_chunk", "id": "1", "name": "add", "args": '{"a": 1}', "index": 0}]
+        ),
+        AIMessage(
+            [{"type": "non_standard", "value": {"type": "text", "text": ""}}], tool_calls=[CALL]
+        ),
         AIMessage(
             "",
             additional_kwargs={
-                "tool_calls": [{"id": "1", "type": "function", "function": {"name": "add", "arguments": '{"a": 1}'}}]
+                "tool_calls": [
+                    {
+                        "id": "1",
+                        "type": "function",
+                        "function": {"name": "add", "arguments": '{"a": 1}'},
+                    }
+                ]
             },
         ),
     ],
 )
 def test_a_call_in_any_form_is_sent_once(message: AIMessage) -> None:
     entries = to_openai([message, ToolMessage("2", tool_call_id="1")])
-    assert entries[0]["tool_calls"] == [{"type": "function", "id": "1", "function": {"name": "add", "arguments": '{"a": 1}'}}]
+    assert entries[0]["tool_calls"] == [
+        {"type": "function", "id": "1", "function": {"name": "add", "arguments": '{"a": 1}'}}
+    ]
     assert entries[0]["content"] == ""
     assert entries[1] == {"role": "tool", "tool_call_id": "1", "name": "add", "content": "2"}
 
 
 def test_an_unreadable_call_is_sent_with_its_result() -> None:
-    history = [AIMessage("", tool_calls=[CALL], invalid_tool_calls=[BAD]), ToolMessage("malformed", tool_call_id="2")]
+    history = [
+        AIMessage("", tool_calls=[CALL], invalid_tool_calls=[BAD]),
+        ToolMessage("malformed", tool_call_id="2"),
+    ]
     asked, result = with_parsed_arguments(to_openai(history))
     assert asked["tool_calls"][1]["id"] == result["tool_call_id"] == "2"
-    assert asked["tool_calls"][1]["function"] == {"name": "add", "arguments": {"unreadable_arguments": '{"a": 1'}}
+    assert asked["tool_calls"][1]["function"] == {
+        "name": "add",
+        "arguments": {"unreadable_arguments": '{"a": 1'},
+    }
 
 
 @pytest.mark.parametrize("args", [{"x": math.nan}, {"x": [math.inf]}])
 def test_to_openai_arguments_that_json_does_not_have_are_sent_as_text(args: dict[str, Any]) -> None:
-    asked, _ = with_parsed_arguments(to_openai([AIMessage("", tool_calls=[{**CALL, "args": args}])]))
-    assert asked["tool_calls"][0]["function"]["arguments"] == {"unreadable_arguments": json.dumps(args)}
+    asked, _ = with_parsed_arguments(
+        to_openai([AIMessage("", tool_calls=[{**CALL, "args": args}])])
+    )
+    assert asked["tool_calls"][0]["function"]["arguments"] == {
+        "unreadable_arguments": json.dumps(args)
+    }
 
 
 @pytest.mark.parametrize("block", [{"cachePoint": {"type": "default"}}, {"type": "cache_point"}])
@@ -303,28 +429,48 @@ def test_results_come_in_the_order_of_their_calls_with_their_names() -> None:
     calls = [{**CALL, "id": each, "name": f"tool{each}"} for each in ("a", "b", "c")]
     results = [ToolMessage(f"of {each}", tool_call_id=each) for each in ("c", "a", "b")]
     _, *sent = to_openai([AIMessage("", tool_calls=calls), *results])
-    assert [(each["content"], each["name"]) for each in sent] == [("of a", "toola"), ("of b", "toolb"), ("of c", "toolc")]
+    assert [(each["content"], each["name"]) for each in sent] == [
+        ("of a", "toola"),
+        ("of b", "toolb"),
+        ("of c", "toolc"),
+    ]
 
 
 def test_a_result_in_the_users_message_becomes_one_of_its_own() -> None:
     block = {"type": "tool_result", "tool_use_id": "1", "content": [text("2")]}
-    _, result, human = to_openai([AIMessage("", tool_calls=[CALL]), HumanMessage([block, text("And now?")])])
+    _, result, human = to_openai(
+        [AIMessage("", tool_calls=[CALL]), HumanMessage([block, text("And now?")])]
+    )
     assert (result["role"], result["content"], human["content"]) == ("tool", "2", "And now?")
 
 
 def test_a_function_message_answers_the_call_of_its_name() -> None:
-    called = AIMessage("", additional_kwargs={"function_call": {"name": "add", "arguments": '{"a": 1}'}})
+    called = AIMessage(
+        "", additional_kwargs={"function_call": {"name": "add", "arguments": '{"a": 1}'}}
+    )
     asked, result = to_openai([called, FunctionMessage(content="2", name="add")])
-    assert result == {"role": "tool", "tool_call_id": asked["tool_calls"][0]["id"], "name": "add", "content": "2"}
+    assert result == {
+        "role": "tool",
+        "tool_call_id": asked["tool_calls"][0]["id"],
+        "name": "add",
+        "content": "2",
+    }
     assert len(result["tool_call_id"]) == 9
 
 
 @pytest.mark.parametrize("call_id", [None, ""])
 @pytest.mark.parametrize("named", [True, False])
-def test_to_openai_results_without_ids_answer_the_calls_in_order(call_id: Any, *, named: bool) -> None:
+def test_to_openai_results_without_ids_answer_the_calls_in_order(
+    call_id: Any, *, named: bool
+) -> None:
     calls = [{**CALL, "id": call_id, "name": name} for name in ("add", "see")]
-    results = [ToolMessage(f"of {name}", tool_call_id="", name=name if named else None) for name in ("add", "see")]
-    asked, *sent = to_openai([AIMessage("", tool_calls=calls), *(reversed(results) if named else results)])
+    results = [
+        ToolMessage(f"of {name}", tool_call_id="", name=name if named else None)
+        for name in ("add", "see")
+    ]
+    asked, *sent = to_openai(
+        [AIMessage("", tool_calls=calls), *(reversed(results) if named else results)]
+    )
     assert [each["content"] for each in sent] == ["of add", "of see"]
     assert [each["tool_call_id"] for each in sent] == [call["id"] for call in asked["tool_calls"]]
 
@@ -338,15 +484,26 @@ def test_to_openai_results_without_ids_answer_the_calls_in_order(call_id: Any, *
         FunctionMessage(content="2", name="add"),
     ],
 )
-def test_to_openai_a_result_without_an_id_answers_the_only_open_call_or_is_refused(result: BaseMessage) -> None:
+def test_to_openai_a_result_without_an_id_answers_the_only_open_call_or_is_refused(
+    result: BaseMessage,
+) -> None:
     asked = AIMessage("", tool_calls=[{**CALL, "id": "7"}])
-    assert to_openai([AIMessage("", tool_calls=[CALL]), HumanMessage("x"), asked, result])[-1]["tool_call_id"] == "7"
-    with pytest.raises(InvalidRequestError, match=r"(a tool message|the tool 'add') without the id of a call"):
+    assert (
+        to_openai([AIMessage("", tool_calls=[CALL]), HumanMessage("x"), asked, result])[-1][
+            "tool_call_id"
+        ]
+        == "7"
+    )
+    with pytest.raises(
+        InvalidRequestError, match=r"(a tool message|the tool 'add') without the id of a call"
+    ):
         to_openai([AIMessage("x"), result])
 
 
 def test_a_history_that_was_trimmed_may_begin_with_a_result() -> None:
-    system, result, human = to_openai([SystemMessage("x"), ToolMessage("2", tool_call_id="9"), HumanMessage("Hi")])
+    system, result, human = to_openai(
+        [SystemMessage("x"), ToolMessage("2", tool_call_id="9"), HumanMessage("Hi")]
+    )
     assert (system["role"], result["role"], human["role"]) == ("system", "tool", "user")
 
 
@@ -355,9 +512,15 @@ def test_a_conversation_that_ends_with_an_answer_asks_for_another(last: AIMessag
     assert to_openai([HumanMessage("Hi"), last])[-1] == {"role": "user", "content": ""}
 
 
-@pytest.mark.parametrize("last", [HumanMessage("x"), AIMessage(""), AIMessage("x", tool_calls=[CALL]), AIMessage([PICTURE])])
+@pytest.mark.parametrize(
+    "last",
+    [HumanMessage("x"), AIMessage(""), AIMessage("x", tool_calls=[CALL]), AIMessage([PICTURE])],
+)
 def test_only_the_text_of_an_answer_can_be_continued(last: BaseMessage) -> None:
-    assert to_openai([HumanMessage("Hi"), AIMessage("x")], continue_final=True)[-1] == {"role": "assistant", "content": "x"}
+    assert to_openai([HumanMessage("Hi"), AIMessage("x")], continue_final=True)[-1] == {
+        "role": "assistant",
+        "content": "x",
+    }
     with pytest.raises(InvalidRequestError, match="ends with an AI message with text"):
         to_openai([HumanMessage("Hi"), last], continue_final=True)
 
@@ -379,7 +542,10 @@ def test_a_role_is_sent_under_the_name_that_engines_know(role: str, sent: str) -
         ([], "no messages"),
         ([ChatMessage(role="", content="x")], "empty role"),
         ([RemoveMessage(id="1")], "RemoveMessage is not part of a conversation"),
-        ([AIMessage("", tool_calls=[CALL]), ToolMessage("2", tool_call_id="9")], "no earlier message made it"),
+        (
+            [AIMessage("", tool_calls=[CALL]), ToolMessage("2", tool_call_id="9")],
+            "no earlier message made it",
+        ),
     ],
 )
 def test_what_no_model_takes_is_refused(messages: list[BaseMessage], words: str) -> None:
@@ -387,10 +553,22 @@ def test_what_no_model_takes_is_refused(messages: list[BaseMessage], words: str)
         to_openai(messages)
 
 
-@pytest.mark.parametrize("extras", [{"refusal": "No."}, {"audio": {"id": "a", "transcript": "No."}}])
+@pytest.mark.parametrize(
+    "extras", [{"refusal": "No."}, {"audio": {"id": "a", "transcript": "No."}}]
+)
 def test_what_openais_models_said_otherwise_is_text(extras: dict[str, Any]) -> None:
-    assert to_openai([HumanMessage("Go"), AIMessage("", additional_kwargs=extras), HumanMessage("?")])[1]["content"] == "No."
-    assert to_openai([HumanMessage("Go"), AIMessage("Yes", additional_kwargs=extras), HumanMessage("?")])[1]["content"] == "Yes"
+    assert (
+        to_openai([HumanMessage("Go"), AIMessage("", additional_kwargs=extras), HumanMessage("?")])[
+            1
+        ]["content"]
+        == "No."
+    )
+    assert (
+        to_openai(
+            [HumanMessage("Go"), AIMessage("Yes", additional_kwargs=extras), HumanMessage("?")]
+        )[1]["content"]
+        == "Yes"
+    )
 
 
 def test_an_input_whose_call_is_not_json_names_the_call() -> None:
@@ -415,21 +593,35 @@ UNREADABLE: list[Any] = [
 @pytest.mark.parametrize("given", UNREADABLE)
 def test_input_that_is_no_message_is_refused_on_every_path(given: Any) -> None:
     chat = FakeChat()
-    for call in (chat.invoke, lambda given: list(chat.stream(given)), lambda given: chat.batch([given])):
+    for call in (
+        chat.invoke,
+        lambda given: list(chat.stream(given)),
+        lambda given: chat.batch([given]),
+    ):
         with pytest.raises(InvalidRequestError, match="cannot be read as messages"):
             call(given)
 
 
-@pytest.mark.parametrize(("part", "words"), [(PICTURE, "an image"), (SOUND, "audio"), (FILM, "a video"), (PDF, "a file")])
-def test_an_engine_that_accepts_only_text_says_what_it_lacks(part: dict[str, Any], words: str) -> None:
-    with pytest.raises(InvalidRequestError, match=f"holds {words}, which the tiny model does not accept. It accepts only text"):
+@pytest.mark.parametrize(
+    ("part", "words"), [(PICTURE, "an image"), (SOUND, "audio"), (FILM, "a video"), (PDF, "a file")]
+)
+def test_an_engine_that_accepts_only_text_says_what_it_lacks(
+    part: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(
+        InvalidRequestError,
+        match=f"holds {words}, which the tiny model does not accept. It accepts only text",
+    ):
         check_parts([{"role": "user", "content": [part]}], ("text",), "the tiny model")
 
 
 @pytest.mark.parametrize(("part", "words"), [(SOUND, "audio"), (FILM, "a video"), (PDF, "a file")])
 def test_ollama_accepts_only_text_and_images(part: dict[str, Any], words: str) -> None:
     chat = FakeChatOllama(model="m")
-    with pytest.raises(InvalidRequestError, match=f"{words}, which Ollama does not accept. It accepts only text and images"):
+    with pytest.raises(
+        InvalidRequestError,
+        match=f"{words}, which Ollama does not accept. It accepts only text and images",
+    ):
         chat.invoke([HumanMessage([part])])
 
 
@@ -442,7 +634,9 @@ def test_a_server_is_sent_parts_of_all_types(part: dict[str, Any]) -> None:
 
 def test_ollama_cannot_continue_a_message_and_says_so() -> None:
     with pytest.raises(InvalidRequestError, match="Ollama cannot be asked to continue"):
-        FakeChatOllama(model="m", continue_final_message=True).invoke([("user", "Hi"), ("ai", "He")])
+        FakeChatOllama(model="m", continue_final_message=True).invoke(
+            [("user", "Hi"), ("ai", "He")]
+        )
 
 
 def test_a_server_is_asked_to_continue_by_name() -> None:
@@ -450,7 +644,10 @@ def test_a_server_is_asked_to_continue_by_name() -> None:
     chat.invoke([("user", "Hi"), ("ai", "He")], continue_final_message=True)
     chat.invoke([("user", "Hi"), ("ai", "He")], continue_final_message=False)
     continued, answered = (sent.body or {} for sent in chat.asked)
-    assert (continued["continue_final_message"], continued["add_generation_prompt"]) == (True, False)
+    assert (continued["continue_final_message"], continued["add_generation_prompt"]) == (
+        True,
+        False,
+    )
     assert continued["messages"][-1]["role"] == "assistant"
     assert answered["messages"][-1]["role"] == "user"
     assert "continue_final_message" not in answered
@@ -465,7 +662,14 @@ def add(a: int, b: int = 2) -> int:
 
 
 def tool(name: str) -> dict[str, Any]:
-    return {"type": "function", "function": {"name": name, "description": "", "parameters": {"type": "object", "properties": {}}}}
+    return {
+        "type": "function",
+        "function": {
+            "name": name,
+            "description": "",
+            "parameters": {"type": "object", "properties": {}},
+        },
+    }
 
 
 class Recorder(BaseTool):
@@ -488,19 +692,46 @@ def takes_a_function(run: Callable[[int], int]) -> None:
         ([5], "This is not a tool"),
         ([{"type": "function", "function": None}], "must be a dict with a `name`, not None"),
         ([{"type": "function", "function": {}}], "must be a dict with a `name`"),
-        ([{"type": "function", "function": {"name": "x", "parameters": "y"}}], "must be a JSON schema, a dict, not 'y'"),
-        ([{"type": "function", "function": {"name": "x", "parameters": []}}], "must be a JSON schema"),
-        ([{"name": "x", "parameters": {"default": object()}}], "The tool 'x' cannot be written as JSON"),
-        ([{"name": "x", "parameters": {"type": "string"}}], "have the type 'string'. They are always an object"),
-        ([{"name": "x", "parameters": {"properties": [{"name": "a"}]}}], "at /properties, .* is not of type 'object'"),
-        ([{"name": "x", "parameters": {"required": "a"}}], "at /required, 'a' is not of type 'array'"),
-        ([{"name": "x", "description": 5, "parameters": {}}], "The description of the tool 'x' must be a text, not 5"),
+        (
+            [{"type": "function", "function": {"name": "x", "parameters": "y"}}],
+            "must be a JSON schema, a dict, not 'y'",
+        ),
+        (
+            [{"type": "function", "function": {"name": "x", "parameters": []}}],
+            "must be a JSON schema",
+        ),
+        (
+            [{"name": "x", "parameters": {"default": object()}}],
+            "The tool 'x' cannot be written as JSON",
+        ),
+        (
+            [{"name": "x", "parameters": {"type": "string"}}],
+            "have the type 'string'. They are always an object",
+        ),
+        (
+            [{"name": "x", "parameters": {"properties": [{"name": "a"}]}}],
+            "at /properties, .* is not of type 'object'",
+        ),
+        (
+            [{"name": "x", "parameters": {"required": "a"}}],
+            "at /required, 'a' is not of type 'array'",
+        ),
+        (
+            [{"name": "x", "description": 5, "parameters": {}}],
+            "The description of the tool 'x' must be a text, not 5",
+        ),
         ([Recorder], "Recorder is a class of tools. Give an instance of it"),
         ([takes_a_function], "takes_a_function cannot be written as a JSON schema"),
         ([{"type": "web_search"}], "'web_search' runs at a provider"),
-        ([{"type": "web_search_20250305", "name": "web_search"}], "'web_search_20250305' runs at a provider"),
+        (
+            [{"type": "web_search_20250305", "name": "web_search"}],
+            "'web_search_20250305' runs at a provider",
+        ),
         ([{"colour": "red"}], "This is not a tool"),
-        ([{"name": "x", "params": {"type": "object", "properties": {}}}], "the schema of 'x' is under 'params'"),
+        (
+            [{"name": "x", "params": {"type": "object", "properties": {}}}],
+            "the schema of 'x' is under 'params'",
+        ),
     ],
 )
 def test_what_is_no_tool_is_refused(tools: list[Any], words: str) -> None:
@@ -523,7 +754,9 @@ def test_what_is_no_tool_is_refused(tools: list[Any], words: str) -> None:
         ({"type": "tool", "name": "add"}, ["add"], "required"),
     ],
 )
-def test_the_choice_of_tools_reaches_the_engine(choice: Any, offered: list[str], sent: str | None) -> None:
+def test_the_choice_of_tools_reaches_the_engine(
+    choice: Any, offered: list[str], sent: str | None
+) -> None:
     chat = FakeChat()
     chat.bind_tools([add, tool("see")], tool_choice=choice).invoke("Hi")
     body = chat.asked[0].body or {}
@@ -531,9 +764,14 @@ def test_the_choice_of_tools_reaches_the_engine(choice: Any, offered: list[str],
     assert body.get("tool_choice") == sent
 
 
-@pytest.mark.parametrize("choice", ["see", "", "ANY", 1, ["add"], {}, {"tool": {"name": "add"}}, {"type": "allowed_tools"}])
+@pytest.mark.parametrize(
+    "choice",
+    ["see", "", "ANY", 1, ["add"], {}, {"tool": {"name": "add"}}, {"type": "allowed_tools"}],
+)
 def test_a_choice_that_matches_no_tool_is_refused(choice: Any) -> None:
-    with pytest.raises(InvalidOptionError, match=r"does not match any tool\. Use auto, none, any, or one of: add"):
+    with pytest.raises(
+        InvalidOptionError, match=r"does not match any tool\. Use auto, none, any, or one of: add"
+    ):
         FakeChat().bind_tools([add], tool_choice=choice)
 
 
@@ -545,17 +783,28 @@ PARAMETERS: dict[str, Any] = {"type": "object", "properties": {"a": {"type": "in
     ("given", "parameters"),
     [
         ({"type": "function", "name": "x", "parameters": PARAMETERS}, PARAMETERS),
-        ({"type": "function", "function": {"name": "x", "description": None, "parameters": PARAMETERS}}, PARAMETERS),
+        (
+            {
+                "type": "function",
+                "function": {"name": "x", "description": None, "parameters": PARAMETERS},
+            },
+            PARAMETERS,
+        ),
         ({"name": "x", "input_schema": PARAMETERS}, PARAMETERS),
         ({"type": "custom", "name": "x", "input_schema": PARAMETERS}, PARAMETERS),
         ({"title": "x", **PARAMETERS}, PARAMETERS),
-        ({"name": "x", "inputSchema": PARAMETERS, "annotations": {"readOnlyHint": True}}, PARAMETERS),
+        (
+            {"name": "x", "inputSchema": PARAMETERS, "annotations": {"readOnlyHint": True}},
+            PARAMETERS,
+        ),
         ({"name": "x", "description": "Do it."}, None),
         ({"type": "function", "function": {"name": "x", "parameters": None}}, None),
         ({"type": "function", "function": {"name": "x"}}, None),
     ],
 )
-def test_openai_tools_reads_functions_of_every_api(given: dict[str, Any], parameters: Any, *, strict: bool | None) -> None:
+def test_openai_tools_reads_functions_of_every_api(
+    given: dict[str, Any], parameters: Any, *, strict: bool | None
+) -> None:
     (function,) = (each["function"] for each in openai_tools([given], strict=strict))
     assert function["name"] == "x"
     assert None not in function.values()
@@ -563,7 +812,10 @@ def test_openai_tools_reads_functions_of_every_api(given: dict[str, Any], parame
         assert function.get("parameters") == parameters
 
 
-@pytest.mark.parametrize("parameters", [{"type": "object", "properties": None, "required": None}, {"type": "object"}, None])
+@pytest.mark.parametrize(
+    "parameters",
+    [{"type": "object", "properties": None, "required": None}, {"type": "object"}, None],
+)
 @pytest.mark.parametrize("chat", [FakeChat, partial(FakeChatOllama, model="m")])
 def test_a_tool_whose_parameters_are_null_is_offered(chat: Any, parameters: Any) -> None:
     given = {"type": "function", "function": {"name": "x", "parameters": parameters}}
@@ -582,12 +834,19 @@ def test_the_schema_of_a_call_holds_name_and_arguments() -> None:
     schema = call_schema([one])
     assert schema["properties"]["name"] == {"const": "add"}
     assert schema["properties"]["arguments"]["required"] == ["a"]
-    assert call_schema([one, tool("see")])["anyOf"] == [call_schema([one]), call_schema([tool("see")])]
+    assert call_schema([one, tool("see")])["anyOf"] == [
+        call_schema([one]),
+        call_schema([tool("see")]),
+    ]
     assert "parameters" in call_schema([one], "parameters")["properties"]
 
 
 def test_the_definitions_of_parameters_stand_at_the_top_of_the_schema() -> None:
-    node = {"type": "object", "properties": {"next": {"$ref": "#/$defs/node"}}, "$defs": {"node": {"type": "null"}}}
+    node = {
+        "type": "object",
+        "properties": {"next": {"$ref": "#/$defs/node"}},
+        "$defs": {"node": {"type": "null"}},
+    }
     schema = call_schema([{"type": "function", "function": {"name": "go_on", "parameters": node}}])
     assert schema["$defs"] == {"def-node": {"type": "null"}}
     assert schema["properties"]["arguments"]["properties"]["next"] == {"$ref": "#/$defs/def-node"}

@@ -57,7 +57,10 @@ def test_mark_leaves_the_rules_of_the_field() -> None:
     [
         (ChatOllama, {"auth", "keep_alive", "stop", "timeout"}),
         (ChatLlamafile, {"cache_prompt", "id_slot", "stop", "timeout", "validate_model_on_init"}),
-        (ChatLlamaCpp, {"n_batch", "n_threads", "n_gpu_layers", "cache_dir", "grammar_path", "stop"}),
+        (
+            ChatLlamaCpp,
+            {"n_batch", "n_threads", "n_gpu_layers", "cache_dir", "grammar_path", "stop"},
+        ),
         (ChatGPT4All, {"device", "n_batch", "n_threads", "ngl", "stop", "timeout"}),
         (OllamaEmbeddings, {"batch_size", "keep_alive", "max_concurrency", "show_progress"}),
         (LlamafileEmbeddings, {"batch_size", "max_concurrency", "show_progress", "timeout"}),

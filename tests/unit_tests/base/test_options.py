@@ -1,4 +1,5 @@
-"""Each option reaches the server, holds for its call only, and counts for the cache exactly when it changes the answer."""
+"""Each option reaches the server, holds for its call only, and counts for the cache exactly when it
+changes the answer."""
 
 import copy
 import pickle
@@ -47,12 +48,16 @@ def body_of(send: Send) -> dict[str, Any]:
 
 
 each_option = pytest.mark.parametrize(
-    ("subject", "name"), [(key, name) for key, subject in SUBJECTS.items() for name in subject.options], indirect=["subject"]
+    ("subject", "name"),
+    [(key, name) for key, subject in SUBJECTS.items() for name in subject.options],
+    indirect=["subject"],
 )
 
 
 def test_every_field_has_a_case(subject: Subject) -> None:
-    assert set(subject.options) == set(subject.make.model_fields) - subject.make.NOT_PER_CALL - {"streaming"}
+    assert set(subject.options) == set(subject.make.model_fields) - subject.make.NOT_PER_CALL - {
+        "streaming"
+    }
 
 
 @each_option
@@ -64,12 +69,17 @@ def test_an_option_of_the_object_reaches_the_server(name: str, subject: Subject)
 
 
 @each_option
-def test_an_option_of_a_call_reaches_the_server_and_is_gone_after_it(name: str, subject: Subject) -> None:
+def test_an_option_of_a_call_reaches_the_server_and_is_gone_after_it(
+    name: str, subject: Subject
+) -> None:
     value = subject.options[name].value
     model = subject.make()
     model.invoke("Hi", **{name: value})
     model.invoke("Hi")
-    assert [body_of(send) for send in model.asked] == [subject.request(**{name: value}), subject.empty]
+    assert [body_of(send) for send in model.asked] == [
+        subject.request(**{name: value}),
+        subject.empty,
+    ]
 
 
 def test_nothing_is_sent_that_was_not_set(subject: Subject) -> None:
@@ -81,13 +91,24 @@ def test_nothing_is_sent_that_was_not_set(subject: Subject) -> None:
 
 
 def test_connection_options_reach_the_connection(make: Callable[..., Any]) -> None:
-    model = make(base_url="http://me:word@host/llm/", headers={"X-Tenant": "a"}, timeout=1.5, max_retries=5, wait_until_ready=2.5)
+    model = make(
+        base_url="http://me:word@host/llm/",
+        headers={"X-Tenant": "a"},
+        timeout=1.5,
+        max_retries=5,
+        wait_until_ready=2.5,
+    )
     model.invoke("Hi")
     assert model.asked[0].timeout == 1.5
     assert (model.retry_policy.max_retries, model.retry_policy.wait_until_ready) == (5, 2.5)
     assert model.client.address.url == "http://host/llm"
-    assert dict(model.client.address.headers) == {"Authorization": "Basic bWU6d29yZA==", "X-Tenant": "a"}
-    with_key = make(base_url="http://me:word@host", api_key="a-key", headers={"authorization": "other"})
+    assert dict(model.client.address.headers) == {
+        "Authorization": "Basic bWU6d29yZA==",
+        "X-Tenant": "a",
+    }
+    with_key = make(
+        base_url="http://me:word@host", api_key="a-key", headers={"authorization": "other"}
+    )
     assert dict(with_key.client.address.headers) == {"Authorization": "Bearer a-key"}
 
 
@@ -108,9 +129,15 @@ def test_an_option_given_twice_with_two_values_is_refused(make: Callable[..., An
     twice = {"n_predict": 1, "max_tokens": 2}
     calls: list[Callable[[], Any]] = [lambda: make(**twice), lambda: make().invoke("Hi", **twice)]
     for call in calls:
-        with pytest.raises(InvalidOptionError, match="`max_tokens` was given twice, once as `max_tokens`"):
+        with pytest.raises(
+            InvalidOptionError, match="`max_tokens` was given twice, once as `max_tokens`"
+        ):
             call()
-    for same in ({"n_predict": 2, "max_tokens": 2}, {"n_predict": None, "max_tokens": 2}, {"max_tokens": 2, "n_predict": None}):
+    for same in (
+        {"n_predict": 2, "max_tokens": 2},
+        {"n_predict": None, "max_tokens": 2},
+        {"max_tokens": 2, "n_predict": None},
+    ):
         assert make(**same).max_tokens == 2
 
 
@@ -123,7 +150,9 @@ def test_an_option_given_twice_with_two_values_is_refused(make: Callable[..., An
         ("no_such_option", "has no option `no_such_option`"),
     ],
 )
-def test_an_unknown_option_is_refused_with_the_nearest_name(name: str, words: str, make: Callable[..., Any], path: Path) -> None:
+def test_an_unknown_option_is_refused_with_the_nearest_name(
+    name: str, words: str, make: Callable[..., Any], path: Path
+) -> None:
     for call in (lambda given: make(**given), lambda given: path(make(), "Hi", **given)):
         with pytest.raises(InvalidOptionError) as caught:
             call({name: 1})
@@ -132,9 +161,19 @@ def test_an_unknown_option_is_refused_with_the_nearest_name(name: str, words: st
 
 
 @pytest.mark.parametrize(
-    "option", [{"temperature": -1}, {"temperature": "hot"}, {"top_p": 2}, {"max_tokens": -2}, {"max_tokens": 0}, {"timeout": 0}]
+    "option",
+    [
+        {"temperature": -1},
+        {"temperature": "hot"},
+        {"top_p": 2},
+        {"max_tokens": -2},
+        {"max_tokens": 0},
+        {"timeout": 0},
+    ],
 )
-def test_a_value_out_of_range_is_refused(option: dict[str, Any], make: Callable[..., Any], path: Path) -> None:
+def test_a_value_out_of_range_is_refused(
+    option: dict[str, Any], make: Callable[..., Any], path: Path
+) -> None:
     (name,) = option
     for call in (lambda: make(**option), lambda: path(make(), "Hi", **option)):
         with pytest.raises(InvalidOptionError, match=f"`{name}`"):
@@ -165,16 +204,23 @@ def test_retired_arguments_warn_once_and_change_nothing(subject: Subject) -> Non
 # --- stop ---
 
 
-def test_both_kinds_of_stop_are_merged_on_every_path(subject: Subject, make: Callable[..., Any], path: Path) -> None:
+def test_both_kinds_of_stop_are_merged_on_every_path(
+    subject: Subject, make: Callable[..., Any], path: Path
+) -> None:
     mine, yours = ["A", "B"], ["B", "C"]
     model = make(stop=mine)
     path(model, "Hi", stop=yours)
     path(model, "Hi")
-    assert {tuple(subject.sent(body_of(send), "stop")) for send in model.asked} == {("A", "B", "C"), ("A", "B")}
+    assert {tuple(subject.sent(body_of(send), "stop")) for send in model.asked} == {
+        ("A", "B", "C"),
+        ("A", "B"),
+    }
     assert (mine, yours) == (["A", "B"], ["B", "C"])
 
 
-def test_an_empty_stop_and_a_stop_that_is_no_list_are_refused(make: Callable[..., Any], path: Path) -> None:
+def test_an_empty_stop_and_a_stop_that_is_no_list_are_refused(
+    make: Callable[..., Any], path: Path
+) -> None:
     for stop in ([""], ["a", ""]):
         with pytest.raises(InvalidOptionError, match="empty string"):
             make(stop=stop)
@@ -191,35 +237,48 @@ def test_an_empty_stop_and_a_stop_that_is_no_list_are_refused(make: Callable[...
 # --- calls and copies ---
 
 
-def test_a_calls_options_hold_on_every_path_and_for_that_call_only(subject: Subject, path: Path) -> None:
+def test_a_calls_options_hold_on_every_path_and_for_that_call_only(
+    subject: Subject, path: Path
+) -> None:
     model = subject.make(temperature=0.1)
     path(model, "Hi", temperature=0.9, n_predict=3)
     path(model, "Hi")
     bodies = [body_of(send) for send in model.asked]
-    sent = [(subject.sent(body, "temperature"), subject.sent(body, "max_tokens")) for body in bodies]
+    sent = [
+        (subject.sent(body, "temperature"), subject.sent(body, "max_tokens")) for body in bodies
+    ]
     half = len(sent) // 2
     assert sent == [(0.9, 3)] * half + [(0.1, None)] * half
 
 
 def test_what_the_caller_gave_is_not_changed(subject: Subject, path: Path) -> None:
-    given = {name: case.value for name, case in subject.options.items() if name != "model"}  # the path's own argument has that name
+    given = {
+        name: case.value for name, case in subject.options.items() if name != "model"
+    }  # the path's own argument has that name
     before = copy.deepcopy(given)
     path(subject.make(**given), "Hi", **given)
     assert given == before
 
 
 def test_bound_configured_copied_and_pickled_models_work(subject: Subject) -> None:
-    model = subject.make(temperature=0.1, base_url="http://me:word@host", api_key="a-key", headers={"X": "y"})
+    model = subject.make(
+        temperature=0.1, base_url="http://me:word@host", api_key="a-key", headers={"X": "y"}
+    )
     model.client.close()
     model.bind(temperature=0.9, stop=["A"]).invoke("Hi")
-    assert [subject.sent(body_of(model.asked[-1]), name) for name in ("temperature", "stop")] == [0.9, ["A"]]
+    assert [subject.sent(body_of(model.asked[-1]), name) for name in ("temperature", "stop")] == [
+        0.9,
+        ["A"],
+    ]
     configurable = model.configurable_fields(temperature=ConfigurableField(id="heat"))
     for heat in (0.3, 0.4):
         bound, _ = configurable.prepare({"configurable": {"heat": heat}})
         bound.invoke("Hi")
         assert subject.sent(body_of(bound.asked[-1]), "temperature") == heat
         assert bound.client.address == model.client.address
-    real_class = next(parent for parent in subject.make.__mro__ if not parent.__module__.startswith("tests"))  # it can be pickled
+    real_class = next(
+        parent for parent in subject.make.__mro__ if not parent.__module__.startswith("tests")
+    )  # it can be pickled
     real = real_class(temperature=0.1, api_key=SecretStr("a-key"), base_url="http://me:word@host")
     address = real.client.address
     copies = [real.model_copy(), real.model_copy(deep=True), copy.copy(real), copy.deepcopy(real)]
@@ -232,7 +291,9 @@ def test_bound_configured_copied_and_pickled_models_work(subject: Subject) -> No
 # --- another server ---
 
 
-def test_a_calls_own_server_is_not_told_the_objects_secrets(make: Callable[..., Any], path: Path) -> None:
+def test_a_calls_own_server_is_not_told_the_objects_secrets(
+    make: Callable[..., Any], path: Path
+) -> None:
     model = make(base_url="http://host", api_key="mine", headers={"X-Key": "mine"})
 
     def told(**options: Any) -> dict[str, str]:
@@ -240,10 +301,21 @@ def test_a_calls_own_server_is_not_told_the_objects_secrets(make: Callable[..., 
 
     mine = {"Authorization": "Bearer mine", "X-Key": "mine"}
     assert told(base_url="http://host/") == told(temperature=1) == mine
-    assert told(base_url="http://host:81") == told(base_url="https://host") == told(base_url="http://other") == {}
+    assert (
+        told(base_url="http://host:81")
+        == told(base_url="https://host")
+        == told(base_url="http://other")
+        == {}
+    )
     assert told(base_url="http://other", api_key="yours") == {"Authorization": "Bearer yours"}
-    assert told(base_url="http://a:b@other", headers={"X-Key": "yours"}) == {"Authorization": "Basic YTpi", "X-Key": "yours"}
-    assert told(headers={"X-Key": "yours"}, base_url="http://a:b@other") == {"Authorization": "Basic YTpi", "X-Key": "yours"}
+    assert told(base_url="http://a:b@other", headers={"X-Key": "yours"}) == {
+        "Authorization": "Basic YTpi",
+        "X-Key": "yours",
+    }
+    assert told(headers={"X-Key": "yours"}, base_url="http://a:b@other") == {
+        "Authorization": "Basic YTpi",
+        "X-Key": "yours",
+    }
     path(model, "Hi", base_url="http://other")
     assert told() == mine
 
@@ -253,7 +325,9 @@ def test_a_calls_own_server_is_not_told_the_objects_secrets(make: Callable[..., 
 
 @pytest.mark.parametrize("given", ["to the object", "to the call"])
 @each_option
-def test_the_cache_key_holds_what_changes_the_answer(name: str, given: str, subject: Subject) -> None:
+def test_the_cache_key_holds_what_changes_the_answer(
+    name: str, given: str, subject: Subject
+) -> None:
     make, case = subject.make, subject.options[name]
     cache = InMemoryCache()
     base = {"cache": cache, "model": "other"}
@@ -264,7 +338,9 @@ def test_the_cache_key_holds_what_changes_the_answer(name: str, given: str, subj
     call = {} if given == "to the object" else {name: case.value}
     changed.invoke("Hi", **call)
     changed.invoke("Hi", **call)
-    without_tools = name == "parallel_tool_calls" and given == "to the call"  # a call without tools leaves it out
+    without_tools = (
+        name == "parallel_tool_calls" and given == "to the call"
+    )  # a call without tools leaves it out
     assert len(changed.asked) == int(case.changes and not without_tools)
 
 
@@ -302,7 +378,13 @@ def test_secrets_are_in_no_text_and_no_trace(make: Callable[..., Any], path: Pat
     trace = Trace()
     path(model, "Hi", {"callbacks": [trace]})
     dumped = [dumps(model), model.model_dump_json(exclude={"headers"}, fallback=str)]
-    shown = [repr(model), str(model), repr(model.client.address), str(model._identifying_params), str(model._serialized)]
+    shown = [
+        repr(model),
+        str(model),
+        repr(model.client.address),
+        str(model._identifying_params),
+        str(model._serialized),
+    ]
     for text in [trace.told, *dumped, *shown, str(model.asked)]:
         assert "hidden" not in text
         assert "bWU6aGlkZGVu" not in text  # the same as basic authentication
@@ -330,7 +412,11 @@ def test_secrets_of_a_call_are_in_no_trace(name: str, make: Callable[..., Any], 
     ],
 )
 def test_secrets_are_in_no_refusal(wrong: dict[str, Any], make: Callable[..., Any]) -> None:
-    for call in (lambda: make(**wrong), lambda: make().invoke("Hi", **wrong), lambda: LlamafileEmbeddings(**wrong)):
+    for call in (
+        lambda: make(**wrong),
+        lambda: make().invoke("Hi", **wrong),
+        lambda: LlamafileEmbeddings(**wrong),
+    ):
         with pytest.raises(InvalidOptionError) as caught:
             call()
         error: BaseException | None = caught.value

@@ -51,5 +51,8 @@ def test_the_docs_show_the_table() -> None:
     def cell(text: str) -> str:
         return f"`{text!r}`".replace("|", "\\|") if text else ""
 
-    rows = [f"| {row.models} | {cell(row.query)} | {cell(row.document)} | <{row.source}> |" for row in TABLE]
+    rows = [
+        f"| {row.models} | {cell(row.query)} | {cell(row.document)} | <{row.source}> |"
+        for row in TABLE
+    ]
     assert "\n".join(rows) in PAGE.read_text(encoding="utf-8")

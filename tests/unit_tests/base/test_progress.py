@@ -1,4 +1,5 @@
-"""The bar: one line that is written again on a terminal and in a notebook, else a line for each tenth."""
+"""The bar: one line that is written again on a terminal and in a notebook, else a line for each
+tenth."""
 
 import io
 import sys
@@ -22,7 +23,9 @@ Notebook.__module__ = "ipykernel.iostream"
 
 
 @pytest.mark.parametrize("kind", [Terminal, Notebook])
-def test_it_is_one_line_where_lines_can_be_written_again(kind: type[io.StringIO], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_is_one_line_where_lines_can_be_written_again(
+    kind: type[io.StringIO], monkeypatch: pytest.MonkeyPatch
+) -> None:
     stream = kind()
     monkeypatch.setattr(sys, "stderr", stream)
     monkeypatch.setattr(progress, "_PAUSE", 0)
@@ -32,7 +35,9 @@ def test_it_is_one_line_where_lines_can_be_written_again(kind: type[io.StringIO]
     shown = stream.getvalue()
     assert shown.count("\n") == 1
     assert "[######                  ] 250 of 1,000 texts" in shown
-    assert shown.rstrip().split("\r")[-1].startswith("[########################] 1,000 of 1,000 texts")
+    assert (
+        shown.rstrip().split("\r")[-1].startswith("[########################] 1,000 of 1,000 texts")
+    )
 
 
 def test_it_is_a_few_lines_elsewhere(capsys: pytest.CaptureFixture[str]) -> None:
@@ -40,7 +45,9 @@ def test_it_is_a_few_lines_elsewhere(capsys: pytest.CaptureFixture[str]) -> None
         for _ in range(1000):
             bar.add(1)
     lines = capsys.readouterr().err.splitlines()
-    assert [line.partition(" of ")[0] for line in lines] == [f"{count:,}" for count in range(100, 1001, 100)]
+    assert [line.partition(" of ")[0] for line in lines] == [
+        f"{count:,}" for count in range(100, 1001, 100)
+    ]
 
 
 def test_nothing_is_shown_of_nothing(capsys: pytest.CaptureFixture[str]) -> None:

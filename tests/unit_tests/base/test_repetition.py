@@ -10,7 +10,9 @@ from langchain_localllm.base.repetition import RepetitionDetector
 LOOPS = {
     "a word": "no ",
     "a sentence": "The library closes at five, and the warden locks the door. ",
-    "a paragraph": "".join(f"Line {number} of the same paragraph, once more.\n" for number in range(8)),
+    "a paragraph": "".join(
+        f"Line {number} of the same paragraph, once more.\n" for number in range(8)
+    ),
     "one character": "-",
     "blank lines": "\n",
     "no spaces": "图书馆五点关门。",
@@ -19,7 +21,9 @@ LOOPS = {
 
 def _finds(text: str, step: int) -> bool:
     detector = RepetitionDetector()
-    return any(detector.is_repeating(text[start : start + step]) for start in range(0, len(text), step))
+    return any(
+        detector.is_repeating(text[start : start + step]) for start in range(0, len(text), step)
+    )
 
 
 @pytest.mark.parametrize("step", [1, 7, 300])
@@ -39,14 +43,20 @@ def test_is_repeating_few_sentences_in_changing_order_are_found() -> None:
 
 
 TEXTS = {
-    "JSON": json.dumps([{"id": number, "name": f"user {number}", "active": True} for number in range(100)], indent=1),
-    "steps": "".join(f"Go left.\nGo {number % 9} steps.\nTurn round {number} times.\n" for number in range(100)),
+    "JSON": json.dumps(
+        [{"id": number, "name": f"user {number}", "active": True} for number in range(100)],
+        indent=1,
+    ),
+    "steps": "".join(
+        f"Go left.\nGo {number % 9} steps.\nTurn round {number} times.\n" for number in range(100)
+    ),
     "table": "".join(f"| {number} | row {number * 7} | {'-' * 40} |\n" for number in range(100)),
     "ruler": "Before\n" + "-" * 500 + "\nAfter, other words follow. ",
     "numbers": ", ".join(map(str, range(1_500))),
     "four times": "".join(f"verse {number} " for number in range(40)) * 4,
     "few words": " ".join(
-        ["the", "lamp", "boat", "house", "shore"][number * number * number % 1_009 % 5] for number in range(1_500)
+        ["the", "lamp", "boat", "house", "shore"][number * number * number % 1_009 % 5]
+        for number in range(1_500)
     ),
 }
 

@@ -1,4 +1,5 @@
-"""`response_format` in every form that OpenAI, llama-cpp-python, llama.cpp's server, Ollama and LangChain document."""
+"""`response_format` in every form that OpenAI, llama-cpp-python, llama.cpp's server, Ollama and
+LangChain document."""
 
 from collections.abc import Callable
 from typing import Any, Literal
@@ -28,7 +29,11 @@ class Colours(RootModel[list[str]]):
     """Colours."""
 
 
-SCHEMA = {"type": "object", "properties": {"colour": {"enum": ["red", "green"]}}, "required": ["colour"]}
+SCHEMA = {
+    "type": "object",
+    "properties": {"colour": {"enum": ["red", "green"]}},
+    "required": ["colour"],
+}
 LIST = {"type": "array", "items": {"type": "integer"}}
 
 
@@ -38,7 +43,10 @@ def test_canonical_format_of_text_is_none(wanted: Any) -> None:
     FakeChat().invoke("Hi", response_format=wanted)
 
 
-@pytest.mark.parametrize("wanted", ["json", "json_object", {"type": "json_object"}, {"type": "json_object", "schema": None}])
+@pytest.mark.parametrize(
+    "wanted",
+    ["json", "json_object", {"type": "json_object"}, {"type": "json_object", "schema": None}],
+)
 def test_canonical_format_of_any_object(wanted: Any) -> None:
     assert canonical_format(wanted) == {"type": "json_object"}
 
@@ -49,9 +57,20 @@ def test_canonical_format_of_any_object(wanted: Any) -> None:
         ({"type": "json_object", "schema": SCHEMA}, SCHEMA, "answer"),
         ({"type": "json_schema", "schema": SCHEMA}, SCHEMA, "answer"),
         ({"type": "json_schema", "name": "lamp", "schema": SCHEMA, "strict": True}, SCHEMA, "lamp"),
-        ({"type": "json_schema", "json_schema": {"name": "lamp", "schema": SCHEMA}}, SCHEMA, "lamp"),
+        (
+            {"type": "json_schema", "json_schema": {"name": "lamp", "schema": SCHEMA}},
+            SCHEMA,
+            "lamp",
+        ),
         ({"type": "json_schema", "json_schema": {"schema": SCHEMA}}, SCHEMA, "answer"),
-        ({"type": "json_schema", "json_schema": {"name": "lamp", "strict": True, "schema": SCHEMA}}, SCHEMA, "lamp"),
+        (
+            {
+                "type": "json_schema",
+                "json_schema": {"name": "lamp", "strict": True, "schema": SCHEMA},
+            },
+            SCHEMA,
+            "lamp",
+        ),
         ({"type": "json_schema", "json_schema": SCHEMA}, SCHEMA, "answer"),
         ({"type": "json_schema", "json_schema": {"name": "lamp", "schema": LIST}}, LIST, "lamp"),
         (SCHEMA, SCHEMA, "answer"),
@@ -59,7 +78,11 @@ def test_canonical_format_of_any_object(wanted: Any) -> None:
         ({"enum": ["a"]}, {"enum": ["a"]}, "answer"),
         ({"type": ["string", "null"]}, {"type": ["string", "null"]}, "answer"),
         (Lamp, {**Lamp.model_json_schema()}, "Lamp"),
-        ({"type": "json_schema", "json_schema": {"name": "lamp", "schema": Lamp}}, Lamp.model_json_schema(), "Lamp"),
+        (
+            {"type": "json_schema", "json_schema": {"name": "lamp", "schema": Lamp}},
+            Lamp.model_json_schema(),
+            "Lamp",
+        ),
         (Colours, Colours.model_json_schema(), "Colours"),
         (LampDict, None, "LampDict"),
         (list[LampDict], None, "list"),
@@ -84,7 +107,10 @@ def test_canonical_format_of_a_schema(wanted: Any, schema: Any, name: str) -> No
         ({"type": "json_schema"}, "has no schema"),
         ({"type": "json_schema", "json_schema": {"name": "a"}}, "has no schema"),
         ({"type": "json_schema", "json_schema": "a"}, "is not a form of answers"),
-        ({"type": "json_schema", "json_schema": {"schema": {"type": "lamp"}}}, "not a valid JSON schema: at /type"),
+        (
+            {"type": "json_schema", "json_schema": {"schema": {"type": "lamp"}}},
+            "not a valid JSON schema: at /type",
+        ),
         ({"type": "json_object", "schema": "a"}, "not a valid JSON schema"),
         ({"type": "object", "properties": {"a": 1}}, "at /properties/a"),
         ({"colour": "red"}, "is not a form of answers"),

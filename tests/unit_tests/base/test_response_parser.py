@@ -1,4 +1,5 @@
-"""Pieces of an answer become chunks: calls with ids, thoughts apart, calls that were cut not taken for whole ones."""
+"""Pieces of an answer become chunks: calls with ids, thoughts apart, calls that were cut not taken
+for whole ones."""
 
 import json
 import re
@@ -12,7 +13,13 @@ from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage
 from langchain_core.utils.json import parse_partial_json
 
 from langchain_localllm.base.messages import to_openai
-from langchain_localllm.base.response_parser import AnswerReader, ReadHandle, _unreadable_end, reader, without_unreadable_end
+from langchain_localllm.base.response_parser import (
+    AnswerReader,
+    ReadHandle,
+    _unreadable_end,
+    reader,
+    without_unreadable_end,
+)
 from langchain_localllm.base.token_stream import CompletionInfo, StreamEvent, TokenStream
 from langchain_localllm.templates.thinking import ThinkSplitter
 from langchain_localllm.templates.tool_calls import HERMES, ToolCallParser
@@ -42,7 +49,9 @@ class ScriptedChat(FakeChat):
     parse: bool = True
 
     def open_answer(self, *_: Any) -> TokenStream:
-        reader = AnswerReader(ThinkSplitter(), ToolCallParser(HERMES)) if self.parse else AnswerReader()
+        reader = (
+            AnswerReader(ThinkSplitter(), ToolCallParser(HERMES)) if self.parse else AnswerReader()
+        )
         return ReadHandle(Scripted(self.script), reader)
 
 
@@ -60,7 +69,9 @@ def both_ways(chat: ScriptedChat) -> AIMessage:
     for name in ("content", "additional_kwargs", "usage_metadata", "response_metadata"):
         assert getattr(full, name) == getattr(whole, name)
     for calls in ("tool_calls", "invalid_tool_calls"):
-        assert [{**call, "id": ""} for call in getattr(full, calls)] == [{**call, "id": ""} for call in getattr(whole, calls)]
+        assert [{**call, "id": ""} for call in getattr(full, calls)] == [
+            {**call, "id": ""} for call in getattr(whole, calls)
+        ]
     return whole
 
 
@@ -82,11 +93,25 @@ def test_calls_in_the_text_become_tool_calls_with_ids() -> None:
 
 
 @pytest.mark.parametrize(
-    "args", ['{"path": "/home/us', '{"path": "/home/us", "all": [1, {', '{"a": "\\', "{", "{'a': 1", "nonsense"]
+    "args",
+    [
+        '{"path": "/home/us',
+        '{"path": "/home/us", "all": [1, {',
+        '{"a": "\\',
+        "{",
+        "{'a': 1",
+        "nonsense",
+    ],
 )
 def test_a_call_that_was_cut_is_invalid(args: str) -> None:
-    deltas = [{"index": 0, "id": "x", "name": "remove", "args": ""}, *({"index": 0, "args": char} for char in args)]
-    script = [*(StreamEvent("", tool_calls=[delta]) for delta in deltas), StreamEvent("", CompletionInfo("length"))]
+    deltas = [
+        {"index": 0, "id": "x", "name": "remove", "args": ""},
+        *({"index": 0, "args": char} for char in args),
+    ]
+    script = [
+        *(StreamEvent("", tool_calls=[delta]) for delta in deltas),
+        StreamEvent("", CompletionInfo("length")),
+    ]
     answer = both_ways(ScriptedChat(script=script, parse=False))
     assert answer.tool_calls == []
     assert answer.invalid_tool_calls[0]["name"] == "remove"
@@ -99,23 +124,32 @@ def test_a_call_cut_before_its_arguments_is_invalid_and_one_without_arguments_is
         answer = both_ways(
             ScriptedChat(
                 script=[
-                    StreamEvent("", tool_calls=[{"index": 0, "id": "x", "name": "clock", "args": ""}]),
+                    StreamEvent(
+                        "", tool_calls=[{"index": 0, "id": "x", "name": "clock", "args": ""}]
+                    ),
                     StreamEvent("", CompletionInfo(reason)),
                 ]
             )
         )
-        assert [call["name"] for call in answer.tool_calls] == ([] if reason == "length" else ["clock"])
+        assert [call["name"] for call in answer.tool_calls] == (
+            [] if reason == "length" else ["clock"]
+        )
         assert len(answer.invalid_tool_calls) == (reason == "length")
 
 
 def test_a_call_in_the_text_that_was_cut_is_invalid() -> None:
-    answer = both_ways(ScriptedChat(script=said('<tool_call>{"name": "remove", "arguments": {"path": "/', "length")))
+    answer = both_ways(
+        ScriptedChat(
+            script=said('<tool_call>{"name": "remove", "arguments": {"path": "/', "length")
+        )
+    )
     assert answer.tool_calls == []
     assert answer.invalid_tool_calls[0]["name"] == "remove"
 
 
 JSONS = st.recursive(
-    st.none() | st.integers() | st.text(max_size=5), lambda inner: st.dictionaries(st.text(max_size=3), inner, max_size=3)
+    st.none() | st.integers() | st.text(max_size=5),
+    lambda inner: st.dictionaries(st.text(max_size=3), inner, max_size=3),
 )
 
 
@@ -156,14 +190,25 @@ MENTIONS = st.sampled_from(
 
 
 @given(st.lists(MENTIONS, min_size=1, max_size=10).map("".join), st.data(), st.booleans())
-def test_an_answer_that_mentions_markers_loses_nothing(text: str, data: st.DataObject, tools: bool) -> None:
-    assume(not (tools and re.search(r'<tool_call>\s*\{\s*"name"', text)))  # that is a call which was cut
+def test_an_answer_that_mentions_markers_loses_nothing(
+    text: str, data: st.DataObject, tools: bool
+) -> None:
+    assume(
+        not (tools and re.search(r'<tool_call>\s*\{\s*"name"', text))
+    )  # that is a call which was cut
     text = f"It is {text}"
     offered = [{"function": {"name": "add"}}] if tools else []
     places = sorted(data.draw(st.sets(st.integers(0, len(text)), max_size=6)))
-    pieces = [StreamEvent(text[start:end]) for start, end in zip([0, *places], [*places, len(text)], strict=True)]
+    pieces = [
+        StreamEvent(text[start:end])
+        for start, end in zip([0, *places], [*places, len(text)], strict=True)
+    ]
     answers = reader(offered, None)
-    read = [part for piece in [*pieces, StreamEvent("", CompletionInfo("stop"))] for part in answers.read(piece)]
+    read = [
+        part
+        for piece in [*pieces, StreamEvent("", CompletionInfo("stop"))]
+        for part in answers.read(piece)
+    ]
     assert "".join(part.text for part in read) == text
     assert not any(part.reasoning or part.tool_calls for part in read)
 
@@ -172,7 +217,10 @@ def test_an_answer_that_mentions_markers_loses_nothing(text: str, data: st.DataO
 
 
 def called(index: int, args: str) -> list[StreamEvent]:
-    deltas = [{"index": index, "id": f"c{index}", "name": "add", "args": ""}, *({"index": index, "args": char} for char in args)]
+    deltas = [
+        {"index": index, "id": f"c{index}", "name": "add", "args": ""},
+        *({"index": index, "args": char} for char in args),
+    ]
     return [StreamEvent("", tool_calls=[delta]) for delta in deltas]
 
 

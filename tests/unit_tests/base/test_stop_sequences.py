@@ -10,7 +10,8 @@ STOPS = st.lists(st.text("ab\u00e9", min_size=1, max_size=4), max_size=3)
 
 
 def read_plainly(text: str, stops: list[str]) -> tuple[str, bool]:
-    """The text before the stop sequence that ends first, the longest of those that end together; and whether there is one."""
+    """The text before the stop sequence that ends first, the longest of those that end together;
+    and whether there is one."""
     for end in range(len(text) + 1):
         found = [stop for stop in stops if text[:end].endswith(stop)]
         if found:
@@ -40,7 +41,14 @@ def test_no_more_is_held_back_than_may_begin_a_stop_sequence(text: str, stops: l
     shown = "".join(found.feed(character) for character in text)
     held = text.removeprefix(shown)
     assert shown + held == text
-    longest = max((len(text) - at for at in range(len(text)) if any(stop.startswith(text[at:]) for stop in stops)), default=0)
+    longest = max(
+        (
+            len(text) - at
+            for at in range(len(text))
+            if any(stop.startswith(text[at:]) for stop in stops)
+        ),
+        default=0,
+    )
     assert len(held) == longest
     assert found.end() == held
 

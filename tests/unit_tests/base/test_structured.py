@@ -1,4 +1,5 @@
-"""Structured output: what is asked of the engine, what becomes of the answer, and what an error says."""
+"""Structured output: what is asked of the engine, what becomes of the answer, and what an error
+says."""
 
 import datetime as dt
 import enum
@@ -147,10 +148,14 @@ def test_read_complete_json_at_the_limit_is_not_cut() -> None:
         ("", '{"a": "\\\\"]', "after '"),
     ],
 )
-def test_read_call_cut_early_raises_answer_cut_error(text: str, args: str | None, shown: str) -> None:
+def test_read_call_cut_early_raises_answer_cut_error(
+    text: str, args: str | None, shown: str
+) -> None:
     cut = answer(text, "length")
     if args is not None:
-        cut.invalid_tool_calls = [{"name": "Lamp", "args": args, "id": "1", "error": None, "type": "invalid_tool_call"}]
+        cut.invalid_tool_calls = [
+            {"name": "Lamp", "args": args, "id": "1", "error": None, "type": "invalid_tool_call"}
+        ]
     with pytest.raises(AnswerCutError, match="Raise `max_tokens`") as caught:
         form_of(Lamp).parse_tool_call(cut)
     assert re.search(shown, str(caught.value))
@@ -212,13 +217,20 @@ def test_each_method_asks_the_engine_in_its_way() -> None:
     schema = {"title": "Lamp", **Lamp.model_json_schema()}
     body = asked(schema=Lamp)
     assert body["response_format"]["type"] == "json_schema"
-    assert body["response_format"]["json_schema"] == {"name": "Lamp", "schema": grammar_schema(schema)}
+    assert body["response_format"]["json_schema"] == {
+        "name": "Lamp",
+        "schema": grammar_schema(schema),
+    }
     assert body["messages"][0]["role"] == "system"
     assert json.dumps(schema) in body["messages"][0]["content"]
-    assert [message["role"] for message in asked(schema=Lamp, show_schema=False)["messages"]] == ["user"]
+    assert [message["role"] for message in asked(schema=Lamp, show_schema=False)["messages"]] == [
+        "user"
+    ]
     assert asked(schema=LampDict, strict=True)["response_format"]["json_schema"]["strict"] is True
     body = asked(schema=Lamp, method="function_calling")
-    assert body["tools"] == [{"type": "function", "function": {"name": "Lamp", "parameters": schema}}]
+    assert body["tools"] == [
+        {"type": "function", "function": {"name": "Lamp", "parameters": schema}}
+    ]
     assert body["tool_choice"] == "required"
     assert asked(method="json_mode")["response_format"] == {"type": "json_object"}
     assert asked(schema=Lamp, max_tokens=7)["max_tokens"] == 7
@@ -228,7 +240,9 @@ def test_an_instruction_joins_the_system_message_and_leaves_the_callers_as_it_is
     chat = FakeChat()
     messages = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "A lamp"}]
     chat.with_structured_output(Lamp, include_raw=True).invoke(messages)
-    assert (chat.asked[0].body or {})["messages"][0]["content"].startswith("Be brief.\n\nAnswer with a JSON object")
+    assert (chat.asked[0].body or {})["messages"][0]["content"].startswith(
+        "Be brief.\n\nAnswer with a JSON object"
+    )
     assert messages[0]["content"] == "Be brief."
 
 
@@ -264,7 +278,12 @@ def test_line_ends_in_strings_are_read() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ['{"a": {"colour": "red"}, "b', '{"name": "x", "list": [{"colour": "red"}', '```json\n{"colour": "re']
+    "text",
+    [
+        '{"a": {"colour": "red"}, "b',
+        '{"name": "x", "list": [{"colour": "red"}',
+        '```json\n{"colour": "re',
+    ],
 )
 def test_what_is_inside_a_cut_object_is_not_the_answer(text: str) -> None:
     with pytest.raises(AnswerCutError):
@@ -301,7 +320,11 @@ class Strict(BaseModel, strict=True):
         ({"type": "array", "items": {"type": "integer"}}, "[1]", [1]),
         ({"enum": ["a", 1]}, "1", 1),
         ({"type": "object"}, '{"a": 1}', {"a": 1}),
-        ({"type": "json_schema", "json_schema": {"name": "a", "schema": {"type": "integer"}}}, "1", 1),
+        (
+            {"type": "json_schema", "json_schema": {"name": "a", "schema": {"type": "integer"}}},
+            "1",
+            1,
+        ),
     ],
 )
 def test_other_values_than_objects_are_forms(schema: Any, text: str, value: Any) -> None:
@@ -309,7 +332,14 @@ def test_other_values_than_objects_are_forms(schema: Any, text: str, value: Any)
     assert form.parse_text(answer(text)) == value
     args = json.loads(text.strip("`\njson ").removeprefix("Here: ").partition(" for")[0])
     called = AIMessage(
-        "", tool_calls=[{"name": form.name, "args": args if form.parameters is form.schema else {"value": args}, "id": "1"}]
+        "",
+        tool_calls=[
+            {
+                "name": form.name,
+                "args": args if form.parameters is form.schema else {"value": args},
+                "id": "1",
+            }
+        ],
     )
     assert form.parse_tool_call(called) == value
 
@@ -344,7 +374,9 @@ def test_pydantic_alone_checks_a_class() -> None:
         number: str = Field(pattern=r"^\p{Lu}+$")
         count: int
 
-    assert form_of(Part).parse_text(answer('{"number": "É", "count": "5"}')) == Part(number="É", count=5)
+    assert form_of(Part).parse_text(answer('{"number": "É", "count": "5"}')) == Part(
+        number="É", count=5
+    )
 
 
 # --- streams ---
@@ -352,7 +384,9 @@ def test_pydantic_alone_checks_a_class() -> None:
 
 def chunks(*texts: str, reason: str = "stop") -> Iterator[AIMessageChunk]:
     yield from (AIMessageChunk(content=text) for text in texts)
-    yield AIMessageChunk(content="", response_metadata={"finish_reason": reason}, chunk_position="last")
+    yield AIMessageChunk(
+        content="", response_metadata={"finish_reason": reason}, chunk_position="last"
+    )
 
 
 async def achunks(*texts: str) -> AsyncIterator[AIMessageChunk]:
@@ -395,20 +429,33 @@ def test_a_stream_of_a_call_gives_the_object() -> None:
     def called() -> Iterator[AIMessageChunk]:
         for name, args in (("Lamp", '{"colour"'), (None, ': "red"}')):
             yield AIMessageChunk(
-                content="", tool_call_chunks=[tool_call_chunk(name=name, args=args, id="1" if name else None, index=0)]
+                content="",
+                tool_call_chunks=[
+                    tool_call_chunk(name=name, args=args, id="1" if name else None, index=0)
+                ],
             )
 
-    assert list(StructuredOutput(form_of(Lamp), calls=True).transform(called())) == [Lamp(colour="red")]
+    assert list(StructuredOutput(form_of(Lamp), calls=True).transform(called())) == [
+        Lamp(colour="red")
+    ]
 
 
 def test_a_stream_with_raw_gives_message_object_and_error() -> None:
     output = StructuredOutput(form_of(LampDict), include_raw=True)
     parts = list(output.transform(chunks('{"colour": "r', 'ed"}')))
-    assert [part["parsed"] for part in parts if "parsed" in part] == [{"colour": "r"}, {"colour": "red"}, {"colour": "red"}]
+    assert [part["parsed"] for part in parts if "parsed" in part] == [
+        {"colour": "r"},
+        {"colour": "red"},
+        {"colour": "red"},
+    ]
     total = parts[0]
     for part in parts[1:]:
         total += part
-    assert (total["raw"].text, total["parsed"], total["parsing_error"]) == ('{"colour": "red"}', {"colour": "red"}, None)
+    assert (total["raw"].text, total["parsed"], total["parsing_error"]) == (
+        '{"colour": "red"}',
+        {"colour": "red"},
+        None,
+    )
     *_, last = output.transform(chunks('{"colour": 5}'))
     assert last["parsed"] is None
     assert isinstance(last["parsing_error"], StructuredOutputError)

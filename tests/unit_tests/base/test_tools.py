@@ -1,4 +1,5 @@
-"""Tools and the choice among them, in every form that people write, in `bind_tools` and in a call."""
+"""Tools and the choice among them, in every form that people write, in `bind_tools` and in a
+call."""
 
 import json
 from typing import Annotated, Any
@@ -27,11 +28,18 @@ def add(a: int) -> int:
 def tool(name: str) -> dict[str, Any]:
     return {
         "type": "function",
-        "function": {"name": name, "description": "Do it.", "parameters": {"type": "object", "properties": {}}},
+        "function": {
+            "name": name,
+            "description": "Do it.",
+            "parameters": {"type": "object", "properties": {}},
+        },
     }
 
 
-@pytest.mark.parametrize("choice", ["sub", {"type": "function", "function": {"name": "sub"}}, {"type": "sound"}, 5, "Any"])
+@pytest.mark.parametrize(
+    "choice",
+    ["sub", {"type": "function", "function": {"name": "sub"}}, {"type": "sound"}, 5, "Any"],
+)
 def test_choice_of_unknown_choice_raises(choice: Any) -> None:
     with pytest.raises(InvalidOptionError, match="one of: add"):
         choice_of(openai_tools([add]), choice)
@@ -40,7 +48,10 @@ def test_choice_of_unknown_choice_raises(choice: Any) -> None:
 @pytest.mark.parametrize(
     ("choice", "expected"),
     [
-        *[(each, "required") for each in (True, "any", "required", {"type": "any"}, {"type": "required"})],
+        *[
+            (each, "required")
+            for each in (True, "any", "required", {"type": "any"}, {"type": "required"})
+        ],
         *[(each, None) for each in (None, False)],
         *[(each, each) for each in ("auto", "none", "add")],
         *[({"type": each}, each) for each in ("auto", "none")],
@@ -75,7 +86,11 @@ def test_call_arguments_tools_and_choice_work_as_in_bind_tools(form: str) -> Non
     assert bound.asked[0].body == called.asked[0].body
     body = called.asked[0].body or {}
     assert [each["function"]["name"] for each in body["tools"]] == ["add"]
-    assert (body["tool_choice"], body["parallel_tool_calls"], body["tools"][0]["function"]["strict"]) == ("required", False, True)
+    assert (
+        body["tool_choice"],
+        body["parallel_tool_calls"],
+        body["tools"][0]["function"]["strict"],
+    ) == ("required", False, True)
 
 
 def test_call_tool_choice_replaces_the_bound_one() -> None:
@@ -83,7 +98,9 @@ def test_call_tool_choice_replaces_the_bound_one() -> None:
     bound = chat.bind_tools([add, tool("see")], tool_choice="add")
     for choice in ("see", "auto"):
         bound.invoke("Hi", tool_choice=choice)
-    first, second = ([each["function"]["name"] for each in (asked.body or {})["tools"]] for asked in chat.asked)
+    first, second = (
+        [each["function"]["name"] for each in (asked.body or {})["tools"]] for asked in chat.asked
+    )
     assert (first, second) == (["see"], ["add", "see"])
     with pytest.raises(InvalidOptionError, match="does not match any tool"):
         bound.invoke("Hi", tool_choice="sub")
@@ -122,13 +139,33 @@ def plan(first: Step, config: RunnableConfig, user: Annotated[str, InjectedToolA
 @pytest.mark.parametrize(
     ("given", "name", "arguments", "good", "bad"),
     [
-        (Step, "Step", ["name", "then"], {"name": "a", "then": [{"name": "b"}]}, {"name": "a", "then": [{"name": 5}]}),
-        (OldStep, "OldStep", ["name", "then"], {"name": "a", "then": [{"name": "b"}]}, {"name": "a", "then": [{"name": 5}]}),
+        (
+            Step,
+            "Step",
+            ["name", "then"],
+            {"name": "a", "then": [{"name": "b"}]},
+            {"name": "a", "then": [{"name": 5}]},
+        ),
+        (
+            OldStep,
+            "OldStep",
+            ["name", "then"],
+            {"name": "a", "then": [{"name": "b"}]},
+            {"name": "a", "then": [{"name": 5}]},
+        ),
         (plan, "plan", ["first"], {"first": {"name": "a"}}, {"first": {"name": "a", "then": [{}]}}),
-        (structured_tool("go")(plan), "go", ["first"], {"first": {"name": "a"}}, {"first": {"name": "a", "then": [{}]}}),
+        (
+            structured_tool("go")(plan),
+            "go",
+            ["first"],
+            {"first": {"name": "a"}},
+            {"first": {"name": "a", "then": [{}]}},
+        ),
     ],
 )
-def test_arguments_that_hold_themselves_keep_their_schema(given: Any, name: str, arguments: list[str], good: Any, bad: Any) -> None:
+def test_arguments_that_hold_themselves_keep_their_schema(
+    given: Any, name: str, arguments: list[str], good: Any, bad: Any
+) -> None:
     for strict in (None, True):
         (found,) = openai_tools([given], strict=strict)
         parameters = found["function"]["parameters"]
@@ -147,11 +184,24 @@ def test_a_tool_that_is_given_twice_is_offered_once() -> None:
 
 
 def test_types_that_json_schema_does_not_have_are_left_to_the_model() -> None:
-    given = {"type": "function", "function": {"name": "x", "parameters": {"type": "object", "properties": {"a": {"type": "str"}}}}}
+    given = {
+        "type": "function",
+        "function": {
+            "name": "x",
+            "parameters": {"type": "object", "properties": {"a": {"type": "str"}}},
+        },
+    }
     FakeChat().invoke("Hi", tools=[given], tool_choice="any")
-    null = {"type": "object", "properties": {"a": {"type": "string", "enum": None, "items": None}}, "required": None}
+    null = {
+        "type": "object",
+        "properties": {"a": {"type": "string", "enum": None, "items": None}},
+        "required": None,
+    }
     (found,) = openai_tools([{"type": "function", "function": {"name": "x", "parameters": null}}])
-    assert found["function"]["parameters"] == {"type": "object", "properties": {"a": {"type": "string"}}}
+    assert found["function"]["parameters"] == {
+        "type": "object",
+        "properties": {"a": {"type": "string"}},
+    }
 
 
 def test_a_tool_of_ollama_has_objects_where_ollama_reads_no_others() -> None:
@@ -168,13 +218,23 @@ def test_a_tool_of_ollama_has_objects_where_ollama_reads_no_others() -> None:
     sent = (chat.asked[0].body or {})["tools"][0]["function"]["parameters"]
     assert sent == {
         "type": "object",
-        "properties": {"a": {}, "c": {"type": "object", "properties": {"d": {}}}, "e": {"anyOf": [{}, {"type": "null"}]}},
+        "properties": {
+            "a": {},
+            "c": {"type": "object", "properties": {"d": {}}},
+            "e": {"anyOf": [{}, {"type": "null"}]},
+        },
     }
 
 
 def test_the_definitions_of_two_tools_are_kept_apart() -> None:
     tools = [
-        {"type": "function", "function": {"name": name, "parameters": {"$ref": "#/$defs/node", "$defs": {"node": {"const": name}}}}}
+        {
+            "type": "function",
+            "function": {
+                "name": name,
+                "parameters": {"$ref": "#/$defs/node", "$defs": {"node": {"const": name}}},
+            },
+        }
         for name in ("one", "two")
     ]
     definitions = call_schema(tools)["$defs"]
@@ -187,7 +247,9 @@ PARAMETERS = {
         "numbers": {"type": "array", "items": {"type": "integer"}},
         "matrix": {"type": "array", "items": {"type": "array"}},
         "order": {"$ref": "#/$defs/order"},
-        "maybe": {"anyOf": [{"type": "array", "items": {"$ref": "#/$defs/order"}}, {"type": "null"}]},
+        "maybe": {
+            "anyOf": [{"type": "array", "items": {"$ref": "#/$defs/order"}}, {"type": "null"}]
+        },
         "either": {"anyOf": [{"type": "array"}, {"type": "string"}]},
         "types": {"type": ["object", "null"]},
         "pair": {"type": "array", "prefixItems": [{"type": "object"}, {"type": "string"}]},
@@ -197,7 +259,12 @@ PARAMETERS = {
         "any": {},
         "titled": {"title": "Any"},
     },
-    "$defs": {"order": {"type": "object", "properties": {"lines": {"type": "array"}, "note": {"type": "string"}}}},
+    "$defs": {
+        "order": {
+            "type": "object",
+            "properties": {"lines": {"type": "array"}, "note": {"type": "string"}},
+        }
+    },
 }
 
 
@@ -234,16 +301,22 @@ PARAMETERS = {
         ("unknown", "[1]", "[1]"),
     ],
 )
-def test_parse_text_arguments_parses_what_the_schema_asks_for(name: str, text: Any, value: Any) -> None:
+def test_parse_text_arguments_parses_what_the_schema_asks_for(
+    name: str, text: Any, value: Any
+) -> None:
     assert parse_text_arguments({name: text}, PARAMETERS) == {name: value}
 
 
-@pytest.mark.parametrize("schema", [None, True, {}, {"$ref": "#/none"}, {"$ref": "#"}, {"anyOf": [{"$ref": "#"}]}])
+@pytest.mark.parametrize(
+    "schema", [None, True, {}, {"$ref": "#/none"}, {"$ref": "#"}, {"anyOf": [{"$ref": "#"}]}]
+)
 def test_parse_text_arguments_reads_any_schema(schema: Any) -> None:
     assert parse_text_arguments({"a": "[1]"}, schema) == {"a": "[1]"}
 
 
-def read(pieces: list[StreamEvent], **kwargs: Any) -> tuple[dict[int, dict[str, Any]], list[StreamEvent]]:
+def read(
+    pieces: list[StreamEvent], **kwargs: Any
+) -> tuple[dict[int, dict[str, Any]], list[StreamEvent]]:
     """The calls of an answer, put together as LangChain does, and the pieces."""
     reader = CallReader({"add": PARAMETERS}, **kwargs)
     out = [part for piece in pieces for part in reader.read(piece)]
@@ -256,14 +329,25 @@ def read(pieces: list[StreamEvent], **kwargs: Any) -> tuple[dict[int, dict[str, 
 
 
 def part(index: int, args: str, name: str | None = None) -> StreamEvent:
-    return StreamEvent("", tool_calls=[{"index": index, "id": str(index) if name else None, "name": name, "args": args}])
+    return StreamEvent(
+        "",
+        tool_calls=[
+            {"index": index, "id": str(index) if name else None, "name": name, "args": args}
+        ],
+    )
 
 
 END = StreamEvent("", CompletionInfo("tool_calls"))
 
 
 def test_call_reader_arguments_in_parts_are_parsed_when_they_are_whole() -> None:
-    pieces = [part(0, '{"num', "add"), part(1, '{"numbers": "[1', "other"), part(0, 'bers": "[1, 2]"}'), part(1, ']"}'), END]
+    pieces = [
+        part(0, '{"num', "add"),
+        part(1, '{"numbers": "[1', "other"),
+        part(0, 'bers": "[1, 2]"}'),
+        part(1, ']"}'),
+        END,
+    ]
     calls, out = read(pieces)
     assert json.loads(calls[0]["args"]) == {"numbers": [1, 2]}
     assert calls[1]["args"] == '{"numbers": "[1]"}'
@@ -276,7 +360,14 @@ def test_call_reader_leaves_other_arguments_as_they_are(args: str) -> None:
 
 
 def test_call_reader_only_one_call_is_kept() -> None:
-    pieces = [StreamEvent("Hm."), part(0, '{"a":', "see"), part(1, "{}", "see"), part(0, "1}"), part(2, "{}", "see"), END]
+    pieces = [
+        StreamEvent("Hm."),
+        part(0, '{"a":', "see"),
+        part(1, "{}", "see"),
+        part(0, "1}"),
+        part(2, "{}", "see"),
+        END,
+    ]
     calls, out = read(pieces, only_one=True)
     assert calls == {0: {"name": "see", "args": '{"a":1}'}}
     assert (out[0].text, out[-1].finish) == ("Hm.", END.finish)

@@ -29,7 +29,16 @@ def test_short_name_has_no_folders_of_a_path(model: str, short: str) -> None:
 
 @pytest.mark.parametrize(
     ("label", "asked_for", "named"),
-    [("tiny", None, "tiny"), ("tiny", "/models/other.gguf", "other.gguf"), (None, None, "class"), ("tiny", 7, "tiny")],
+    [
+        ("tiny", None, "tiny"),
+        ("tiny", "/models/other.gguf", "other.gguf"),
+        (None, None, "class"),
+        ("tiny", 7, "tiny"),
+    ],
 )
-def test_label_trace_names_the_model_of_the_call(label: str | None, asked_for: object, named: str) -> None:
-    assert label_trace(LangSmithParams(ls_model_name="class"), label, asked_for) == {"ls_model_name": named}
+def test_label_trace_names_the_model_of_the_call(
+    label: str | None, asked_for: object, named: str
+) -> None:
+    assert label_trace(LangSmithParams(ls_model_name="class"), label, asked_for) == {
+        "ls_model_name": named
+    }

@@ -1,4 +1,5 @@
-"""Python types as forms of answers and as tools: a `TypedDict` of any kind, dataclasses, lists, unions."""
+"""Python types as forms of answers and as tools: a `TypedDict` of any kind, dataclasses, lists,
+unions."""
 
 import dataclasses
 import datetime as dt
@@ -112,9 +113,21 @@ def annotated(annotation: Any) -> Any:
         (Annotated[int, ..., "a number"], {"type": "integer", "description": "a number"}, True),
         (Annotated[int, "a number"], {"type": "integer", "description": "a number"}, True),
         (Annotated[int, ...], {"type": "integer"}, True),
-        (Annotated[int, 3, "a number"], {"type": "integer", "description": "a number", "default": 3}, False),
-        (Annotated[int | None, None, "one"], {"anyOf": [{"type": "integer"}, {"type": "null"}], "description": "one"}, False),
-        (Annotated[int, Field(ge=1, description="a number")], {"type": "integer", "minimum": 1, "description": "a number"}, True),
+        (
+            Annotated[int, 3, "a number"],
+            {"type": "integer", "description": "a number", "default": 3},
+            False,
+        ),
+        (
+            Annotated[int | None, None, "one"],
+            {"anyOf": [{"type": "integer"}, {"type": "null"}], "description": "one"},
+            False,
+        ),
+        (
+            Annotated[int, Field(ge=1, description="a number")],
+            {"type": "integer", "minimum": 1, "description": "a number"},
+            True,
+        ),
         (NotRequired[Annotated[int, ..., "one"]], {"type": "integer", "description": "one"}, False),
         (Annotated[NotRequired[int], ..., "one"], {"type": "integer", "description": "one"}, False),
         (typing_extensions.ReadOnly[NotRequired[int]], {"type": "integer"}, False),
@@ -124,7 +137,9 @@ def annotated(annotation: Any) -> Any:
 )
 def test_type_schema_of_a_key(annotation: Any, schema: dict[str, Any], *, required: bool) -> None:
     found = type_schema(annotated(annotation))
-    assert {key: value for key, value in found["properties"]["a"].items() if value is not None} == schema
+    assert {
+        key: value for key, value in found["properties"]["a"].items() if value is not None
+    } == schema
     assert found.get("required", []) == (["a"] if required else [])
 
 
@@ -133,20 +148,42 @@ def test_type_schema_of_a_key(annotation: Any, schema: dict[str, Any], *, requir
     [
         (Lamp, ["color"], {"color": "red"}, {"watts": 3}),
         (Late, ["a", "c"], {"a": 1, "c": 2}, {"a": 1, "b": "x"}),
-        (Room, ["lamps", "best"], {"lamps": [{"color": "red"}], "best": None}, {"lamps": [{}], "best": None}),
-        (House, ["lamps", "best", "owner"], {"lamps": [], "best": None, "owner": "Ann"}, {"lamps": [], "best": None}),
+        (
+            Room,
+            ["lamps", "best"],
+            {"lamps": [{"color": "red"}], "best": None},
+            {"lamps": [{}], "best": None},
+        ),
+        (
+            House,
+            ["lamps", "best", "owner"],
+            {"lamps": [], "best": None, "owner": "Ann"},
+            {"lamps": [], "best": None},
+        ),
         (
             Crate,
             ["boxes", "lamp"],
             {"boxes": {"item": 1}, "lamp": {"item": {"color": "a"}}},
             {"boxes": {"item": 1}, "lamp": {"item": 1}},
         ),
-        (Box[Lamp], ["item"], {"item": {"color": "a"}, "inner": {"item": {"color": "b"}}}, {"item": {"color": "a"}, "inner": {}}),
+        (
+            Box[Lamp],
+            ["item"],
+            {"item": {"color": "a"}, "inner": {"item": {"color": "b"}}},
+            {"item": {"color": "a"}, "inner": {}},
+        ),
         (Closed, ["a"], {"a": 1}, {"a": 1, "b": 2}),
-        (Odd, ["first-name", "$ref", "_hidden", "copy"], {"first-name": "a", "$ref": 1, "_hidden": True, "copy": 1}, {"$ref": 1}),
+        (
+            Odd,
+            ["first-name", "$ref", "_hidden", "copy"],
+            {"first-name": "a", "$ref": 1, "_hidden": True, "copy": 1},
+            {"$ref": 1},
+        ),
     ],
 )
-def test_form_of_a_typed_dict_gives_dicts_that_fit(typed: Any, required: list[str], good: Any, bad: Any) -> None:
+def test_form_of_a_typed_dict_gives_dicts_that_fit(
+    typed: Any, required: list[str], good: Any, bad: Any
+) -> None:
     form = form_of(typed)
     assert form.schema is not None
     assert form.schema["required"] == required

@@ -25,21 +25,38 @@ HEAVY = [
 
 
 def test_help_waits_for_nothing_heavy() -> None:
-    code = f"import sys; from langchain_localllm.cli.app import run; run(['--help']); print(set({HEAVY}) & set(sys.modules))"
-    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, encoding="utf-8")
+    code = (
+        "import sys; from langchain_localllm.cli.app import run; run(['--help']); "
+        f"print(set({HEAVY}) & set(sys.modules))"
+    )
+    shown = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, check=True, encoding="utf-8"
+    )
     assert shown.stdout.splitlines()[-1] == "set()"
 
 
 def test_missing_typer_names_the_extra() -> None:
-    code = "import sys; sys.modules['typer'] = None; from langchain_localllm.cli import main; main()"
-    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False, encoding="utf-8")
+    code = (
+        "import sys; sys.modules['typer'] = None; from langchain_localllm.cli import main; main()"
+    )
+    shown = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, check=False, encoding="utf-8"
+    )
     assert shown.returncode == 1
     assert shown.stderr.endswith('pip install "langchain-localllm[cli,rag,server]"\n')
     assert "Traceback" not in shown.stderr
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code"), [(["--version"], 0), (["--help"], 0), ([], 2), (["ask"], 2), (["ask", ".", ""], 2), (["--none"], 2)]
+    ("arguments", "code"),
+    [
+        (["--version"], 0),
+        (["--help"], 0),
+        ([], 2),
+        (["ask"], 2),
+        (["ask", ".", ""], 2),
+        (["--none"], 2),
+    ],
 )
 def test_exit_codes(arguments: list[str], code: int) -> None:
     assert run(arguments) == code
@@ -47,7 +64,9 @@ def test_exit_codes(arguments: list[str], code: int) -> None:
 
 def test_faults_name_the_help(capsys: pytest.CaptureFixture[str]) -> None:
     run(["ask", ".", "What?", "--colour"])
-    assert capsys.readouterr().err == "localllm: No such option: --colour. See: localllm ask --help\n"
+    assert (
+        capsys.readouterr().err == "localllm: No such option: --colour. See: localllm ask --help\n"
+    )
 
 
 def test_near_names_are_suggested(capsys: pytest.CaptureFixture[str]) -> None:
@@ -62,7 +81,9 @@ def test_the_line_in_the_help_is_the_command_s_own(name: str) -> None:
 
 def test_help_costs_little_more_than_importing_typer() -> None:
     help_seconds = _processor_seconds("-m", "langchain_localllm.cli", "--help")
-    assert help_seconds < 1.5 * _processor_seconds("-c", "import typer")  # 0.17 s and 0.15 s on a quiet machine
+    assert help_seconds < 1.5 * _processor_seconds(
+        "-c", "import typer"
+    )  # 0.17 s and 0.15 s on a quiet machine
 
 
 def _processor_seconds(*arguments: str) -> float:

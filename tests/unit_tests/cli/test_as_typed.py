@@ -1,4 +1,5 @@
-"""The command with the words that people know from `ollama`, with models of the wrong kind, and with outputs that fail."""
+"""The command with the words that people know from `ollama`, with models of the wrong kind, and
+with outputs that fail."""
 
 import io
 import json
@@ -43,8 +44,12 @@ def test_expand_command_of_ollama_returns_the_one_here(typed: list[str], meant: 
     assert expand(typed) == meant
 
 
-@pytest.mark.parametrize("name", ["ps", "stop", "create", "push", "cp", "launch", "login", "search", "signin", "update"])
-def test_run_command_that_only_ollama_has_says_what_to_do(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    "name", ["ps", "stop", "create", "push", "cp", "launch", "login", "search", "signin", "update"]
+)
+def test_run_command_that_only_ollama_has_says_what_to_do(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run([name, "x"]) == 2
     assert capsys.readouterr().err.startswith(f"localllm: {name}: ")
 
@@ -63,7 +68,9 @@ def test_run_command_that_only_ollama_has_says_what_to_do(name: str, capsys: pyt
         ("help download", "localllm pull"),
     ],
 )
-def test_run_word_for_another_command_names_it(typed: str, command: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_run_word_for_another_command_names_it(
+    typed: str, command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run(typed.split()) == 2
     assert capsys.readouterr().err.endswith(f": The command is `{command}`.\n")
 
@@ -89,7 +96,9 @@ def test_synonyms_name_commands_that_exist() -> None:
         ("run Hi --num-ctx 512", "n_ctx"),
     ],
 )
-def test_run_option_of_ollama_says_what_to_do(typed: str, part: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_run_option_of_ollama_says_what_to_do(
+    typed: str, part: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run(typed.split()) == 2
     shown = capsys.readouterr().err
     assert shown.startswith("localllm: No such option: -")
@@ -121,13 +130,17 @@ def test_run_option_of_ollama_says_what_to_do(typed: str, part: str, capsys: pyt
         ("", False),
     ],
 )
-def test_is_model_word_that_looks_like_a_name_is_one(word: str, meant: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_is_model_word_that_looks_like_a_name_is_one(
+    word: str, meant: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(resolve, "ollama_server", lambda: None)
     monkeypatch.setattr(resolve, "servers_beside_ollama", list)
     assert is_model(word) is meant
 
 
-@pytest.mark.parametrize(("words", "prompt"), [(["tiny-chat", "-"], ""), (["-"], ""), (["tiny-chat", "a - b"], "a - b")])
+@pytest.mark.parametrize(
+    ("words", "prompt"), [(["tiny-chat", "-"], ""), (["-"], ""), (["tiny-chat", "a - b"], "a - b")]
+)
 def test_parse_dash_means_the_pipe(words: list[str], prompt: str) -> None:
     assert _parse(words, "" if len(words) > 1 else "tiny-chat") == ("tiny-chat", prompt)
 
@@ -144,7 +157,13 @@ def test_run_json_before_the_command_of_a_group_counts(capsys: pytest.CaptureFix
 
 
 @pytest.mark.parametrize(
-    "make", [Path.mkdir, Path.touch, lambda path: path.symlink_to("nowhere"), lambda path: path.write_bytes(b"GG")]
+    "make",
+    [
+        Path.mkdir,
+        Path.touch,
+        lambda path: path.symlink_to("nowhere"),
+        lambda path: path.write_bytes(b"GG"),
+    ],
 )
 def test_run_show_what_is_not_a_model_fails(
     make: Callable[[Path], object], tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -172,7 +191,11 @@ def test_run_show_what_is_not_a_model_fails(
     ],
 )
 def test_run_reference_of_another_program_says_how_it_is_written_here(
-    typed: list[str], code: int, part: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    typed: list[str],
+    code: int,
+    part: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(resolve, "ollama_server", lambda: None)
     monkeypatch.setattr(resolve, "servers_beside_ollama", list)
@@ -190,7 +213,9 @@ def test_run_reference_of_another_program_says_how_it_is_written_here(
         ('say """x"""\n', 'say """x"""'),
     ],
 )
-def test_listen_text_between_three_quotes_is_one_message(typed: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_listen_text_between_three_quotes_is_one_message(
+    typed: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO(typed))
     assert _listen() == said
 
@@ -205,7 +230,11 @@ def test_chat_commands_of_ollama_are_not_sent_to_the_model(
         return "Yes.", {}
 
     monkeypatch.setattr(chat_module, "print_answer", answer)
-    monkeypatch.setattr(sys, "stdin", io.StringIO("/set system x\n/?\nHi\n/etc is a folder\n/clear\nWhy?\n/quit\nmore\n"))
+    monkeypatch.setattr(
+        sys,
+        "stdin",
+        io.StringIO("/set system x\n/?\nHi\n/etc is a folder\n/clear\nWhy?\n/quit\nmore\n"),
+    )
     assert run(["chat", "-s", "Be kind."]) == 0
     system = ("system", "Be kind.")
     assert sent == [
@@ -217,20 +246,30 @@ def test_chat_commands_of_ollama_are_not_sent_to_the_model(
     assert [note.split()[1] for note in notes] == ["Options", "/clear", "The"]
 
 
-@pytest.mark.parametrize(("typo", "near"), [("lst", "list"), ("chatt", "chat"), ("modles", "models"), ("shwo", "show")])
-def test_run_typo_suggests_the_near_command(typo: str, near: str, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("typo", "near"), [("lst", "list"), ("chatt", "chat"), ("modles", "models"), ("shwo", "show")]
+)
+def test_run_typo_suggests_the_near_command(
+    typo: str, near: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run([typo]) == 2
     assert f"'{near}'" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("arguments", [["-h"], ["help"], ["run", "-h"], ["models", "rm", "-h"], ["rag", "ask", "-h"]])
-def test_run_short_help_option_prints_help(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    "arguments", [["-h"], ["help"], ["run", "-h"], ["models", "rm", "-h"], ["rag", "ask", "-h"]]
+)
+def test_run_short_help_option_prints_help(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run(arguments) == 0
     assert "Usage: localllm" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("command", ["run", "bench", "chat"])
-def test_run_embedding_model_is_refused(command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_run_embedding_model_is_refused(
+    command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO()))
     assert run([command, str(tiny_embedding_model()), *(["Hi"] if command == "run" else [])]) == 2
     assert "is an embedding model" in capsys.readouterr().err
@@ -241,9 +280,13 @@ def test_run_embedding_model_is_refused(command: str, capsys: pytest.CaptureFixt
 def test_run_full_disk_gives_a_sentence(arguments: list[str]) -> None:
     with Path("/dev/full").open("w") as full:
         command = [sys.executable, "-m", "langchain_localllm.cli", *arguments]
-        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, check=False, encoding="utf-8")
+        done = subprocess.run(
+            command, stdout=full, stderr=subprocess.PIPE, check=False, encoding="utf-8"
+        )
     assert done.returncode == 1
-    assert done.stderr.startswith("localllm: The output cannot be written: No space left on device.")
+    assert done.stderr.startswith(
+        "localllm: The output cannot be written: No space left on device."
+    )
     assert "Traceback" not in done.stderr
 
 
@@ -279,7 +322,9 @@ def test_run_words_that_name_no_model_give_a_sentence(
 
 
 @pytest.mark.parametrize("said", ["", "/bye", "/exit", "/quit", " /bye "])
-def test_listen_end_of_a_conversation_returns_nothing(said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_listen_end_of_a_conversation_returns_nothing(
+    said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO(f"{said}\nmore\n"))
     assert _listen() == ""
 
@@ -287,7 +332,11 @@ def test_listen_end_of_a_conversation_returns_nothing(said: str, monkeypatch: py
 @pytest.mark.parametrize(
     ("error", "code", "part"),
     [
-        (PermissionError(13, "Permission denied", "/root/x.svg"), 1, "/root/x.svg cannot be used: Permission denied."),
+        (
+            PermissionError(13, "Permission denied", "/root/x.svg"),
+            1,
+            "/root/x.svg cannot be used: Permission denied.",
+        ),
         (FileExistsError(17, "File exists", b"x\xff"), 1, "cannot be used: File exists."),
         (MemoryError(), 1, "not enough memory"),
         (OSError(28, "No space left on device"), 1, "The output cannot be written"),
@@ -296,7 +345,11 @@ def test_listen_end_of_a_conversation_returns_nothing(said: str, monkeypatch: py
     ],
 )
 def test_run_failure_of_the_system_gives_a_sentence(
-    error: BaseException, code: int, part: str, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    error: BaseException,
+    code: int,
+    part: str,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def fail(*_: object, **__: object) -> None:
         raise error

@@ -21,7 +21,9 @@ other = threading.Thread(target=interrupt_this_thread, daemon=True)
 
 def exit_code(code: str) -> int:
     """Run code in a process of its own."""
-    return subprocess.run([sys.executable, "-c", SIGNALLED_ELSEWHERE + code], check=False, timeout=120).returncode
+    return subprocess.run(
+        [sys.executable, "-c", SIGNALLED_ELSEWHERE + code], check=False, timeout=120
+    ).returncode
 
 
 @pytest.mark.parametrize("wait", ["other.join()", "time.sleep(300)", "threading.Event().wait(300)"])

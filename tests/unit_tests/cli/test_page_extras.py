@@ -73,7 +73,9 @@ def _required(name: str, extras: frozenset[str]) -> Iterator[Requirement]:
     except PackageNotFoundError:
         return
     for requirement in map(Requirement, found):
-        if requirement.marker is None or any(requirement.marker.evaluate({"extra": extra}) for extra in ("", *extras)):
+        if requirement.marker is None or any(
+            requirement.marker.evaluate({"extra": extra}) for extra in ("", *extras)
+        ):
             yield requirement
 
 
@@ -82,7 +84,9 @@ def _shown(page: str) -> tuple[set[str], set[str]]:
     text = (ROOT / page).read_text(encoding="utf-8")
     install = re.search(r'pip install "[^"\[]*\[([\w,]+)\]"', text)
     assert install, page
-    return set(install[1].split(",")), {name for name in re.findall(r"localllm (\w+)", text) if name in COMMANDS}
+    return set(install[1].split(",")), {
+        name for name in re.findall(r"localllm (\w+)", text) if name in COMMANDS
+    }
 
 
 def _cases() -> Iterator[tuple[str, str]]:
@@ -99,8 +103,12 @@ def test_command_with_the_extras_of_its_page_works(page: str, name: str) -> None
         for module, names in packages_distributions().items()
         if not {canonicalize_name(each) for each in names} & {*allowed, "langchain-localllm"}
     ]
-    code = _BLOCKED_RUN.format(blocked=json.dumps(blocked), words=json.dumps(TRIALS.get(name, [name, "--help"])))
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False, encoding="utf-8", cwd=ROOT)
+    code = _BLOCKED_RUN.format(
+        blocked=json.dumps(blocked), words=json.dumps(TRIALS.get(name, [name, "--help"]))
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, check=False, encoding="utf-8", cwd=ROOT
+    )
     assert done.returncode == 0 or (name == "doctor" and done.returncode == 1), done.stderr
     assert "Traceback" not in done.stderr
     assert "needs packages" not in done.stderr

@@ -26,7 +26,9 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
 
 def chat(*, llama_cpp: bool) -> FakeChat:
     model = FakeChat()
-    model._facts[model.base_url, None] = ServerFacts(llama_cpp=llama_cpp, context=4096 if llama_cpp else None)
+    model._facts[model.base_url, None] = ServerFacts(
+        llama_cpp=llama_cpp, context=4096 if llama_cpp else None
+    )
     return model
 
 
@@ -40,7 +42,9 @@ def test_only_llama_cpp_is_asked_for_its_progress(llama_cpp: bool, asked: bool |
     assert "return_progress" not in (model.asked[1].body or {})
 
 
-def test_a_bar_is_shown_for_a_prompt_that_takes_long_and_erased_at_its_end(terminal: Terminal) -> None:
+def test_a_bar_is_shown_for_a_prompt_that_takes_long_and_erased_at_its_end(
+    terminal: Terminal,
+) -> None:
     config, _ = prompt_bar.progress_call(chat(llama_cpp=True))
     handler: BaseCallbackHandler = config["callbacks"][0]
 

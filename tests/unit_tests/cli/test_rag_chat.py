@@ -44,13 +44,28 @@ def run(
 ANSWERS = RunnableLambda[Any, str](lambda _: "The boat was built in 1954. It sank in 1999.")
 
 
-def test_sources_and_passages_are_shown(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_sources_and_passages_are_shown(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     out, err = run(
-        folder, monkeypatch, capsys, ANSWERS, "/sources", "When was the boat built?", "", "/sources", "/open 3", "/open 9"
+        folder,
+        monkeypatch,
+        capsys,
+        ANSWERS,
+        "/sources",
+        "When was the boat built?",
+        "",
+        "/sources",
+        "/open 3",
+        "/open 9",
     )
     answer, _, rest = out.partition("\n\nSources:\n")
     assert answer == "The boat was built in 1954. [3] It sank in 1999. [?]"
-    assert rest.splitlines()[:3] == ["[3] notes.md, Boats, line 3", "[3] notes.md, Boats, line 3", "    It was built in 1954."]
+    assert rest.splitlines()[:3] == [
+        "[3] notes.md, Boats, line 3",
+        "[3] notes.md, Boats, line 3",
+        "    It was built in 1954.",
+    ]
     assert f"{folder / 'notes.md'}, Boats\n" in rest
     assert "\n> The boat is blue. It was built in 1954.\n" in rest
     assert "There is no answer with sources yet." in err
@@ -58,16 +73,24 @@ def test_sources_and_passages_are_shown(folder: Path, monkeypatch: pytest.Monkey
     assert "9 is not a source of the last answer. Sources: 3." in err
 
 
-def test_commands_end_clear_and_help(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    out, err = run(folder, monkeypatch, capsys, ANSWERS, "/help", "/clear", "/nothing", "/bye", "When?")
+def test_commands_end_clear_and_help(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, err = run(
+        folder, monkeypatch, capsys, ANSWERS, "/help", "/clear", "/nothing", "/bye", "When?"
+    )
     assert "/open 2" in out
     assert "1954" not in out
     assert "The conversation is forgotten." in err
     assert "/nothing is not a command." in err
 
 
-def test_answers_as_json_lines(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    out, _ = run(folder, monkeypatch, capsys, ANSWERS, "When was it built?", "And sunk?", as_json=True)
+def test_answers_as_json_lines(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, _ = run(
+        folder, monkeypatch, capsys, ANSWERS, "When was it built?", "And sunk?", as_json=True
+    )
     first, second = map(json.loads, out.splitlines())
     assert (first["question"], second["question"]) == ("When was it built?", "And sunk?")
     assert [each["supported"] for each in first["statements"]] == [True, False]
@@ -86,6 +109,14 @@ def test_interrupt_stops_an_answer_and_the_conversation_goes_on(
             signal.raise_signal(signal.SIGINT)
         yield "is blue."
 
-    out, err = run(folder, monkeypatch, capsys, RunnableGenerator(model), "What color is the boat?", "/clear", "What color is it?")
+    out, err = run(
+        folder,
+        monkeypatch,
+        capsys,
+        RunnableGenerator(model),
+        "What color is the boat?",
+        "/clear",
+        "What color is it?",
+    )
     assert out.startswith("The boat\nThe boat is blue.")
     assert "The answer was stopped." in err

@@ -9,7 +9,10 @@ from langchain_localllm.gguf.header import GGUFInfo
 
 
 def architecture(name: str, values: dict[str, object], **lists: tuple[object, ...]) -> Architecture:
-    metadata = {"general.architecture": name, **{f"{name}.{key}": value for key, value in values.items()}}
+    metadata = {
+        "general.architecture": name,
+        **{f"{name}.{key}": value for key, value in values.items()},
+    }
     each = {f"{name}.attention.{key}": value for key, value in lists.items()}
     return Architecture(GGUFInfo(metadata, {}, lists=each))
 
@@ -26,10 +29,18 @@ def test_more_layers_than_engines_load_are_not_listed() -> None:
 
 @pytest.mark.parametrize("every", [0, -3, "often", math.inf])
 def test_pattern_that_is_not_a_pattern_is_read(every: object) -> None:
-    values = {"block_count": 6, "attention.sliding_window": 512, "attention.sliding_window_pattern": every}
+    values = {
+        "block_count": 6,
+        "attention.sliding_window": 512,
+        "attention.sliding_window_pattern": every,
+    }
     assert len(architecture("gemma3", values).layers) == 6
 
 
 def test_list_shorter_than_the_layers_is_read() -> None:
-    found = architecture("llama", {"block_count": 4, "ssm.state_size": 2, "ssm.inner_size": 3}, recurrent_layers=(True, False))
+    found = architecture(
+        "llama",
+        {"block_count": 4, "ssm.state_size": 2, "ssm.inner_size": 3},
+        recurrent_layers=(True, False),
+    )
     assert [layer.state for layer in found.layers] == [6, 0, 0, 0]

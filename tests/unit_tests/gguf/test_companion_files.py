@@ -1,4 +1,5 @@
-"""Adapters and projectors at which llama.cpp would end the process are refused before it reads them."""
+"""Adapters and projectors at which llama.cpp would end the process are refused before it reads
+them."""
 
 import copy
 import math
@@ -52,28 +53,52 @@ DAMAGED_ADAPTERS = {
 }
 VISION = "clip.vision"
 DAMAGED_PROJECTORS = {
-    "clip.has_vision_encoder is 'x', which is not a Boolean": _set("clip.has_vision_encoder", STRING, "x"),
+    "clip.has_vision_encoder is 'x', which is not a Boolean": _set(
+        "clip.has_vision_encoder", STRING, "x"
+    ),
     "clip.has_audio_encoder is 1": _set("clip.has_audio_encoder", UINT32, 1),
     "clip.projector_type is 7": _set("clip.projector_type", UINT32, 7),
     f"{VISION}.patch_size is 0": _set(f"{VISION}.patch_size", UINT32, 0),
-    f"{VISION}.patch_size is 7.0, which is not a 32-bit number": _set(f"{VISION}.patch_size", FLOAT32, 7.0),
+    f"{VISION}.patch_size is 7.0, which is not a 32-bit number": _set(
+        f"{VISION}.patch_size", FLOAT32, 7.0
+    ),
     f"{VISION}.patch_size is 'a list'": _set(f"{VISION}.patch_size", LIST, (UINT32, [7])),
-    f"{VISION}.image_size is 3, which is smaller than patch_size, 7": _set(f"{VISION}.image_size", UINT32, 3),
+    f"{VISION}.image_size is 3, which is smaller than patch_size, 7": _set(
+        f"{VISION}.image_size", UINT32, 3
+    ),
     f"{VISION}.image_size is 4294967295": _set(f"{VISION}.image_size", UINT32, 2**32 - 1),
     f"{VISION}.embedding_length is 0": _set(f"{VISION}.embedding_length", UINT32, 0),
     f"{VISION}.block_count is -1": _set(f"{VISION}.block_count", INT32, -1),
-    f"{VISION}.block_count is 2, which is not a 32-bit number": _set(f"{VISION}.block_count", UINT64, 2),
-    f"{VISION}.attention.head_count is 3, which does not divide": _set(f"{VISION}.attention.head_count", UINT32, 3),
-    f"{VISION}.attention.layer_norm_epsilon is 1": _set(f"{VISION}.attention.layer_norm_epsilon", UINT32, 1),
-    f"{VISION}.image_mean is not a list of 3 floats": lambda header: header.drop(f"{VISION}.image_mean"),
-    f"{VISION}.image_std is not a list of 3 floats": _set(f"{VISION}.image_std", LIST, (FLOAT32, [0.5])),
-    f"{VISION}.attention.layer_norm_epsilon is -1.0": _set(f"{VISION}.attention.layer_norm_epsilon", FLOAT32, -1.0),
-    f"{VISION}.attention.layer_norm_epsilon is nan": _set(f"{VISION}.attention.layer_norm_epsilon", FLOAT32, math.nan),
-    f"{VISION}.patch_size is 3, and the tensor v.patch_embd.weight has the shape": _set(f"{VISION}.patch_size", UINT32, 3),
+    f"{VISION}.block_count is 2, which is not a 32-bit number": _set(
+        f"{VISION}.block_count", UINT64, 2
+    ),
+    f"{VISION}.attention.head_count is 3, which does not divide": _set(
+        f"{VISION}.attention.head_count", UINT32, 3
+    ),
+    f"{VISION}.attention.layer_norm_epsilon is 1": _set(
+        f"{VISION}.attention.layer_norm_epsilon", UINT32, 1
+    ),
+    f"{VISION}.image_mean is not a list of 3 floats": lambda header: header.drop(
+        f"{VISION}.image_mean"
+    ),
+    f"{VISION}.image_std is not a list of 3 floats": _set(
+        f"{VISION}.image_std", LIST, (FLOAT32, [0.5])
+    ),
+    f"{VISION}.attention.layer_norm_epsilon is -1.0": _set(
+        f"{VISION}.attention.layer_norm_epsilon", FLOAT32, -1.0
+    ),
+    f"{VISION}.attention.layer_norm_epsilon is nan": _set(
+        f"{VISION}.attention.layer_norm_epsilon", FLOAT32, math.nan
+    ),
+    f"{VISION}.patch_size is 3, and the tensor v.patch_embd.weight has the shape": _set(
+        f"{VISION}.patch_size", UINT32, 3
+    ),
     "general.name is 7": _set("general.name", UINT32, 7),
     "has the type 26": _first(kind=26),
 }
-DAMAGED = [("adapter", *case) for case in DAMAGED_ADAPTERS.items()] + [("projector", *case) for case in DAMAGED_PROJECTORS.items()]
+DAMAGED = [("adapter", *case) for case in DAMAGED_ADAPTERS.items()] + [
+    ("projector", *case) for case in DAMAGED_PROJECTORS.items()
+]
 CHECKS = {"adapter": check_adapter, "embeddings": check_adapter, "projector": check_projector}
 
 
@@ -86,13 +111,19 @@ def _changed(header: Header, change: Callable[[Header], object], path: Path) -> 
 
 @pytest.mark.parametrize(("kind", "message", "change"), DAMAGED)
 def test_damaged_file_is_refused(
-    kind: str, message: str, change: Callable[[Header], object], headers: dict[str, Header], tmp_path: Path
+    kind: str,
+    message: str,
+    change: Callable[[Header], object],
+    headers: dict[str, Header],
+    tmp_path: Path,
 ) -> None:
     with pytest.raises(ModelFileError, match=message):
         CHECKS[kind](_changed(headers[kind], change, tmp_path / "damaged.gguf"))
 
 
-def test_adapter_of_token_embeddings_with_two_ranks_is_refused(headers: dict[str, Header], tmp_path: Path) -> None:
+def test_adapter_of_token_embeddings_with_two_ranks_is_refused(
+    headers: dict[str, Header], tmp_path: Path
+) -> None:
     other = _first(shape=[48, 2])
     with pytest.raises(ModelFileError, match="token_embd"):
         check_adapter(_changed(headers["embeddings"], other, tmp_path / "ranks.gguf"))
@@ -143,7 +174,11 @@ OTHER_KINDS: list[tuple[str, Callable[[Header], object], str]] = [
 
 @pytest.mark.parametrize(("kind", "change", "message"), OTHER_KINDS)
 def test_companion_as_model_is_refused_with_its_option(
-    kind: str, change: Callable[[Header], object], message: str, headers: dict[str, Header], tmp_path: Path
+    kind: str,
+    change: Callable[[Header], object],
+    message: str,
+    headers: dict[str, Header],
+    tmp_path: Path,
 ) -> None:
     with pytest.raises(ModelFileError, match=message):
         check_gguf(_changed(headers[kind], change, tmp_path / "file.gguf"))
@@ -151,4 +186,10 @@ def test_companion_as_model_is_refused_with_its_option(
 
 @pytest.mark.parametrize("alpha", [math.nan, 0.0, -1.0])
 def test_any_float_is_an_alpha(alpha: float, headers: dict[str, Header], tmp_path: Path) -> None:
-    check_adapter(_changed(headers["adapter"], _set("adapter.lora.alpha", FLOAT32, alpha), tmp_path / "adapter.gguf"))
+    check_adapter(
+        _changed(
+            headers["adapter"],
+            _set("adapter.lora.alpha", FLOAT32, alpha),
+            tmp_path / "adapter.gguf",
+        )
+    )

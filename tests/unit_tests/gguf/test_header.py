@@ -21,7 +21,12 @@ from langchain_localllm.models import tiny_embedding_model
 
 
 def write_gguf(
-    path: Path, *, tokens: int = 3, kind: str | None = None, parts: int | None = None, architecture: str = "llama"
+    path: Path,
+    *,
+    tokens: int = 3,
+    kind: str | None = None,
+    parts: int | None = None,
+    architecture: str = "llama",
 ) -> Path:
     writer = gguf.GGUFWriter(path, architecture)
     writer.add_context_length(2048)
@@ -55,7 +60,10 @@ def test_shipped_embedding_model_is_good() -> None:
 def test_block_sizes_are_those_of_the_gguf_package() -> None:
     for kind, size in GGML_QUANT_SIZES.items():
         assert gguf_check.BLOCKS.get(kind.value, size) == size
-    assert {gguf.GGMLQuantizationType.Q4_K, gguf.GGMLQuantizationType.BF16} <= gguf_check.BLOCKS.keys()
+    assert {
+        gguf.GGMLQuantizationType.Q4_K,
+        gguf.GGMLQuantizationType.BF16,
+    } <= gguf_check.BLOCKS.keys()
 
 
 def _raw(content: bytes) -> Callable[[Path], object]:
@@ -78,9 +86,18 @@ def _raw(content: bytes) -> Callable[[Path], object]:
         (_raw(b"GGUF\x03\0\0\0" + struct.pack("<QQ", 2**62, 2**62)), "is cut off or damaged"),
         (_raw(b"GGUF\x03\0\0\0" + struct.pack("<QQQ", 0, 1, 2**63)), "is cut off or damaged"),
         (lambda path: write_gguf(path, tokens=0), "has no vocabulary"),
-        (lambda path: write_gguf(path, kind="adapter"), "is a LoRA adapter, not a language model.*`lora_path`"),
-        (lambda path: write_gguf(path, kind="mmproj"), "is a vision projector, not a language model.*`mmproj_path`"),
-        (lambda path: write_gguf(path, architecture="clip", tokens=0), "is a vision projector, not a language model"),
+        (
+            lambda path: write_gguf(path, kind="adapter"),
+            "is a LoRA adapter, not a language model.*`lora_path`",
+        ),
+        (
+            lambda path: write_gguf(path, kind="mmproj"),
+            "is a vision projector, not a language model.*`mmproj_path`",
+        ),
+        (
+            lambda path: write_gguf(path, architecture="clip", tokens=0),
+            "is a vision projector, not a language model",
+        ),
     ],
 )
 def test_bad_files(tmp_path: Path, make: Callable[[Path], object], message: str) -> None:
@@ -142,8 +159,14 @@ LENGTHS = st.sampled_from([0, 1, 2**31, 2**32, 2**62, 2**63 - 1, 2**63, 2**64 - 
 
 
 @settings(max_examples=200, deadline=None)
-@given(place=st.integers(8, HEADER), value=st.one_of(LENGTHS, st.integers(0, 2**64 - 1)), size=st.sampled_from([1, 4, 8]))
-def test_damaged_header_is_read_or_refused(tmp_path_factory: pytest.TempPathFactory, place: int, value: int, size: int) -> None:
+@given(
+    place=st.integers(8, HEADER),
+    value=st.one_of(LENGTHS, st.integers(0, 2**64 - 1)),
+    size=st.sampled_from([1, 4, 8]),
+)
+def test_damaged_header_is_read_or_refused(
+    tmp_path_factory: pytest.TempPathFactory, place: int, value: int, size: int
+) -> None:
     path = tmp_path_factory.getbasetemp() / "damaged.gguf"
     data = struct.pack("<Q", value)[:size]
     path.write_bytes(WHOLE[:place] + data + WHOLE[place + size :])
@@ -154,7 +177,11 @@ def test_damaged_header_is_read_or_refused(tmp_path_factory: pytest.TempPathFact
 def test_lists_in_lists_without_end_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "nested.gguf"
     path.write_bytes(
-        b"GGUF\x03\0\0\0" + struct.pack("<QQQ", 0, 1, 1) + b"k" + struct.pack("<I", 9) + struct.pack("<IQ", 9, 1) * 5000
+        b"GGUF\x03\0\0\0"
+        + struct.pack("<QQQ", 0, 1, 1)
+        + b"k"
+        + struct.pack("<I", 9)
+        + struct.pack("<IQ", 9, 1) * 5000
     )
     with pytest.raises(ModelFileError, match="cut off or damaged"):
         check_gguf(path)

@@ -19,7 +19,9 @@ def test_a_tiny_model_gets_one_thread_and_a_large_one_those_of_the_machine(tmp_p
     assert default_threads(large) == default_threads(large, sleeping=True) == physical_cores()
 
 
-def test_sleeping_threads_are_worth_it_for_smaller_files(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sleeping_threads_are_worth_it_for_smaller_files(
+    tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(threads, "physical_cores", lambda: 4)
     small = tmp_path / "small.gguf"
     with small.open("wb") as file:
@@ -28,7 +30,9 @@ def test_sleeping_threads_are_worth_it_for_smaller_files(tmp_path: Any, monkeypa
     assert default_threads(tiny_chat_model(), sleeping=True) == 1
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="other systems have other libraries for threads")
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="other systems have other libraries for threads"
+)
 @pytest.mark.parametrize(
     ("environment", "loaded", "sleeps"),
     [
@@ -49,6 +53,8 @@ def test_openmp_threads_sleep_unless_the_user_or_a_library_decided(
     monkeypatch.setattr(threads, "_openmp_is_loaded", lambda: loaded)
     with threads.sleeping_openmp() as found:
         assert found is sleeps
-        assert ("GOMP_SPINCOUNT" in os.environ) == ("GOMP_SPINCOUNT" in environment or (sleeps and not environment))
+        assert ("GOMP_SPINCOUNT" in os.environ) == (
+            "GOMP_SPINCOUNT" in environment or (sleeps and not environment)
+        )
     assert {name: os.environ.get(name) for name in environment} == environment
     assert "GOMP_SPINCOUNT" in environment or "GOMP_SPINCOUNT" not in os.environ

@@ -58,8 +58,13 @@ def test_other_types_are_named(key: str, kind: int) -> None:
     assert fault.startswith(f"{key} has the GGUF type {kind}, not ")
 
 
-@pytest.mark.parametrize(("values", "is_right"), [((2, 2, 1), True), ((2.0, 2.0), False), ((), False), ((True, 1), False)])
-def test_list_with_a_value_per_layer_holds_numbers(values: tuple[object, ...], *, is_right: bool) -> None:
+@pytest.mark.parametrize(
+    ("values", "is_right"),
+    [((2, 2, 1), True), ((2.0, 2.0), False), ((), False), ((True, 1), False)],
+)
+def test_list_with_a_value_per_layer_holds_numbers(
+    values: tuple[object, ...], *, is_right: bool
+) -> None:
     assert (not [*wrong_types(info("llama.attention.head_count", 9, values))]) is is_right
 
 

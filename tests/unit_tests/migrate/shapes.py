@@ -1,4 +1,5 @@
-"""The shapes of code in `shapes.txt`: what people have, what the migration makes of it, and its notes."""
+"""The shapes of code in `shapes.txt`: what people have, what the migration makes of it, and its
+notes."""
 
 import re
 from dataclasses import dataclass

@@ -25,15 +25,21 @@ def unsupported() -> Iterator[tuple[str, str]]:
         yield from ((name, argument) for argument in getattr(langchain_localllm, name).UNSUPPORTED)
 
 
-def migrated(arguments: str, name: str = "LlamaCpp", place: str = "langchain_localllm") -> tuple[str, list[str]]:
+def migrated(
+    arguments: str, name: str = "LlamaCpp", place: str = "langchain_localllm"
+) -> tuple[str, list[str]]:
     """The call after the migration, and its notes."""
     head = f"from {place} import {name}\n"
     done = migrate_code(f"{head}{name}({arguments})\n")
-    return done.code.partition("\n")[2].removeprefix(f"{name}(").removesuffix(")\n"), [note.text for note in done.notes]
+    return done.code.partition("\n")[2].removeprefix(f"{name}(").removesuffix(")\n"), [
+        note.text for note in done.notes
+    ]
 
 
 @pytest.mark.parametrize(("name", "argument"), list(removed()))
-def test_an_argument_without_effect_is_removed_with_the_reason_of_its_class(name: str, argument: str) -> None:
+def test_an_argument_without_effect_is_removed_with_the_reason_of_its_class(
+    name: str, argument: str
+) -> None:
     code, notes = migrated(f"timeout=1, {argument}=1, max_retries=0", name)
     assert code == "timeout=1, max_retries=0"
     cls = getattr(langchain_localllm, name)
@@ -78,9 +84,15 @@ def test_migrated_arguments_make_an_object_without_a_warning(runtime: str) -> No
         ("f16_kv=True, n_ctx=1", "n_ctx=1"),
         ("n_gqa=8, f16_kv=True, n_ctx=1, n_parts=1, seed=2, rms_norm_eps=1", "n_ctx=1, seed=2"),
         ("n_ctx=1,\n    f16_kv=True", "n_ctx=1,"),
-        ("\n    n_ctx=1,\n    f16_kv=True,  # why\n    seed=1,  # stays\n", "\n    n_ctx=1,\n    seed=1,  # stays\n"),
+        (
+            "\n    n_ctx=1,\n    f16_kv=True,  # why\n    seed=1,  # stays\n",
+            "\n    n_ctx=1,\n    seed=1,  # stays\n",
+        ),
         ("\n    n_ctx=1,  # stays\n    f16_kv=True\n", "\n    n_ctx=1,  # stays\n"),
-        ("\n    n_ctx=1, f16_kv=True,  # both\n    seed=1\n", "\n    n_ctx=1,  # both\n    seed=1\n"),
+        (
+            "\n    n_ctx=1, f16_kv=True,  # both\n    seed=1\n",
+            "\n    n_ctx=1,  # both\n    seed=1\n",
+        ),
         ("\n    f16_kv=[\n        1,\n    ],\n    seed=1\n", "\n    seed=1\n"),
         ("**{'n_ctx': 1}, f16_kv=True", "**{'n_ctx': 1}"),
         ("n_ctx=1, ü=2, f16_kv='ü,#', seed=3", "n_ctx=1, ü=2, seed=3"),
@@ -92,7 +104,10 @@ def test_removed_arguments_take_their_commas_and_comments_along(before: str, aft
 
 
 def test_an_old_name_inside_of_a_removed_argument_goes_with_it() -> None:
-    code = "import langchain\nfrom langchain.llms import LlamaCpp\nLlamaCpp(f16_kv=langchain.llms.Ollama, n_ctx=1)\n"
+    code = (
+        "import langchain\nfrom langchain.llms import LlamaCpp\n"
+        "LlamaCpp(f16_kv=langchain.llms.Ollama, n_ctx=1)\n"
+    )
     assert migrate_code(code).code.endswith("\nLlamaCpp(n_ctx=1)\n")
 
 
@@ -100,7 +115,10 @@ def test_an_argument_that_calls_something_stays() -> None:
     code, notes = migrated("f16_kv=count()")
     assert code == "f16_kv=count()"
     assert notes == [
-        "`f16_kv` of LlamaCpp has no effect: the cache is f16 by default. Use `type_k` and `type_v` for other types. Remove it."
+        (
+            "`f16_kv` of LlamaCpp has no effect: the cache is f16 by default. Use `type_k` and "
+            "`type_v` for other types. Remove it."
+        )
     ]
 
 
@@ -115,7 +133,10 @@ def test_max_tokens_of_the_old_gpt4all_alone_stays_with_a_note() -> None:
     code, notes = migrated("max_tokens=2048", "GPT4All", "langchain_community.llms")
     assert code == "max_tokens=2048"
     assert "limits the answer here" in notes[0]
-    assert migrated("max_tokens=2048", "GPT4All", "langchain_localllm.llms") == ("max_tokens=2048", [])
+    assert migrated("max_tokens=2048", "GPT4All", "langchain_localllm.llms") == (
+        "max_tokens=2048",
+        [],
+    )
 
 
 def test_callback_manager_is_not_renamed_beside_callbacks() -> None:
@@ -126,13 +147,19 @@ def test_callback_manager_is_not_renamed_beside_callbacks() -> None:
 @pytest.mark.parametrize("backend", ["gptj", "llama", "falcon"])
 def test_a_former_backend_of_gpt4all_is_removed(backend: str) -> None:
     assert migrated(f"model='a.gguf', backend='{backend}'", "GPT4All")[0] == "model='a.gguf'"
-    assert migrated("model='a.gguf', backend='llamacpp'", "GPT4All") == ("model='a.gguf', backend='llamacpp'", [])
+    assert migrated("model='a.gguf', backend='llamacpp'", "GPT4All") == (
+        "model='a.gguf', backend='llamacpp'",
+        [],
+    )
 
 
 def test_keys_of_dicts_are_noted() -> None:
     assert migrated("model_kwargs={'f16_kv': True, 'n_ctx': 1, 'n_ctxt': 1, key: 2}")[1] == [
         "LlamaCpp has no option `n_ctxt`. Did you mean `n_ctx`?",
-        "`f16_kv` of LlamaCpp has no effect: the cache is f16 by default. Use `type_k` and `type_v` for other types. Remove it.",
+        (
+            "`f16_kv` of LlamaCpp has no effect: the cache is f16 by default. Use `type_k` and "
+            "`type_v` for other types. Remove it."
+        ),
     ]
     assert migrated("options={'new_option': 1}", "Ollama")[1] == []
 

@@ -12,10 +12,19 @@ HEAD = "from langchain_localllm import ChatOllama, Ollama, OllamaEmbeddings\n"
     [
         ("llm = Ollama()\nllm('x')\n", "llm = Ollama()\nllm.invoke('x')\n"),
         ("llm: Ollama = Ollama()\nllm('x')\n", "llm: Ollama = Ollama()\nllm.invoke('x')\n"),
-        ("with Ollama() as llm:\n    llm('x', stop=['a'])\n", "with Ollama() as llm:\n    llm.invoke('x', stop=['a'])\n"),
+        (
+            "with Ollama() as llm:\n    llm('x', stop=['a'])\n",
+            "with Ollama() as llm:\n    llm.invoke('x', stop=['a'])\n",
+        ),
         ("a = b = Ollama()\nb.predict(a('x'))\n", "a = b = Ollama()\nb.invoke(a.invoke('x'))\n"),
-        ("chat = ChatOllama()\nchat.predict('x')\n", "chat = ChatOllama()\nchat.invoke('x').text\n"),
-        ("llm = Ollama()\nllm = ChatOllama()\nllm('x')\n", "llm = Ollama()\nllm = ChatOllama()\nllm.invoke('x')\n"),
+        (
+            "chat = ChatOllama()\nchat.predict('x')\n",
+            "chat = ChatOllama()\nchat.invoke('x').text\n",
+        ),
+        (
+            "llm = Ollama()\nllm = ChatOllama()\nllm('x')\n",
+            "llm = Ollama()\nllm = ChatOllama()\nllm.invoke('x')\n",
+        ),
     ],
 )
 def test_a_call_of_a_model_is_changed(before: str, after: str) -> None:
@@ -47,7 +56,10 @@ def test_a_call_that_is_not_known_is_noted_and_left(code: str) -> None:
     assert ".invoke(...)" in done.notes[0].text
 
 
-@pytest.mark.parametrize("code", ["v = OllamaEmbeddings()\nv('x')\n", "other('x')\n", "llm = Ollama()\nllm.invoke('x')\n"])
+@pytest.mark.parametrize(
+    "code",
+    ["v = OllamaEmbeddings()\nv('x')\n", "other('x')\n", "llm = Ollama()\nllm.invoke('x')\n"],
+)
 def test_other_calls_are_left(code: str) -> None:
     done = migrate_code(HEAD + code)
     assert (done.code, done.notes) == (HEAD + code, ())

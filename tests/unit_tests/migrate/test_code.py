@@ -42,7 +42,9 @@ def test_migrate_code_keeps_windows_line_ends(shape: Shape) -> None:
 )
 def test_migrate_code_leaves_other_code_as_it_is(code: str) -> None:
     if "\tx" in code:
-        with pytest.raises(InvalidRequestError, match="Line 2 is not valid Python: unexpected indent"):
+        with pytest.raises(
+            InvalidRequestError, match="Line 2 is not valid Python: unexpected indent"
+        ):
             migrate_code(code)
     else:
         assert migrate_code(code).code == code
@@ -61,7 +63,9 @@ def test_migrate_code_leaves_other_code_as_it_is(code: str) -> None:
     ],
     ids=["python 2", "open", "nul", "nested", "minus", "plus", "calls"],
 )
-def test_migrate_code_refuses_what_is_not_python_or_nested_too_deep(code: str, reason: str | None) -> None:
+def test_migrate_code_refuses_what_is_not_python_or_nested_too_deep(
+    code: str, reason: str | None
+) -> None:
     if reason is None:
         migrate_code(code)
         return
@@ -70,5 +74,7 @@ def test_migrate_code_refuses_what_is_not_python_or_nested_too_deep(code: str, r
 
 
 def test_migrate_code_says_what_the_code_needs() -> None:
-    done = migrate_code("from langchain.llms import GPT4All\nfrom langchain.chains import LLMChain\n")
+    done = migrate_code(
+        "from langchain.llms import GPT4All\nfrom langchain.chains import LLMChain\n"
+    )
     assert done.needs == {"GPT4All", "langchain_classic"}

@@ -1,4 +1,5 @@
-"""The pull request for langchain-community-migrate has an entry for each class that it lists as orphaned, and each is true."""
+"""The pull request for langchain-community-migrate has an entry for each class that it lists as
+orphaned, and each is true."""
 
 import importlib
 import json
@@ -31,5 +32,9 @@ def test_every_class_of_langchain_community_that_is_ours_has_an_entry() -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             community = importlib.import_module(f"langchain_community.{folder}")
-            old |= {f"{folder}:{name}" for name in our_modules()[f"langchain_localllm.{folder}"] if hasattr(community, name)}
+            old |= {
+                f"{folder}:{name}"
+                for name in our_modules()[f"langchain_localllm.{folder}"]
+                if hasattr(community, name)
+            }
     assert old - KEPT == ENTRIES.keys() - {"llms:OllamaEndpointNotFoundError"}

@@ -33,20 +33,35 @@ def test_requirement_notes_name_packages(line: str, packages: list[str]) -> None
 
 
 @pytest.mark.parametrize(
-    "line", ["langchain==0.1.0", "langchain-core~=0.3", 'langchain = "^0.2.1"', 'langchain = {version = "0.1"}']
+    "line",
+    [
+        "langchain==0.1.0",
+        "langchain-core~=0.3",
+        'langchain = "^0.2.1"',
+        'langchain = {version = "0.1"}',
+    ],
 )
 def test_requirement_notes_name_pins_below_1(line: str) -> None:
     notes = [note.text for note in requirement_notes(line)]
-    assert notes == (["langchain-localllm needs LangChain 1: take the pin to a version before it out."] if "{" not in line else [])
+    assert notes == (
+        ["langchain-localllm needs LangChain 1: take the pin to a version before it out."]
+        if "{" not in line
+        else []
+    )
 
 
-@pytest.mark.parametrize("line", ["langchain>=0.1", "langchain==1.0.1", "langchain-openai==0.1", "my-langchain==0.1"])
+@pytest.mark.parametrize(
+    "line", ["langchain>=0.1", "langchain==1.0.1", "langchain-openai==0.1", "my-langchain==0.1"]
+)
 def test_requirement_notes_leave_other_pins(line: str) -> None:
     assert list(requirement_notes(line)) == []
 
 
 def test_requirement_notes_of_a_cell_are_about_commands_only() -> None:
-    cell = "import gpt4all\n!pip install gpt4all\n%pip install -U langchain-ollama\nx = 'pip install gpt4all'\n"
+    cell = (
+        "import gpt4all\n!pip install gpt4all\n%pip install -U langchain-ollama\nx = 'pip install "
+        "gpt4all'\n"
+    )
     assert [note.line for note in requirement_notes(cell, only_commands=True)] == [2, 3]
 
 

@@ -25,7 +25,9 @@ def ignore(_path: Path, _reason: str) -> None:
 
 def found(folder: Path) -> list[str]:
     skipped: dict[Path, str] = {}
-    names = [path.relative_to(folder).as_posix() for path in find_files(folder, skipped.__setitem__)]
+    names = [
+        path.relative_to(folder).as_posix() for path in find_files(folder, skipped.__setitem__)
+    ]
     assert not skipped
     return names
 
@@ -33,10 +35,25 @@ def found(folder: Path) -> list[str]:
 def test_find_files_leaves_out_environments_hidden_and_ignored_files(tmp_path: Path) -> None:
     put(tmp_path, "a.py", "b.ipynb", "c.pyi", "d.txt", "requirements.txt", "deep/er/e.py")
     put(tmp_path, ".venv/x.py", ".git/x.py", ".hidden.py", "node_modules/x.py", "__pycache__/x.py")
-    put(tmp_path, "env/pyvenv.cfg", "env/x.py", "lib/site-packages/x.py", "build/x.py", "old/x.py", "old/kept.py")
+    put(
+        tmp_path,
+        "env/pyvenv.cfg",
+        "env/x.py",
+        "lib/site-packages/x.py",
+        "build/x.py",
+        "old/x.py",
+        "old/kept.py",
+    )
     (tmp_path / ".gitignore").write_text("build/\n", encoding="utf-8")
     (tmp_path / "old/.gitignore").write_text("*\n!kept.py\n", encoding="utf-8")
-    assert found(tmp_path) == ["a.py", "b.ipynb", "c.pyi", "requirements.txt", "deep/er/e.py", "old/kept.py"]
+    assert found(tmp_path) == [
+        "a.py",
+        "b.ipynb",
+        "c.pyi",
+        "requirements.txt",
+        "deep/er/e.py",
+        "old/kept.py",
+    ]
 
 
 def test_find_files_follows_no_link_in_a_folder(tmp_path: Path) -> None:
@@ -69,7 +86,9 @@ def test_find_files_takes_a_named_file_and_refuses_a_missing_one(tmp_path: Path)
         (b"x = 1\ry = 2\r\n\x0c\nz = 3", "x = 1\ry = 2\r\n\x0c\nz = 3"),
     ],
 )
-def test_read_file_gives_a_text_that_is_written_as_it_was(tmp_path: Path, raw: bytes, text: str) -> None:
+def test_read_file_gives_a_text_that_is_written_as_it_was(
+    tmp_path: Path, raw: bytes, text: str
+) -> None:
     path = tmp_path / "a.py"
     path.write_bytes(raw)
     file = read_file(path)
@@ -85,7 +104,9 @@ def test_read_file_refuses_what_is_not_text(tmp_path: Path, raw: bytes) -> None:
         read_file(path)
 
 
-def test_read_file_refuses_pipes_and_large_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_read_file_refuses_pipes_and_large_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     os.mkfifo(tmp_path / "a.py")
     with pytest.raises(InvalidRequestError, match="It is not a file"):
         read_file(tmp_path / "a.py")
@@ -110,13 +131,18 @@ def test_write_files_writes_nothing_when_a_file_has_changed(tmp_path: Path) -> N
     put(tmp_path, "a.py", "b.py")
     read = [read_file(tmp_path / name) for name in ("a.py", "b.py")]
     (tmp_path / "b.py").write_bytes(b"edited meanwhile")
-    with pytest.raises(InvalidRequestError, match=r"b.py has changed while the files were read. Nothing was written"):
+    with pytest.raises(
+        InvalidRequestError,
+        match=r"b.py has changed while the files were read. Nothing was written",
+    ):
         write_files([(file, b"new") for file in read])
     assert (tmp_path / "a.py").read_bytes() == b""
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.py", "b.py"]
 
 
-def test_write_files_writes_nothing_when_a_folder_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_write_files_writes_nothing_when_a_folder_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     put(tmp_path, "a.py", "full/b.py")
     make = tempfile.mkstemp
 

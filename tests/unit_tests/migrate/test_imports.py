@@ -15,16 +15,28 @@ def migrated(code: str) -> str:
         # names of one package, in two
         (
             "from langchain import hub, LLMChain",
-            "from langchain_localllm.prompts import hub\nfrom langchain_classic.chains import LLMChain",
+            (
+                "from langchain_localllm.prompts import hub\nfrom langchain_classic.chains import "
+                "LLMChain"
+            ),
         ),
         # comments stay
         (
-            "from langchain.llms import (  # models\n    # local\n    Ollama,  # mine\n    OpenAI,  # not mine\n)  # end",
-            "from langchain_localllm.llms import Ollama  # mine\nfrom langchain_community.llms import OpenAI  # not mine  # end",
+            (
+                "from langchain.llms import (  # models\n    # local\n    Ollama,  # mine\n    "
+                "OpenAI,  # not mine\n)  # end"
+            ),
+            (
+                "from langchain_localllm.llms import Ollama  # mine\nfrom langchain_community.llms "
+                "import OpenAI  # not mine  # end"
+            ),
         ),
         # a dotted import whose root is used for something else
         (
-            "import langchain_community.llms\nlangchain_community.llms.Ollama()\nlangchain_community.__version__",
+            (
+                "import langchain_community.llms\nlangchain_community.llms.Ollama()\n"
+                "langchain_community.__version__"
+            ),
             """\
 import langchain_localllm.llms
 import langchain_community.llms
@@ -52,12 +64,21 @@ langchain_community.llms.OpenAI, langchain_localllm.llms.Ollama
 """,
         ),
         (
-            "import langchain_community.llms\nimport langchain_community.llms\nlangchain_community.llms.Ollama",
-            "import langchain_localllm.llms\nimport langchain_localllm.llms\nlangchain_localllm.llms.Ollama",
+            (
+                "import langchain_community.llms\nimport langchain_community.llms\n"
+                "langchain_community.llms.Ollama"
+            ),
+            (
+                "import langchain_localllm.llms\nimport langchain_localllm.llms\n"
+                "langchain_localllm.llms.Ollama"
+            ),
         ),
         # modules of one package, each with its uses, and a use of the package
         (
-            "import langchain.llms\nimport langchain.prompts\nlangchain.llms.Ollama, langchain.prompts.PromptTemplate\n",
+            (
+                "import langchain.llms\nimport langchain.prompts\nlangchain.llms.Ollama, "
+                "langchain.prompts.PromptTemplate\n"
+            ),
             """\
 import langchain_localllm.llms
 import langchain_core.prompts
@@ -66,20 +87,35 @@ langchain_localllm.llms.Ollama, langchain_core.prompts.PromptTemplate
         ),
         (
             "import langchain.llms\nlangchain.llms.Ollama\nprint(langchain.__version__)\n",
-            "import langchain_localllm.llms\nimport langchain\nlangchain_localllm.llms.Ollama\nprint(langchain.__version__)\n",
+            (
+                "import langchain_localllm.llms\nimport langchain\nlangchain_localllm.llms.Ollama\n"
+                "print(langchain.__version__)\n"
+            ),
         ),
         # several modules in one statement
         (
-            "import os, langchain_community.llms as llms, langchain_ollama as lo\nllms.Ollama(), lo.ChatOllama()",
-            "import os, langchain_localllm.llms as llms, langchain_localllm as lo\nllms.Ollama(), lo.ChatOllama()",
+            (
+                "import os, langchain_community.llms as llms, langchain_ollama as lo\n"
+                "llms.Ollama(), lo.ChatOllama()"
+            ),
+            (
+                "import os, langchain_localllm.llms as llms, langchain_localllm as lo\n"
+                "llms.Ollama(), lo.ChatOllama()"
+            ),
         ),
-        ("import langchain_ollama\nlangchain_ollama.ChatOllama", "import langchain_localllm\nlangchain_localllm.ChatOllama"),
+        (
+            "import langchain_ollama\nlangchain_ollama.ChatOllama",
+            "import langchain_localllm\nlangchain_localllm.ChatOllama",
+        ),
         # not used, as far as can be seen
         ("import langchain_community.llms as llms", "import langchain_localllm.llms as llms"),
         ("import langchain_community.llms", "import langchain_community.llms"),
         ("import langchain", "import langchain"),
         # a module that is handed on as an object
-        ("import langchain_community.llms as llms\nf(llms)", "import langchain_community.llms as llms\nf(llms)"),
+        (
+            "import langchain_community.llms as llms\nf(llms)",
+            "import langchain_community.llms as llms\nf(llms)",
+        ),
         # a local name of the same spelling
         (
             "import langchain\ndef f(langchain):\n    return langchain.llms.Ollama\n",
@@ -91,19 +127,31 @@ langchain_localllm.llms.Ollama, langchain_core.prompts.PromptTemplate
         ),
         (
             "if x:\n\tfrom langchain.llms import Ollama, OpenAI\n",
-            "if x:\n\tfrom langchain_localllm.llms import Ollama\n\tfrom langchain_community.llms import OpenAI\n",
+            (
+                "if x:\n\tfrom langchain_localllm.llms import Ollama\n\tfrom "
+                "langchain_community.llms import OpenAI\n"
+            ),
         ),
         (
             "from langchain_community.llms import OpenAI, Ollama as O, Llamafile",
-            "from langchain_localllm.llms import Ollama as O, Llamafile\nfrom langchain_community.llms import OpenAI",
+            (
+                "from langchain_localllm.llms import Ollama as O, Llamafile\nfrom "
+                "langchain_community.llms import OpenAI"
+            ),
         ),
         (
             "from langchain_community.llms import OpenAI, \\\n    Ollama, \\\n    Anthropic",
-            "from langchain_localllm.llms import Ollama\nfrom langchain_community.llms import OpenAI, \\\n    Anthropic",
+            (
+                "from langchain_localllm.llms import Ollama\nfrom langchain_community.llms import "
+                "OpenAI, \\\n    Anthropic"
+            ),
         ),
         (
             "from langchain_community.llms import OpenAI, \\\n    Ollama",
-            "from langchain_localllm.llms import Ollama\nfrom langchain_community.llms import OpenAI",
+            (
+                "from langchain_localllm.llms import Ollama\nfrom langchain_community.llms import "
+                "OpenAI"
+            ),
         ),
     ],
 )
@@ -115,17 +163,35 @@ def test_imports(before: str, after: str) -> None:
 @pytest.mark.parametrize(
     ("code", "note"),
     [
-        ("from langchain_ollama import Nothing", "1: by hand: `Nothing` of langchain_ollama has no counterpart here."),
+        (
+            "from langchain_ollama import Nothing",
+            "1: by hand: `Nothing` of langchain_ollama has no counterpart here.",
+        ),
         (
             "from langchain import NoSuchName",
             "1: by hand: LangChain 1 has no `langchain.NoSuchName`, and where",
         ),
-        ("from langchain.pydantic_v1 import BaseModel", "1: by hand: LangChain 1 has no `langchain.pydantic_v1.BaseModel`, and"),
-        ("import langchain.chains\n", "1: by hand: LangChain 1 has no `langchain.chains`, and nothing here uses it by this name"),
-        ("import langchain\nlangchain.verbose = True", "2: by hand: `langchain.verbose` is gone: call `set_verbose(True)`"),
+        (
+            "from langchain.pydantic_v1 import BaseModel",
+            "1: by hand: LangChain 1 has no `langchain.pydantic_v1.BaseModel`, and",
+        ),
+        (
+            "import langchain.chains\n",
+            (
+                "1: by hand: LangChain 1 has no `langchain.chains`, and nothing here uses it by "
+                "this name"
+            ),
+        ),
+        (
+            "import langchain\nlangchain.verbose = True",
+            "2: by hand: `langchain.verbose` is gone: call `set_verbose(True)`",
+        ),
         (
             "import langchain_community.llms as llms\nf(llms)",
-            "2: by hand: `langchain_community.llms` is used as an object, so what it means is not known.",
+            (
+                "2: by hand: `langchain_community.llms` is used as an object, so what it means is "
+                "not known."
+            ),
         ),
     ],
 )

@@ -26,14 +26,23 @@ def test_hidden_magics_leave_python_and_come_back(source: str) -> None:
     assert hidden.restore(hidden.code) == source
 
 
-@pytest.mark.parametrize("source", ["x = 1\n", "x = a != b\n", "y = x % 2\n", "print('what?')\n", "if a: b = c == 1\n"])
+@pytest.mark.parametrize(
+    "source", ["x = 1\n", "x = a != b\n", "y = x % 2\n", "print('what?')\n", "if a: b = c == 1\n"]
+)
 def test_python_is_not_hidden(source: str) -> None:
     assert HiddenMagics(source).code == source
 
 
 @pytest.mark.parametrize(
     ("source", "expected"),
-    [("%%bash\nls", False), ("%%time\nx", True), ("\n%%writefile a.py\nx", False), ("%time x", True), ("", True), ("%%", False)],
+    [
+        ("%%bash\nls", False),
+        ("%%time\nx", True),
+        ("\n%%writefile a.py\nx", False),
+        ("%time x", True),
+        ("", True),
+        ("%%", False),
+    ],
 )
 def test_is_python_cell(source: str, expected: bool) -> None:
     assert is_python_cell(source) == expected

@@ -7,7 +7,13 @@ from importlib.util import find_spec
 import pytest
 
 from langchain_localllm.migrate import moved_names
-from langchain_localllm.migrate.moved_names import is_old_module, new_module, our_class, our_modules, same_module
+from langchain_localllm.migrate.moved_names import (
+    is_old_module,
+    new_module,
+    our_class,
+    our_modules,
+    same_module,
+)
 
 
 @pytest.mark.parametrize("module", sorted(our_modules()))
@@ -33,7 +39,9 @@ def test_langchain_classic_has_the_modules(name: str) -> None:
     importlib.import_module(f"langchain_classic.{name}")
 
 
-@pytest.mark.parametrize("name", sorted({name for names in moved_names.CORE.values() for name in names}))
+@pytest.mark.parametrize(
+    "name", sorted({name for names in moved_names.CORE.values() for name in names})
+)
 def test_langchain_core_has_the_modules(name: str) -> None:
     importlib.import_module(f"langchain_core.{name}")
 
@@ -45,8 +53,16 @@ def test_langchain_core_has_the_modules(name: str) -> None:
         ("langchain.llms.llamacpp", "LlamaCpp", "langchain_localllm.llms.llamacpp"),
         ("langchain", "LlamaCpp", "langchain_localllm"),
         ("langchain_classic.llms", "Ollama", "langchain_localllm.llms"),
-        ("langchain_community.llms.ollama", "OllamaEndpointNotFoundError", "langchain_localllm.llms.ollama"),
-        ("langchain_community.embeddings.llamafile", "LlamafileEmbeddings", "langchain_localllm.embeddings.llamafile"),
+        (
+            "langchain_community.llms.ollama",
+            "OllamaEndpointNotFoundError",
+            "langchain_localllm.llms.ollama",
+        ),
+        (
+            "langchain_community.embeddings.llamafile",
+            "LlamafileEmbeddings",
+            "langchain_localllm.embeddings.llamafile",
+        ),
         ("langchain_community.llms", "OpenAI", None),
         ("langchain_community.vectorstores", "FAISS", None),
         ("langchain_ollama", "ChatOllama", "langchain_localllm"),
@@ -61,11 +77,19 @@ def test_langchain_core_has_the_modules(name: str) -> None:
         ("langchain.schema.runnable", "RunnablePassthrough", "langchain_core.runnables"),
         ("langchain.output_parsers", "PydanticOutputParser", "langchain_core.output_parsers"),
         ("langchain.output_parsers", "ResponseSchema", "langchain_classic.output_parsers"),
-        ("langchain.callbacks.streaming_aiter", "AsyncIteratorCallbackHandler", "langchain_classic.callbacks.streaming_aiter"),
+        (
+            "langchain.callbacks.streaming_aiter",
+            "AsyncIteratorCallbackHandler",
+            "langchain_classic.callbacks.streaming_aiter",
+        ),
         ("langchain.callbacks.tracers", "ConsoleCallbackHandler", "langchain_core.tracers"),
         ("langchain.text_splitter", "CharacterTextSplitter", "langchain_text_splitters"),
         ("langchain.memory", "ConversationBufferMemory", "langchain_classic.memory"),
-        ("langchain.chains.prompt_selector", "BasePromptSelector", "langchain_classic.chains.prompt_selector"),
+        (
+            "langchain.chains.prompt_selector",
+            "BasePromptSelector",
+            "langchain_classic.chains.prompt_selector",
+        ),
         ("langchain.agents", "create_agent", None),
         ("langchain.agents", "middleware", None),
         ("langchain.agents", "initialize_agent", "langchain_classic.agents"),

@@ -8,22 +8,39 @@ import pytest
 from langchain_localllm.errors import InvalidRequestError
 from langchain_localllm.migrate import migrate_notebook
 
-OUTPUT = {"data": {"image/png": "iVBOR" * 10, "text/plain": ["langchain.llms ü"]}, "output_type": "display_data", "metadata": {}}
+OUTPUT = {
+    "data": {"image/png": "iVBOR" * 10, "text/plain": ["langchain.llms ü"]},
+    "output_type": "display_data",
+    "metadata": {},
+}
 
 
 def code(*lines: str, as_text: bool = False) -> dict[str, Any]:
     source: Any = "".join(lines) if as_text else list(lines)
-    return {"cell_type": "code", "execution_count": 1, "metadata": {"tags": ["a"]}, "outputs": [OUTPUT], "source": source}
+    return {
+        "cell_type": "code",
+        "execution_count": 1,
+        "metadata": {"tags": ["a"]},
+        "outputs": [OUTPUT],
+        "source": source,
+    }
 
 
 def notebook(*cells: dict[str, Any], language: str = "python", **form: Any) -> str:
-    whole = {"cells": list(cells), "metadata": {"language_info": {"name": language}}, "nbformat": 4, "nbformat_minor": 5}
+    whole = {
+        "cells": list(cells),
+        "metadata": {"language_info": {"name": language}},
+        "nbformat": 4,
+        "nbformat_minor": 5,
+    }
     return json.dumps(whole, **{"indent": 1, "ensure_ascii": False, **form}) + "\n"
 
 
 CELLS = (
     {"cell_type": "markdown", "metadata": {}, "source": ["`from langchain.llms import Ollama`"]},
-    code("%pip install -q langchain_community\n", "\n", "from langchain.llms import Ollama, OpenAI"),
+    code(
+        "%pip install -q langchain_community\n", "\n", "from langchain.llms import Ollama, OpenAI"
+    ),
     code("%%bash\n", "pip install langchain_ollama\n"),
     code(),
     code("llm = Ollama(  # ü\n", "    f16_kv=True,\n", "    model='llama2',\n", ")\n", "llm('Hi')"),
@@ -46,7 +63,14 @@ NEW = (
 
 @pytest.mark.parametrize(
     "form",
-    [{}, {"indent": None}, {"indent": 4}, {"indent": "\t"}, {"ensure_ascii": True}, {"separators": (",", ":"), "indent": None}],
+    [
+        {},
+        {"indent": None},
+        {"indent": 4},
+        {"indent": "\t"},
+        {"ensure_ascii": True},
+        {"separators": (",", ":"), "indent": None},
+    ],
     ids=["jupyter", "one line", "wide", "tabs", "ascii", "narrow"],
 )
 def test_migrate_notebook_changes_only_the_sources_that_change(form: dict[str, Any]) -> None:
@@ -65,21 +89,38 @@ def test_migrate_notebook_names_the_cell_and_its_line() -> None:
 
 def test_migrate_notebook_keeps_other_numbers_and_escapes() -> None:
     cell = json.dumps(code("from langchain.llms import Ollama"))
-    text = f'{{"cells": [{cell}], "metadata": {{"a": 1.50, "b": 1e5, "c": "\\u00fc\\/"}}, "nbformat": 4}}'
-    assert migrate_notebook(text).code == text.replace("from langchain.llms", "from langchain_localllm.llms")
+    text = (
+        f'{{"cells": [{cell}], "metadata": {{"a": 1.50, "b": 1e5, "c": "\\u00fc\\/"}}, '
+        f'"nbformat": 4}}'
+    )
+    assert migrate_notebook(text).code == text.replace(
+        "from langchain.llms", "from langchain_localllm.llms"
+    )
 
 
 def test_migrate_notebook_skips_a_cell_that_is_not_python_and_changes_the_others() -> None:
     done = migrate_notebook(notebook(code("x = (\n"), code("from langchain.llms import Ollama")))
-    assert done.code == notebook(code("x = (\n"), code("from langchain_localllm.llms import Ollama"))
+    assert done.code == notebook(
+        code("x = (\n"), code("from langchain_localllm.llms import Ollama")
+    )
     assert [str(note) for note in done.notes] == [
         "cell 1:1: by hand: The cell is not valid Python, and stays as it is: '(' was never closed."
     ]
 
 
 def test_migrate_notebook_reads_await_and_a_percent_sign_in_python() -> None:
-    before = code("from langchain_ollama import OllamaLLM\n", "x = ('%s'\n", "% 1)\n", "await OllamaLLM().ainvoke('x')")
-    after = code("from langchain_localllm import OllamaLLM\n", "x = ('%s'\n", "% 1)\n", "await OllamaLLM().ainvoke('x')")
+    before = code(
+        "from langchain_ollama import OllamaLLM\n",
+        "x = ('%s'\n",
+        "% 1)\n",
+        "await OllamaLLM().ainvoke('x')",
+    )
+    after = code(
+        "from langchain_localllm import OllamaLLM\n",
+        "x = ('%s'\n",
+        "% 1)\n",
+        "await OllamaLLM().ainvoke('x')",
+    )
     assert migrate_notebook(notebook(before)).code == notebook(after)
 
 
@@ -90,14 +131,23 @@ def test_migrate_notebook_leaves_other_languages(language: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["langchain", '["langchain"]', '{"langchain": 1}', '{"worksheets": ["langchain"]}', "[" * 9999 + "langchain"]
+    "text",
+    [
+        "langchain",
+        '["langchain"]',
+        '{"langchain": 1}',
+        '{"worksheets": ["langchain"]}',
+        "[" * 9999 + "langchain",
+    ],
 )
 def test_migrate_notebook_refuses_what_is_not_a_notebook(text: str) -> None:
     with pytest.raises(InvalidRequestError, match="This is not a notebook"):
         migrate_notebook(text)
 
 
-@pytest.mark.parametrize("cells", [[], [1], [{}], [{"cell_type": "code"}], [{"cell_type": "code", "source": []}]])
+@pytest.mark.parametrize(
+    "cells", [[], [1], [{}], [{"cell_type": "code"}], [{"cell_type": "code", "source": []}]]
+)
 def test_migrate_notebook_takes_odd_cells(cells: list[Any]) -> None:
     text = json.dumps({"cells": cells, "metadata": {"langchain": None, "language_info": None}})
     assert migrate_notebook(text).code == text

@@ -1,4 +1,5 @@
-"""A project is migrated file by file; a file that cannot be read keeps none of the others from it."""
+"""A project is migrated file by file; a file that cannot be read keeps none of the others from
+it."""
 
 import shutil
 import subprocess
@@ -35,7 +36,9 @@ def test_migrate_keeps_encodings_and_line_ends(tmp_path: Path, raw: bytes) -> No
     (tmp_path / "a.py").write_bytes(raw)
     done = migrate(tmp_path, write=True)
     assert done.skipped == {}
-    assert (tmp_path / "a.py").read_bytes() == raw.replace(b"langchain.llms", b"langchain_localllm.llms")
+    assert (tmp_path / "a.py").read_bytes() == raw.replace(
+        b"langchain.llms", b"langchain_localllm.llms"
+    )
 
 
 def test_migrate_names_what_it_skips_and_changes_the_rest(tmp_path: Path) -> None:
@@ -66,7 +69,9 @@ def test_migrate_notes_lists_of_packages_and_leaves_them(tmp_path: Path) -> None
 
 @pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
 @pytest.mark.parametrize("ending", ["\n", "\r\n", ""], ids=["unix", "windows", "no end"])
-def test_diffs_are_patches_that_git_applies(tmp_path: Path, ending: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_diffs_are_patches_that_git_applies(
+    tmp_path: Path, ending: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     for shape in SHAPES:
         text = shape.before.replace("\n", ending) if ending else shape.before.rstrip("\n")

@@ -20,4 +20,6 @@ from langchain_localllm.migrate import migrate_code
 def test_a_text_that_is_an_old_path_is_noted(text: str, new: str | None) -> None:
     done = migrate_code(f"patch({text!r})\n")
     assert done.code == f"patch({text!r})\n"
-    assert [note.text for note in done.notes] == ([f"The text {text!r} names what is {new!r} now."] if new else [])
+    assert [note.text for note in done.notes] == (
+        [f"The text {text!r} names what is {new!r} now."] if new else []
+    )

@@ -26,7 +26,11 @@ class FromFile(FakeListLLM):
 
 def test_a_file_s_header_tells() -> None:
     about = model_info_from_file(tiny_chat_model())
-    assert (about.architecture, about.bos_token, about.eos_token) == ("llama", "<|endoftext|>", "<|im_end|>")
+    assert (about.architecture, about.bos_token, about.eos_token) == (
+        "llama",
+        "<|endoftext|>",
+        "<|im_end|>",
+    )
     assert not about.adds_bos
     assert about.tools
     assert about.source == "the file tiny-chat.gguf"
@@ -35,7 +39,10 @@ def test_a_file_s_header_tells() -> None:
 def test_a_model_with_a_file_is_known_by_its_header() -> None:
     llm = FromFile(responses=[], model_path=str(tiny_chat_model()))
     family = model_family(llm.bind())
-    assert (family.name, family.reason) == ("chatml", "The chat template from the file tiny-chat.gguf holds its markers.")
+    assert (family.name, family.reason) == (
+        "chatml",
+        "The chat template from the file tiny-chat.gguf holds its markers.",
+    )
     assert supports_tools(llm)
     assert context_at_least(2048)(llm)
     assert not context_at_least(2049)(llm)
@@ -43,7 +50,9 @@ def test_a_model_with_a_file_is_known_by_its_header() -> None:
 
 
 async def test_the_async_twin_says_the_same() -> None:
-    assert (await amodel_family(FromFile(responses=[], model_path=str(tiny_chat_model())))).name == "chatml"
+    assert (
+        await amodel_family(FromFile(responses=[], model_path=str(tiny_chat_model())))
+    ).name == "chatml"
 
 
 def test_a_file_that_is_no_model_is_a_reason_and_no_exception(tmp_path: Path) -> None:
@@ -60,14 +69,20 @@ def test_a_file_that_is_no_model_is_a_reason_and_no_exception(tmp_path: Path) ->
 def test_a_file_without_a_template_is_told_by_its_name(tmp_path: Path) -> None:
     data = tiny_chat_model().read_bytes()
     file = tmp_path / "llama-2-7b-chat.gguf"
-    file.write_bytes(data.replace(b"tokenizer.chat_template", b"tokenizer.chat_nothing.").replace(b"tiny-chat", b"some-chat"))
+    file.write_bytes(
+        data.replace(b"tokenizer.chat_template", b"tokenizer.chat_nothing.").replace(
+            b"tiny-chat", b"some-chat"
+        )
+    )
     family = model_family(FromFile(responses=[], model_path=str(file)))
     assert family.name == "llama2"
     assert family.reason.startswith("No chat template is known.")
 
 
 def test_a_model_on_another_machine_is_not_asked_about() -> None:
-    llm = Ollama(model="llama2", base_url=NOWHERE).model_copy(update={"model": "gpt-oss:120b-cloud"})
+    llm = Ollama(model="llama2", base_url=NOWHERE).model_copy(
+        update={"model": "gpt-oss:120b-cloud"}
+    )
     family = model_family(llm)
     assert family.name == "gpt-oss"
     assert "not on your machine" in family.reason

@@ -60,7 +60,10 @@ def with_template(folder: Path, template: str, name: str = "some.gguf") -> FromF
 def test_a_model_s_own_template_is_rendered() -> None:
     llm = FromFile(model_path=str(tiny_chat_model()), responses=["x"])
     text = for_model(CHAT_PROMPT, llm.bind(stop=["x"])).format(question="Why {this}?")
-    assert text == ("<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nWhy {this}?<|im_end|>\n<|im_start|>assistant\n")
+    assert text == (
+        "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nWhy {this}?<|im_end|>\n"
+        "<|im_start|>assistant\n"
+    )
 
 
 def test_a_family_s_format_is_used_where_the_template_is_not_known() -> None:
@@ -86,10 +89,17 @@ def test_ollama_gets_a_template_only_where_it_applies_none(bound: bool) -> None:
 
     plain = Known(model="llama2", base_url="http://127.0.0.1:9")
     assert for_model(CHAT_PROMPT, plain).format(question="Why?") == "Be brief.\n\nWhy?"
-    raw: Any = plain.bind(raw=True) if bound else Known(model="llama2", base_url="http://127.0.0.1:9", raw=True)
+    raw: Any = (
+        plain.bind(raw=True)
+        if bound
+        else Known(model="llama2", base_url="http://127.0.0.1:9", raw=True)
+    )
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(fitting, "describe_model", lambda _: ModelInfo("its name", "llama2"))
-        assert for_model(CHAT_PROMPT, raw).format(question="Why?") == "[INST] <<SYS>>\nBe brief.\n<</SYS>>\n\nWhy? [/INST]"
+        assert (
+            for_model(CHAT_PROMPT, raw).format(question="Why?")
+            == "[INST] <<SYS>>\nBe brief.\n<</SYS>>\n\nWhy? [/INST]"
+        )
 
 
 def test_a_prompt_that_is_written_for_a_family_stays_as_it_is() -> None:
@@ -111,7 +121,10 @@ def test_a_prompt_is_not_fitted_twice() -> None:
 
 def test_tokens_of_a_family_in_a_prompt_for_a_chat_model_are_warned_about() -> None:
     fitting._warn_once.cache_clear()
-    with pytest.warns(UserWarning, match=r"holds tokens of llama2, and FakeListChatModel puts a template around it"):
+    with pytest.warns(
+        UserWarning,
+        match=r"holds tokens of llama2, and FakeListChatModel puts a template around it",
+    ):
         assert for_model(DEFAULT_LLAMA_SEARCH_PROMPT, CHAT) is DEFAULT_LLAMA_SEARCH_PROMPT
 
 
@@ -122,7 +135,9 @@ async def test_the_async_twin_gives_the_same() -> None:
 
 def test_a_conversation_is_written_whole() -> None:
     history = [HumanMessage("Who is the warden?"), AIMessage("Odalys.")]
-    text = CONVERSATION.get_prompt(named("gemma-2b-it")).format(history=history, input="Since when?")
+    text = CONVERSATION.get_prompt(named("gemma-2b-it")).format(
+        history=history, input="Since when?"
+    )
     assert text.endswith(
         "Who is the warden?<end_of_turn>\n<start_of_turn>model\nOdalys.<end_of_turn>\n"
         "<start_of_turn>user\nSince when?<end_of_turn>\n<start_of_turn>model\n"
@@ -136,10 +151,16 @@ def test_a_conversation_is_written_whole() -> None:
 
 
 def test_instructions_reach_a_model_whose_template_refuses_or_drops_them(tmp_path: Path) -> None:
-    refuses = "{% if messages[0].role == 'system' %}{{ raise_exception('no') }}{% endif %}<start_of_turn>{{ messages[0].content }}"
+    refuses = (
+        "{% if messages[0].role == 'system' %}{{ raise_exception('no') }}{% endif "
+        "%}<start_of_turn>{{ messages[0].content }}"
+    )
     text = for_model(CHAT_PROMPT, with_template(tmp_path, refuses)).format(question="Why?").rstrip()
     assert text == "<start_of_turn>Be brief.\n\nWhy?"
-    drops = "{% for m in messages %}{% if m.role == 'user' %}<start_of_turn>{{ m.content }}{% endif %}{% endfor %}"
+    drops = (
+        "{% for m in messages %}{% if m.role == 'user' %}<start_of_turn>{{ m.content }}{% endif "
+        "%}{% endfor %}"
+    )
     assert (
         for_model(CHAT_PROMPT, with_template(tmp_path, drops)).format(question="Why?").rstrip()
         == "<start_of_turn>Be brief.\n\nWhy?"
@@ -149,7 +170,10 @@ def test_instructions_reach_a_model_whose_template_refuses_or_drops_them(tmp_pat
 def test_a_template_that_fails_gives_way_to_the_family_s_format(tmp_path: Path) -> None:
     fitting._warn_once.cache_clear()
     llm = with_template(tmp_path, "<|im_start|>{{ raise_exception('not today') }}")
-    with pytest.warns(UserWarning, match=r"refuses this conversation: not today.* format of its family, chatml, is used"):
+    with pytest.warns(
+        UserWarning,
+        match=r"refuses this conversation: not today.* format of its family, chatml, is used",
+    ):
         text = for_model(CHAT_PROMPT, llm).format(question="Why?")
     assert text.startswith("<|im_start|>system\nBe brief.<|im_end|>\n")
 
@@ -169,13 +193,20 @@ def test_the_token_that_begins_a_prompt_is_left_to_an_engine_that_adds_it(tmp_pa
     place = data.index(key) + len(key) + 4
     file = tmp_path / "adds.gguf"
     file.write_bytes(data[:place] + b"\x01" + data[place + 1 :])
-    assert for_model("Why?", FromFile(model_path=str(file), responses=[])).format().startswith("<|im_start|>Why?")
+    assert (
+        for_model("Why?", FromFile(model_path=str(file), responses=[]))
+        .format()
+        .startswith("<|im_start|>Why?")
+    )
 
 
 def test_without_jinja2_the_family_s_format_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fitting, "_has_jinja", lambda: False)
     llm = FromFile(model_path=str(tiny_chat_model()), responses=["x"])
-    assert for_model("Why?", llm).format() == "<|im_start|>user\nWhy?<|im_end|>\n<|im_start|>assistant\n"
+    assert (
+        for_model("Why?", llm).format()
+        == "<|im_start|>user\nWhy?<|im_end|>\n<|im_start|>assistant\n"
+    )
 
 
 # --- the prompt that comes out ---
@@ -223,7 +254,9 @@ def test_an_image_for_a_text_llm_is_refused() -> None:
 
 def ready_prompts() -> list[Any]:
     found = [(name, getattr(library, name)) for name in library.__all__]
-    return [pytest.param(prompt, id=name) for name, prompt in found if isinstance(prompt, PromptPair)]
+    return [
+        pytest.param(prompt, id=name) for name, prompt in found if isinstance(prompt, PromptPair)
+    ]
 
 
 @pytest.mark.parametrize("ready", ready_prompts())

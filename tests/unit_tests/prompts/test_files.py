@@ -41,12 +41,20 @@ def test_what_was_saved_is_chosen_by_family(form: str, tmp_path: Path) -> None:
 
 
 def test_a_yaml_file_is_readable(tmp_path: Path) -> None:
-    (file,) = save({"default": PromptTemplate.from_template("Wärter:\n{question}\n")}, tmp_path, form="yaml")
+    (file,) = save(
+        {"default": PromptTemplate.from_template("Wärter:\n{question}\n")}, tmp_path, form="yaml"
+    )
     assert "  template: |\n    Wärter:\n    {question}\n" in file.read_text(encoding="utf-8")
 
 
 def test_a_fitted_prompt_is_saved_plain(tmp_path: Path) -> None:
-    save({"default": for_model(QUESTION_ANSWERING.chat, Named(model="qwen3", responses=[])), "chat": CONVERSATION.chat}, tmp_path)
+    save(
+        {
+            "default": for_model(QUESTION_ANSWERING.chat, Named(model="qwen3", responses=[])),
+            "chat": CONVERSATION.chat,
+        },
+        tmp_path,
+    )
     selector = load_folder(tmp_path)
     assert selector.default_prompt == QUESTION_ANSWERING.chat
     assert selector.get_prompt(FakeListChatModel(responses=[])) == CONVERSATION.chat
@@ -62,7 +70,9 @@ def test_a_prompt_with_code_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidOptionError, match="default cannot be written"):
         save({"default": PromptTemplate.from_template("{x}").partial(x=lambda: "now")}, tmp_path)
     with pytest.raises(InvalidOptionError, match="default cannot be written"):
-        save({"default": PromptTemplate.from_template("{{ x }}", template_format="jinja2")}, tmp_path)
+        save(
+            {"default": PromptTemplate.from_template("{{ x }}", template_format="jinja2")}, tmp_path
+        )
 
 
 @pytest.mark.parametrize(
@@ -72,14 +82,21 @@ def test_a_prompt_with_code_is_refused(tmp_path: Path) -> None:
         "{",
         "[]",
         '"text"',
-        '{"lc": 1, "type": "constructor", "id": ["langchain", "llms", "openai", "OpenAI"], "kwargs": {}}',
+        (
+            '{"lc": 1, "type": "constructor", "id": ["langchain", "llms", "openai", "OpenAI"], '
+            '"kwargs": {}}'
+        ),
         '{"lc": 1, "type": "constructor", "id": ["os", "system"], "kwargs": {}}',
         json.dumps(
             {
                 "lc": 1,
                 "type": "constructor",
                 "id": ["langchain", "prompts", "prompt", "PromptTemplate"],
-                "kwargs": {"template": "{{ x }}", "template_format": "jinja2", "input_variables": ["x"]},
+                "kwargs": {
+                    "template": "{{ x }}",
+                    "template_format": "jinja2",
+                    "input_variables": ["x"],
+                },
             }
         ),
     ],

@@ -14,8 +14,15 @@ from tests.unit_tests.prompts.templates import PUBLISHED, Published
 
 Messages = list[dict[str, Any]]
 
-QUESTION: Messages = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Who is {the} warden?"}]
-TURNS: Messages = [*QUESTION, {"role": "assistant", "content": "Odalys."}, {"role": "user", "content": "Since when?"}]
+QUESTION: Messages = [
+    {"role": "system", "content": "Be brief."},
+    {"role": "user", "content": "Who is {the} warden?"},
+]
+TURNS: Messages = [
+    *QUESTION,
+    {"role": "assistant", "content": "Odalys."},
+    {"role": "user", "content": "Since when?"},
+]
 
 published = pytest.mark.parametrize("entry", PUBLISHED, ids=lambda entry: entry.family)
 
@@ -33,7 +40,9 @@ def test_every_family_has_a_published_template_and_a_source() -> None:
 
 @published
 @pytest.mark.parametrize("messages", [QUESTION, TURNS], ids=["question", "turns"])
-def test_a_format_writes_what_the_model_s_own_template_writes(entry: Published, messages: Messages) -> None:
+def test_a_format_writes_what_the_model_s_own_template_writes(
+    entry: Published, messages: Messages
+) -> None:
     assert FAMILIES[entry.family].render(messages) == rendered(entry, messages)
 
 
@@ -41,7 +50,10 @@ def test_a_format_writes_what_the_model_s_own_template_writes(entry: Published, 
 def test_a_template_tells_its_family(entry: Published) -> None:
     assert family_in(entry.source) == entry.family
     family = family_of(ModelInfo("the file x.gguf", template=entry.source))
-    assert (family.name, family.reason) == (entry.family, "The chat template from the file x.gguf holds its markers.")
+    assert (family.name, family.reason) == (
+        entry.family,
+        "The chat template from the file x.gguf holds its markers.",
+    )
 
 
 @pytest.mark.parametrize(
@@ -49,7 +61,10 @@ def test_a_template_tells_its_family(entry: Published) -> None:
     [
         ("[INST] <<SYS>>{{ .System }}<</SYS>>\n\n{{ .Prompt }} [/INST]\n", "llama2"),
         (
-            "{{ if .System }}<|im_start|>system\n{{ .System }}<|im_end|>\n{{ end }}<|im_start|>user\n{{ .Prompt }}<|im_end|>",
+            (
+                "{{ if .System }}<|im_start|>system\n{{ .System }}<|im_end|>\n{{ end "
+                "}}<|im_start|>user\n{{ .Prompt }}<|im_end|>"
+            ),
             "chatml",
         ),
         ("<|start_header_id|>user<|end_header_id|>\n\n{{ .Content }}<|eot_id|>", "llama3"),
@@ -58,7 +73,13 @@ def test_a_template_tells_its_family(entry: Published) -> None:
         ("[INST] {{ .Content }}[/INST]", "mistral-v3"),
         ("[INST]{{ .Content }}[/INST]", "mistral-tekken"),
         ("<|user|>\n{{ .Prompt }}<|end|>\n<|assistant|>\n", "phi3"),
-        ("{{ if .System }}{{ .System }}\n\n{{ end }}### Instruction:\n{{ .Prompt }}\n\n### Response:\n", "alpaca"),
+        (
+            (
+                "{{ if .System }}{{ .System }}\n\n{{ end }}### Instruction:\n{{ .Prompt }}\n\n### "
+                "Response:\n"
+            ),
+            "alpaca",
+        ),
         ("<|user|>\n{{ .Prompt }}</s>\n<|assistant|>\n", "zephyr"),
     ],
 )
@@ -113,18 +134,30 @@ def test_an_architecture_tells_a_family_where_nothing_else_does() -> None:
 
 
 def test_the_template_comes_before_the_name() -> None:
-    assert family_of(ModelInfo("the file", "llama-2-7b", "llama", template="<|im_start|>user")).name == "chatml"
+    assert (
+        family_of(ModelInfo("the file", "llama-2-7b", "llama", template="<|im_start|>user")).name
+        == "chatml"
+    )
 
 
 def test_an_unknown_template_is_not_overruled_by_the_name() -> None:
-    family = family_of(ModelInfo("the file", "llama-2-7b", template="{{ messages[0].content }} ==>"))
+    family = family_of(
+        ModelInfo("the file", "llama-2-7b", template="{{ messages[0].content }} ==>")
+    )
     assert family.name is None
     assert "of no family" in family.reason
     assert family.format is None
 
 
 def test_ollama_s_empty_template_counts_as_none() -> None:
-    assert family_of(ModelInfo("Ollama's /api/show", "llama2", template="{{ .Prompt }}", template_language="go")).name == "llama2"
+    assert (
+        family_of(
+            ModelInfo(
+                "Ollama's /api/show", "llama2", template="{{ .Prompt }}", template_language="go"
+            )
+        ).name
+        == "llama2"
+    )
 
 
 def test_a_branch_belongs_to_its_family() -> None:
@@ -141,7 +174,9 @@ def test_instructions_alone_become_a_question() -> None:
 
 
 def test_a_conversation_that_ends_with_an_answer_asks_for_none() -> None:
-    text = FAMILIES["chatml"].render([{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Ho"}])
+    text = FAMILIES["chatml"].render(
+        [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Ho"}]
+    )
     assert text == "<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\nHo<|im_end|>\n"
 
 

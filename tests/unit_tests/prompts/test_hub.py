@@ -48,7 +48,9 @@ def test_one_s_own_prompt_needs_no_commit() -> None:
     client = Client(PLAIN)
     pull("name", client=client)
     pull("-/name", client=client)
-    assert [arguments for _, arguments in client.asked] == [{"dangerously_pull_public_prompt": False}] * 2
+    assert [arguments for _, arguments in client.asked] == [
+        {"dangerously_pull_public_prompt": False}
+    ] * 2
 
 
 def test_another_person_s_prompt_without_a_commit_is_refused() -> None:
@@ -61,16 +63,27 @@ def test_another_person_s_prompt_without_a_commit_is_refused() -> None:
 @pytest.mark.parametrize("prompt", [PromptTemplate.from_template, ChatPromptTemplate.from_template])
 def test_a_family_s_tokens_are_warned_about(prompt: Any) -> None:
     with pytest.warns(UserWarning, match="'owner/rag:1' holds tokens of llama2"):
-        pull("owner/rag:1", client=Client(prompt("[INST]<<SYS>> Be brief.<</SYS>> {question} [/INST]")))
+        pull(
+            "owner/rag:1",
+            client=Client(prompt("[INST]<<SYS>> Be brief.<</SYS>> {question} [/INST]")),
+        )
 
 
 @pytest.mark.parametrize(
     ("failure", "error", "words"),
     [
         (LangSmithNotFoundError("x"), InvalidOptionError, "has no prompt 'mine'"),
-        (LangSmithConnectionError("x\nAPI Key: lsv2_secret"), ConnectionFailedError, "cannot be reached"),
+        (
+            LangSmithConnectionError("x\nAPI Key: lsv2_secret"),
+            ConnectionFailedError,
+            "cannot be reached",
+        ),
         (requests.ConnectionError("x"), ConnectionFailedError, "cannot be reached"),
-        (LangSmithAuthError("no key\nAPI Key: lsv2_secret"), InvalidOptionError, "refuses 'mine': no key$"),
+        (
+            LangSmithAuthError("no key\nAPI Key: lsv2_secret"),
+            InvalidOptionError,
+            "refuses 'mine': no key$",
+        ),
     ],
 )
 def test_failures_are_ours(failure: Exception, error: type[Exception], words: str) -> None:
@@ -86,11 +99,17 @@ def test_what_is_no_prompt_is_refused() -> None:
 
 def test_a_prompt_is_pushed_plain_and_private() -> None:
     client = Client("https://hub/mine")
-    assert push("mine", for_model(PLAIN, Named(model="qwen3", responses=[])), client=client) == "https://hub/mine"
+    assert (
+        push("mine", for_model(PLAIN, Named(model="qwen3", responses=[])), client=client)
+        == "https://hub/mine"
+    )
     assert client.asked == [("mine", {"object": PLAIN, "is_public": False})]
 
 
 def test_nothing_of_the_hub_is_loaded_unless_asked_for() -> None:
-    code = "import sys, langchain_localllm.prompts.library, langchain_localllm.prompts; print('hub' in str(list(sys.modules)))"
+    code = (
+        "import sys, langchain_localllm.prompts.library, langchain_localllm.prompts; print('hub' "
+        "in str(list(sys.modules)))"
+    )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "False"

@@ -1,4 +1,5 @@
-"""The families' formats against those that llama.cpp itself has built in, written by other people from the same sources."""
+"""The families' formats against those that llama.cpp itself has built in, written by other people
+from the same sources."""
 
 import ctypes
 from collections.abc import Callable
@@ -19,16 +20,20 @@ THEIRS: Final = {
 """The names of theirs that are not ours."""
 
 SAME: Final = sorted({*FAMILIES} - {"alpaca", "deepseek-v3", "gpt-oss", "vicuna", "zephyr"})
-"""Theirs lacks Alpaca, adds line ends after DeepSeek V3's instructions, writes gpt-oss without its fixed instructions, Vicuna as
-its documentation shows it and not as it was trained, and Zephyr with the end token of another model."""
+"""Theirs lacks Alpaca, adds line ends after DeepSeek V3's instructions, writes gpt-oss without its
+fixed instructions, Vicuna as its documentation shows it and not as it was trained, and Zephyr with
+the end token of another model."""
 
 FIRST: Final = {"llama2", "mistral-tekken", "mistral-v3"}
-"""Only the first turn is the same: theirs has no spaces around Llama 2's answers, and puts Mistral's instructions into the first
-question instead of the last."""
+"""Only the first turn is the same: theirs has no spaces around Llama 2's answers, and puts
+Mistral's instructions into the first question instead of the last."""
 
 
 def theirs(family: str, messages: Messages) -> str:
-    chat = [llama_cpp.llama_chat_message(role=item["role"].encode(), content=item["content"].encode()) for item in messages]
+    chat = [
+        llama_cpp.llama_chat_message(role=item["role"].encode(), content=item["content"].encode())
+        for item in messages
+    ]
     apply: Callable[..., int] = llama_cpp.llama_chat_apply_template
     array: Any = (llama_cpp.llama_chat_message * len(chat))(*chat)
     buffer = ctypes.create_string_buffer(4096)

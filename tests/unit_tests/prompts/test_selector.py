@@ -49,13 +49,17 @@ def test_a_model_is_seen_through_its_wrappers(number: int) -> None:
     assert is_llm(wrapped(TEXT)[number])
     assert not is_chat_model(wrapped(TEXT)[number])
     assert is_chat_model(wrapped(CHAT)[number])
-    selector = ConditionalPromptSelector(default_prompt=ONE, conditionals=[(lambda llm: isinstance(llm, FakeListChatModel), TWO)])
+    selector = ConditionalPromptSelector(
+        default_prompt=ONE, conditionals=[(lambda llm: isinstance(llm, FakeListChatModel), TWO)]
+    )
     assert selector.get_prompt(wrapped(CHAT)[number]) is TWO
     assert selector.get_prompt(wrapped(TEXT)[number]) is ONE
 
 
 def test_a_configurable_model_is_seen() -> None:
-    llm = Llamafile(base_url=NOWHERE).configurable_fields(temperature=ConfigurableField(id="temperature"))
+    llm = Llamafile(base_url=NOWHERE).configurable_fields(
+        temperature=ConfigurableField(id="temperature")
+    )
     assert is_runtime("llamafile")(llm)
 
 
@@ -67,26 +71,44 @@ def test_the_guide_s_selector_works_as_it_stands() -> None:
     assert selector.get_prompt(Llamafile(base_url=NOWHERE)) is DEFAULT_LLAMA_SEARCH_PROMPT
     assert selector.get_prompt(TEXT) is DEFAULT_SEARCH_PROMPT
     assert DEFAULT_LLAMA_SEARCH_PROMPT.template.startswith("[INST] <<SYS>>\n")
-    assert DEFAULT_LLAMA_SEARCH_PROMPT.input_variables == DEFAULT_SEARCH_PROMPT.input_variables == ["question"]
+    assert (
+        DEFAULT_LLAMA_SEARCH_PROMPT.input_variables
+        == DEFAULT_SEARCH_PROMPT.input_variables
+        == ["question"]
+    )
 
 
 def test_the_first_condition_that_holds_counts() -> None:
-    assert ConditionalPromptSelector(conditionals=[(is_llm, TWO), (is_llm, ONE)]).get_prompt(TEXT) is TWO
+    assert (
+        ConditionalPromptSelector(conditionals=[(is_llm, TWO), (is_llm, ONE)]).get_prompt(TEXT)
+        is TWO
+    )
 
 
 def test_no_match_and_no_default_is_an_error_that_names_the_conditions() -> None:
-    with pytest.raises(InvalidOptionError, match=r"No condition holds for FakeListLLM \(is_chat_model, \(is_llm & ~is_llm\)\)"):
-        ConditionalPromptSelector(conditionals=[(is_chat_model, ONE), (is_llm & ~is_llm, TWO)]).get_prompt(TEXT)
+    with pytest.raises(
+        InvalidOptionError,
+        match=r"No condition holds for FakeListLLM \(is_chat_model, \(is_llm & ~is_llm\)\)",
+    ):
+        ConditionalPromptSelector(
+            conditionals=[(is_chat_model, ONE), (is_llm & ~is_llm, TWO)]
+        ).get_prompt(TEXT)
 
 
 def test_a_condition_that_fails_is_named() -> None:
     def is_large(llm: Any) -> bool:
         return bool(llm.size > 7)
 
-    with pytest.raises(InvalidOptionError, match=r"condition .*is_large failed on FakeListLLM \(AttributeError: "):
-        ConditionalPromptSelector(default_prompt=ONE, conditionals=[(is_large, TWO)]).get_prompt(TEXT)
+    with pytest.raises(
+        InvalidOptionError, match=r"condition .*is_large failed on FakeListLLM \(AttributeError: "
+    ):
+        ConditionalPromptSelector(default_prompt=ONE, conditionals=[(is_large, TWO)]).get_prompt(
+            TEXT
+        )
     with pytest.raises(InvalidOptionError, match=r"condition \(is_llm & .*is_large\) failed"):
-        ConditionalPromptSelector(default_prompt=ONE, conditionals=[(is_llm & is_large, TWO)]).get_prompt(TEXT)
+        ConditionalPromptSelector(
+            default_prompt=ONE, conditionals=[(is_llm & is_large, TWO)]
+        ).get_prompt(TEXT)
 
 
 def test_conditions_combine_also_with_functions() -> None:
@@ -117,7 +139,12 @@ def test_a_runtime_is_told(llm: Any, runtime: str) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "runtime"),
-    [("llamacpp", "llamacpp"), ("llama-cpp-python", "llamacpp"), ("ollama-llm", "ollama"), ("gpt4all", "gpt4all")],
+    [
+        ("llamacpp", "llamacpp"),
+        ("llama-cpp-python", "llamacpp"),
+        ("ollama-llm", "ollama"),
+        ("gpt4all", "gpt4all"),
+    ],
 )
 def test_other_packages_classes_for_a_runtime_are_told(kind: str, runtime: str) -> None:
     class Foreign(FakeListLLM):
@@ -149,6 +176,8 @@ def test_what_is_not_known_does_not_hold() -> None:
 
 
 async def test_the_async_twin_chooses_the_same() -> None:
-    selector = ConditionalPromptSelector(default_prompt=ONE, conditionals=[(is_family("llama2"), TWO)])
+    selector = ConditionalPromptSelector(
+        default_prompt=ONE, conditionals=[(is_family("llama2"), TWO)]
+    )
     assert await selector.aget_prompt(Named(model="llama2", responses=[])) is TWO
     assert await selector.aget_prompt(TEXT) is ONE

@@ -23,7 +23,9 @@ def write_pdf(pages: Sequence[str], password: str | None = None) -> bytes:
         stream = DecodedStreamObject()
         stream.set_data(f"BT /F1 12 Tf 72 770 Td ({text}) Tj ET".encode())
         page[NameObject("/Contents")] = writer._add_object(stream)
-        page[NameObject("/Resources")] = DictionaryObject({NameObject("/Font"): DictionaryObject({NameObject("/F1"): font})})
+        page[NameObject("/Resources")] = DictionaryObject(
+            {NameObject("/Font"): DictionaryObject({NameObject("/F1"): font})}
+        )
     if password is not None:
         writer.encrypt(password)
     out = BytesIO()

@@ -1,4 +1,5 @@
-"""What an index must not lose: passages of files that are away, the index itself, and files that are not its own."""
+"""What an index must not lose: passages of files that are away, the index itself, and files that
+are not its own."""
 
 import os
 from collections.abc import Callable
@@ -7,7 +8,12 @@ from pathlib import Path
 import pytest
 from langchain_core.embeddings import DeterministicFakeEmbedding, Embeddings
 
-from langchain_localllm.errors import ConnectionFailedError, DocumentError, InvalidOptionError, LocalLLMError
+from langchain_localllm.errors import (
+    ConnectionFailedError,
+    DocumentError,
+    InvalidOptionError,
+    LocalLLMError,
+)
 from langchain_localllm.rag.index.store import Store
 from langchain_localllm.rag.index.update import remove, update
 from langchain_localllm.rag.ingest.file_keys import FileKeys
@@ -17,7 +23,9 @@ EMBEDDINGS = DeterministicFakeEmbedding(size=8)
 
 @pytest.fixture(autouse=True)
 def _no_calibration(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("langchain_localllm.rag.index.update.calibrate", lambda *_: None)  # it has tests of its own
+    monkeypatch.setattr(
+        "langchain_localllm.rag.index.update.calibrate", lambda *_: None
+    )  # it has tests of its own
 
 
 @pytest.fixture
@@ -91,7 +99,9 @@ def test_update_root_that_is_away_keeps_its_passages_and_reports_it(
     assert keys(store) == []
 
 
-def test_update_root_that_is_a_link_to_a_folder_follows_changes_and_keeps_what_is_away(store: Store, notes: Path) -> None:
+def test_update_root_that_is_a_link_to_a_folder_follows_changes_and_keeps_what_is_away(
+    store: Store, notes: Path
+) -> None:
     disk = notes.rename(notes.parent / "disk")
     notes.symlink_to(disk)
     update(store, [notes])
@@ -103,7 +113,9 @@ def test_update_root_that_is_a_link_to_a_folder_follows_changes_and_keeps_what_i
     assert texts(store) == {"The key is old."}
 
 
-def test_update_link_within_a_folder_whose_target_is_away_keeps_its_passages(store: Store, notes: Path, tmp_path: Path) -> None:
+def test_update_link_within_a_folder_whose_target_is_away_keeps_its_passages(
+    store: Store, notes: Path, tmp_path: Path
+) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()
     (disk / "c.txt").write_text("The lamp is lit.")
@@ -111,14 +123,19 @@ def test_update_link_within_a_folder_whose_target_is_away_keeps_its_passages(sto
     update(store, [notes])
     disk.rename(tmp_path / "unmounted")
     report = update(store)
-    assert (report.removed, ["nas: it is a link to" in each for each in report.problems]) == (0, [True])
+    assert (report.removed, ["nas: it is a link to" in each for each in report.problems]) == (
+        0,
+        [True],
+    )
     assert "The lamp is lit." in texts(store)
     (notes / "nas").unlink()
     update(store)
     assert keys(store) == ["notes/a.txt", "notes/sub/b.txt"]
 
 
-@pytest.mark.parametrize("number", [5, 13, 116])  # input/output error, permission denied, stale file handle
+@pytest.mark.parametrize(
+    "number", [5, 13, 116]
+)  # input/output error, permission denied, stale file handle
 def test_update_subfolder_that_fails_keeps_its_passages(
     store: Store, notes: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
@@ -132,7 +149,10 @@ def test_update_subfolder_that_fails_keeps_its_passages(
 
     monkeypatch.setattr(os, "scandir", failing)
     report = update(store)
-    assert (report.removed, ["sub: the folder cannot be opened" in each for each in report.problems]) == (0, [True])
+    assert (
+        report.removed,
+        ["sub: the folder cannot be opened" in each for each in report.problems],
+    ) == (0, [True])
     assert texts(store) == {"The boat is blue.", "The key is old."}
 
 
@@ -144,14 +164,19 @@ def test_update_disk_in_a_folder_that_is_not_mounted_keeps_its_passages(
     (disk / "deep").mkdir()
     (disk / "deep" / "c.txt").write_text("The lamp is lit.")
     with monkeypatch.context() as mounted:
-        mounted.setattr("langchain_localllm.rag.index.update._device", lambda folder: "disk" in folder.parts)
+        mounted.setattr(
+            "langchain_localllm.rag.index.update._device", lambda folder: "disk" in folder.parts
+        )
         update(store, [notes])
     update(store, [notes / "a.txt"])  # says nothing of the disk
     make_away(disk)
     (notes / "away").rename(notes.parent / "away")
     for _ in range(2):
         report = update(store)
-        assert (report.removed, ["disk is missing or empty" in each for each in report.problems]) == (0, [True])
+        assert (
+            report.removed,
+            ["disk is missing or empty" in each for each in report.problems],
+        ) == (0, [True])
     assert texts(store) == {"The boat is blue.", "The key is old.", "The lamp is lit."}
     with pytest.raises(DocumentError, match="a rebuild would remove"):
         update(store, rebuild=True)
@@ -163,7 +188,9 @@ def test_update_disk_in_a_folder_that_is_mounted_or_was_replaced_follows_changes
     store: Store, notes: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as mounted:
-        mounted.setattr("langchain_localllm.rag.index.update._device", lambda folder: "sub" in folder.parts)
+        mounted.setattr(
+            "langchain_localllm.rag.index.update._device", lambda folder: "sub" in folder.parts
+        )
         update(store, [notes])
         (notes / "sub" / "b.txt").unlink()
         assert update(store).removed == 1
@@ -197,7 +224,11 @@ class Failing(Embeddings):
 
 @pytest.mark.parametrize("paths", [(), ("notes",), ("nots",)])
 def test_rebuild_that_cannot_begin_loses_nothing(
-    store: Store, notes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, paths: tuple[str, ...]
+    store: Store,
+    notes: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    paths: tuple[str, ...],
 ) -> None:
     monkeypatch.chdir(tmp_path)
     update(store, [notes])
@@ -217,8 +248,15 @@ def test_rebuild_keeps_paths_and_settings(store: Store, notes: Path, tmp_path: P
     update(first, [notes, other])
     assert update(Store(store.folder, EMBEDDINGS), [notes], rebuild=True).added == 3
     settings = store.catalog.settings()
-    assert (settings["chunk_size"], settings["chunk_overlap"], settings["vectors"]) == (500, 10, "sqlite")
-    assert (settings["roots"], settings["embedding_source"]) == (["notes", "other.txt"], "ollama:embedder")
+    assert (settings["chunk_size"], settings["chunk_overlap"], settings["vectors"]) == (
+        500,
+        10,
+        "sqlite",
+    )
+    assert (settings["roots"], settings["embedding_source"]) == (
+        ["notes", "other.txt"],
+        "ollama:embedder",
+    )
     store.close()
     changed = Store(store.folder, DeterministicFakeEmbedding(size=16), chunk_size=400)
     assert update(changed, rebuild=True).added == 3
@@ -229,7 +267,9 @@ def test_rebuild_keeps_paths_and_settings(store: Store, notes: Path, tmp_path: P
 def test_rebuild_of_a_damaged_index_works_with_paths(store: Store, notes: Path) -> None:
     update(store, [notes])
     store.close()
-    (notes.parent / ".localllm" / "catalogue.sqlite").write_bytes(b"not a database, but long enough to be looked at" * 50)
+    (notes.parent / ".localllm" / "catalogue.sqlite").write_bytes(
+        b"not a database, but long enough to be looked at" * 50
+    )
     for name in ("catalogue.sqlite-wal", "catalogue.sqlite-shm"):
         (notes.parent / ".localllm" / name).unlink(missing_ok=True)
     with pytest.raises(DocumentError, match="The index has no files yet"):
@@ -277,7 +317,9 @@ def test_index_by_every_spelling_of_its_folder_knows_its_files(
             assert FileKeys(store.root, keys(store)).named(str(path)) == keys(store)
 
 
-def test_index_that_was_moved_and_replaced_by_a_link_knows_its_files(store: Store, notes: Path, tmp_path: Path) -> None:
+def test_index_that_was_moved_and_replaced_by_a_link_knows_its_files(
+    store: Store, notes: Path, tmp_path: Path
+) -> None:
     update(store, [notes])
     store.close()
     big = tmp_path / "disk" / "index"
@@ -310,7 +352,9 @@ def test_remove_takes_nothing_out_where_one_name_is_wrong(
     assert notes.exists()
 
 
-def test_remove_link_to_a_folder_that_is_known_by_its_own_name_is_refused(store: Store, notes: Path, tmp_path: Path) -> None:
+def test_remove_link_to_a_folder_that_is_known_by_its_own_name_is_refused(
+    store: Store, notes: Path, tmp_path: Path
+) -> None:
     update(store, [notes])
     (tmp_path / "link").symlink_to(notes)
     with pytest.raises(InvalidOptionError, match="holds no file"):

@@ -1,4 +1,5 @@
-"""The object as a Runnable, with langchain-core's fake models; its answers are tested in integration_tests."""
+"""The object as a Runnable, with langchain-core's fake models; its answers are tested in
+integration_tests."""
 
 from operator import itemgetter
 from pathlib import Path
@@ -25,7 +26,9 @@ def notes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def asked(notes: Path, llm: Runnable[Any, Any]) -> LocalRAG:
-    rag = LocalRAG(llm, DeterministicFakeEmbedding(size=8), refusal_quantile=0)  # its vectors are noise
+    rag = LocalRAG(
+        llm, DeterministicFakeEmbedding(size=8), refusal_quantile=0
+    )  # its vectors are noise
     rag.index(notes)
     return rag
 
@@ -39,11 +42,17 @@ MODELS: list[Runnable[Any, Any]] = [
 @pytest.mark.parametrize("llm", MODELS, ids=["chat", "text"])
 async def test_every_path_gives_the_same(notes: Path, llm: Runnable[Any, Any]) -> None:
     rag = asked(notes, llm)
-    results = [rag.invoke(QUESTION), await rag.ainvoke({"question": QUESTION}), *rag.batch([QUESTION, QUESTION])]
+    results = [
+        rag.invoke(QUESTION),
+        await rag.ainvoke({"question": QUESTION}),
+        *rag.batch([QUESTION, QUESTION]),
+    ]
     results += await rag.abatch([QUESTION])
     for found in results:
         assert found["answer"] == "The boat is blue [1]."
-        assert [(each.marker, each.source, each.line) for each in found["citations"]] == [(1, "notes.txt", 1)]
+        assert [(each.marker, each.source, each.line) for each in found["citations"]] == [
+            (1, "notes.txt", 1)
+        ]
         assert set(found["timings"]) == {"retrieval", "first_token", "total"}
     answer = rag.ask(QUESTION)
     assert (await rag.aask(QUESTION)).citations == answer.citations
@@ -67,7 +76,11 @@ def test_it_composes(notes: Path) -> None:
 
 
 def test_nothing_relevant_is_told_without_the_model(notes: Path) -> None:
-    rag = LocalRAG(FakeListChatModel(responses=["a guess"]), DeterministicFakeEmbedding(size=8), min_similarity=0.9)
+    rag = LocalRAG(
+        FakeListChatModel(responses=["a guess"]),
+        DeterministicFakeEmbedding(size=8),
+        min_similarity=0.9,
+    )
     rag.index(notes)
     answer = rag.ask("Who wrote Hamlet?")
     assert (answer.answer, answer.citations, answer.tokens) == (NO_ANSWER, [], {})
@@ -81,7 +94,9 @@ def test_a_follow_up_is_made_to_stand_alone(notes: Path) -> None:
 
     def model(prompt: Any) -> str:
         prompts.append(prompt.to_string())
-        return "What colour is the warden's boat?" if "Last question" in prompts[-1] else "Blue [1]."
+        return (
+            "What colour is the warden's boat?" if "Last question" in prompts[-1] else "Blue [1]."
+        )
 
     answer = asked(notes, RunnableLambda(model)).ask("What colour is it?", HISTORY)
     assert "Human: What does the warden own?\nAI: A boat." in prompts[0]
@@ -103,7 +118,11 @@ def test_a_first_question_is_not_rewritten(notes: Path) -> None:
 
 def test_a_prompt_of_ones_own(notes: Path) -> None:
     prompt = PromptTemplate.from_template("{question} / {passages}")
-    rag = LocalRAG(RunnableLambda(lambda asked: asked.to_string()), DeterministicFakeEmbedding(size=8), prompt=prompt)
+    rag = LocalRAG(
+        RunnableLambda(lambda asked: asked.to_string()),
+        DeterministicFakeEmbedding(size=8),
+        prompt=prompt,
+    )
     rag.index(notes)
     assert rag.ask(QUESTION).answer == f"{QUESTION} / [1] The boat is blue."
 
@@ -123,11 +142,22 @@ def test_what_is_missing_is_named(notes: Path, tmp_path: Path) -> None:
 
 async def test_as_tool_returns_passages_or_an_answer_with_their_places(notes: Path) -> None:
     rag = asked(notes, MODELS[0])
-    call = {"name": "search_documents", "args": {"question": QUESTION}, "id": "1", "type": "tool_call"}
+    call = {
+        "name": "search_documents",
+        "args": {"question": QUESTION},
+        "id": "1",
+        "type": "tool_call",
+    }
     found = await rag.as_tool().ainvoke(call)
     assert found.content == "[1] notes.txt, line 1\nThe boat is blue."
     assert found.artifact == rag.retriever.invoke(QUESTION)
     answered = rag.as_tool(name="ask_notes", description="Ask.", answer=True).invoke(call)
-    assert answered.content == "The boat is blue [1].\n\nSources:\n[1] notes.txt, line 1: The boat is blue."
+    assert (
+        answered.content
+        == "The boat is blue [1].\n\nSources:\n[1] notes.txt, line 1: The boat is blue."
+    )
     assert answered.artifact == rag.ask(QUESTION).citations
-    assert list(rag.as_tool(arg_types={"question": str, "chat_history": list}).args) == ["question", "chat_history"]
+    assert list(rag.as_tool(arg_types={"question": str, "chat_history": list}).args) == [
+        "question",
+        "chat_history",
+    ]

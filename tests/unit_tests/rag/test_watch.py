@@ -23,7 +23,9 @@ PATIENCE = 60
 
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
-    monkeypatch.setattr("langchain_localllm.rag.index.update.calibrate", lambda *_: None)  # it has tests of its own
+    monkeypatch.setattr(
+        "langchain_localllm.rag.index.update.calibrate", lambda *_: None
+    )  # it has tests of its own
     for name, value in {"_DEBOUNCE": 200, "_QUIET": 50, "_LOOK": 100, "_RETRY": 0.1}.items():
         monkeypatch.setattr(watching, name, value)
     return Store(tmp_path / ".localllm", DeterministicFakeEmbedding(size=8), vectors="sqlite")
@@ -68,7 +70,9 @@ def wait_for(condition: Callable[[], object]) -> None:
 def watched(store: Store, *paths: Path, **options: Any) -> Iterator[list[Report]]:
     reports: list[Report] = []
     stop = threading.Event()
-    thread = threading.Thread(target=watching.watch, args=(store, paths, reports.append), kwargs={"stop": stop, **options})
+    thread = threading.Thread(
+        target=watching.watch, args=(store, paths, reports.append), kwargs={"stop": stop, **options}
+    )
     thread.start()
     try:
         wait_for(lambda: reports)
@@ -92,7 +96,9 @@ def test_update_excluded_files_leave_the_index_and_come_back(store: Store, notes
     assert (report := update(store, exclude=[])).removed == 1
     assert report.added == 3
     assert update(store, gitignore=False).added == 1
-    assert update(store, [notes / "c.log"], exclude=["*.log"]).unchanged == 1  # a file that is named is wanted
+    assert (
+        update(store, [notes / "c.log"], exclude=["*.log"]).unchanged == 1
+    )  # a file that is named is wanted
     assert update(store, [notes]).removed == 0
     assert remove(store, [notes / "c.log"]) == 1
 
@@ -115,7 +121,9 @@ def test_watch_changes_reach_the_index(store: Store, notes: Path, *, poll: bool)
     assert {problem for _, _, problem in store.catalog.files()} > {None}
 
 
-def test_watch_single_file_and_a_folder_that_comes_later(store: Store, notes: Path, tmp_path: Path) -> None:
+def test_watch_single_file_and_a_folder_that_comes_later(
+    store: Store, notes: Path, tmp_path: Path
+) -> None:
     other = tmp_path / "other"
     other.mkdir()
     (other / "b.txt").write_text("The key is old.")
@@ -132,7 +140,9 @@ def test_watch_single_file_and_a_folder_that_comes_later(store: Store, notes: Pa
         wait_for(lambda: "other/d.txt" in files(store))
 
 
-def test_watch_update_that_fails_is_tried_again(store: Store, notes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_watch_update_that_fails_is_tried_again(
+    store: Store, notes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     errors: list[LocalLLMError] = []
     real = updating.update
 
@@ -148,7 +158,9 @@ def test_watch_update_that_fails_is_tried_again(store: Store, notes: Path, monke
     assert [str(error) for error in errors] == ["the server is away"] * 2
 
 
-def test_watch_system_without_more_watches_polls(store: Store, notes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_watch_system_without_more_watches_polls(
+    store: Store, notes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     real = watchfiles.watch
 
     def limited(*paths: Path, force_polling: bool | None = None, **options: Any) -> Any:
@@ -162,7 +174,9 @@ def test_watch_system_without_more_watches_polls(store: Store, notes: Path, monk
         wait_for(lambda: "notes/b.txt" in files(store))
 
 
-def test_digests_file_is_read_again_only_if_it_changed(notes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_digests_file_is_read_again_only_if_it_changed(
+    notes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file = notes / "a.txt"
     digests = Digests()
     first = digests.digest(file)

@@ -10,11 +10,23 @@ from langchain_localllm.errors import InvalidOptionError
 from langchain_localllm.scale import ActorThroughput, CapacityPlan, plan_capacity, simulate
 from tools import scale_plot
 
-ONE = ActorThroughput(prompt_tokens_per_second=200, answer_tokens_per_second=20, cores_per_actor=4, memory_per_actor=2e9)
+ONE = ActorThroughput(
+    prompt_tokens_per_second=200,
+    answer_tokens_per_second=20,
+    cores_per_actor=4,
+    memory_per_actor=2e9,
+)
 
 
 def need(documents: int, **options: float) -> CapacityPlan:
-    asked = {"prompt_tokens": 400, "answer_tokens": 60, "hours": 24, "cores": 32, "memory": 64e9, **options}
+    asked = {
+        "prompt_tokens": 400,
+        "answer_tokens": 60,
+        "hours": 24,
+        "cores": 32,
+        "memory": 64e9,
+        **options,
+    }
     return plan_capacity(documents, ONE, **asked)  # type: ignore[arg-type]  # whole numbers among them
 
 
@@ -41,14 +53,20 @@ def test_memory_limits_actors_too() -> None:
 def test_the_machines_are_enough_and_not_one_too_many(documents: int, hours: float) -> None:
     found = need(documents, hours=hours)
     assert found.hours <= hours * (1 + 1e-9)
-    assert found.machines == 1 or documents / (found.documents_per_hour * (found.machines - 1)) > hours * (1 - 1e-9)
+    assert found.machines == 1 or documents / (
+        found.documents_per_hour * (found.machines - 1)
+    ) > hours * (1 - 1e-9)
 
 
 @pytest.mark.parametrize("hours", [12, 24, 100])
 def test_the_simulation_agrees_with_the_calculation(hours: float) -> None:
     found = need(1_000_000, hours=hours)
-    played = simulate(1_000_000, found.machines * found.actors_per_machine, ONE.seconds_per_document(400, 60))
-    assert 0.85 <= played / found.hours <= 1.0, "the share of time that is kept in reserve does not cover failures and the end"
+    played = simulate(
+        1_000_000, found.machines * found.actors_per_machine, ONE.seconds_per_document(400, 60)
+    )
+    assert 0.85 <= played / found.hours <= 1.0, (
+        "the share of time that is kept in reserve does not cover failures and the end"
+    )
 
 
 def test_failures_and_starts_cost_time() -> None:
@@ -61,5 +79,9 @@ def test_failures_and_starts_cost_time() -> None:
 
 def test_the_plot_in_the_docs_is_what_the_simulation_gives() -> None:
     lines = [(count, scale_plot.calculated(count)) for count in scale_plot.MACHINES]
-    dots = [(count, scale_plot.played(count, seed)) for count in scale_plot.MACHINES for seed in range(scale_plot.SEEDS)]
+    dots = [
+        (count, scale_plot.played(count, seed))
+        for count in scale_plot.MACHINES
+        for seed in range(scale_plot.SEEDS)
+    ]
     assert scale_plot.draw(lines, dots) == scale_plot.PLOT.read_text(encoding="utf-8")

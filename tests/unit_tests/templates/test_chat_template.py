@@ -1,4 +1,5 @@
-"""Chat templates render as the hub's models expect it, in bounds, and fail with one type of error."""
+"""Chat templates render as the hub's models expect it, in bounds, and fail with one type of
+error."""
 
 import json
 import time
@@ -15,8 +16,15 @@ from langchain_localllm.templates.chat_template import ChatTemplate
 from langchain_localllm.templates.named import named_template
 
 HELLO = [{"role": "user", "content": "Hello!"}]
-TOOL = {"type": "function", "function": {"name": "add", "description": "Adds <two> & more.", "parameters": {}}}
-CALL: dict[str, Any] = {"function": {"name": "add", "arguments": {"a": 1}}, "id": "1", "type": "function"}
+TOOL = {
+    "type": "function",
+    "function": {"name": "add", "description": "Adds <two> & more.", "parameters": {}},
+}
+CALL: dict[str, Any] = {
+    "function": {"name": "add", "arguments": {"a": 1}},
+    "id": "1",
+    "type": "function",
+}
 
 
 def render(source: str, **variables: Any) -> str:
@@ -36,7 +44,10 @@ NESTED = (
     [
         ("{{ bos_token }}{{ messages[0]['content'] }}{{ eos_token }}", "<s>Hello!</s>"),
         (
-            "{% for x in range(9) %}{% if x==1 %}{% continue %}{% endif %}{% if x > 3 %}{% break %}{% endif %}{{ x }}{% endfor %}",
+            (
+                "{% for x in range(9) %}{% if x==1 %}{% continue %}{% endif %}{% if x > 3 %}{% "
+                "break %}{% endif %}{{ x }}{% endfor %}"
+            ),
             "023",
         ),
         ("{{ strftime_now('%Y') }}", str(datetime.now().year)),  # noqa: DTZ005 - as the template
@@ -46,9 +57,27 @@ NESTED = (
         ("{% generation %}{{ messages[0].content }}{% endgeneration %}", "Hello!"),
         ("{% if add_generation_prompt %}\n    {{- 'answer:' }}\n{% endif %}", "answer:\n"),
         ("{{ enable_thinking }}", "False"),
-        ("{% set ns = namespace(n=0) %}{% for m in messages %}{% set ns.n = ns.n + 1 %}{% endfor %}{{ ns.n }}", "1"),
-        ("{% for x in [1, 2, 3] %}{{ loop.last }}{{ loop.length }}{{ loop.previtem }} {% endfor %}", "False3 False31 True32 "),
-        ("{% for x in [1, 2, 3] if x != 2 %}{{ x ~ '-' ~ loop.index }}{% else %}none{% endfor %}", "1-13-2"),
+        (
+            (
+                "{% set ns = namespace(n=0) %}{% for m in messages %}{% set ns.n = ns.n + 1 %}{% "
+                "endfor %}{{ ns.n }}"
+            ),
+            "1",
+        ),
+        (
+            (
+                "{% for x in [1, 2, 3] %}{{ loop.last }}{{ loop.length }}{{ loop.previtem }} {% "
+                "endfor %}"
+            ),
+            "False3 False31 True32 ",
+        ),
+        (
+            (
+                "{% for x in [1, 2, 3] if x != 2 %}{{ x ~ '-' ~ loop.index }}{% else %}none{% "
+                "endfor %}"
+            ),
+            "1-13-2",
+        ),
         ("{% macro twice(x) %}{{ x }}{{ x }}{% endmacro %}{{ twice('ab') | upper }}", "ABAB"),
         ("{{ messages[-1].content.split('l')[0] }}{{ messages[0].missing is defined }}", "HeFalse"),
         ("{{ 'a,b' | replace(',', ' ') | indent(2, true) | center(9) }}", "    a b  "),
@@ -60,8 +89,14 @@ def test_the_hubs_dialect(source: str, text: str) -> None:
 
 
 def test_tools_and_documents_reach_the_template() -> None:
-    source = "{% for tool in tools %}{{ tool.function.description }}{% endfor %}{% for d in documents %}{{ d.text }}{% endfor %}"
-    assert render(source, tools=[TOOL], documents=[{"title": "a", "text": "b"}]) == "Adds <two> & more.b"
+    source = (
+        "{% for tool in tools %}{{ tool.function.description }}{% endfor %}{% for d in documents "
+        "%}{{ d.text }}{% endfor %}"
+    )
+    assert (
+        render(source, tools=[TOOL], documents=[{"title": "a", "text": "b"}])
+        == "Adds <two> & more.b"
+    )
     assert render("{{ add_generation_prompt }}", add_generation_prompt=False) == "False"
 
 
@@ -71,7 +106,10 @@ def test_tools_and_documents_reach_the_template() -> None:
         ("{% for m in messages %}", "mistake .line 1."),
         ("{% frobnicate %}", "mistake"),
         ("{{ 1 | no_such_filter }}", "mistake"),
-        ("{{ raise_exception('Roles must alternate') }}", "refuses this conversation: Roles must alternate"),
+        (
+            "{{ raise_exception('Roles must alternate') }}",
+            "refuses this conversation: Roles must alternate",
+        ),
         ("{{ messages[7].content.strip() }}", "failed on this conversation"),
         ("{{ 1 / 0 }}", "ZeroDivisionError"),
         ("{{ messages.insert(0, 1) }}", "sandbox forbids"),
@@ -89,13 +127,25 @@ def test_a_template_that_fails_is_told(source: str, words: str) -> None:
     [
         "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}",
         "{% macro f(n) %}{{ f(n + 1) }}{% endmacro %}{{ f(0) }}",
-        "{% macro f(n) %}{% if n %}{{ f(n - 1) }}{{ f(n - 1) }}{% endif %}{% endmacro %}{{ f(60) }}",
+        (
+            "{% macro f(n) %}{% if n %}{{ f(n - 1) }}{{ f(n - 1) }}{% endif %}{% endmacro %}{{ "
+            "f(60) }}"
+        ),
         "{% for x in [1] recursive %}{{ loop([1]) }}{% endfor %}",
         "{{ 'a' * 999999999999 }}",
         "{{ 9 ** 9 ** 9 ** 9 }}",
-        "{% set ns = namespace(s='ab') %}{% for i in range(99) %}{% set ns.s = ns.s + ns.s %}{% endfor %}",
-        "{% set ns = namespace(s='ab') %}{% for i in range(99) %}{% set ns.s = ns.s ~ ns.s %}{% endfor %}",
-        "{% set ns = namespace(s=[1]) %}{% for i in range(99) %}{% set ns.s = ns.s + ns.s %}{% endfor %}",
+        (
+            "{% set ns = namespace(s='ab') %}{% for i in range(99) %}{% set ns.s = ns.s + ns.s "
+            "%}{% endfor %}"
+        ),
+        (
+            "{% set ns = namespace(s='ab') %}{% for i in range(99) %}{% set ns.s = ns.s ~ ns.s "
+            "%}{% endfor %}"
+        ),
+        (
+            "{% set ns = namespace(s=[1]) %}{% for i in range(99) %}{% set ns.s = ns.s + ns.s %}{% "
+            "endfor %}"
+        ),
         "{{ 'a'.center(99999999999) }}",
         "{{ '%99999999999d' % 1 }}",
         "{{ '%*d' | format(99999999999, 1) }}",
@@ -110,17 +160,30 @@ def test_a_template_that_fails_is_told(source: str, words: str) -> None:
         "{{ ('\t' * 15000000).expandtabs(1000) }}",
         "{{ ('\n' * 15000000) | indent(100, true, true) }}",
         "{{ ('a' * 15000000) | wordwrap(1) }}",
-        "{% for i in range(99999) %}{% for j in range(99999) %}" + "a" * 10000 + "{% endfor %}{% endfor %}",
+        "{% for i in range(99999) %}{% for j in range(99999) %}"
+        + "a" * 10000
+        + "{% endfor %}{% endfor %}",
         NESTED + "{{ ns.a }}",
         NESTED + "{{ ns.a | string }}",
         NESTED + "{{ ns.a | tojson }}",
         NESTED + "{{ ns.a == ns.b }}",
-        "{% set ns = namespace(a='x') %}{% for i in range(60) %}{% set ns.a = {1: ns.a, 2: ns.a} %}{% endfor %}{{ ns.a }}",
-        "{% set ns = namespace(a='x') %}{% for i in range(60) %}{% set ns.a = dict(a=ns.a, b=ns.a) %}{% endfor %}{{ ns.a }}",
-        "{% set ns = namespace(a='x') %}{% for i in range(60) %}{% set ns.a = (ns.a, ns.a) %}{% endfor %}{{ ns.a }}",
+        (
+            "{% set ns = namespace(a='x') %}{% for i in range(60) %}{% set ns.a = {1: ns.a, 2: "
+            "ns.a} %}{% endfor %}{{ ns.a }}"
+        ),
+        (
+            "{% set ns = namespace(a='x') %}{% for i in range(60) %}{% set ns.a = dict(a=ns.a, "
+            "b=ns.a) %}{% endfor %}{{ ns.a }}"
+        ),
+        (
+            "{% set ns = namespace(a='x') %}{% for i in range(60) %}{% set ns.a = (ns.a, ns.a) "
+            "%}{% endfor %}{{ ns.a }}"
+        ),
     ],
 )
-def test_a_template_that_loops_or_grows_is_ended(source: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_template_that_loops_or_grows_is_ended(
+    source: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(sandbox, "_SECONDS", 0.2)
     started = time.thread_time()
     with pytest.raises(ChatTemplateError):
@@ -134,7 +197,9 @@ def test_a_width_of_filters_is_bounded() -> None:
 
 
 def test_twenty_messages_take_less_than_a_millisecond() -> None:
-    messages = [{"role": role, "content": "Some words of a message."} for role in ("user", "assistant") * 10]
+    messages = [
+        {"role": role, "content": "Some words of a message."} for role in ("user", "assistant") * 10
+    ]
     template = ChatTemplate(check_gguf(tiny_chat_model()).metadata["tokenizer.chat_template"])
     template.render(messages)
     times = []
@@ -161,7 +226,8 @@ def test_chatml_renders_tools_calls_and_results() -> None:
         "<|im_start|>user\n<tool_response>\n2\n</tool_response><|im_end|>\n<|im_start|>assistant\n"
     )
     assert named_template("chatml").render(messages[:2]) == (
-        "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\n1 + 1?<|im_end|>\n<|im_start|>assistant\n"
+        "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\n1 + 1?<|im_end|>\n"
+        "<|im_start|>assistant\n"
     )
 
 
@@ -175,7 +241,9 @@ def test_chatml_is_what_the_tiny_model_was_trained_on() -> None:
     beginnings: list[list[dict[str, Any]]] = [[], [{"role": "system", "content": "Be brief."}]]
     for first in beginnings:
         for tools in (None, [TOOL, TOOL]):
-            assert named_template("chatml").render([*first, *messages], tools=tools) == own.render([*first, *messages], tools=tools)
+            assert named_template("chatml").render([*first, *messages], tools=tools) == own.render(
+                [*first, *messages], tools=tools
+            )
 
 
 def test_an_unknown_name_is_refused() -> None:

@@ -1,4 +1,5 @@
-"""Conversations are rendered whole: what a template does not take is passed in another way, or refused with the reason."""
+"""Conversations are rendered whole: what a template does not take is passed in another way, or
+refused with the reason."""
 
 from pathlib import Path
 from typing import Any
@@ -18,14 +19,23 @@ ARGUMENTS = {"city": "Bern", "days": [1, {"deep": True}]}
 CALLED = {
     "role": "assistant",
     "content": "",
-    "tool_calls": [{"type": "function", "id": "call00000", "function": {"name": "weather", "arguments": ARGUMENTS}}],
+    "tool_calls": [
+        {
+            "type": "function",
+            "id": "call00000",
+            "function": {"name": "weather", "arguments": ARGUMENTS},
+        }
+    ],
 }
 RESULT = {"role": "tool", "content": "sunny", "tool_call_id": "call00000", "name": "weather"}
 TURNS = "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}\n{% endfor %}"
 
 
 def with_calls(written: str) -> ChatTemplate:
-    turns = "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}{% for call in m.tool_calls or [] %}[{{ call.function.name }} "
+    turns = (
+        "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}{% for call in m.tool_calls or [] "
+        "%}[{{ call.function.name }} "
+    )
     return ChatTemplate(turns + written + "]{% endfor %};{% endfor %}")
 
 
@@ -36,7 +46,10 @@ EDITS = [
     "{{ messages[0].content | upper }}",
     "{{ messages[0].content[:6] }}{{ messages[0].content[6:] | trim }}",
     "{{ messages[0].content | tojson }}",
-    "{{ messages[0].content.split('/no_think')[0] }}thinking={{ '/no_think' not in messages[0].content }}",
+    (
+        "{{ messages[0].content.split('/no_think')[0] }}thinking={{ '/no_think' not in "
+        "messages[0].content }}"
+    ),
 ]
 
 
@@ -47,8 +60,13 @@ def test_instructions_that_a_template_edits_stay_where_they_are(edited: str) -> 
 
 
 def test_instructions_that_a_template_leaves_out_go_into_the_first_question() -> None:
-    template = ChatTemplate("{% for m in messages if m.role == 'user' %}<|user|>{{ m.content }}\n{% endfor %}")
-    assert render_with_instructions(template, [SYSTEM, USER]) == f"<|user|>{SYSTEM['content']}\n\n2 + 2?\n"
+    template = ChatTemplate(
+        "{% for m in messages if m.role == 'user' %}<|user|>{{ m.content }}\n{% endfor %}"
+    )
+    assert (
+        render_with_instructions(template, [SYSTEM, USER])
+        == f"<|user|>{SYSTEM['content']}\n\n2 + 2?\n"
+    )
 
 
 # --- what is left out ---
@@ -56,12 +74,19 @@ def test_instructions_that_a_template_leaves_out_go_into_the_first_question() ->
 
 @pytest.mark.parametrize("role", ["tool", "critic", "user"])
 def test_a_role_that_a_template_leaves_out_is_refused(role: str) -> None:
-    template = ChatTemplate("{% for m in messages if m.role == 'assistant' %}{{ m.content }}{% endfor %}")
+    template = ChatTemplate(
+        "{% for m in messages if m.role == 'assistant' %}{{ m.content }}{% endfor %}"
+    )
     with pytest.raises(ChatTemplateError, match=f"leaves out messages of the role '{role}'"):
-        render_with_instructions(template, [{"role": role, "content": "x"}, {"role": "assistant", "content": "y"}])
+        render_with_instructions(
+            template, [{"role": role, "content": "x"}, {"role": "assistant", "content": "y"}]
+        )
 
 
-WRITTEN = '<tool_call>\n{"name": "weather", "arguments": {"city": "Bern", "days": [1, {"deep": true}]}}\n</tool_call>'
+WRITTEN = (
+    '<tool_call>\n{"name": "weather", "arguments": {"city": "Bern", "days": [1, {"deep": '
+    "true}]}}\n</tool_call>"
+)
 TOOLS = [{"type": "function", "function": {"name": "weather"}}]
 
 
@@ -69,9 +94,18 @@ TOOLS = [{"type": "function", "function": {"name": "weather"}}]
     "source",
     [
         "{# <tool_call> #}{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}",
-        "{# <tool_call> #}{{ tools | tojson }}{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}",
-        "{# <tool_call> #}{% for m in messages %}<{{ m.role if m.role != 'tool' else none + 1 }}>{{ m.content }}{% endfor %}",
-        "{# <tool_call> #}{% for m in messages if m.role != 'tool' %}<{{ m.role }}>{{ m.content }}{% endfor %}",
+        (
+            "{# <tool_call> #}{{ tools | tojson }}{% for m in messages %}<{{ m.role }}>{{ "
+            "m.content }}{% endfor %}"
+        ),
+        (
+            "{# <tool_call> #}{% for m in messages %}<{{ m.role if m.role != 'tool' else none + 1 "
+            "}}>{{ m.content }}{% endfor %}"
+        ),
+        (
+            "{# <tool_call> #}{% for m in messages if m.role != 'tool' %}<{{ m.role }}>{{ "
+            "m.content }}{% endfor %}"
+        ),
     ],
 )
 def test_calls_and_results_that_a_template_leaves_out_are_written_into_texts(source: str) -> None:
@@ -80,8 +114,14 @@ def test_calls_and_results_that_a_template_leaves_out_are_written_into_texts(sou
 
 
 def test_a_call_beside_an_empty_text_is_written_by_a_template_that_wants_none() -> None:
-    source = "{% for m in messages %}{{ m.content if m.content is not none else m.tool_calls[0].function.name }};{% endfor %}"
-    assert render_with_instructions(ChatTemplate(source), [USER, CALLED, RESULT]) == "2 + 2?;weather;sunny;"
+    source = (
+        "{% for m in messages %}{{ m.content if m.content is not none else "
+        "m.tool_calls[0].function.name }};{% endfor %}"
+    )
+    assert (
+        render_with_instructions(ChatTemplate(source), [USER, CALLED, RESULT])
+        == "2 + 2?;weather;sunny;"
+    )
 
 
 def test_what_a_filter_gives_is_a_list_in_json() -> None:
@@ -98,16 +138,28 @@ def test_what_a_filter_gives_is_a_list_in_json() -> None:
         ("{{ call.function.arguments | tojson }}", '{"city": "Bern", "days": [1, {"deep": true}]}'),
         ("{{ call.function.arguments.city }}", "Bern"),
         (
-            "{% for key, value in call.function.arguments | items %}{{ key }}={{ value | string }};{% endfor %}",
+            (
+                "{% for key, value in call.function.arguments | items %}{{ key }}={{ value | "
+                "string }};{% endfor %}"
+            ),
             "city=Bern;days=[1, {'deep': True}];",
         ),
         (
-            "{{ call.function.arguments if call.function.arguments is string else call.function.arguments | tojson }}",
+            (
+                "{{ call.function.arguments if call.function.arguments is string else "
+                "call.function.arguments | tojson }}"
+            ),
             '{"city": "Bern", "days": [1, {"deep": true}]}',
         ),
-        ("{{ 'with ' + call.function.arguments }}", 'with {"city": "Bern", "days": [1, {"deep": true}]}'),
+        (
+            "{{ 'with ' + call.function.arguments }}",
+            'with {"city": "Bern", "days": [1, {"deep": true}]}',
+        ),
         ("{{ call.function.arguments }}", '{"city": "Bern", "days": [1, {"deep": true}]}'),
-        ("{{ 'with ' ~ call.function.arguments }}", 'with {"city": "Bern", "days": [1, {"deep": true}]}'),
+        (
+            "{{ 'with ' ~ call.function.arguments }}",
+            'with {"city": "Bern", "days": [1, {"deep": true}]}',
+        ),
     ],
 )
 def test_arguments_are_passed_as_the_template_takes_them(written: str, expected: str) -> None:
@@ -117,19 +169,23 @@ def test_arguments_are_passed_as_the_template_takes_them(written: str, expected:
 
 def test_a_template_that_refuses_text_and_thoughts_before_a_call_gets_both_as_thoughts() -> None:
     source = (
-        "{% for m in messages %}"
-        "{% if m.tool_calls and m.content and m.thinking %}{{ raise_exception('not both') }}{% endif %}"
-        "{{ m.role }}:{{ m.thinking }}|{{ m.content }}"
-        "{% for c in m.tool_calls or [] %}{{ c.function.name }}{% endfor %}\n{% endfor %}"
+        "{% for m in messages %}{% if m.tool_calls and m.content and m.thinking %}{{ "
+        "raise_exception('not both') }}{% endif %}{{ m.role }}:{{ m.thinking }}|{{ m.content }}{% "
+        "for c in m.tool_calls or [] %}{{ c.function.name }}{% endfor %}\n{% endfor %}"
     )
     called = {**CALLED, "content": "I look.", "reasoning_content": "Hm."}
-    assert "assistant:Hm.\n\nI look.|weather" in render_with_instructions(ChatTemplate(source), [USER, called, RESULT])
+    assert "assistant:Hm.\n\nI look.|weather" in render_with_instructions(
+        ChatTemplate(source), [USER, called, RESULT]
+    )
 
 
 @pytest.mark.parametrize("name", ["thinking", "reasoning_content"])
 def test_thoughts_are_found_under_both_names(name: str) -> None:
     template = ChatTemplate(f"{{{{ messages[0].{name} }}}}")
-    assert template.render([{"role": "assistant", "content": "4", "reasoning_content": "Hm."}]) == "Hm."
+    assert (
+        template.render([{"role": "assistant", "content": "4", "reasoning_content": "Hm."}])
+        == "Hm."
+    )
 
 
 # --- continuing ---
@@ -138,18 +194,30 @@ def test_thoughts_are_found_under_both_names(name: str) -> None:
 @pytest.mark.parametrize(
     ("source", "expected"),
     [
-        (TURNS + "{% if add_generation_prompt %}<|assistant|>{% endif %}", "<|user|>2 + 2?\n<|assistant|>It is "),
+        (
+            TURNS + "{% if add_generation_prompt %}<|assistant|>{% endif %}",
+            "<|user|>2 + 2?\n<|assistant|>It is ",
+        ),
         ("{% for m in messages %}{{ m.content | trim }}</s>{% endfor %}", "2 + 2?</s>It is "),
-        ("{% for m in messages %}{{ m.content.split('</think>')[-1] }}</s>{% endfor %}", "2 + 2?</s>It is "),
+        (
+            "{% for m in messages %}{{ m.content.split('</think>')[-1] }}</s>{% endfor %}",
+            "2 + 2?</s>It is ",
+        ),
     ],
 )
 def test_the_last_message_is_left_open(source: str, expected: str) -> None:
-    assert render_to_continue(ChatTemplate(source), [USER, {"role": "assistant", "content": "It is "}]) == expected
+    assert (
+        render_to_continue(ChatTemplate(source), [USER, {"role": "assistant", "content": "It is "}])
+        == expected
+    )
 
 
 def test_a_template_that_leaves_out_the_last_message_cannot_continue_it() -> None:
     with pytest.raises(ChatTemplateError, match="cannot be continued"):
-        render_to_continue(ChatTemplate("{{ messages[0].content }}"), [USER, {"role": "assistant", "content": "It is "}])
+        render_to_continue(
+            ChatTemplate("{{ messages[0].content }}"),
+            [USER, {"role": "assistant", "content": "It is "}],
+        )
 
 
 # --- templates by name, as text, as a file ---
@@ -167,7 +235,9 @@ def test_a_named_format_holds_all_messages_and_ends_where_the_answer_begins(name
     places = [text.index(message["content"]) for message in talk]
     assert places == sorted(places)
     answered = render_with_instructions(
-        named_template(name), [*talk, {"role": "assistant", "content": "Four."}], add_generation_prompt=False
+        named_template(name),
+        [*talk, {"role": "assistant", "content": "Four."}],
+        add_generation_prompt=False,
     )
     assert answered.startswith(text.rstrip())
     assert answered.removeprefix(text.rstrip()).lstrip(" \n").startswith("Four.")
@@ -176,12 +246,18 @@ def test_a_named_format_holds_all_messages_and_ends_where_the_answer_begins(name
 FORMATS = {
     "llama-2": "[INST] <<SYS>>\nBe brief.\n<</SYS>>\n\nOne? [/INST] Two. </s><s>[INST] Three? [/INST]",
     "vicuna": "Be brief. USER: One? ASSISTANT: Two.</s>USER: Three? ASSISTANT:",
-    "zephyr": "<|system|>\nBe brief.</s>\n<|user|>\nOne?</s>\n<|assistant|>\nTwo.</s>\n<|user|>\nThree?</s>\n<|assistant|>\n",
+    "zephyr": (
+        "<|system|>\nBe brief.</s>\n<|user|>\nOne?</s>\n<|assistant|>\nTwo.</s>\n<|user|>\n"
+        "Three?</s>\n<|assistant|>\n"
+    ),
     "mistral-instruct": "[INST] Be brief. [/INST][INST] One? [/INST] Two.</s>[INST] Three? [/INST]",
-    "alpaca": "Be brief.\n\n### Instruction:\nOne?\n\n### Response:\nTwo.</s>\n\n### Instruction:\nThree?\n\n### Response:\n",
+    "alpaca": (
+        "Be brief.\n\n### Instruction:\nOne?\n\n### Response:\nTwo.</s>\n\n### Instruction:\n"
+        "Three?\n\n### Response:\n"
+    ),
     "openchat": (
-        "Be brief.<|end_of_turn|>GPT4 Correct User: One?<|end_of_turn|>GPT4 Correct Assistant: Two.<|end_of_turn|>"
-        "GPT4 Correct User: Three?<|end_of_turn|>GPT4 Correct Assistant:"
+        "Be brief.<|end_of_turn|>GPT4 Correct User: One?<|end_of_turn|>GPT4 Correct Assistant: "
+        "Two.<|end_of_turn|>GPT4 Correct User: Three?<|end_of_turn|>GPT4 Correct Assistant:"
     ),
 }
 
@@ -189,7 +265,10 @@ FORMATS = {
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_named_format_is_what_its_models_know(name: str) -> None:
     talk = [("system", "Be brief."), ("user", "One?"), ("assistant", "Two."), ("user", "Three?")]
-    assert named_template(name).render([{"role": role, "content": content} for role, content in talk]) == FORMATS[name]
+    assert (
+        named_template(name).render([{"role": role, "content": content} for role, content in talk])
+        == FORMATS[name]
+    )
 
 
 def test_a_template_is_given_as_text_or_as_a_file(tmp_path: Path) -> None:
@@ -216,7 +295,13 @@ SPECIAL = {"<|im_end|>", "</s>", "[INST]", "<think>"}
 
 
 @pytest.mark.parametrize(
-    "written", ["{{ m.content }}", "{{ m.content | trim }}", "{{ m.content | tojson }}", "{{ m.content.strip() }}"]
+    "written",
+    [
+        "{{ m.content }}",
+        "{{ m.content | trim }}",
+        "{{ m.content | tojson }}",
+        "{{ m.content.strip() }}",
+    ],
 )
 def test_special_tokens_are_replaced_and_found_again(written: str) -> None:
     placeholders = Placeholders(SPECIAL.__contains__)
@@ -244,4 +329,12 @@ def test_only_texts_get_placeholders_and_the_message_stays_as_it_was() -> None:
     assert message["content"] == "</s> <think>"
 
 
-CALLED_WITH = {"tool_calls": [{"type": "function", "id": "</s>", "function": {"name": "say", "arguments": '{"text": "</s>"}'}}]}
+CALLED_WITH = {
+    "tool_calls": [
+        {
+            "type": "function",
+            "id": "</s>",
+            "function": {"name": "say", "arguments": '{"text": "</s>"}'},
+        }
+    ]
+}

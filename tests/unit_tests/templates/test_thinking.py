@@ -4,7 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from langchain_localllm.templates.thinking import THINK, ThinkSplitter, ThoughtMarkers, thinking_markers
+from langchain_localllm.templates.thinking import (
+    THINK,
+    ThinkSplitter,
+    ThoughtMarkers,
+    thinking_markers,
+)
 from tests.unit_tests.templates.test_tool_calls import FRAGMENTS, cut
 
 THOUGHTS = [
@@ -21,20 +26,26 @@ THOUGHTS = [
 ]
 
 
-def split(pieces: list[str], *, inside: bool = False, markers: ThoughtMarkers = THINK) -> tuple[str, str]:
+def split(
+    pieces: list[str], *, inside: bool = False, markers: ThoughtMarkers = THINK
+) -> tuple[str, str]:
     splitter = ThinkSplitter(markers, inside=inside)
     parts = [*map(splitter.feed, pieces), splitter.end()]
     return "".join(part.reasoning for part in parts), "".join(part.text for part in parts)
 
 
 @pytest.mark.parametrize(("text", "inside", "expected"), THOUGHTS)
-def test_think_splitter_separates_thoughts_from_the_answer(text: str, inside: bool, expected: tuple[str, str]) -> None:
+def test_think_splitter_separates_thoughts_from_the_answer(
+    text: str, inside: bool, expected: tuple[str, str]
+) -> None:
     assert split([text], inside=inside) == expected
     assert split(list(text), inside=inside) == expected
 
 
 @given(st.data(), st.lists(FRAGMENTS, max_size=8).map("".join), st.booleans())
-def test_think_splitter_gives_the_same_for_pieces_of_any_size(data: st.DataObject, text: str, inside: bool) -> None:
+def test_think_splitter_gives_the_same_for_pieces_of_any_size(
+    data: st.DataObject, text: str, inside: bool
+) -> None:
     assert split(cut(data, text), inside=inside) == split([text], inside=inside)
 
 
@@ -53,13 +64,22 @@ AROUND = ThoughtMarkers("<think>", "</think>", ("<start>", "<stop>"), ("<call>",
         ("b <sto", False, ("", "b <sto")),
     ],
 )
-def test_think_splitter_removes_markers_around_an_answer(text: str, inside: bool, expected: tuple[str, str]) -> None:
+def test_think_splitter_removes_markers_around_an_answer(
+    text: str, inside: bool, expected: tuple[str, str]
+) -> None:
     assert split([text], inside=inside, markers=AROUND) == expected
     assert split(list(text), inside=inside, markers=AROUND) == expected
 
 
-@given(st.data(), st.lists(st.sampled_from([*AROUND[:2], *AROUND.around, "<call>", " ", "a", "<", "\n"]), max_size=9).map("".join))
-def test_think_splitter_removes_markers_from_pieces_of_any_size(data: st.DataObject, text: str) -> None:
+@given(
+    st.data(),
+    st.lists(
+        st.sampled_from([*AROUND[:2], *AROUND.around, "<call>", " ", "a", "<", "\n"]), max_size=9
+    ).map("".join),
+)
+def test_think_splitter_removes_markers_from_pieces_of_any_size(
+    data: st.DataObject, text: str
+) -> None:
     assert split(cut(data, text), markers=AROUND) == split([text], markers=AROUND)
 
 

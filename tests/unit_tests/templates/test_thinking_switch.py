@@ -7,24 +7,39 @@ import pytest
 from langchain_localllm.base.thoughts import ThoughtCount, ThoughtTracker
 from langchain_localllm.templates.harmony import HarmonySplitter
 from langchain_localllm.templates.thinking import ThinkSplitter
-from langchain_localllm.templates.thinking_switch import switch_variables, usual_variables, with_switch_word
+from langchain_localllm.templates.thinking_switch import (
+    switch_variables,
+    usual_variables,
+    with_switch_word,
+)
 
 QWEN = "{% if enable_thinking is defined and enable_thinking is false %}<think></think>{% endif %}"
 DEEPSEEK = (
-    "{% if not thinking is defined %}{% if enable_thinking is defined %}{% set thinking = enable_thinking %}{% endif %}{% endif %}"
+    "{% if not thinking is defined %}{% if enable_thinking is defined %}{% set thinking = "
+    "enable_thinking %}{% endif %}{% endif %}"
 )
-GPT_OSS = '{% if reasoning_effort is not defined %}{% set reasoning_effort = "medium" %}{% endif %}{{ reasoning_effort }}'
+GPT_OSS = (
+    '{% if reasoning_effort is not defined %}{% set reasoning_effort = "medium" %}{% endif %}{{ '
+    "reasoning_effort }}"
+)
 HUNYUAN = (
-    "{% if not reasoning_effort is defined %}{% set reasoning_effort = 'no_think' %}"
-    "{% elif reasoning_effort not in ['high', 'low', 'no_think'] %}{{ raise_exception('no') }}{% endif %}"
+    "{% if not reasoning_effort is defined %}{% set reasoning_effort = 'no_think' %}{% elif "
+    "reasoning_effort not in ['high', 'low', 'no_think'] %}{{ raise_exception('no') }}{% endif %}"
 )
 KIMI = (
-    "{% if thinking is undefined %}{% set thinking = true %}{% endif %}{% if thinking and thinking_effort is not none and "
-    "thinking_effort not in ['low', 'high', 'max'] %}{{ raise_exception('no') }}{% endif %}"
+    "{% if thinking is undefined %}{% set thinking = true %}{% endif %}{% if thinking and "
+    "thinking_effort is not none and thinking_effort not in ['low', 'high', 'max'] %}{{ "
+    "raise_exception('no') }}{% endif %}"
 )
 SOLAR = '{% if reasoning_effort in ["low", "minimal"] %}<|think|><|end|>{% endif %}'
-COMMAND = "{% set reasoning = reasoning if reasoning is not undefined else reasoning_effort | lower != 'none' %}"
-NEMOTRON = "{% for m in messages %}{% if '/no_think' in m.content %}{% set x = '/think' %}{% endif %}{% endfor %}"
+COMMAND = (
+    "{% set reasoning = reasoning if reasoning is not undefined else reasoning_effort | lower != "
+    "'none' %}"
+)
+NEMOTRON = (
+    "{% for m in messages %}{% if '/no_think' in m.content %}{% set x = '/think' %}{% endif %}{% "
+    "endfor %}"
+)
 
 
 @pytest.mark.parametrize(
@@ -55,29 +70,52 @@ NEMOTRON = "{% for m in messages %}{% if '/no_think' in m.content %}{% set x = '
         ("{{ broken", True, {}),
     ],
 )
-def test_switch_variables_are_those_that_the_template_reads(template: str, reasoning: Any, variables: dict[str, Any]) -> None:
+def test_switch_variables_are_those_that_the_template_reads(
+    template: str, reasoning: Any, variables: dict[str, Any]
+) -> None:
     assert switch_variables(template, reasoning) == variables
 
 
 @pytest.mark.parametrize(
     ("reasoning", "budget", "variables"),
-    [(None, 64, {"thinking_budget": 64}), (False, 0, {"thinking_budget": 0}), (True, None, {}), (None, None, {})],
+    [
+        (None, 64, {"thinking_budget": 64}),
+        (False, 0, {"thinking_budget": 0}),
+        (True, None, {}),
+        (None, None, {}),
+    ],
 )
 def test_switch_variables_hold_the_budget_of_a_template_that_reads_one(
     reasoning: Any, budget: int | None, variables: dict[str, Any]
 ) -> None:
-    assert switch_variables("{% if thinking_budget == 0 %}{% endif %}", reasoning, budget) == variables
+    assert (
+        switch_variables("{% if thinking_budget == 0 %}{% endif %}", reasoning, budget) == variables
+    )
 
 
 def test_usual_variables_serve_templates_that_are_not_known() -> None:
     assert usual_variables(reasoning=False) == {"enable_thinking": False, "thinking": False}
-    assert usual_variables("low") == {"enable_thinking": True, "thinking": True, "reasoning_effort": "low"}
+    assert usual_variables("low") == {
+        "enable_thinking": True,
+        "thinking": True,
+        "reasoning_effort": "low",
+    }
 
 
-@pytest.mark.parametrize(("reasoning", "text"), [(False, "2+2? /no_think"), (True, "2+2? /think"), (None, "2+2?")])
+@pytest.mark.parametrize(
+    ("reasoning", "text"), [(False, "2+2? /no_think"), (True, "2+2? /think"), (None, "2+2?")]
+)
 def test_a_word_switches_templates_without_a_variable(reasoning: Any, text: str) -> None:
-    talk = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hi"}, {"role": "user", "content": "2+2?"}]
-    assert [message["content"] for message in with_switch_word(NEMOTRON, talk, reasoning)] == ["Hi", "Hi", text]
+    talk = [
+        {"role": "user", "content": "Hi"},
+        {"role": "assistant", "content": "Hi"},
+        {"role": "user", "content": "2+2?"},
+    ]
+    assert [message["content"] for message in with_switch_word(NEMOTRON, talk, reasoning)] == [
+        "Hi",
+        "Hi",
+        text,
+    ]
     assert talk[-1]["content"] == "2+2?"
     assert with_switch_word(QWEN, talk, reasoning) == talk
 
@@ -112,7 +150,17 @@ def test_a_tracker_counts_the_tokens_between_the_markers(tokens: list[str], coun
 
 def test_a_tracker_counts_each_part_of_thoughts_in_harmony() -> None:
     tracker = ThoughtTracker(HarmonySplitter(), budget=3)
-    part = ["<|channel|>", "analysis", "<|message|>", "A", " sum", ".", "<|end|>", "<|start|>", "assistant"]
+    part = [
+        "<|channel|>",
+        "analysis",
+        "<|message|>",
+        "A",
+        " sum",
+        ".",
+        "<|end|>",
+        "<|start|>",
+        "assistant",
+    ]
     used_up = []
     for token in [*part, *part, "<|channel|>", "final", "<|message|>", "Four."]:
         tracker.add(token)

@@ -43,27 +43,67 @@ CASES: list[tuple[ToolFormat, str, list[str | WrittenCall]]] = [
     (HERMES, "Just text < with <tool signs.", ["Just text < with <tool signs."]),
     (HERMES, "", []),
     (HERMES, f"<tool_call>\n{A}\n</tool_call>", [PARSED_ADD]),
-    (HERMES, f"I look.\n<tool_call>\n{A}\n</tool_call>\n<tool_call>\n{W}\n</tool_call>\n", ["I look.", PARSED_ADD, PARSED_WEATHER]),
+    (
+        HERMES,
+        f"I look.\n<tool_call>\n{A}\n</tool_call>\n<tool_call>\n{W}\n</tool_call>\n",
+        ["I look.", PARSED_ADD, PARSED_WEATHER],
+    ),
     (HERMES, f"<tool_call>{A}</tool_call> So it is.", [PARSED_ADD, " So it is."]),
     (HERMES, f"<tool_call>{A}{W}", [PARSED_ADD, PARSED_WEATHER]),
     (HERMES, f"<tool_call>{A}</tool_", [PARSED_ADD]),
-    (HERMES, f'<tool_call>{{"name": "add", "arguments": {json.dumps(A)}}}</tool_call>', [WrittenCall("add", json.dumps(ADD))]),
+    (
+        HERMES,
+        f'<tool_call>{{"name": "add", "arguments": {json.dumps(A)}}}</tool_call>',
+        [WrittenCall("add", json.dumps(ADD))],
+    ),
     (HERMES, '<tool_call>{"name": "add"}</tool_call>', [WrittenCall("add", "{}")]),
     (HERMES, '<tool_call>{"name": "new", "arguments": {}}</tool_call>', [WrittenCall("new", "{}")]),
     (HERMES, f"<tool_call>[{A}, {W}]</tool_call>", [PARSED_ADD, PARSED_WEATHER]),
     (HERMES, "<tool_call>{'name': 'add'}</tool_call>ok", [bad("{'name': 'add'}"), "ok"]),
-    (HERMES, '<tool_call>{"name": "add", "arguments": [1]}</tool_call>', [bad('{"name": "add", "arguments": [1]}', "add")]),
+    (
+        HERMES,
+        '<tool_call>{"name": "add", "arguments": [1]}</tool_call>',
+        [bad('{"name": "add", "arguments": [1]}', "add")],
+    ),
     (HERMES, '<tool_call>{"name": "add", </tool_call>ok', [bad('{"name": "add",', "add"), "ok"]),
-    (HERMES, "<tool_call>call me</tool_call>and {this}", ["<tool_call>call me</tool_call>and {this}"]),
-    (HERMES, "Put it between <tool_call> and </tool_call>, please.", ["Put it between <tool_call> and </tool_call>, please."]),
+    (
+        HERMES,
+        "<tool_call>call me</tool_call>and {this}",
+        ["<tool_call>call me</tool_call>and {this}"],
+    ),
+    (
+        HERMES,
+        "Put it between <tool_call> and </tool_call>, please.",
+        ["Put it between <tool_call> and </tool_call>, please."],
+    ),
     (HERMES, "Write\n<tool_call>\n", ["Write\n<tool_call>\n"]),
-    (HERMES, '<tool_call>{"name": <name>}</tool_call> is how', ['<tool_call>{"name": <name>}</tool_call> is how']),
-    (HERMES, '<tool_call> {"colour": "red"} </tool_call>', ['<tool_call> {"colour": "red"} </tool_call>']),
-    (HERMES, "<tool_call>\n<function=sub>\n</function>\n</tool_call>", ["<tool_call>\n<function=sub>\n</function>\n</tool_call>"]),
-    (HERMES, f"<tool_call>{A}</tool_call>\n<tool_call> is a tag", [PARSED_ADD, "\n<tool_call> is a tag"]),
+    (
+        HERMES,
+        '<tool_call>{"name": <name>}</tool_call> is how',
+        ['<tool_call>{"name": <name>}</tool_call> is how'],
+    ),
+    (
+        HERMES,
+        '<tool_call> {"colour": "red"} </tool_call>',
+        ['<tool_call> {"colour": "red"} </tool_call>'],
+    ),
+    (
+        HERMES,
+        "<tool_call>\n<function=sub>\n</function>\n</tool_call>",
+        ["<tool_call>\n<function=sub>\n</function>\n</tool_call>"],
+    ),
+    (
+        HERMES,
+        f"<tool_call>{A}</tool_call>\n<tool_call> is a tag",
+        [PARSED_ADD, "\n<tool_call> is a tag"],
+    ),
     (HERMES, f"<tool_call>{A}</tool_call> and </tool_call>", [PARSED_ADD, " and </tool_call>"]),
     (HERMES, f"<tool_call>{A}</tool_call>, <", [PARSED_ADD, ", <"]),
-    (HERMES, f"The tag <tool_call> begins it: <tool_call>{A}</tool_call>", ["The tag <tool_call> begins it:", PARSED_ADD]),
+    (
+        HERMES,
+        f"The tag <tool_call> begins it: <tool_call>{A}</tool_call>",
+        ["The tag <tool_call> begins it:", PARSED_ADD],
+    ),
     (HERMES, f"<tool_call><tool_call>{A}</tool_call>", ["<tool_call>", PARSED_ADD]),
     (MISTRAL, "[TOOL_CALLS] is a marker", ["[TOOL_CALLS] is a marker"]),
     (MISTRAL, '[TOOL_CALLS]other[ARGS]{"a": 1}', ['[TOOL_CALLS]other[ARGS]{"a": 1}']),
@@ -77,18 +117,38 @@ CASES: list[tuple[ToolFormat, str, list[str | WrittenCall]]] = [
     (HERMES, '<tool_call>{"name": "add", "argum', [bad('{"name": "add", "argum', "add")]),
     (HERMES, f"{A}", [A]),
     (MISTRAL, f"[TOOL_CALLS] [{A}, {W}]", [PARSED_ADD, PARSED_WEATHER]),
-    (MISTRAL, '[TOOL_CALLS][{"name": "add", "arguments": {}, "id": "abc123456"}]', [WrittenCall("add", "{}", "abc123456")]),
-    (MISTRAL, '[TOOL_CALLS]add[ARGS]{"a": 1}[TOOL_CALLS]weather{}', [WrittenCall("add", '{"a": 1}'), WrittenCall("weather", "{}")]),
-    (MISTRAL, 'Hm [1].[TOOL_CALLS]add[CALL_ID]x1[ARGS]{"a"', ["Hm [1].", WrittenCall("add", '{"a"', "x1", valid=False)]),
+    (
+        MISTRAL,
+        '[TOOL_CALLS][{"name": "add", "arguments": {}, "id": "abc123456"}]',
+        [WrittenCall("add", "{}", "abc123456")],
+    ),
+    (
+        MISTRAL,
+        '[TOOL_CALLS]add[ARGS]{"a": 1}[TOOL_CALLS]weather{}',
+        [WrittenCall("add", '{"a": 1}'), WrittenCall("weather", "{}")],
+    ),
+    (
+        MISTRAL,
+        'Hm [1].[TOOL_CALLS]add[CALL_ID]x1[ARGS]{"a"',
+        ["Hm [1].", WrittenCall("add", '{"a"', "x1", valid=False)],
+    ),
     (LLAMA3, f"<|python_tag|>{L}", [PARSED_ADD]),
     (LLAMA3, f"{L}; {L}", [PARSED_ADD, PARSED_ADD]),
     (LLAMA3, f"<|python_tag|>{L};{L}", [PARSED_ADD, PARSED_ADD]),
     (LLAMA3, "<|python_tag|>print(1)", ["<|python_tag|>print(1)"]),
-    (LLAMA3, '{"type": "function", "function": "add", "parameters": {"a": 1}}', [WrittenCall("add", '{"a": 1}')]),
+    (
+        LLAMA3,
+        '{"type": "function", "function": "add", "parameters": {"a": 1}}',
+        [WrittenCall("add", '{"a": 1}')],
+    ),
     (LLAMA3, f"It is {L}", [f"It is {L}"]),
     (JSON, f" {A}\n", [PARSED_ADD]),
     (JSON, f"[{A}, {W}]", [PARSED_ADD, PARSED_WEATHER]),
-    (JSON, '{"type": "function", "function": {"name": "add", "arguments": "{\\"a\\": 1}"}}', [WrittenCall("add", '{"a": 1}')]),
+    (
+        JSON,
+        '{"type": "function", "function": {"name": "add", "arguments": "{\\"a\\": 1}"}}',
+        [WrittenCall("add", '{"a": 1}')],
+    ),
     (JSON, ' {"name": "Ada", "age": 36} is she', [' {"name": "Ada", "age": 36} is she']),
     (JSON, '{"colour": "red"}', ['{"colour": "red"}']),
     (JSON, "[1, 2]", ["[1, 2]"]),
@@ -97,29 +157,51 @@ CASES: list[tuple[ToolFormat, str, list[str | WrittenCall]]] = [
 ]
 
 
-QWEN = "<tool_call>\n<function=weather>\n<parameter=city>\nBern\nWest\n</parameter>\n</function>\n</tool_call>"
+QWEN = (
+    "<tool_call>\n<function=weather>\n<parameter=city>\nBern\nWest\n</parameter>\n</function>\n"
+    "</tool_call>"
+)
 GLM = "<tool_call>weather\n<arg_key>city</arg_key>\n<arg_value>Bern</arg_value>\n</tool_call>"
 BERN = WrittenCall("weather", '{"city": "Bern"}')
 FAMILIES: list[tuple[str, str, list[str | WrittenCall]]] = [
     ("<tool_call>", QWEN, [WrittenCall("weather", '{"city": "Bern\\nWest"}')]),
-    ("<tool_call>", f"I look. {QWEN}\n{GLM}", ["I look.", WrittenCall("weather", '{"city": "Bern\\nWest"}'), BERN]),
     (
         "<tool_call>",
-        "<tool_call><function=add><parameter=a>\n1\n</parameter><parameter=b>\n[2, true]\n</parameter></function></tool_call>",
+        f"I look. {QWEN}\n{GLM}",
+        ["I look.", WrittenCall("weather", '{"city": "Bern\\nWest"}'), BERN],
+    ),
+    (
+        "<tool_call>",
+        (
+            "<tool_call><function=add><parameter=a>\n1\n</parameter><parameter=b>\n[2, true]\n"
+            "</parameter></function></tool_call>"
+        ),
         [WrittenCall("add", '{"a": 1, "b": [2, true]}')],
     ),
     ("<tool_call>", "<tool_call>add\n</tool_call>", [WrittenCall("add", "{}")]),
     ("<tool_call>", "Write <tool_call>\n<function=name>.", ["Write <tool_call>\n<function=name>."]),
     ("<tool_call>", '```json\n{"name": "weather", "arguments": {"city": "Bern"}}\n```', [BERN]),
-    ("<tool_call>", '```json\n{"name": "Ada", "age": 36}\n```\nis she', ['```json\n{"name": "Ada", "age": 36}\n```\nis she']),
+    (
+        "<tool_call>",
+        '```json\n{"name": "Ada", "age": 36}\n```\nis she',
+        ['```json\n{"name": "Ada", "age": 36}\n```\nis she'],
+    ),
     ("<tool_call>", "```python\nprint(1)\n```", ["```python\nprint(1)\n```"]),
-    ("<|channel|>", '<|channel|>commentary to=functions.weather <|constrain|>json<|message|>{"city": "Bern"}<|call|>', [BERN]),
+    (
+        "<|channel|>",
+        (
+            '<|channel|>commentary to=functions.weather <|constrain|>json<|message|>{"city": '
+            '"Bern"}<|call|>'
+        ),
+        [BERN],
+    ),
     ("<|channel|>", "<|channel|>final<|message|>Yes", ["<|channel|>final<|message|>Yes"]),
     (
         "<｜tool▁calls▁begin｜>",
         (
-            '<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>weather<｜tool▁sep｜>{"city": "Bern"}<｜tool▁call▁end｜>'
-            '<｜tool▁call▁begin｜>function<｜tool▁sep｜>add\n```json\n{"a": 1}\n```<｜tool▁call▁end｜><｜tool▁calls▁end｜>'
+            '<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>weather<｜tool▁sep｜>{"city": '
+            '"Bern"}<｜tool▁call▁end｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>add\n```json\n{"a": '
+            "1}\n```<｜tool▁call▁end｜><｜tool▁calls▁end｜>"
         ),
         [BERN, WrittenCall("add", '{"a": 1}')],
     ),
@@ -129,13 +211,24 @@ FAMILIES: list[tuple[str, str, list[str | WrittenCall]]] = [
         [BERN, WrittenCall("add", '{"a": 1, "b": [2, null]}'), "Wait."],
     ),
     ("<|tool_call_start|>", "<|tool_call_start|>[add(1)]<|tool_call_end|>", [bad("add(1)", "add")]),
-    ("<|tool_call_start|>", f"<|tool_call_start|>[ {A}, {W}]<|tool_call_end|>Wait.", [PARSED_ADD, PARSED_WEATHER, "Wait."]),
+    (
+        "<|tool_call_start|>",
+        f"<|tool_call_start|>[ {A}, {W}]<|tool_call_end|>Wait.",
+        [PARSED_ADD, PARSED_WEATHER, "Wait."],
+    ),
     (
         "<|START_ACTION|>",
-        '<|START_ACTION|>[{"tool_call_id": "0", "tool_name": "weather", "parameters": {"city": "Bern"}}]<|END_ACTION|>',
+        (
+            '<|START_ACTION|>[{"tool_call_id": "0", "tool_name": "weather", "parameters": {"city": '
+            '"Bern"}}]<|END_ACTION|>'
+        ),
         [WrittenCall("weather", '{"city": "Bern"}', "0")],
     ),
-    ("<TOOLCALL>", '<TOOLCALL>[{"name": "weather", "arguments": {"city": "Bern"}}]</TOOLCALL>', [BERN]),
+    (
+        "<TOOLCALL>",
+        '<TOOLCALL>[{"name": "weather", "arguments": {"city": "Bern"}}]</TOOLCALL>',
+        [BERN],
+    ),
     ("<function=", 'So: <function=weather>{"city": "Bern"}</function>', ["So:", BERN]),
     ("<function=", '<function=weather>{"city": "Be', [bad('{"city": "Be', "weather")]),
     (
@@ -148,18 +241,26 @@ FAMILIES: list[tuple[str, str, list[str | WrittenCall]]] = [
     ),
     (
         "<minimax:tool_call>",
-        '<minimax:tool_call>\n<invoke name="weather">\n<parameter name="city">Bern</parameter>\n</invoke>\n</minimax:tool_call>',
+        (
+            '<minimax:tool_call>\n<invoke name="weather">\n<parameter '
+            'name="city">Bern</parameter>\n'
+            "</invoke>\n</minimax:tool_call>"
+        ),
         [BERN],
     ),
     (
         "<seed:tool_call>",
-        "<seed:tool_call>\n<function=weather>\n<parameter=city>Bern</parameter>\n</function>\n</seed:tool_call>",
+        (
+            "<seed:tool_call>\n<function=weather>\n<parameter=city>Bern</parameter>\n</function>\n"
+            "</seed:tool_call>"
+        ),
         [BERN],
     ),
     (
         "｜DSML｜",
         (
-            '<｜DSML｜function_calls>\n<｜DSML｜invoke name="weather">\n<｜DSML｜parameter name="city" string="true">Bern'
+            '<｜DSML｜function_calls>\n<｜DSML｜invoke name="weather">\n<｜DSML｜parameter name="city" '
+            'string="true">Bern'
             "</｜DSML｜parameter>\n</｜DSML｜invoke>\n</｜DSML｜function_calls>"
         ),
         [BERN],
@@ -169,26 +270,44 @@ FAMILIES: list[tuple[str, str, list[str | WrittenCall]]] = [
 
 
 @pytest.mark.parametrize(("template", "text", "expected"), FAMILIES)
-def test_calls_of_a_family_are_read_in_pieces_of_every_size(template: str, text: str, expected: list[str | WrittenCall]) -> None:
+def test_calls_of_a_family_are_read_in_pieces_of_every_size(
+    template: str, text: str, expected: list[str | WrittenCall]
+) -> None:
     for size in (1, 2, 3, 7, len(text)):
-        assert parsed(tool_format(f"tools {template}"), [text[at : at + size] for at in range(0, len(text), size)]) == expected
+        assert (
+            parsed(
+                tool_format(f"tools {template}"),
+                [text[at : at + size] for at in range(0, len(text), size)],
+            )
+            == expected
+        )
 
 
-@pytest.mark.parametrize("style", [name for name in CALL_STYLES if name not in {"functionary-3.2", "llama3", "muse"}])
+@pytest.mark.parametrize(
+    "style", [name for name in CALL_STYLES if name not in {"functionary-3.2", "llama3", "muse"}]
+)
 def test_calls_in_published_styles_are_read_in_pieces_of_every_size(style: str) -> None:
     schemas = {tool["function"]["name"]: tool["function"]["parameters"] for tool in TOOLS}
     written = CALL_STYLES[style]
     for text, calls in ((written.one, CALLS[:1]), (written.both, CALLS)):
         for size in (1, 2, 3, 7, len(text)) if text else ():
             parser = ToolCallParser(tool_format(text), schemas)
-            parts = [part for at in range(0, len(text), size) for part in parser.feed(text[at : at + size])] + parser.end()
+            parts = [
+                part
+                for at in range(0, len(text), size)
+                for part in parser.feed(text[at : at + size])
+            ] + parser.end()
             read = [part for part in parts if isinstance(part, WrittenCall)]
             assert len(read) == len([part for part in parts if str(part).strip()])
             assert [(call.name, json.loads(call.args)) for call in read] == list(calls)
             assert not written.ids or [call.id for call in read] == list(written.ids[: len(read)])
 
 
-TAGGED = [name for name, style in CALL_STYLES.items() if "Bern" in style.one and '"Bern"' not in style.one and name != "muse"]
+TAGGED = [
+    name
+    for name, style in CALL_STYLES.items()
+    if "Bern" in style.one and '"Bern"' not in style.one and name != "muse"
+]
 
 
 @pytest.mark.parametrize("style", TAGGED)
@@ -199,37 +318,63 @@ def test_tagged_call_that_is_cut_is_not_valid(style: str) -> None:
         parser = ToolCallParser(tool_format(written), schemas)
         parts = [*parser.feed(written[:end]), *parser.end(cut=True)]
         read = [part for part in parts if isinstance(part, WrittenCall)]
-        assert all(not call.valid or json.loads(call.args) == CALLS[0][1] for call in read), written[:end]
+        assert all(not call.valid or json.loads(call.args) == CALLS[0][1] for call in read), (
+            written[:end]
+        )
 
 
 def test_nested_arguments_in_elements_are_objects_and_arrays() -> None:
     mark = "]<]minimax[>["
-    schema = {"tags": {"type": "array"}, "limit": {"type": "object"}, "note": {"type": ["string", "null"]}}
+    schema = {
+        "tags": {"type": "array"},
+        "limit": {"type": "object"},
+        "note": {"type": ["string", "null"]},
+    }
     text = (
-        f'{mark}<tool_call>\n{mark}<invoke name="add">{mark}<tags>{mark}<item>a{mark}</item>{mark}<item>1{mark}</item>{mark}</tags>'
-        f"{mark}<limit>{mark}<max>10{mark}</max>{mark}</limit>{mark}<note>12{mark}</note>{mark}</invoke>\n{mark}</tool_call>"
+        f"{mark}<tool_call>\n{mark}<invoke "
+        f'name="add">{mark}<tags>{mark}<item>a{mark}</item>{mark}<item>1{mark}</item>{mark}</tags>'
+        f"{mark}<limit>{mark}<max>10{mark}</max>{mark}</limit>{mark}<note>12{mark}</note>{mark}</invoke>\n"
+        f"{mark}</tool_call>"
     )
     parser = ToolCallParser(tool_format(mark), {"add": {"properties": schema}})
-    assert parser.feed(text) == [WrittenCall("add", '{"tags": ["a", 1], "limit": {"max": 10}, "note": "12"}')]
+    assert parser.feed(text) == [
+        WrittenCall("add", '{"tags": ["a", 1], "limit": {"max": 10}, "note": "12"}')
+    ]
 
 
 def test_gemma_objects_are_read_with_bare_keys_and_quotes_of_their_own() -> None:
-    text = '<|tool_call>call:add{a:{theme:<|"|>it\'s "dark": {x}<|"|>,on:true},b:[<|"|>x<|"|>,-1.5e3,null],c:{}}<tool_call|> Done.'
+    text = (
+        '<|tool_call>call:add{a:{theme:<|"|>it\'s "dark": '
+        '{x}<|"|>,on:true},b:[<|"|>x<|"|>,-1.5e3,null],c:{}}<tool_call|> Done.'
+    )
     args = {"a": {"theme": 'it\'s "dark": {x}', "on": True}, "b": ["x", -1500.0, None], "c": {}}
-    assert parsed(tool_format("<|tool_call>"), list(text)) == [WrittenCall("add", json.dumps(args)), " Done."]
+    assert parsed(tool_format("<|tool_call>"), list(text)) == [
+        WrittenCall("add", json.dumps(args)),
+        " Done.",
+    ]
 
 
 def test_qwen_coder_may_leave_out_the_opening_marker() -> None:
     call = "<function=add>\n<parameter=a>\n1\n</parameter>\n</function>\n</tool_call>"
-    expected: list[str | WrittenCall] = ["I add.", WrittenCall("add", '{"a": 1}'), WrittenCall("add", '{"a": 1}')]
-    assert parsed(tool_format("<tool_call> <parameter="), list(f"I add.\n{call}\n<tool_call>\n{call}")) == expected
+    expected: list[str | WrittenCall] = [
+        "I add.",
+        WrittenCall("add", '{"a": 1}'),
+        WrittenCall("add", '{"a": 1}'),
+    ]
+    assert (
+        parsed(tool_format("<tool_call> <parameter="), list(f"I add.\n{call}\n<tool_call>\n{call}"))
+        == expected
+    )
 
 
 def test_plain_values_are_text_where_the_schema_wants_text() -> None:
     text = (
-        "<tool_call>\n<function=add>\n<parameter=a>\n12\n</parameter>\n<parameter=b>\n12\n</parameter>\n</function>\n</tool_call>"
+        "<tool_call>\n<function=add>\n<parameter=a>\n12\n</parameter>\n<parameter=b>\n12\n"
+        "</parameter>\n</function>\n</tool_call>"
     )
-    parser = ToolCallParser(HERMES, {"add": {"properties": {"a": {"type": "string"}, "b": {"type": "integer"}}}})
+    parser = ToolCallParser(
+        HERMES, {"add": {"properties": {"a": {"type": "string"}, "b": {"type": "integer"}}}}
+    )
     assert parser.feed(text) == [WrittenCall("add", '{"a": "12", "b": 12}')]
 
 
@@ -241,7 +386,10 @@ HARMONY = "<|channel|>analysis<|message|>They want a sum.<|end|><|start|>assista
     [
         (f"{HARMONY}<|channel|>final<|message|>Four.<|return|>", "They want a sum.", "Four."),
         (
-            f"{HARMONY}<|channel|>commentary<|message|>I add.<|end|><|start|>assistant<|channel|>final<|message|>4",
+            (
+                f"{HARMONY}<|channel|>commentary<|message|>I "
+                "add.<|end|><|start|>assistant<|channel|>final<|message|>4"
+            ),
             "They want a sum.",
             "I add.4",
         ),
@@ -259,7 +407,9 @@ HARMONY = "<|channel|>analysis<|message|>They want a sum.<|end|><|start|>assista
 def test_harmony_is_split_into_thoughts_and_text(text: str, reasoning: str, answer: str) -> None:
     for size in (1, 2, 5, len(text)):
         splitter = HarmonySplitter()
-        splits = [splitter.feed(text[at : at + size]) for at in range(0, len(text), size)] + [splitter.end()]
+        splits = [splitter.feed(text[at : at + size]) for at in range(0, len(text), size)] + [
+            splitter.end()
+        ]
         assert "".join(split.reasoning for split in splits) == reasoning
         assert "".join(split.text for split in splits) == answer
 
@@ -278,7 +428,9 @@ def parsed(form: ToolFormat, pieces: list[str]) -> list[str | WrittenCall]:
 
 
 @pytest.mark.parametrize(("form", "text", "expected"), CASES)
-def test_calls_are_told_from_text(form: ToolFormat, text: str, expected: list[str | WrittenCall]) -> None:
+def test_calls_are_told_from_text(
+    form: ToolFormat, text: str, expected: list[str | WrittenCall]
+) -> None:
     assert parsed(form, [text]) == expected
     assert parsed(form, list(text)) == expected
 
@@ -307,17 +459,35 @@ FRAGMENTS = st.sampled_from(
         "\\",
         " ",
         "\n",
-        *("add", "text", ",", ";", '{"name": "add"', ': "', "<", "{}", "</think>", "<think>", "<thi"),
+        *(
+            "add",
+            "text",
+            ",",
+            ";",
+            '{"name": "add"',
+            ': "',
+            "<",
+            "{}",
+            "</think>",
+            "<think>",
+            "<thi",
+        ),
     ]
 )
 
 
-@given(st.data(), st.lists(FRAGMENTS, max_size=8).map("".join), st.sampled_from([HERMES, MISTRAL, LLAMA3, JSON]))
+@given(
+    st.data(),
+    st.lists(FRAGMENTS, max_size=8).map("".join),
+    st.sampled_from([HERMES, MISTRAL, LLAMA3, JSON]),
+)
 def test_any_cut_gives_the_same_calls(data: st.DataObject, text: str, form: ToolFormat) -> None:
     assert parsed(form, cut(data, text)) == parsed(form, [text])
 
 
-@given(st.lists(FRAGMENTS, max_size=10).map("".join), st.sampled_from([HERMES, MISTRAL, LLAMA3, JSON]))
+@given(
+    st.lists(FRAGMENTS, max_size=10).map("".join), st.sampled_from([HERMES, MISTRAL, LLAMA3, JSON])
+)
 def test_an_answer_without_a_call_stays_as_it_is(text: str, form: ToolFormat) -> None:
     parts = parsed(form, list(text))
     if all(isinstance(part, str) for part in parts):
@@ -325,14 +495,26 @@ def test_an_answer_without_a_call_stays_as_it_is(text: str, form: ToolFormat) ->
 
 
 WORDS = st.lists(
-    st.sampled_from([*(f"word{number}" for number in range(9)), *"{}[],;<\n ", "<tool_call>", "</tool_call>", A, "[ARGS]"]),
+    st.sampled_from(
+        [
+            *(f"word{number}" for number in range(9)),
+            *"{}[],;<\n ",
+            "<tool_call>",
+            "</tool_call>",
+            A,
+            "[ARGS]",
+        ]
+    ),
     max_size=12,
 )
 
 
 @given(WORDS, st.sampled_from([HERMES, MISTRAL, LLAMA3, JSON]))
 def test_no_word_beside_a_call_is_lost(words: list[str], form: ToolFormat) -> None:
-    shown = "".join(part if isinstance(part, str) else f"{part.name}{part.args}" for part in parsed(form, list("".join(words))))
+    shown = "".join(
+        part if isinstance(part, str) else f"{part.name}{part.args}"
+        for part in parsed(form, list("".join(words)))
+    )
     for word in words:
         assert not word.startswith("word") or shown.count(word) == words.count(word)
 

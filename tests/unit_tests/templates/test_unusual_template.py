@@ -11,8 +11,9 @@ from langchain_localllm.templates.unusual_template import unusual_template
 SELF = "{% macro m(x) %}{{ m(x) }}{% endmacro %}{{ m(1) }}"
 TWO = "{% macro a() %}{{ b() }}{% endmacro %}{% macro b() %}{{ a() }}{% endmacro %}{{ a() }}"
 NESTED = (
-    "{% macro m(x) %}{% if x is mapping %}{% for each in x.values() %}{{ m(each) }}{% endfor %}{% else %}{{ x }}{% endif %}"
-    "{% endmacro %}{{ messages[0].content }}{% for tool in tools or [] %}{{ m(tool) }}{% endfor %}"
+    "{% macro m(x) %}{% if x is mapping %}{% for each in x.values() %}{{ m(each) }}{% endfor %}{% "
+    "else %}{{ x }}{% endif %}{% endmacro %}{{ messages[0].content }}{% for tool in tools or [] "
+    "%}{{ m(tool) }}{% endfor %}"
 )
 
 

@@ -48,7 +48,17 @@ def test_an_address_is_read_as_people_write_it(given_as: str, url: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "http://", "http:///", "ftp://host", "http://host:port", "http://host:0", "http://host:70000", "http://[::1", "://x"],
+    [
+        "",
+        "http://",
+        "http:///",
+        "ftp://host",
+        "http://host:port",
+        "http://host:0",
+        "http://host:70000",
+        "http://[::1",
+        "://x",
+    ],
 )
 def test_what_is_no_address_is_refused(text: str) -> None:
     with pytest.raises(errors.InvalidOptionError, match="is not a server's address"):
@@ -67,14 +77,29 @@ def test_credentials_become_a_header_and_are_not_shown() -> None:
 
 def test_an_address_with_credentials_never_gets_those_of_another() -> None:
     for name in ("Authorization", "authorization"):
-        assert dict(Address.parse("http://host", {name: "Bearer k"}).headers) == {"Authorization": "Bearer k"}
-        assert dict(Address.parse("http://a:b@host", {name: "Bearer k"}).headers) == {"Authorization": "Basic YTpi"}
+        assert dict(Address.parse("http://host", {name: "Bearer k"}).headers) == {
+            "Authorization": "Bearer k"
+        }
+        assert dict(Address.parse("http://a:b@host", {name: "Bearer k"}).headers) == {
+            "Authorization": "Basic YTpi"
+        }
 
 
 @pytest.mark.parametrize(
-    "headers", [{"X": "a\n"}, {"X": "a\r\nY: b"}, {"X\n": "a"}, {"X": "ключ"}, {"": "a"}, {"X Y": "a"}, {"X": "\0"}]
+    "headers",
+    [
+        {"X": "a\n"},
+        {"X": "a\r\nY: b"},
+        {"X\n": "a"},
+        {"X": "ключ"},
+        {"": "a"},
+        {"X Y": "a"},
+        {"X": "\0"},
+    ],
 )
-def test_a_header_that_http_cannot_carry_is_refused_without_showing_it(headers: dict[str, str]) -> None:
+def test_a_header_that_http_cannot_carry_is_refused_without_showing_it(
+    headers: dict[str, str],
+) -> None:
     with pytest.raises(errors.InvalidOptionError) as caught:
         Address.parse("http://host", {**headers, "Authorization": "hidden"})
     assert "ключ" not in str(caught.value)
@@ -110,13 +135,21 @@ def cut(data: bytes, places: list[int]) -> list[bytes]:
     return [data[start:end] for start, end in itertools.pairwise(edges)]
 
 
-@given(lines=st.lists(st.text()), rest=st.text(), places=st.lists(st.integers(min_value=0), max_size=8))
-def test_lines_are_the_same_wherever_they_are_cut(lines: list[str], rest: str, places: list[int]) -> None:
+@given(
+    lines=st.lists(st.text()), rest=st.text(), places=st.lists(st.integers(min_value=0), max_size=8)
+)
+def test_lines_are_the_same_wherever_they_are_cut(
+    lines: list[str], rest: str, places: list[int]
+) -> None:
     lines = [line.replace("\n", " ") for line in lines]
     rest = rest.replace("\n", " ")
     buffer = LineBuffer()
     data = "".join(f"{line}\n" for line in lines) + rest
-    found = [line.decode() for part in cut(data.encode("utf-8", "replace"), places) for line in buffer.feed(part)]
+    found = [
+        line.decode()
+        for part in cut(data.encode("utf-8", "replace"), places)
+        for line in buffer.feed(part)
+    ]
     assert found == [line.encode("utf-8", "replace").decode() for line in lines]
     assert buffer.end().decode() == rest.encode("utf-8", "replace").decode()
     assert buffer.end() == b""
@@ -155,7 +188,8 @@ def read_error(status: int, body: Any) -> errors.ModelCallError:
 
 
 class Driver:
-    """Runs a plan by hand: each `Send` gets the next outcome, and the pauses are counted instead of waited for."""
+    """Runs a plan by hand: each `Send` gets the next outcome, and the pauses are counted instead of
+    waited for."""
 
     def __init__(self, *outcomes: FakeReply | Exception) -> None:
         self._outcomes = list(outcomes)
@@ -168,8 +202,14 @@ class Driver:
             try:
                 if isinstance(step, Send):
                     self.sent += 1
-                    outcome = self._outcomes.pop(0) if len(self._outcomes) > 1 else self._outcomes[0]
-                    step = plan.throw(outcome) if isinstance(outcome, Exception) else plan.send(outcome)
+                    outcome = (
+                        self._outcomes.pop(0) if len(self._outcomes) > 1 else self._outcomes[0]
+                    )
+                    step = (
+                        plan.throw(outcome)
+                        if isinstance(outcome, Exception)
+                        else plan.send(outcome)
+                    )
                 elif isinstance(step, Read):
                     step = plan.send(step.reply.body)
                 else:
@@ -207,7 +247,14 @@ def test_a_second_try_that_succeeds_counts() -> None:
 
 @pytest.mark.parametrize(
     "fault",
-    [errors.WrongServerError("w"), errors.CallTimeoutError("t"), FakeReply(400), FakeReply(401), FakeReply(429), FakeReply(500)],
+    [
+        errors.WrongServerError("w"),
+        errors.CallTimeoutError("t"),
+        FakeReply(400),
+        FakeReply(401),
+        FakeReply(429),
+        FakeReply(500),
+    ],
 )
 def test_what_cannot_help_is_not_tried_again(fault: FakeReply | Exception) -> None:
     driver = Driver(fault)
@@ -246,7 +293,9 @@ def test_fetching_parses_and_refuses_what_is_not_json() -> None:
 
 # --- faults ---
 
-ReadTimeout = urllib3.exceptions.ReadTimeoutError(urllib3.HTTPConnectionPool("host"), "/", "Read timed out.")
+ReadTimeout = urllib3.exceptions.ReadTimeoutError(
+    urllib3.HTTPConnectionPool("host"), "/", "Read timed out."
+)
 SILENT = [
     requests.ReadTimeout("t"),
     requests.ConnectionError(ReadTimeout),

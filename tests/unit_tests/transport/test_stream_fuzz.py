@@ -1,4 +1,5 @@
-"""Streams with anything in them: an answer is right or an error of this package, and never something else in silence."""
+"""Streams with anything in them: an answer is right or an error of this package, and never
+something else in silence."""
 
 import itertools
 import json
@@ -22,7 +23,12 @@ Event = dict[str, Any]
 
 
 def chunk(**choice: Any) -> Event:
-    return {"id": "c", "object": "chat.completion.chunk", "model": "m", "choices": [{"index": 0, "finish_reason": None, **choice}]}
+    return {
+        "id": "c",
+        "object": "chat.completion.chunk",
+        "model": "m",
+        "choices": [{"index": 0, "finish_reason": None, **choice}],
+    }
 
 
 def sse(events: list[Any]) -> bytes:
@@ -44,16 +50,36 @@ NATIVE_END: Final = {
     "truncated": False,
 }
 CHUNKS: Final = [chunk(delta={"content": text}) for text in TEXTS]
-CHUNKS_END: Final = [chunk(delta={}, finish_reason="stop"), {"choices": [], "model": "m", "usage": USAGE}]
+CHUNKS_END: Final = [
+    chunk(delta={}, finish_reason="stop"),
+    {"choices": [], "model": "m", "usage": USAGE},
+]
 COUNTS: Final = {"prompt_eval_count": 3, "eval_count": 5, "eval_duration": 9}
 GENERATED: Final = [{"model": "m", "response": text, "done": False} for text in TEXTS]
 GENERATED_END: Final = {"model": "m", "response": "", "done": True, "done_reason": "stop", **COUNTS}
-CHAT: Final = [{"model": "m", "message": {"role": "assistant", "content": text}, "done": False} for text in TEXTS]
-CHAT_END: Final = {"model": "m", "message": {"role": "assistant", "content": ""}, "done": True, "done_reason": "stop", **COUNTS}
+CHAT: Final = [
+    {"model": "m", "message": {"role": "assistant", "content": text}, "done": False}
+    for text in TEXTS
+]
+CHAT_END: Final = {
+    "model": "m",
+    "message": {"role": "assistant", "content": ""},
+    "done": True,
+    "done_reason": "stop",
+    **COUNTS,
+}
 STREAMS: Final[dict[str, tuple[Callable[[], Any], Callable[[list[Any]], bytes], list[Any]]]] = {
-    "llamafile text": (lambda: answer_decoder.CompletionDecoder(READER), sse, [*NATIVE, NATIVE_END]),
+    "llamafile text": (
+        lambda: answer_decoder.CompletionDecoder(READER),
+        sse,
+        [*NATIVE, NATIVE_END],
+    ),
     "llamafile chat": (lambda: answer_decoder.ChatDecoder(READER), sse, [*CHUNKS, *CHUNKS_END]),
-    "ollama text": (lambda: GenerateDecoder(Ollama(model="m")), ndjson, [*GENERATED, GENERATED_END]),
+    "ollama text": (
+        lambda: GenerateDecoder(Ollama(model="m")),
+        ndjson,
+        [*GENERATED, GENERATED_END],
+    ),
     "ollama chat": (lambda: ChatDecoder(ChatOllama(model="m")), ndjson, [*CHAT, CHAT_END]),
 }
 every_stream = pytest.mark.parametrize("name", STREAMS)
@@ -68,7 +94,8 @@ json_values = st.recursive(
 
 
 def read(name: str, data: bytes, cuts: list[int]) -> str | None:
-    """The text of a stream that is cut into reads at these places; `None` for an error of this package."""
+    """The text of a stream that is cut into reads at these places; `None` for an error of this
+    package."""
     decoder = STREAMS[name][0]()
     edges = [0, *sorted(place % (len(data) + 1) for place in cuts), len(data)]
     pieces: list[StreamEvent] = []
@@ -95,7 +122,9 @@ def replaced(value: Any, path: list[int], new: Any) -> Any:
 
 @every_stream
 @given(garbage=st.binary(min_size=1, max_size=12), place=st.integers(min_value=0), cuts=places)
-def test_bytes_between_events_change_no_text(name: str, garbage: bytes, place: int, cuts: list[int]) -> None:
+def test_bytes_between_events_change_no_text(
+    name: str, garbage: bytes, place: int, cuts: list[int]
+) -> None:
     _, written, events = STREAMS[name]
     at = place % len(events)
     line = garbage.replace(b"\n", b" ").replace(b"\r", b" ")
@@ -112,7 +141,12 @@ def test_stream_that_lost_its_end_is_an_error_or_whole(name: str, at: int, cuts:
 
 
 @every_stream
-@given(at=st.integers(min_value=0), path=st.lists(st.integers(min_value=0), min_size=1, max_size=4), value=json_values, cuts=places)
+@given(
+    at=st.integers(min_value=0),
+    path=st.lists(st.integers(min_value=0), min_size=1, max_size=4),
+    value=json_values,
+    cuts=places,
+)
 def test_value_of_another_kind_is_an_error_or_leaves_a_text(
     name: str, at: int, path: list[int], value: Any, cuts: list[int]
 ) -> None:
@@ -124,10 +158,18 @@ def test_value_of_another_kind_is_an_error_or_leaves_a_text(
 
 
 @every_stream
-@given(order=st.permutations(range(len(TEXTS) + 2)), count=st.integers(min_value=0, max_value=len(TEXTS) + 2), cuts=places)
-def test_events_in_any_order_are_an_answer_or_an_error(name: str, order: list[int], count: int, cuts: list[int]) -> None:
+@given(
+    order=st.permutations(range(len(TEXTS) + 2)),
+    count=st.integers(min_value=0, max_value=len(TEXTS) + 2),
+    cuts=places,
+)
+def test_events_in_any_order_are_an_answer_or_an_error(
+    name: str, order: list[int], count: int, cuts: list[int]
+) -> None:
     _, written, events = STREAMS[name]
-    text = read(name, written([events[number] for number in order[:count] if number < len(events)]), cuts)
+    text = read(
+        name, written([events[number] for number in order[:count] if number < len(events)]), cuts
+    )
     assert text is None or set(text) <= set("".join(TEXTS))
 
 

@@ -40,8 +40,12 @@ def embeddings() -> DeterministicFakeEmbedding:
 def write_documents(folder: Path) -> None:
     """Documents and an index of them, and a file that does not belong to it."""
     (folder / "notes").mkdir()
-    (folder / "notes" / "boats.md").write_text("# Boats\n\n## Small ones\n\nThe boat is blue. It leaks.\n", encoding="utf-8")
-    (folder / "notes" / "page.html").write_text("<p>The key <img src=x onerror=alert(1)> is old.</p>", encoding="utf-8")
+    (folder / "notes" / "boats.md").write_text(
+        "# Boats\n\n## Small ones\n\nThe boat is blue. It leaks.\n", encoding="utf-8"
+    )
+    (folder / "notes" / "page.html").write_text(
+        "<p>The key <img src=x onerror=alert(1)> is old.</p>", encoding="utf-8"
+    )
     (folder / "notes" / "broken.pdf").write_bytes(b"%PDF-1.7 broken")
     (folder / "secret.txt").write_text("The password is swordfish.", encoding="utf-8")
     with LocalRAG(None, embeddings(), folder / ".localllm", vectors="sqlite") as rag:
@@ -53,7 +57,9 @@ def opened(folder: Path) -> Iterator[Library]:
     """The index with its models open."""
     write_documents(folder)
     chat = FakeListChatModel(responses=[ANSWER])
-    openers = ModelOpeners(resolve, lambda _: nullcontext(chat), lambda _: nullcontext(embeddings()))
+    openers = ModelOpeners(
+        resolve, lambda _: nullcontext(chat), lambda _: nullcontext(embeddings())
+    )
     library = Library(folder / ".localllm", openers, chat=CHAT, embeddings=EMBEDDINGS)
     library.start([])
     idle(library)

@@ -30,13 +30,17 @@ class Parts:
             yield part
 
 
-async def answered(rag: Any, turns: list[dict[str, Any]] | None = None) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+async def answered(
+    rag: Any, turns: list[dict[str, Any]] | None = None
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Return the turn that is kept, and the events."""
     turn = AnswerTurn(QUESTION, "stand-in")
     return turn.turn, [event async for event in turn.events(cast("LocalRAG", rag), turns or [])]
 
 
-async def test_sentence_without_a_number_gets_that_of_its_source_and_one_without_support_a_mark(tmp_path: Path) -> None:
+async def test_sentence_without_a_number_gets_that_of_its_source_and_one_without_support_a_mark(
+    tmp_path: Path,
+) -> None:
     llm = FakeListChatModel(responses=["The boat is blue. It has 3 masts."])
     (tmp_path / "boats.md").write_text("The boat is blue. It leaks.", encoding="utf-8")
     with LocalRAG(llm, DeterministicFakeEmbedding(size=8)) as rag:
@@ -74,10 +78,21 @@ async def test_passages_that_did_not_fit_the_end_and_the_speed_are_passed_on() -
     rag = Parts(
         {"context": [], "left_out": [passage]},
         {"answer": "Yes"},
-        {"timings": {"first_token": 1.0, "total": 3.0}, "tokens": {"completion": 21}, "finish_reason": "length"},
+        {
+            "timings": {"first_token": 1.0, "total": 3.0},
+            "tokens": {"completion": 21},
+            "finish_reason": "length",
+        },
     )
     turn, events = await answered(rag)
-    shown = {"source": "keys.pdf", "page": 2, "heading": None, "line": None, "passage": "The key is old.", "id": "7"}
+    shown = {
+        "source": "keys.pdf",
+        "page": 2,
+        "heading": None,
+        "line": None,
+        "passage": "The key is old.",
+        "id": "7",
+    }
     assert events[0] == {"passages": [], "left_out": [shown]}
     assert events[2] | {"tokens_per_second": 10.0, "finish_reason": "length"} == events[2]
     assert events[3] == {"status": "done", "fault": "", "refused": False}

@@ -45,8 +45,14 @@ def joined(events: list[dict[str, Any]], name: str) -> Any:
 
 
 @pytest.mark.parametrize(("method", "path"), ENDPOINTS)
-def test_every_endpoint_needs_the_token_and_refuses_other_pages(api: TestClient, method: str, path: str) -> None:
-    for wrong in ({"Authorization": "Bearer wrong"}, {"Origin": "http://evil.example"}, {"Host": "evil.example"}):
+def test_every_endpoint_needs_the_token_and_refuses_other_pages(
+    api: TestClient, method: str, path: str
+) -> None:
+    for wrong in (
+        {"Authorization": "Bearer wrong"},
+        {"Origin": "http://evil.example"},
+        {"Host": "evil.example"},
+    ):
         response = api.request(method, path, headers=wrong)
         assert response.status_code == (401 if "Authorization" in wrong else 403)
         assert "swordfish" not in response.text
@@ -55,14 +61,20 @@ def test_every_endpoint_needs_the_token_and_refuses_other_pages(api: TestClient,
 
 def test_every_route_is_covered_by_the_test_above(api: TestClient) -> None:
     guard: Any = api.app
-    paths = {route.path.replace("{key}", "0123456789abcdef") for route in guard._app.routes if route.path != "/assets"}
+    paths = {
+        route.path.replace("{key}", "0123456789abcdef")
+        for route in guard._app.routes
+        if route.path != "/assets"
+    }
     assert paths == {path.partition("?")[0] for _, path in ENDPOINTS}
 
 
 def test_the_page_may_run_and_fetch_only_what_is_its_own(api: TestClient) -> None:
     response = api.get("/", params={"token": TOKEN}, headers={"Authorization": ""})
     assert response.status_code == 200
-    policy = dict(part.split(" ", 1) for part in response.headers["content-security-policy"].split("; "))
+    policy = dict(
+        part.split(" ", 1) for part in response.headers["content-security-policy"].split("; ")
+    )
     assert policy["default-src"] == "'none'"
     assert policy["script-src"] == policy["style-src"] == policy["connect-src"] == "'self'"
     assert policy["frame-ancestors"] == policy["form-action"] == "'none'"
@@ -94,7 +106,10 @@ def test_the_pages_address_opens_it_with_any_token(library: Library, tmp_path: P
     assert TestClient(app).get(page_app.page_address(server, token)).status_code == 200
 
 
-@pytest.mark.parametrize("path", ["../app.py", "..%2fapp.py", "%2e%2e/app.py", "/etc/passwd", "..\\app.py", "x/../../app.py"])
+@pytest.mark.parametrize(
+    "path",
+    ["../app.py", "..%2fapp.py", "%2e%2e/app.py", "/etc/passwd", "..\\app.py", "x/../../app.py"],
+)
 def test_assets_do_not_leave_their_folder(api: TestClient, path: str) -> None:
     response = api.get(f"/assets/{path}")
     assert response.status_code in {401, 404}
@@ -103,17 +118,26 @@ def test_assets_do_not_leave_their_folder(api: TestClient, path: str) -> None:
 
 def test_an_answer_streams_with_its_citations_and_is_kept(api: TestClient) -> None:
     events = events_of(api, "Is the boat blue?")
-    assert joined(events, "answer") == "The <b>boat</b> is blue <script>alert(1)</script> [1]. [?] It flies. [?]"
+    assert (
+        joined(events, "answer")
+        == "The <b>boat</b> is blue <script>alert(1)</script> [1]. [?] It flies. [?]"
+    )
     assert sum("answer" in event for event in events) > 3
     (cited,) = joined(events, "citations")
-    assert (cited["marker"], cited["quote"], cited["heading"]) == (1, "The boat is blue.", "Boats > Small ones")
+    assert (cited["marker"], cited["quote"], cited["heading"]) == (
+        1,
+        "The boat is blue.",
+        "Boats > Small ones",
+    )
     assert [each["marker"] for each in joined(events, "rejected")] == [9]
     assert events[-1] == {"status": "done", "fault": "", "refused": False}
     key = events[0]["conversation"]
     kept = api.get(f"/api/conversations/{key}").json()
     assert kept["turns"][0]["answer"] == joined(events, "answer")
     assert kept["turns"][0]["model"] == "stand-in.gguf"
-    document = api.get("/api/document", params={"source": cited["source"], "passage": cited["id"]}).json()
+    document = api.get(
+        "/api/document", params={"source": cited["source"], "passage": cited["id"]}
+    ).json()
     assert document["shown"][document["found"]]["text"] == cited["passage"]
 
 
@@ -128,11 +152,21 @@ def test_a_follow_up_belongs_to_its_conversation(api: TestClient) -> None:
     assert api.get(f"/api/conversations/{key}").status_code == 400
 
 
-FOREIGN = ["secret.txt", "../secret.txt", "notes/../secret.txt", "/etc/passwd", "", ".localllm/catalogue.sqlite", "notes"]
+FOREIGN = [
+    "secret.txt",
+    "../secret.txt",
+    "notes/../secret.txt",
+    "/etc/passwd",
+    "",
+    ".localllm/catalogue.sqlite",
+    "notes",
+]
 
 
 @pytest.mark.parametrize("source", FOREIGN)
-def test_documents_are_served_only_from_the_index(api: TestClient, folder: Path, source: str) -> None:
+def test_documents_are_served_only_from_the_index(
+    api: TestClient, folder: Path, source: str
+) -> None:
     for wanted in (source, str(folder / source)):
         response = api.get("/api/document", params={"source": wanted})
         assert response.status_code == 400
@@ -145,7 +179,10 @@ def test_files_are_listed_with_the_reason_why_one_was_left_out(api: TestClient) 
     found = api.get("/api/files").json()
     assert found["total"] == 3
     assert "broken" in found["files"][0]["problem"]
-    assert [file["name"] for file in api.get("/api/files", params={"words": "NOTES boats"}).json()["files"]] == ["notes/boats.md"]
+    assert [
+        file["name"]
+        for file in api.get("/api/files", params={"words": "NOTES boats"}).json()["files"]
+    ] == ["notes/boats.md"]
     assert api.get("/api/files", params={"offset": "x"}).status_code == 400
     assert api.get("/api/page", params={"source": "notes/broken.pdf", "page": 0}).status_code == 400
     assert (
@@ -157,12 +194,20 @@ def test_files_are_listed_with_the_reason_why_one_was_left_out(api: TestClient) 
 
 def test_an_uploaded_file_is_indexed_answers_and_can_be_removed(library: Library) -> None:
     api = client(library)
-    assert api.put("/api/uploads", params={"name": "more/lamps.md"}, content="The lamp is green.").status_code == 201
+    assert (
+        api.put(
+            "/api/uploads", params={"name": "more/lamps.md"}, content="The lamp is green."
+        ).status_code
+        == 201
+    )
     assert api.post("/api/index", json={"uploads": True}).status_code == 202
     assert idle(library)["report"]["added"] == 1
     (file,) = api.get("/api/files", params={"words": "lamps"}).json()["files"]
     assert (file["name"], file["uploaded"], file["passages"]) == ("more/lamps.md", True, 1)
-    assert joined(events_of(api, "Is the lamp green?"), "passages")[0]["passage"] == "The lamp is green."
+    assert (
+        joined(events_of(api, "Is the lamp green?"), "passages")[0]["passage"]
+        == "The lamp is green."
+    )
     assert api.delete("/api/files", params={"source": file["source"]}).status_code == 202
     assert idle(library)["fault"] == ""
     assert api.get("/api/files", params={"words": "lamps"}).json()["total"] == 0
@@ -172,7 +217,9 @@ def test_an_uploaded_file_is_indexed_answers_and_can_be_removed(library: Library
     assert library.path("notes/boats.md").exists()
 
 
-def test_links_that_lead_out_of_a_folder_are_left_out_and_named(library: Library, tmp_path: Path) -> None:
+def test_links_that_lead_out_of_a_folder_are_left_out_and_named(
+    library: Library, tmp_path: Path
+) -> None:
     api = client(library)
     (tmp_path / "notes" / "link.txt").symlink_to(tmp_path / "secret.txt")
     (tmp_path / "notes" / "inside.md").symlink_to(tmp_path / "notes" / "boats.md")
@@ -213,9 +260,16 @@ def test_an_upload_that_is_too_large_leaves_nothing(library: Library) -> None:
     assert list(library.uploads.folder.iterdir()) == []
 
 
-async def test_an_upload_whose_client_goes_away_leaves_neither_a_file_nor_an_error(library: Library) -> None:
+async def test_an_upload_whose_client_goes_away_leaves_neither_a_file_nor_an_error(
+    library: Library,
+) -> None:
     app: Any = client(library).app
-    messages = iter([{"type": "http.request", "body": b"The lamp", "more_body": True}, {"type": "http.disconnect"}])
+    messages = iter(
+        [
+            {"type": "http.request", "body": b"The lamp", "more_body": True},
+            {"type": "http.disconnect"},
+        ]
+    )
 
     async def receive() -> Any:
         return next(messages)
@@ -224,7 +278,13 @@ async def test_an_upload_whose_client_goes_away_leaves_neither_a_file_nor_an_err
         pass
 
     headers = [(b"host", b"127.0.0.1"), (b"authorization", f"Bearer {TOKEN}".encode())]
-    scope = {"type": "http", "method": "PUT", "path": "/api/uploads", "query_string": b"name=a.md", "headers": headers}
+    scope = {
+        "type": "http",
+        "method": "PUT",
+        "path": "/api/uploads",
+        "query_string": b"name=a.md",
+        "headers": headers,
+    }
     await app(scope, receive, send)  # an error would be printed with its traceback
     assert list(library.uploads.folder.iterdir()) == []
 
@@ -232,7 +292,10 @@ async def test_an_upload_whose_client_goes_away_leaves_neither_a_file_nor_an_err
 BAD_ID = '{"question": "x", "conversation": "../../secret"}'
 
 
-@pytest.mark.parametrize("body", ["", "[]", "{", "null", "[" * 100_000, '{"question": 5}', '{"question": ""}', BAD_ID, "\udcff"])
+@pytest.mark.parametrize(
+    "body",
+    ["", "[]", "{", "null", "[" * 100_000, '{"question": 5}', '{"question": ""}', BAD_ID, "\udcff"],
+)
 def test_a_bad_question_is_refused(api: TestClient, body: str) -> None:
     assert api.post("/api/ask", content=body.encode("utf-8", "surrogateescape")).status_code == 400
 
@@ -248,13 +311,24 @@ BAD_MODELS = [("chat", "/etc/passwd"), ("chat", ""), ("other", CHAT.reference), 
 @pytest.mark.parametrize(("kind", "reference"), BAD_MODELS)
 def test_a_model_that_cannot_be_used_is_refused(api: TestClient, kind: str, reference: str) -> None:
     assert api.post("/api/models", json={"kind": kind, "reference": reference}).status_code == 400
-    assert api.get("/api/state").json()["models"] == {"chat": CHAT.short_name, "embeddings": EMBEDDINGS.short_name}
+    assert api.get("/api/state").json()["models"] == {
+        "chat": CHAT.short_name,
+        "embeddings": EMBEDDINGS.short_name,
+    }
 
 
 def test_another_embedding_model_rebuilds_the_index(library: Library) -> None:
     api = client(library)
-    assert api.post("/api/models", json={"kind": "embeddings", "reference": EMBEDDINGS.reference}).status_code == 202
+    assert (
+        api.post(
+            "/api/models", json={"kind": "embeddings", "reference": EMBEDDINGS.reference}
+        ).status_code
+        == 202
+    )
     assert idle(library)["report"]["added"] == 2
-    assert api.post("/api/models", json={"kind": "chat", "reference": CHAT.reference}).status_code == 202
+    assert (
+        api.post("/api/models", json={"kind": "chat", "reference": CHAT.reference}).status_code
+        == 202
+    )
     assert idle(library)["fault"] == ""
     assert events_of(api, "Is the boat blue?")[-1]["status"] == "done"

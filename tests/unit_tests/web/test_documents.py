@@ -17,7 +17,10 @@ def test_an_update_waits_for_the_one_in_progress_and_reports_it(tmp_path: Path) 
         began.set()
         assert reported.wait(60)
 
-    with LocalRAG(None, embeddings(), tmp_path / ".localllm", vectors="sqlite") as rag, ThreadPoolExecutor(1) as pool:
+    with (
+        LocalRAG(None, embeddings(), tmp_path / ".localllm", vectors="sqlite") as rag,
+        ThreadPoolExecutor(1) as pool,
+    ):
         documents = Documents(rag, [tmp_path])
         first = pool.submit(documents.index, on_progress=hold)
         assert began.wait(60)

@@ -20,7 +20,9 @@ def test_conversations_are_kept_on_disk_for_their_owner_only(tmp_path: Path) -> 
     assert len(listed["title"]) <= 80
     assert len(History(tmp_path / "kept").read(key)["turns"]) == 2
     History(tmp_path / "kept").clear()
-    History(tmp_path / "kept").add(key, {"question": "An answer that ends after the conversation was deleted?"})
+    History(tmp_path / "kept").add(
+        key, {"question": "An answer that ends after the conversation was deleted?"}
+    )
     assert list((tmp_path / "kept").iterdir()) == []
 
 
@@ -37,8 +39,14 @@ def test_a_damaged_conversation_is_listed_and_can_be_deleted(tmp_path: Path, tex
     assert [path.name for path in tmp_path.iterdir()] == ["notes.json"]
 
 
-@pytest.mark.parametrize("key", ["..", "../x", "0123456789ABCDEF", "0123456789abcdef/", "0123456789abcdef\n", "a"])
+@pytest.mark.parametrize(
+    "key", ["..", "../x", "0123456789ABCDEF", "0123456789abcdef/", "0123456789abcdef\n", "a"]
+)
 def test_an_id_names_no_other_file(tmp_path: Path, key: str) -> None:
-    for act in (History(tmp_path).read, History(tmp_path).delete, lambda key: History(tmp_path).add(key, {})):
+    for act in (
+        History(tmp_path).read,
+        History(tmp_path).delete,
+        lambda key: History(tmp_path).add(key, {}),
+    ):
         with pytest.raises(InvalidOptionError, match="not valid"):
             act(key)

@@ -12,7 +12,13 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from langchain_localllm.errors import InvalidOptionError
-from langchain_localllm.web.security import SECURITY_HEADERS, Guard, RequestLimits, check_host, new_key
+from langchain_localllm.web.security import (
+    SECURITY_HEADERS,
+    Guard,
+    RequestLimits,
+    check_host,
+    new_key,
+)
 
 KEY = "a-secret-key"
 BEARER = {"Authorization": f"Bearer {KEY}"}
@@ -23,7 +29,10 @@ async def echo(request: Request) -> Response:
 
 
 def guarded(**options: Any) -> Guard:
-    routes = [Route(path, echo, methods=["GET", "POST"]) for path in ("/", "/private", "/assets/{name}", "/upload")]
+    routes = [
+        Route(path, echo, methods=["GET", "POST"])
+        for path in ("/", "/private", "/assets/{name}", "/upload")
+    ]
     defaults: dict[str, Any] = {
         "query_key": "token",
         "public": ["/assets/"],
@@ -62,7 +71,10 @@ def client(base_url: str = "http://127.0.0.1:8000", **options: Any) -> TestClien
 def test_a_request_needs_the_key(path: str, headers: dict[str, Any], status: int) -> None:
     response = client().get(path, headers=headers)
     assert response.status_code == status
-    assert response.headers.items() >= {name.lower(): value for name, value in SECURITY_HEADERS.items()}.items()
+    assert (
+        response.headers.items()
+        >= {name.lower(): value for name, value in SECURITY_HEADERS.items()}.items()
+    )
     if status != 200:
         assert response.json()["error"] == {
             "message": "The key is missing or wrong.",
@@ -72,7 +84,9 @@ def test_a_request_needs_the_key(path: str, headers: dict[str, Any], status: int
         assert KEY not in response.text
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1:80", "127.0.0.1", "localhost:5", "LOCALHOST", "[::1]:99", "127.1.2.3"])
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1:80", "127.0.0.1", "localhost:5", "LOCALHOST", "[::1]:99", "127.1.2.3"]
+)
 def test_names_of_this_machine_are_answered(host: str) -> None:
     assert client().get("/", headers={**BEARER, "Host": host}).status_code == 200
 
@@ -102,11 +116,17 @@ def test_other_hosts_are_refused(host: str) -> None:
         ("study.lan", "evil.lan", 403),
     ],
 )
-def test_a_server_for_other_machines_answers_for_its_own_names(listens_on: str, host: str, status: int) -> None:
+def test_a_server_for_other_machines_answers_for_its_own_names(
+    listens_on: str, host: str, status: int
+) -> None:
     assert client(host=listens_on).get("/", headers={**BEARER, "Host": host}).status_code == status
 
 
-NAVIGATION = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+NAVIGATION = {
+    "Sec-Fetch-Site": "cross-site",
+    "Sec-Fetch-Mode": "navigate",
+    "Sec-Fetch-Dest": "document",
+}
 
 
 @pytest.mark.parametrize(
@@ -139,15 +159,20 @@ def test_a_form_of_another_web_page_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "size", "status"), [("/", 100, 200), ("/", 101, 413), ("/upload", 2000, 200), ("/upload", 2001, 413)]
+    ("path", "size", "status"),
+    [("/", 100, 200), ("/", 101, 413), ("/upload", 2000, 200), ("/upload", 2001, 413)],
 )
 @pytest.mark.parametrize("chunked", [False, True])
-def test_a_body_that_is_too_large_is_refused(path: str, size: int, status: int, *, chunked: bool) -> None:
+def test_a_body_that_is_too_large_is_refused(
+    path: str, size: int, status: int, *, chunked: bool
+) -> None:
     async def pieces() -> AsyncIterator[bytes]:
         for start in range(0, size, 50):
             yield b"x" * min(50, size - start)
 
-    body: Any = (b"x" * min(50, size - start) for start in range(0, size, 50)) if chunked else b"x" * size
+    body: Any = (
+        (b"x" * min(50, size - start) for start in range(0, size, 50)) if chunked else b"x" * size
+    )
     assert client().post(path, content=body, headers=BEARER).status_code == status
 
 

@@ -17,19 +17,33 @@ ROOT: Final = Path(__file__).parents[3]
 def main() -> int:
     """Download the suite and run it."""
     parser = argparse.ArgumentParser(prog="tools.comparison.ollama_suite")
-    parser.add_argument("--unit", action="store_true", help="the unit tests only, which need no Ollama")
+    parser.add_argument(
+        "--unit", action="store_true", help="the unit tests only, which need no Ollama"
+    )
     parser.add_argument("options", nargs="*", help="options of pytest, after --")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         suite = _downloaded(Path(folder))
-        places = ["suite/unit_tests"] if chosen.unit else ["suite/unit_tests", "suite/integration_tests"]
+        places = (
+            ["suite/unit_tests"] if chosen.unit else ["suite/unit_tests", "suite/integration_tests"]
+        )
         environment = {
             **{name: value for name, value in os.environ.items() if name != "OLLAMA_API_KEY"},
             "PYTHONPATH": os.pathsep.join([str(Path(__file__).with_name("stand_in")), str(ROOT)]),
             "SUITE_NEEDS_OLLAMA": "" if chosen.unit else "1",
         }
         plugins = ["-p", "tools.comparison.ollama_suite.bridge", "-p", "no:cacheprovider"]
-        command = [sys.executable, "-m", "pytest", *places, "-q", "-o", "asyncio_mode=auto", *plugins, *chosen.options]
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            *places,
+            "-q",
+            "-o",
+            "asyncio_mode=auto",
+            *plugins,
+            *chosen.options,
+        ]
         return subprocess.run(command, cwd=suite, env=environment, check=False).returncode  # noqa: S603 - our own command
 
 

@@ -1,7 +1,7 @@
 """A plugin for pytest, between our classes, which speak HTTP, and the suite, which mocks the client of the `ollama` package.
 
-Ollama's address is that of a server here. It calls the mocked client with what came over HTTP, and answers with what the mock
-returns. Requests of tests that mock nothing go to the real Ollama.
+Ollama's address is that of a server here. It calls the mocked client with what came over HTTP, and
+answers with what the mock returns. Requests of tests that mock nothing go to the real Ollama.
 """
 
 import asyncio
@@ -32,10 +32,14 @@ MODULES: Final = {
     "generate": "langchain_ollama.llms",
     "embed": "langchain_ollama.embeddings",
 }
-MODEL: Final = {"model_info": {"test.context_length": 512}, "capabilities": ["completion", "tools", "thinking", "embedding"]}
+MODEL: Final = {
+    "model_info": {"test.context_length": 512},
+    "capabilities": ["completion", "tools", "thinking", "embedding"],
+}
 PARAMETERS: Final = {"num_ctx": 2048, "num_thread": 1, "repeat_penalty": 1, "seed": 1, "top_k": 1}
 THINKERS: Final = frozenset({"deepseek-r1:1.5b", "gpt-oss:20b"})
-"""Models that think. None is small enough, so their lines are written here, as the real server writes them."""
+"""Models that think. None is small enough, so their lines are written here, as the real server
+writes them."""
 
 
 class _Server(BaseHTTPRequestHandler):
@@ -48,12 +52,16 @@ class _Server(BaseHTTPRequestHandler):
         self.body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         kind = self.path.removeprefix("/api/")
         mocks = [mock for name in ("Client", "AsyncClient") if (mock := _mocked(kind, name))]
-        if kind == "show" and (checks := [mock for other in MODULES if (mock := _mocked(other, "validate_model"))]):
+        if kind == "show" and (
+            checks := [mock for other in MODULES if (mock := _mocked(other, "validate_model"))]
+        ):
             checks[0]()
             self._answer(MODEL)
         elif not mocks and json.loads(self.body or b"{}").get("model") in THINKERS:
             self._answer(*([MODEL] if kind == "show" else _thoughtful(json.loads(self.body))))
-        elif not mocks and not any(_mocked(other, name) for other in MODULES for name in ("Client", "AsyncClient")):
+        elif not mocks and not any(
+            _mocked(other, name) for other in MODULES for name in ("Client", "AsyncClient")
+        ):
             self._forward()
         elif kind == "show":
             self._answer(MODEL)
@@ -83,7 +91,9 @@ class _Server(BaseHTTPRequestHandler):
             self.send_error(500, "no Ollama for this test")
             return
         data = getattr(self, "body", None)
-        with requests.request(self.command, self.real + self.path, data=data, stream=True, timeout=120) as reply:
+        with requests.request(
+            self.command, self.real + self.path, data=data, stream=True, timeout=120
+        ) as reply:
             self.send_response(reply.status_code)
             self.send_header("Content-Type", reply.headers.get("Content-Type", ""))
             self.end_headers()
@@ -98,18 +108,33 @@ def _thoughtful(body: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield the lines of a model that thinks where it is asked to, and calls the first tool before it answers."""
     chat = "messages" in body
     called = chat and any(message["role"] == "tool" for message in body["messages"])
-    parts: list[dict[str, Any]] = [{"thinking": "Three times "}, {"thinking": "nine."}] if body.get("think") else []
+    parts: list[dict[str, Any]] = (
+        [{"thinking": "Three times "}, {"thinking": "nine."}] if body.get("think") else []
+    )
     if body.get("tools") and not called:
         function = body["tools"][0]["function"]
         arguments = dict.fromkeys(function["parameters"]["properties"], "San Francisco, CA")
-        parts.append({"tool_calls": [{"function": {"name": function["name"], "arguments": arguments}}]})
+        parts.append(
+            {"tool_calls": [{"function": {"name": function["name"], "arguments": arguments}}]}
+        )
     else:
         parts += [{"text": "Twenty-"}, {"text": "seven."}]
     for part in [*parts, {}]:
         text = part.pop("text", "")
-        shown = {"message": {"role": "assistant", "content": text, **part}} if chat else {"response": text, **part}
+        shown = (
+            {"message": {"role": "assistant", "content": text, **part}}
+            if chat
+            else {"response": text, **part}
+        )
         yield {"model": body["model"], "created_at": "2025-01-01T00:00:00Z", "done": False, **shown}
-    yield {"model": body["model"], "done": True, "done_reason": "stop", "prompt_eval_count": 5, "eval_count": 4, **shown}
+    yield {
+        "model": body["model"],
+        "done": True,
+        "done_reason": "stop",
+        "prompt_eval_count": 5,
+        "eval_count": 4,
+        **shown,
+    }
 
 
 async def _collected(answers: Any) -> Any:
@@ -128,8 +153,16 @@ def _ollama() -> Iterator[None]:
     """The address that our classes take where none is given."""
     with ExitStack() as stack:
         if os.environ.get("SUITE_NEEDS_OLLAMA"):
-            _Server.real = stack.enter_context(engine.serve(Path(stack.enter_context(tempfile.TemporaryDirectory()))))
-            engine.create(_Server.real, "llama3.1", tiny_chat_model(), template=go_template(), parameters=PARAMETERS)
+            _Server.real = stack.enter_context(
+                engine.serve(Path(stack.enter_context(tempfile.TemporaryDirectory())))
+            )
+            engine.create(
+                _Server.real,
+                "llama3.1",
+                tiny_chat_model(),
+                template=go_template(),
+                parameters=PARAMETERS,
+            )
         server = ThreadingHTTPServer(("127.0.0.1", 0), _Server)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         os.environ["OLLAMA_HOST"] = f"127.0.0.1:{server.server_port}"

@@ -5,16 +5,26 @@ from typing import Final
 VERSION: Final = "1.1.0"
 _PRIVATE: Final = "a private function, which does not exist here"
 _CLIENT: Final = "the private client of the `ollama` package, which does not exist here"
-_MALFORMED: Final = "a `response_format` that cannot be used raises here; langchain-ollama warns and answers without it"
+_MALFORMED: Final = (
+    "a `response_format` that cannot be used raises here; langchain-ollama warns and answers "
+    "without it"
+)
 _VECTOR: Final = (
-    "the mock returns a vector as Ollama never does: not of length 1, or not of `dimensions` numbers; that is checked here"
+    "the mock returns a vector as Ollama never does: not of length 1, or not of `dimensions` "
+    "numbers; that is checked here"
 )
 _TEXT: Final = "`text` is a valid type here, as in OpenAI's API"
-_SCHEMA: Final = "a schema is sent in the form that engines' grammars accept, with the rules that they apply by default"
+_SCHEMA: Final = (
+    "a schema is sent in the form that engines' grammars accept, with the rules that they apply "
+    "by default"
+)
 _FORMAT: Final = "a `format` that Ollama does not know is refused here"
 _EMPTY: Final = "an empty thought is not sent"
 _SEES: Final = "it downloads an image, and needs a vision model"
-_ABLE: Final = "the tiny model cannot do it: it needs one that writes JSON of its own, or text in other scripts"
+_ABLE: Final = (
+    "the tiny model cannot do it: it needs one that writes JSON of its own, or text in other "
+    "scripts"
+)
 
 EXCLUDED: Final[dict[str, str]] = {
     "unit_tests/test_auth.py::TestParseUrlWithAuth": _PRIVATE,
@@ -59,7 +69,12 @@ def reason_for(test: str) -> str | None:
     case = test.removeprefix("suite/")
     name = case.partition("[")[0]
     return next(
-        (reason for left_out, reason in EXCLUDED.items() if left_out in {case, name} or name.startswith(f"{left_out}::")), None
+        (
+            reason
+            for left_out, reason in EXCLUDED.items()
+            if left_out in {case, name} or name.startswith(f"{left_out}::")
+        ),
+        None,
     )
 
 

@@ -1,7 +1,8 @@
 """Register the file formats that can be read: one module each, and one line each in `READERS`.
 
-A reader takes the bytes of a file and yields Documents with `page`, `heading`, `cell` or `language` in their metadata, if known.
-It raises DocumentError with the reason only; the caller adds the file's name.
+A reader takes the bytes of a file and yields Documents with `page`, `heading`, `cell` or `language`
+in their metadata, if known. It raises DocumentError with the reason only; the caller adds the
+file's name.
 """
 
 from collections.abc import Callable, Iterable
@@ -35,7 +36,8 @@ from langchain_localllm.rag.ingest.formats.xml import read_xml
 Reader = Callable[[bytes], Iterable[Document]]
 
 READERS_VERSION = 7
-"""Raise this when a reader changes: existing indexes then read all files again, and embed only changed passages."""
+"""Raise this when a reader changes: existing indexes then read all files again, and embed only
+changed passages."""
 
 READERS: dict[str, Reader] = {
     ".csv": read_csv,
@@ -93,10 +95,15 @@ _PDF_START = b"%PDF-"
 _PDF_HEAD = 1024
 """A PDF may begin within this many bytes: mail programs and web servers put headers before it."""
 _ZIP_START = b"PK\x03\x04"
-_PARTS: dict[bytes, Reader] = {b"word/document.xml": read_docx, b"xl/workbook.xml": read_xlsx, b"ppt/presentation.xml": read_pptx}
+_PARTS: dict[bytes, Reader] = {
+    b"word/document.xml": read_docx,
+    b"xl/workbook.xml": read_xlsx,
+    b"ppt/presentation.xml": read_pptx,
+}
 """The part that each kind of Office file has."""
 _FOLDERS: dict[Reader, bytes] = {read_docx: b"word/", read_xlsx: b"xl/", read_pptx: b"ppt/"}
-"""The folder of its parts. One of another kind can hold such a file, as slides hold an Excel table."""
+"""The folder of its parts. One of another kind can hold such a file, as slides hold an Excel
+table."""
 _ARCHIVED = {read_docx, read_epub, read_opendocument, read_pptx, read_xlsx}
 _SHEETS = {read_xls, read_xlsx}
 
@@ -105,16 +112,20 @@ def reader_for(path: Path, start: bytes) -> Reader:
     """Choose the reader for a file: PDF, RTF and archives by the first bytes, others by the file extension, else by the content.
 
     Raises:
-        DocumentError: It is of a known format that cannot be read, or not the PDF that its name says.
+        DocumentError: It is of a known format that cannot be read, or not the PDF that its name
+            says.
     """
     reader = READERS.get(path.suffix.lower())
     if found := _reader_by_start(path, start, reader):
         return found
     refuse_unsupported(path, start)
-    detected = _DETECTED.get(detect(start)) if reader in {None, read_pdf, read_xls, *_ARCHIVED} else None
+    detected = (
+        _DETECTED.get(detect(start)) if reader in {None, read_pdf, read_xls, *_ARCHIVED} else None
+    )
     if reader is read_pdf and detected is None:
         raise DocumentError(
-            "it is not a PDF file: it does not begin with %PDF. Get the file again, or correct the ending of its name."
+            "it is not a PDF file: it does not begin with %PDF. Get the file again, or correct "
+            "the ending of its name."
         )
     if reader in _SHEETS and not start.startswith(_ZIP_START):
         return detected or read_csv  # programs export HTML and CSV under these names
@@ -122,7 +133,10 @@ def reader_for(path: Path, start: bytes) -> Reader:
 
 
 def _reader_by_start(path: Path, start: bytes, reader: Reader | None) -> Reader | None:
-    """Return the reader of a file that is not text, by its first bytes, or `None`; `reader` is that of its name."""
+    """Return the reader of a file that is not text, by its first bytes, or `None`.
+
+    `reader` is that of its name.
+    """
     if start.startswith(_PDF_START) or (reader is read_pdf and _PDF_START in start[:_PDF_HEAD]):
         return read_pdf
     if start.startswith(RTF_START):

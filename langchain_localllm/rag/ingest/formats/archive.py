@@ -36,14 +36,20 @@ def open_archive(data: bytes, kind: str, most_xml: int = MOST_XML) -> ZipFile:
     try:
         archive = ZipFile(BytesIO(data))
     except BadZipFile:
-        raise DocumentError(f"it is not {kind}, or it is truncated. Get a whole copy, or save it again.") from None
+        raise DocumentError(
+            f"it is not {kind}, or it is truncated. Get a whole copy, or save it again."
+        ) from None
     parts = archive.infolist()
-    xml = sum(part.file_size for part in parts if part.filename.lower().endswith((".xml", ".rels", ".xhtml", ".html", ".htm")))
+    xml = sum(
+        part.file_size
+        for part in parts
+        if part.filename.lower().endswith((".xml", ".rels", ".xhtml", ".html", ".htm"))
+    )
     size = sum(part.file_size for part in parts)
     if xml > most_xml or size > _MOST or len(parts) > _MOST_PARTS:
         raise DocumentError(
-            f"it is far larger unpacked than a document is ({size / 1e6:,.0f} MB in {len(parts):,} parts). "
-            "Save its text as a .txt file and index that."
+            f"it is far larger unpacked than a document is ({size / 1e6:,.0f} MB in "
+            f"{len(parts):,} parts). Save its text as a .txt file and index that."
         )
     if any(part.flag_bits & _ENCRYPTED for part in parts):
         raise DocumentError("it is encrypted. Save a copy without a password.")
@@ -64,7 +70,12 @@ def office_file(data: bytes, kind: str, most_xml: int = MOST_XML) -> BytesIO:
         with ZipFile(out, "w", ZIP_STORED) as plain:
             for name in archive.namelist():
                 if name.endswith((".xml", ".rels")):
-                    plain.writestr(name, _STRICT.sub(rb"http://schemas.openxmlformats.org/\1/2006/\2", archive.read(name)))
+                    plain.writestr(
+                        name,
+                        _STRICT.sub(
+                            rb"http://schemas.openxmlformats.org/\1/2006/\2", archive.read(name)
+                        ),
+                    )
         return out
 
 
@@ -73,6 +84,13 @@ def parse_xml(data: bytes) -> "_Element":
     try:
         from lxml import etree
     except ImportError as error:
-        raise MissingDependencyError(f"Reading this format needs lxml: {pip_install('rag')}.") from error
-    options: dict[str, Any] = {"resolve_entities": False, "no_network": True, "load_dtd": False, "remove_comments": True}
+        raise MissingDependencyError(
+            f"Reading this format needs lxml: {pip_install('rag')}."
+        ) from error
+    options: dict[str, Any] = {
+        "resolve_entities": False,
+        "no_network": True,
+        "load_dtd": False,
+        "remove_comments": True,
+    }
     return etree.fromstring(data, etree.XMLParser(**options, remove_pis=True))

@@ -5,7 +5,10 @@ from pydantic import PrivateAttr
 
 
 class Attachment(Document):
-    """A Document without text that represents a file; `load_file` reads it and puts its documents in this place."""
+    """A Document without text that represents a file.
+
+    `load_file` reads it and puts its documents in this place.
+    """
 
     _data: bytes = PrivateAttr(default=b"")
     _name: str = PrivateAttr(default="")

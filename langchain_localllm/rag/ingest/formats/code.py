@@ -44,14 +44,18 @@ LANGUAGES: Final = {
     ".ts": "ts",
     ".tsx": "ts",
 }
-"""A file name's ending to the name that langchain-text-splitters has for the language, where it knows the language."""
+"""A file name's ending to the name that langchain-text-splitters has for the language, where it
+knows the language."""
 _MINIFIED: Final = 500
 """Characters of a line, on average, above which code was written by a program."""
 _SHORT: Final = 5000
 
 
 def code_reader(language: str) -> Callable[[bytes], Iterator[Document]]:
-    """Return a reader of source code in a language, which goes to the metadata. Minified code is refused."""
+    """Return a reader of source code in a language, which goes to the metadata.
+
+    Minified code is refused.
+    """
 
     def read(data: bytes) -> Iterator[Document]:
         text = decode(data)

@@ -12,10 +12,34 @@ from langchain_localllm.rag.ingest.formats.text import decode
 from langchain_localllm.rag.ingest.normalize import normalize
 
 _FOLDED: Final = re.compile(r"\n[ \t]")
-_PROPERTY: Final = re.compile(r"(?:[\w-]+\.)?(?P<name>[\w-]+)(?P<parameters>(?:;(?:\"[^\"]*\"|[^:\"])*)?):(?P<value>.*)", re.DOTALL)
+_PROPERTY: Final = re.compile(
+    r"(?:[\w-]+\.)?(?P<name>[\w-]+)(?P<parameters>(?:;(?:\"[^\"]*\"|[^:\"])*)?):(?P<value>.*)",
+    re.DOTALL,
+)
 _ENTRIES: Final = {"VCARD", "VEVENT", "VTODO", "VJOURNAL"}
-_CODES: Final = {"UID", "PRODID", "VERSION", "REV", "DTSTAMP", "SEQUENCE", "TRANSP", "CLASS", "N", "PHOTO", "LOGO", "SOUND", "KEY"}
-_NAMES: Final = {"FN": "Name", "TEL": "Phone", "ADR": "Address", "ORG": "Organization", "BDAY": "Birthday", "DTSTART": "Start"}
+_CODES: Final = {
+    "UID",
+    "PRODID",
+    "VERSION",
+    "REV",
+    "DTSTAMP",
+    "SEQUENCE",
+    "TRANSP",
+    "CLASS",
+    "N",
+    "PHOTO",
+    "LOGO",
+    "SOUND",
+    "KEY",
+}
+_NAMES: Final = {
+    "FN": "Name",
+    "TEL": "Phone",
+    "ADR": "Address",
+    "ORG": "Organization",
+    "BDAY": "Birthday",
+    "DTSTART": "Start",
+}
 _DATE: Final = re.compile(r"(\d{4})(\d\d)(\d\d)(?:T(\d\d)(\d\d)\d\d(Z?))?")
 
 
@@ -68,7 +92,12 @@ def _in_words(line: str) -> str:
     if not found:
         return ""
     name, parameters, value = found["name"].upper(), found["parameters"].upper(), found["value"]
-    if name in _CODES or name.startswith("X-") or re.search(r"ENCODING=B(ASE64)?\b", parameters) or value.startswith("data:"):
+    if (
+        name in _CODES
+        or name.startswith("X-")
+        or re.search(r"ENCODING=B(ASE64)?\b", parameters)
+        or value.startswith("data:")
+    ):
         return ""
     if "QUOTED-PRINTABLE" in parameters:
         value = decode(quopri.decodestring(value.encode()))
@@ -76,6 +105,10 @@ def _in_words(line: str) -> str:
     value = re.sub(r"(?<!\\);+", ", ", value).replace("\\", "").strip(" ,")
     if name.startswith("DT") or name in {"DUE", "BDAY", "COMPLETED", "CREATED"}:
         value = _DATE.sub(
-            lambda date: f"{date[1]}-{date[2]}-{date[3]}" + (f" {date[4]}:{date[5]}{date[6]}" if date[4] else ""), value
+            lambda date: (
+                f"{date[1]}-{date[2]}-{date[3]}"
+                + (f" {date[4]}:{date[5]}{date[6]}" if date[4] else "")
+            ),
+            value,
         )
     return f"{_NAMES.get(name, name.capitalize())}: {value}" if value else ""

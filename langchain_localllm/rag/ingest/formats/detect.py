@@ -54,10 +54,16 @@ _ENDINGS: Final = {
     ".xlsb": "a binary Excel table. Save it as .xlsx or .csv.",
 }
 _MAIL_HEADER: Final = re.compile(r"(?:[A-Za-z][A-Za-z0-9-]*:[ \t].*\r?\n(?:[ \t].*\r?\n)*){3}")
-_OF_A_MAIL: Final = re.compile(r"^(?:Received|Message-ID|MIME-Version|Return-Path|Delivered-To):", re.IGNORECASE | re.MULTILINE)
-_HTML: Final = re.compile(r"(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html)\b", re.IGNORECASE | re.DOTALL)
+_OF_A_MAIL: Final = re.compile(
+    r"^(?:Received|Message-ID|MIME-Version|Return-Path|Delivered-To):", re.IGNORECASE | re.MULTILINE
+)
+_HTML: Final = re.compile(
+    r"(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html)\b", re.IGNORECASE | re.DOTALL
+)
 _XML: Final = re.compile(r"<\?xml\s|<svg\b|<FictionBook\b")
-_ELEMENT: Final = re.compile(r"(?:<!--.*?-->\s*)*<(?P<name>[A-Za-z][\w:.-]*)(?:\s[^<>]*)?>", re.DOTALL)
+_ELEMENT: Final = re.compile(
+    r"(?:<!--.*?-->\s*)*<(?P<name>[A-Za-z][\w:.-]*)(?:\s[^<>]*)?>", re.DOTALL
+)
 _OF_HTML: Final = re.compile(
     r"article|body|br|center|div|font|form|h[1-6]|head|li|main|meta|ol|p|pre|script|section|span|strong|style|table|td|title|tr|ul",
     re.IGNORECASE,
@@ -66,7 +72,13 @@ _HEAD: Final = 4000
 _OLE_ENCRYPTED: Final = "EncryptedPackage".encode("utf-16-le")
 _OLE_EXCEL: Final = ("Workbook\0".encode("utf-16-le"), "Book\0".encode("utf-16-le"))
 _OLE_OTHERS: Final = ("WordDocument".encode("utf-16-le"), "PowerPoint Document".encode("utf-16-le"))
-_EXCEL_WITHOUT_OLE: Final = (b"\x09\x08\x10\0", b"\x09\x08\x08\0", b"\x09\x04\x06\0", b"\x09\x02\x06\0", b"\x09\0\x04\0")
+_EXCEL_WITHOUT_OLE: Final = (
+    b"\x09\x08\x10\0",
+    b"\x09\x08\x08\0",
+    b"\x09\x04\x06\0",
+    b"\x09\x02\x06\0",
+    b"\x09\0\x04\0",
+)
 
 
 def refuse_unsupported(path: Path, start: bytes) -> None:
@@ -100,7 +112,9 @@ def is_old_excel(path: Path, start: bytes) -> bool:
         return False
     if path.suffix.lower() in {".xls", ".xlt"}:
         return True  # it may hold a Word file
-    return any(name in start for name in _OLE_EXCEL) and not any(other in start for other in _OLE_OTHERS)
+    return any(name in start for name in _OLE_EXCEL) and not any(
+        other in start for other in _OLE_OTHERS
+    )
 
 
 def detect(start: bytes) -> str:
@@ -111,12 +125,19 @@ def detect(start: bytes) -> str:
         ('html', '')
     """
     wide = start.startswith((b"\xff\xfe", b"\xfe\xff"))
-    head = start[:_HEAD].decode("utf-16" if wide else "latin-1", errors="replace").removeprefix("\xef\xbb\xbf").lstrip()
+    head = (
+        start[:_HEAD]
+        .decode("utf-16" if wide else "latin-1", errors="replace")
+        .removeprefix("\xef\xbb\xbf")
+        .lstrip()
+    )
     if _HTML.match(head):
         return "html"
     if _XML.match(head):
         return "xml"
-    if (element := _ELEMENT.match(head)) and (kind := _kind_of_markup(element["name"], head, start)):
+    if (element := _ELEMENT.match(head)) and (
+        kind := _kind_of_markup(element["name"], head, start)
+    ):
         return kind
     mbox = re.match(r"From \S+.*\d{4}.*\n", head)
     header = head[mbox.end() :] if mbox else head

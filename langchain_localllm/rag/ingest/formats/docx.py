@@ -18,8 +18,12 @@ _HEADING = re.compile(r"(?:Heading (\d)|(Title))$")
 _W: Final = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 _SKIPPED: Final = frozenset(
     [
-        *(f"{_W}{name}" for name in ("del", "moveFrom", "delText", "instrText", "pPr", "rPr", "sdtPr", "tblPr")),
-        "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback",  # the same text box for old programs
+        *(
+            f"{_W}{name}"
+            for name in ("del", "moveFrom", "delText", "instrText", "pPr", "rPr", "sdtPr", "tblPr")
+        ),
+        # the same text box for old programs
+        "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback",
     ]
 )
 """Elements whose text is not shown."""
@@ -33,13 +37,16 @@ _TEXTS: Final = frozenset([f"{_W}t", f"{_M}t"])
 def read_docx(data: bytes) -> Iterator[Document]:
     """Yield the sections of a Word document, with the headings above each in `heading`.
 
-    Tables are read row by row, notes and comments where they are referred to, and text boxes after their paragraph. The text of
-    page headers and footers comes last. Deleted text of tracked changes is left out.
+    Tables are read row by row, notes and comments where they are referred to, and text boxes after
+    their paragraph. The text of page headers and footers comes last. Deleted text of tracked
+    changes is left out.
     """
     try:
         import docx
     except ImportError as error:
-        raise MissingDependencyError(f"Reading docx needs python-docx: {pip_install('rag')}.") from error
+        raise MissingDependencyError(
+            f"Reading docx needs python-docx: {pip_install('rag')}."
+        ) from error
     try:
         blocks = list(_Reader(docx.Document(office_file(data, "a .docx file"))).blocks())
     except DocumentError:
@@ -47,7 +54,9 @@ def read_docx(data: bytes) -> Iterator[Document]:
     except Exception as error:  # python-docx raises errors of many types on broken files
         raise DocumentError(f"it is a broken .docx file ({error}). Save it again.") from error
     for section in sections("\n\n".join(blocks)):
-        yield Document(section.page_content, metadata=section.metadata)  # a Word document has no lines
+        yield Document(
+            section.page_content, metadata=section.metadata
+        )  # a Word document has no lines
 
 
 class _Reader:
@@ -55,14 +64,23 @@ class _Reader:
 
     def __init__(self, document: "WordDocument") -> None:
         self._document = document
-        self._styles: dict[str | None, str] = {}  # the name of each style that was looked up, which is slow
+        self._styles: dict[
+            str | None, str
+        ] = {}  # the name of each style that was looked up, which is slow
         self._notes: dict[str, dict[str, str]] = {element: {} for element in _NOTES}
-        self._notes |= {element: self._notes_in(part) for element, part in _NOTES.items()}  # no note holds a note
+        self._notes |= {
+            element: self._notes_in(part) for element, part in _NOTES.items()
+        }  # no note holds a note
 
     def blocks(self) -> Iterator[str]:
         """Yield paragraphs and tables as Markdown."""
         yield from self._blocks(self._document.element.body)
-        margins = [block for kind in ("header", "footer") for part in self._parts(kind) for block in self._blocks(part)]
+        margins = [
+            block
+            for kind in ("header", "footer")
+            for part in self._parts(kind)
+            for block in self._blocks(part)
+        ]
         yield from dict.fromkeys(block for block in margins if block.strip())
 
     def _blocks(self, parent: Any) -> Iterator[str]:

@@ -39,22 +39,50 @@ def read_epub(data: bytes) -> Iterator[Document]:
             for name in readable:
                 yield from read_html(archive.read(name))
         else:
-            raise DocumentError("it is protected against copying (DRM), so its text cannot be read. Get a copy without it.")
+            raise DocumentError(
+                "it is protected against copying (DRM), so its text cannot be read. Get a copy "
+                "without it."
+            )
 
 
 def _chapters(archive: ZipFile, names: set[str]) -> list[str]:
     """Return the parts that hold the chapters: those that the book lists, else all pages of HTML."""
     package = ""
     if _CONTAINER in names:
-        package = next((root.get("full-path", "") for root in parse_xml(archive.read(_CONTAINER)).iter("{*}rootfile")), "")
-    package = package if package in names else next((name for name in sorted(names) if name.endswith(".opf")), "")
+        package = next(
+            (
+                root.get("full-path", "")
+                for root in parse_xml(archive.read(_CONTAINER)).iter("{*}rootfile")
+            ),
+            "",
+        )
+    package = (
+        package
+        if package in names
+        else next((name for name in sorted(names) if name.endswith(".opf")), "")
+    )
     if not package:
-        return [name for name in archive.namelist() if name.lower().endswith((".xhtml", ".html", ".htm"))]
+        return [
+            name
+            for name in archive.namelist()
+            if name.lower().endswith((".xhtml", ".html", ".htm"))
+        ]
     tree = parse_xml(archive.read(package))
     items = {item.get("id"): item for item in tree.iter("{*}item")}
-    spine = [items[each.get("idref")] for each in tree.iter("{*}itemref") if each.get("idref") in items]
-    pages = [item for item in spine if item.get("media-type") in _PAGES and "nav" not in (item.get("properties") or "").split()]
-    return [posixpath.normpath(posixpath.join(posixpath.dirname(package), unquote(item.get("href", "")))) for item in pages]
+    spine = [
+        items[each.get("idref")] for each in tree.iter("{*}itemref") if each.get("idref") in items
+    ]
+    pages = [
+        item
+        for item in spine
+        if item.get("media-type") in _PAGES and "nav" not in (item.get("properties") or "").split()
+    ]
+    return [
+        posixpath.normpath(
+            posixpath.join(posixpath.dirname(package), unquote(item.get("href", "")))
+        )
+        for item in pages
+    ]
 
 
 def _encrypted(archive: ZipFile) -> set[str]:

@@ -20,9 +20,28 @@ _NOT_TEXT = frozenset({"head", "script", "style", "template", "noscript", "svg",
 _MOST: Final = 30_000_000
 """Bytes; the tree of an HTML or XML file takes about ten times as much memory."""
 _HEADINGS = {f"h{level}": ("\n\n" + "#" * level + " ", "\n\n") for level in range(1, 7)}
-_ROWS = {"li": ("\n- ", ""), "br": ("\n", ""), "tr": ("\n", ""), "td": (" | ", ""), "th": (" | ", "")}
+_ROWS = {
+    "li": ("\n- ", ""),
+    "br": ("\n", ""),
+    "tr": ("\n", ""),
+    "td": (" | ", ""),
+    "th": (" | ", ""),
+}
 _BLOCKS = (
-    *("address", "article", "aside", "blockquote", "dd", "details", "div", "dl", "dt", "figcaption", "footer", "form"),
+    *(
+        "address",
+        "article",
+        "aside",
+        "blockquote",
+        "dd",
+        "details",
+        "div",
+        "dl",
+        "dt",
+        "figcaption",
+        "footer",
+        "form",
+    ),
     *("header", "hr", "main", "nav", "ol", "p", "pre", "section", "summary", "table", "ul"),
 )
 _LAID_OUT: Final = frozenset(["table", "h1", "h2", "h3", "h4", "h5", "h6", "pre"])
@@ -37,7 +56,11 @@ _COVERED: Final = "\0"
 _MOST_SPANNED: Final = 1000
 _MOST_COLUMNS: Final = 5000
 _HIDDEN: Final = re.compile(r"display\s*:\s*none", re.IGNORECASE)
-_AROUND = {**_HEADINGS, **_ROWS, **dict.fromkeys(_BLOCKS, ("\n\n", "\n\n"))}  # what a tag puts before and after its text
+_AROUND = {
+    **_HEADINGS,
+    **_ROWS,
+    **dict.fromkeys(_BLOCKS, ("\n\n", "\n\n")),
+}  # what a tag puts before and after its text
 
 
 def read_html(data: bytes) -> Iterator[Document]:
@@ -50,20 +73,31 @@ def parse_markup(data: bytes) -> "BeautifulSoup":
     try:
         from bs4 import BeautifulSoup
     except ImportError as error:
-        raise MissingDependencyError(f"Reading HTML needs beautifulsoup4: {pip_install('rag')}.") from error
+        raise MissingDependencyError(
+            f"Reading HTML needs beautifulsoup4: {pip_install('rag')}."
+        ) from error
     if b"\x00" in data and not data.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise DocumentError("it is a binary file, not HTML.")
     if len(data) > _MOST:
-        raise DocumentError(f"it has {len(data) / 1e6:.0f} MB, and markup of more than {_MOST / 1e6:.0f} MB is not read. Split it.")
+        raise DocumentError(
+            f"it has {len(data) / 1e6:.0f} MB, and markup of more than {_MOST / 1e6:.0f} MB is "
+            "not read. Split it."
+        )
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # on XML, which is read as HTML on purpose: no entity is expanded, and errors are mended
+        warnings.simplefilter(
+            "ignore"
+        )  # on XML, which is read as HTML on purpose: no entity is expanded, and errors are mended
         return BeautifulSoup(data, "html.parser")
 
 
-def markup_sections(soup: "BeautifulSoup", not_text: frozenset[str] = _NOT_TEXT) -> Iterator[Document]:
+def markup_sections(
+    soup: "BeautifulSoup", not_text: frozenset[str] = _NOT_TEXT
+) -> Iterator[Document]:
     """Yield the sections of a tree, without the elements named in `not_text`."""
     for section in sections(_markdown(soup, not_text)):
-        yield Document(section.page_content, metadata=section.metadata)  # the lines of the Markdown are not those of the file
+        yield Document(
+            section.page_content, metadata=section.metadata
+        )  # the lines of the Markdown are not those of the file
 
 
 def _markdown(soup: "Tag", not_text: frozenset[str]) -> str:
@@ -71,7 +105,9 @@ def _markdown(soup: "Tag", not_text: frozenset[str]) -> str:
 
     pieces: list[str] = []
     depth = 0  # of tables within tables
-    waiting: list[object] = [soup]  # nodes still to write, and plain texts to put after a node; the next one is last
+    waiting: list[object] = [
+        soup
+    ]  # nodes still to write, and plain texts to put after a node; the next one is last
     while waiting:
         node = waiting.pop()
         if isinstance(node, Tag):
@@ -94,7 +130,9 @@ def _markdown(soup: "Tag", not_text: frozenset[str]) -> str:
             pieces.append(re.sub(r"\s+", " ", node))
         elif type(node) is str:
             pieces.append(node)
-    return "\n".join(line.strip(" ").removeprefix("|").lstrip(" ") for line in "".join(pieces).split("\n"))
+    return "\n".join(
+        line.strip(" ").removeprefix("|").lstrip(" ") for line in "".join(pieces).split("\n")
+    )
 
 
 def _table(table: "Tag", not_text: frozenset[str]) -> str:
@@ -123,10 +161,16 @@ def _table(table: "Tag", not_text: frozenset[str]) -> str:
         _fill(cells, spanned)
         spanned = {column: (rows - 1, text) for column, (rows, text) in spanned.items() if rows > 1}
         rows.append(cells)
-    if max(map(len, rows), default=0) < 2 or any(len(cell) > _LONGEST_CELL for row in rows for cell in row):  # noqa: PLR2004
+    if max(map(len, rows), default=0) < 2 or any(  # noqa: PLR2004
+        len(cell) > _LONGEST_CELL for row in rows for cell in row
+    ):
         return ""
     title = " ".join(caption.get_text(" ").split()) if caption else ""
-    return "\n\n".join(filter(None, [title, table_text([cell for cell in row if cell != _COVERED] for row in rows)]))
+    return "\n\n".join(
+        filter(
+            None, [title, table_text([cell for cell in row if cell != _COVERED] for row in rows)]
+        )
+    )
 
 
 def _fill(cells: list[str], spanned: dict[int, tuple[int, str]]) -> None:

@@ -27,14 +27,26 @@ def read_json(data: bytes) -> Iterator[Document]:
     except DocumentError:
         raise
     except (ValueError, RecursionError) as error:
-        if isinstance(error, json.JSONDecodeError) and error.msg == "Extra data" and error.lineno > 1:  # a value in each line
+        if (
+            isinstance(error, json.JSONDecodeError)
+            and error.msg == "Extra data"
+            and error.lineno > 1
+        ):  # a value in each line
             yield from read_json_lines(data)
             return
-        raise DocumentError(f"it is not valid JSON ({error}). Correct it, or save it as a .txt file.") from error
+        raise DocumentError(
+            f"it is not valid JSON ({error}). Correct it, or save it as a .txt file."
+        ) from error
 
 
 def _parts(value: Any) -> Iterator[Document]:
-    parts = enumerate(value, 1) if isinstance(value, list) else value.items() if isinstance(value, dict) else [("", value)]
+    parts = (
+        enumerate(value, 1)
+        if isinstance(value, list)
+        else value.items()
+        if isinstance(value, dict)
+        else [("", value)]
+    )
     for name, part in parts:
         if text := plain(part):
             yield Document(text, metadata={"heading": str(name)} if name else {})
@@ -49,7 +61,10 @@ def read_json_lines(data: bytes) -> Iterator[Document]:
             except DocumentError:
                 raise
             except (ValueError, RecursionError) as error:
-                raise DocumentError(f"line {number} is not valid JSON ({error}). Correct it, or save it as a .txt file.") from error
+                raise DocumentError(
+                    f"line {number} is not valid JSON ({error}). Correct it, or save it as a .txt "
+                    "file."
+                ) from error
             yield located(text, [(0, number)])
 
 
@@ -65,7 +80,9 @@ def plain(value: Any) -> str:
 
 def _leaves(path: str, value: Any, depth: int = 0) -> Iterator[tuple[str, str]]:
     if depth > _DEEPEST:  # each value is written with all keys that lead to it
-        raise DocumentError(f"its values are more than {_DEEPEST} levels deep. Save its text as a .txt file.")
+        raise DocumentError(
+            f"its values are more than {_DEEPEST} levels deep. Save its text as a .txt file."
+        )
     if isinstance(value, dict):
         for name, part in value.items():
             yield from _leaves(f"{path}.{name}" if path else str(name), part, depth + 1)

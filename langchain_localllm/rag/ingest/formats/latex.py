@@ -1,4 +1,7 @@
-"""LaTeX: its text, turned into Markdown's plain shape and read like it; formulas stay as they are."""
+"""LaTeX: its text, turned into Markdown's plain shape and read like it.
+
+Formulas stay as they are.
+"""
 
 import re
 import unicodedata
@@ -19,11 +22,31 @@ _MATH: Final = re.compile(
 _ACCENTS: Final = dict(
     zip(
         "`'^\"~=.uvHcrkd",
-        map(chr, (0x300, 0x301, 0x302, 0x308, 0x303, 0x304, 0x307, 0x306, 0x30C, 0x30B, 0x327, 0x30A, 0x328, 0x323)),
+        map(
+            chr,
+            (
+                0x300,
+                0x301,
+                0x302,
+                0x308,
+                0x303,
+                0x304,
+                0x307,
+                0x306,
+                0x30C,
+                0x30B,
+                0x327,
+                0x30A,
+                0x328,
+                0x323,
+            ),
+        ),
         strict=True,
     )
 )
-_ACCENT: Final = re.compile(r"\\(?:([`'^\"~=.])\s*|([uvHcrkd])(?=\{|\s))\s*(?:\{\\?([A-Za-z])\}|\\?([A-Za-z])(?![A-Za-z]*\{))")
+_ACCENT: Final = re.compile(
+    r"\\(?:([`'^\"~=.])\s*|([uvHcrkd])(?=\{|\s))\s*(?:\{\\?([A-Za-z])\}|\\?([A-Za-z])(?![A-Za-z]*\{))"
+)
 _LETTERS: Final = {
     "ss": "ß",
     "ae": "æ",
@@ -38,7 +61,14 @@ _LETTERS: Final = {
     "L": "Ł",
 }
 _LETTER: Final = re.compile(r"\\(ss|ae|AE|oe|OE|aa|AA|o|O|l|L)(?:\{\}|(?![A-Za-z])\s?)")
-_LEVELS: Final = {"part": 1, "chapter": 1, "section": 2, "subsection": 3, "subsubsection": 4, "paragraph": 5}
+_LEVELS: Final = {
+    "part": 1,
+    "chapter": 1,
+    "section": 2,
+    "subsection": 3,
+    "subsubsection": 4,
+    "paragraph": 5,
+}
 _HEADING: Final = re.compile(
     r"\\(part|chapter|section|subsection|subsubsection|paragraph)\*?(?:\[[^\]]*\])?\{((?:[^{}]|\{[^{}]*\})*)\}"
 )
@@ -66,22 +96,38 @@ def read_latex(data: bytes) -> Iterator[Document]:
     pieces = _MATH.split(text)
     pieces[::2] = map(_plain, pieces[::2])
     for section in sections(re.sub(r"\n{3,}", "\n\n", "".join(pieces))):
-        yield Document(section.page_content, metadata=section.metadata)  # the lines of the Markdown are not those of the file
+        yield Document(
+            section.page_content, metadata=section.metadata
+        )  # the lines of the Markdown are not those of the file
 
 
 def _plain(text: str) -> str:
     text = _ACCENT.sub(lambda found: _accented(found[3] or found[4], found[1] or found[2]), text)
     text = _LETTER.sub(lambda found: _LETTERS[found[1]], text)
-    text = _HEADING.sub(lambda found: f"\n\n{'#' * _LEVELS[found[1]]} {' '.join(found[2].split())}\n\n", text)
+    text = _HEADING.sub(
+        lambda found: f"\n\n{'#' * _LEVELS[found[1]]} {' '.join(found[2].split())}\n\n", text
+    )
     text = _DROPPED.sub("", text).replace("\\footnote{", " {Note: ")
     text = _ENVIRONMENT.sub("\n", text)
-    text = re.sub(r"\\item\b(?:\[([^\]]*)\])?\s*", lambda found: f"\n- {found[1]} " if found[1] else "\n- ", text)
+    text = re.sub(
+        r"\\item\b(?:\[([^\]]*)\])?\s*",
+        lambda found: f"\n- {found[1]} " if found[1] else "\n- ",
+        text,
+    )
     for _ in range(_NESTED):
         text = _ARGUMENT.sub(lambda found: found[1] if found[1] is not None else found[2], text)
     text = re.sub(r"\\\\(?:\[[^\]]*\])?", "\n", text)
     text = _COMMAND.sub("", text)
-    text = re.sub(r"\\([%&_#${}\-/, ])", lambda found: found[1] if found[1] in "%&_#${} " else "", text)
-    return text.replace("~", " ").replace("``", "“").replace("''", "”").replace("---", "—").replace("--", "\u2013")
+    text = re.sub(
+        r"\\([%&_#${}\-/, ])", lambda found: found[1] if found[1] in "%&_#${} " else "", text
+    )
+    return (
+        text.replace("~", " ")
+        .replace("``", "“")
+        .replace("''", "”")
+        .replace("---", "—")
+        .replace("--", "\u2013")
+    )
 
 
 def _accented(letter: str, accent: str) -> str:

@@ -26,7 +26,9 @@ class LocatedDocument(Document):
         return self._lines[place] if place >= 0 else None
 
 
-def located(text: str, lines: Sequence[tuple[int, int]], metadata: dict[str, Any] | None = None) -> LocatedDocument:
+def located(
+    text: str, lines: Sequence[tuple[int, int]], metadata: dict[str, Any] | None = None
+) -> LocatedDocument:
     """Make one.
 
     Args:
@@ -41,7 +43,10 @@ def located(text: str, lines: Sequence[tuple[int, int]], metadata: dict[str, Any
 
 
 def as_it_is(text: str, first: int = 1, metadata: dict[str, Any] | None = None) -> LocatedDocument:
-    """Return a Document of text whose lines stay as they are; `first` is the line of the file with which it begins."""
+    """Return a Document of text whose lines stay as they are.
+
+    `first` is the line of the file with which it begins.
+    """
     return located(text, list(_starts(text.splitlines(keepends=True), first)), metadata)
 
 

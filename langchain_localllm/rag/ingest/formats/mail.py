@@ -25,14 +25,16 @@ def read_mailbox(data: bytes) -> Iterator[Document]:
     """Yield the mails of an mbox file. A mail without a header is read as its text."""
     for part in _SEPARATOR.split(data):
         if part.strip():
-            yield from _sections(message_from_bytes(_QUOTED_FROM.sub(rb"\1", part), policy=policy.default), 0)
+            yield from _sections(
+                message_from_bytes(_QUOTED_FROM.sub(rb"\1", part), policy=policy.default), 0
+            )
 
 
 def read_mail(data: bytes) -> Iterator[Document]:
     """Yield the sections of a mail and of the mails within it, with the subject as the first part of `heading`.
 
-    Of a text that is there as plain text and as HTML, the plain one is read. Attached documents are read with their name in
-    `heading`; those that cannot be read are only named.
+    Of a text that is there as plain text and as HTML, the plain one is read. Attached documents are
+    read with their name in `heading`; those that cannot be read are only named.
     """
     if b"\0" in data[:4]:  # saved as UTF-16
         data = decode(data).encode()
@@ -48,7 +50,9 @@ def _sections(message: EmailMessage, depth: int) -> Iterator[Document]:
     texts, attached, files = _parts(message)
     if names := [name for part in files if (name := _file_name(part))]:
         shown.append(f"Attachments: {', '.join(names)}")
-    plain = tidy("\n\n".join(_text(part) for part in texts if part.get_content_type() != "text/html"))
+    plain = tidy(
+        "\n\n".join(_text(part) for part in texts if part.get_content_type() != "text/html")
+    )
     yield _under(subject, Document("\n\n".join(filter(None, ["\n".join(shown), plain]))))
     for part in texts:
         if part.get_content_type() == "text/html":
@@ -72,11 +76,19 @@ def _attached(part: EmailMessage, subject: str) -> Iterator[Document]:
 def _file_name(part: EmailMessage) -> str:
     try:
         return " ".join(normalize(part.get_filename() or "").split())
-    except (ValueError, LookupError, IndexError, TypeError, AttributeError):  # the email module on headers that are damaged
+    except (
+        ValueError,
+        LookupError,
+        IndexError,
+        TypeError,
+        AttributeError,
+    ):  # the email module on headers that are damaged
         return ""
 
 
-def _parts(message: EmailMessage) -> tuple[list[EmailMessage], list[EmailMessage], list[EmailMessage]]:
+def _parts(
+    message: EmailMessage,
+) -> tuple[list[EmailMessage], list[EmailMessage], list[EmailMessage]]:
     """Return the parts that hold the mail's own text, the mails within it, and the attachments."""
     texts: list[EmailMessage] = []
     attached: list[EmailMessage] = []
@@ -86,7 +98,11 @@ def _parts(message: EmailMessage) -> tuple[list[EmailMessage], list[EmailMessage
         part = waiting.pop(0)
         kind = part.get_content_type()
         payload = part.get_payload()
-        inner = [each for each in payload if isinstance(each, EmailMessage)] if isinstance(payload, list) else []
+        inner = (
+            [each for each in payload if isinstance(each, EmailMessage)]
+            if isinstance(payload, list)
+            else []
+        )
         if kind == "message/rfc822":
             attached += inner
         elif kind == "multipart/alternative":  # the same text in several forms
@@ -104,7 +120,13 @@ def _parts(message: EmailMessage) -> tuple[list[EmailMessage], list[EmailMessage
 def _header(message: EmailMessage, name: str) -> str:
     try:
         return " ".join(str(message.get(name, "")).split())
-    except (ValueError, LookupError, IndexError, TypeError, AttributeError):  # the email module on headers that are damaged
+    except (
+        ValueError,
+        LookupError,
+        IndexError,
+        TypeError,
+        AttributeError,
+    ):  # the email module on headers that are damaged
         return ""
 
 

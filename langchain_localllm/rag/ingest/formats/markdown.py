@@ -21,8 +21,8 @@ def read_markdown(data: bytes) -> Iterator[Document]:
 def sections(markdown: str, first: int = 1) -> Iterator[Document]:
     r"""Split at headings, which go from the text to the metadata: `"Boats > Prices"`.
 
-    langchain-text-splitters has a splitter for this; it is not used because it drops the indentation of code and the
-    joiners inside emoji and Persian words.
+    langchain-text-splitters has a splitter for this; it is not used because it drops the
+    indentation of code and the joiners inside emoji and Persian words.
 
     Args:
         markdown: The text.
@@ -51,12 +51,19 @@ def sections(markdown: str, first: int = 1) -> Iterator[Document]:
 
 
 def _plain_headings(markdown: str) -> str:
-    """Underlined headings as `#` ones; the front matter, if any, is left out: it is about the file, not in it."""
+    """Underlined headings as `#` ones.
+
+    The front matter, if any, is left out: it is about the file, not in it.
+    """
     text = _FRONT_MATTER.sub(lambda match: "\n" * match[0].count("\n"), markdown)
-    return _UNDERLINED.sub(lambda match: ("# " if match[2].startswith("=") else "## ") + match[1] + "\n", text)
+    return _UNDERLINED.sub(
+        lambda match: ("# " if match[2].startswith("=") else "## ") + match[1] + "\n", text
+    )
 
 
-def _section(headings: dict[int, tuple[int, str]], body: list[tuple[int, str]], *, is_last: bool) -> Iterator[Document]:
+def _section(
+    headings: dict[int, tuple[int, str]], body: list[tuple[int, str]], *, is_last: bool
+) -> Iterator[Document]:
     """Yield the text below a heading; the heading itself where nothing is below it."""
     if headings and is_last and not any(line.strip() for _, line in body):
         *_, own = headings

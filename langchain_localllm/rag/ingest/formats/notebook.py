@@ -17,9 +17,14 @@ def read_notebook(data: bytes) -> Iterator[Document]:
         notebook = json.loads(decode(data))
         sheets = notebook.get("worksheets", [notebook])  # of Jupyter's format 3, of before 2015
         found = [cell for sheet in sheets for cell in sheet["cells"]]
-        cells = [(cell["cell_type"], "".join(cell["source"] if "source" in cell else cell["input"])) for cell in found]
+        cells = [
+            (cell["cell_type"], "".join(cell["source"] if "source" in cell else cell["input"]))
+            for cell in found
+        ]
     except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
-        raise DocumentError(f"it is not a Jupyter notebook ({error!r}). Save it again with Jupyter.") from error
+        raise DocumentError(
+            f"it is not a Jupyter notebook ({error!r}). Save it again with Jupyter."
+        ) from error
     language = _language(notebook)
     heading = ""
     for number, (kind, source) in enumerate(cells, 1):
@@ -30,7 +35,9 @@ def read_notebook(data: bytes) -> Iterator[Document]:
                 heading = section.metadata.get("heading", heading)
                 yield Document(section.page_content, metadata={**_under(heading), "cell": number})
         elif kind == "code" and source.strip():
-            yield Document(source, metadata={**_under(heading), "cell": number, "language": language})
+            yield Document(
+                source, metadata={**_under(heading), "cell": number, "language": language}
+            )
 
 
 def _language(notebook: dict[str, Any]) -> str:

@@ -19,13 +19,15 @@ from langchain_localllm.errors import DocumentError, InvalidOptionError, Missing
 from langchain_localllm.rag.ingest.formats.text import tidy
 
 NEEDS_OCR: Final = (
-    'Recognize its text (OCR): `localllm rag index --ocr eng`, or `ocr="eng"` in Python; this needs the program Tesseract.'
+    'Recognize its text (OCR): `localllm rag index --ocr eng`, or `ocr="eng"` in Python; this '
+    "needs the program Tesseract."
 )
 """The advice for scans; an update with `ocr` tries again the files that have it."""
 _SECONDS: Final = 300
 """Longest time for a picture."""
 _LEAST_CONFIDENCE: Final = 60.0
-"""Percent. Tesseract gives clean print 90 and more; what it sees in photos without text stays below."""
+"""Percent. Tesseract gives clean print 90 and more; what it sees in photos without text stays
+below."""
 _IMAGES: Final = (b"\x89PNG\r\n", b"\xff\xd8\xff", b"GIF8", b"II*\0", b"MM\0*", b"BM")
 _LANGUAGES: Final = re.compile(r"[A-Za-z0-9_/-]+(?:\+[A-Za-z0-9_/-]+)*")
 _DOTS_PER_INCH: Final = 300
@@ -61,14 +63,16 @@ def require_languages(languages: str) -> str:
         return languages
     if not _LANGUAGES.fullmatch(languages):
         raise InvalidOptionError(
-            f"ocr={languages!r} does not name languages. Use Tesseract's names, joined by '+': 'eng', 'deu+eng'."
+            f"ocr={languages!r} does not name languages. Use Tesseract's names, joined by '+': "
+            "'eng', 'deu+eng'."
         )
     installed = _installed()
     missing = [name for name in languages.split("+") if name not in installed]
     if missing:
         raise InvalidOptionError(
-            f"Tesseract has no data for {', '.join(missing)}. Installed: {', '.join(sorted(installed))}. "
-            f"Install it, for example with `apt install tesseract-ocr-{missing[0]}`."
+            f"Tesseract has no data for {', '.join(missing)}. Installed: "
+            f"{', '.join(sorted(installed))}. Install it, for example with `apt install "
+            f"tesseract-ocr-{missing[0]}`."
         )
     return languages
 
@@ -155,7 +159,10 @@ def _paragraph(words: list[dict[str, str]]) -> str:
 def _program() -> str:
     found = shutil.which("tesseract")
     if not found:
-        raise MissingDependencyError("OCR needs the program Tesseract: `apt install tesseract-ocr`, or `brew install tesseract`.")
+        raise MissingDependencyError(
+            "OCR needs the program Tesseract: `apt install tesseract-ocr`, or `brew install "
+            "tesseract`."
+        )
     return found
 
 

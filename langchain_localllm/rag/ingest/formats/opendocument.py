@@ -22,12 +22,21 @@ _TABLE: Final = "{urn:oasis:names:tc:opendocument:xmlns:table:1.0}"
 _DRAW: Final = "{urn:oasis:names:tc:opendocument:xmlns:drawing:1.0}"
 _STYLE: Final = "{urn:oasis:names:tc:opendocument:xmlns:style:1.0}"
 _PRESENTATION: Final = "{urn:oasis:names:tc:opendocument:xmlns:presentation:1.0}"
-_MARGINS: Final = [f"{_STYLE}{name}" for name in ("header", "header-left", "header-first", "footer", "footer-left", "footer-first")]
+_MARGINS: Final = [
+    f"{_STYLE}{name}"
+    for name in ("header", "header-left", "header-first", "footer", "footer-left", "footer-first")
+]
 _SKIPPED: Final = frozenset(
     [
         *(
             f"{_TEXT}{name}"
-            for name in ("tracked-changes", "note-citation", "sequence-decls", "variable-decls", "user-field-decls")
+            for name in (
+                "tracked-changes",
+                "note-citation",
+                "sequence-decls",
+                "variable-decls",
+                "user-field-decls",
+            )
         ),
         *(f"{_TEXT}{name}" for name in ("table-of-content", "alphabetical-index", "ruby-text")),
         *(f"{_OFFICE}{name}" for name in ("annotation-end", "forms", "scripts", "binary-data")),
@@ -36,7 +45,9 @@ _SKIPPED: Final = frozenset(
     ]
 )
 """Elements whose text is not shown, or is elsewhere too."""
-_ROW_PARENTS: Final = frozenset(f"{_TABLE}{name}" for name in ("table-header-rows", "table-rows", "table-row-group"))
+_ROW_PARENTS: Final = frozenset(
+    f"{_TABLE}{name}" for name in ("table-header-rows", "table-rows", "table-row-group")
+)
 _MOST_REPEATED: Final = 50
 _MOST_REPEATED_TEXT: Final = 10_000
 """Cells, and characters, to which a repeated cell is expanded."""
@@ -53,10 +64,14 @@ def read_opendocument(data: bytes) -> Iterator[Document]:
     """Yield sections of a text with `heading`, rows of a table, or slides with `page`, whatever the file holds."""
     with open_archive(data, "an OpenDocument file") as archive:
         names = set(archive.namelist())
-        if "META-INF/manifest.xml" in names and b":encryption-data" in archive.read("META-INF/manifest.xml"):
+        if "META-INF/manifest.xml" in names and b":encryption-data" in archive.read(
+            "META-INF/manifest.xml"
+        ):
             raise DocumentError("it is encrypted. Save a copy without a password.")
         if "content.xml" not in names:
-            raise DocumentError("it is not an OpenDocument file: it has no content.xml. Save it again.")
+            raise DocumentError(
+                "it is not an OpenDocument file: it has no content.xml. Save it again."
+            )
         root = parse_xml(archive.read("content.xml"))
         margins = list(_margins(archive)) if "styles.xml" in names else []
     body = next(root.iter(f"{_OFFICE}body"), root)
@@ -81,15 +96,27 @@ def _slide(slide: Any, number: int) -> Document:
             notes += [f"Notes: {text}"] if text else []
         elif child.get(f"{_PRESENTATION}class") == "title" and not heading:
             heading = " ".join(text.split())
-        elif child.get(f"{_PRESENTATION}class") not in {"page-number", "date-time", "footer", "header"}:
+        elif child.get(f"{_PRESENTATION}class") not in {
+            "page-number",
+            "date-time",
+            "footer",
+            "header",
+        }:
             shapes.append(text)
     text = tidy("\n\n".join([*shapes, *notes])) or heading
-    return Document(text, metadata={"page": number, **({"heading": heading} if heading and heading != text else {})})
+    return Document(
+        text,
+        metadata={"page": number, **({"heading": heading} if heading and heading != text else {})},
+    )
 
 
 def _margins(archive: ZipFile) -> Iterator[str]:
     """Yield the texts of page headers and footers."""
-    blocks = [block for margin in parse_xml(archive.read("styles.xml")).iter(*_MARGINS) for block in _blocks(margin)]
+    blocks = [
+        block
+        for margin in parse_xml(archive.read("styles.xml")).iter(*_MARGINS)
+        for block in _blocks(margin)
+    ]
     yield from dict.fromkeys(block for block in blocks if block.strip())
 
 
@@ -113,7 +140,9 @@ def _blocks(parent: Any, item: str = "") -> Iterator[str]:
 def _texts(row: Any) -> list[str]:
     """Return the cells of a row within a text."""
     cells = (list(_blocks(cell)) for cell in row.iterchildren(f"{_TABLE}table-cell"))
-    return [blocks[0].removeprefix("- ") if len(blocks) == 1 else " ".join(blocks) for blocks in cells]
+    return [
+        blocks[0].removeprefix("- ") if len(blocks) == 1 else " ".join(blocks) for blocks in cells
+    ]
 
 
 def _paragraph(paragraph: Any, before: str) -> Iterator[str]:
@@ -148,7 +177,13 @@ def _pieces(element: Any, boxes: list[Any]) -> Iterator[str]:
 
 def _split(text: str | None) -> list[str]:
     """Return a text in words: white space counts as one space, also at its ends."""
-    return (text or "").replace("\n", " ").replace("\t", " ").split(" ") if text and text.strip() else [" "] if text else []
+    return (
+        (text or "").replace("\n", " ").replace("\t", " ").split(" ")
+        if text and text.strip()
+        else [" "]
+        if text
+        else []
+    )
 
 
 def _rows_of(table: Any) -> Iterator[Any]:

@@ -33,10 +33,13 @@ _PASSWORD: Final = 4  # FPDF_ERR_PASSWORD
 
 
 def read_pdf(data: bytes, ocr: str = "") -> Iterator[Document]:
-    """Yield the pages of a PDF file, numbered from 1 in `page`. An encrypted file is read where it needs no password.
+    """Yield the pages of a PDF file, numbered from 1 in `page`.
 
-    Columns that the file mixes are read one after the other, and tables row by row. Pages of unknown characters, and
-    pictures of pages, are read by Tesseract where `ocr` names languages, else left out.
+    An encrypted file is read where it needs no password.
+
+    Columns that the file mixes are read one after the other, and tables row by row. Pages of
+    unknown characters, and pictures of pages, are read by Tesseract where `ocr` names languages,
+    else left out.
     """
     file, count, fault = _open(data)
     advice = "No text was recognized there." if ocr else NEEDS_OCR
@@ -46,7 +49,11 @@ def read_pdf(data: bytes, ocr: str = "") -> Iterator[Document]:
         for number in range(count):
             try:
                 text, is_garbled, is_picture = _page_text(file, number)
-                if ocr and (is_garbled or is_picture) and (recognized := _recognized(file, number, ocr)):
+                if (
+                    ocr
+                    and (is_garbled or is_picture)
+                    and (recognized := _recognized(file, number, ocr))
+                ):
                     text, is_garbled, is_picture = recognized, False, False
             except fault:
                 broken += 1  # the other pages may be whole
@@ -64,14 +71,25 @@ def read_pdf(data: bytes, ocr: str = "") -> Iterator[Document]:
         with _LOCK:
             file.close()
     if broken == count:
-        raise DocumentError("it is a broken or truncated PDF without a readable page. Get a whole copy.")
+        raise DocumentError(
+            "it is a broken or truncated PDF without a readable page. Get a whole copy."
+        )
     if empty and garbled:
-        raise DocumentError(f"its fonts do not say which characters they show, so its text cannot be read. {advice}")
+        raise DocumentError(
+            f"its fonts do not say which characters they show, so its text cannot be read. {advice}"
+        )
     if empty:
         raise DocumentError(f"it is a PDF without text, perhaps a scan. {advice}")
     if left_out:
-        reasons = {"damaged": broken, "without readable characters": garbled, "pictures without text": pictures}
-        pages = f"{len(left_out)} of its {count} pages {'is' if len(left_out) == 1 else 'are'} left out ({_numbers(left_out)})"
+        reasons = {
+            "damaged": broken,
+            "without readable characters": garbled,
+            "pictures without text": pictures,
+        }
+        pages = (
+            f"{len(left_out)} of its {count} pages {'is' if len(left_out) == 1 else 'are'} left "
+            f"out ({_numbers(left_out)})"
+        )
         why = ", ".join(f"{number} {reason}" for reason, number in reasons.items() if number)
         raise PartlyReadError(f"{pages}: {why}.{f' {advice}' if garbled or pictures else ''}")
 
@@ -81,18 +99,27 @@ def _open(data: bytes) -> tuple[Any, int, type[Exception]]:
     try:
         import pypdfium2
     except ImportError as error:
-        raise MissingDependencyError(f"Reading PDF needs pypdfium2: {pip_install('rag')}.") from error
+        raise MissingDependencyError(
+            f"Reading PDF needs pypdfium2: {pip_install('rag')}."
+        ) from error
     with _LOCK:
         try:
             file = pypdfium2.PdfDocument(data)
             count = len(file)
             if count > _MOST_PAGES:
-                raise DocumentError(f"it has {count:,} pages, which is more than is read of one file ({_MOST_PAGES:,}). Split it.")
+                raise DocumentError(
+                    f"it has {count:,} pages, which is more than is read of one file "
+                    f"({_MOST_PAGES:,}). Split it."
+                )
         except pypdfium2.PdfiumError as error:
             if getattr(error, "err_code", None) == _PASSWORD:
-                raise DocumentError("it is encrypted. Save a copy without a password and give that.") from None
+                raise DocumentError(
+                    "it is encrypted. Save a copy without a password and give that."
+                ) from None
             reason = str(error).rstrip(".")
-            raise DocumentError(f"it is a broken or truncated PDF ({reason}). Get a whole copy.") from error
+            raise DocumentError(
+                f"it is a broken or truncated PDF ({reason}). Get a whole copy."
+            ) from error
     return file, count, pypdfium2.PdfiumError
 
 
@@ -115,7 +142,11 @@ def _page_text(file: Any, number: int) -> tuple[str, bool, bool]:
         page = file[number]
         text_page = page.get_textpage()
         is_garbled = _is_garbled(text_page.raw, raw)
-        text = "" if is_garbled else ordered_text(text_page.raw, raw) or str(text_page.get_text_bounded())
+        text = (
+            ""
+            if is_garbled
+            else ordered_text(text_page.raw, raw) or str(text_page.get_text_bounded())
+        )
         is_picture = not is_garbled and not text.strip() and _has_picture(page.raw, raw)
         text_page.close()
         page.close()

@@ -68,7 +68,9 @@ def ordered_text(text_page: Any, raw: Any) -> str:
     if not 0 < count <= _MOST:
         return ""
     pieces = list(_pieces(text_page, raw, count))
-    if len(pieces) < 2 * _LEAST_LINES - 4 or any(_RIGHT_TO_LEFT.search(piece.text) for piece in pieces):
+    if len(pieces) < 2 * _LEAST_LINES - 4 or any(
+        _RIGHT_TO_LEFT.search(piece.text) for piece in pieces
+    ):
         return ""
     height = median(piece.top - piece.bottom for piece in pieces)
     if height <= 0 or sum(len(piece.text) == 1 for piece in pieces) > _TURNED * len(pieces):
@@ -78,7 +80,9 @@ def ordered_text(text_page: Any, raw: Any) -> str:
         text = _with_tables(pieces, height)
     else:
         text = _lines(_by_columns(pieces, height)) if _is_mixed(pieces, gutter) else ""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")  # PDFium yields halves of pairs
+    return text.encode("utf-16", "surrogatepass").decode(
+        "utf-16", "replace"
+    )  # PDFium yields halves of pairs
 
 
 def _pieces(text_page: Any, raw: Any, count: int) -> Iterator[Piece]:
@@ -117,21 +121,35 @@ def _gutter(pieces: Sequence[Piece], height: float) -> float | None:
     """Return where the space between two columns of text is, or `None` if there are no columns."""
     start, end = min(piece.left for piece in pieces), max(piece.right for piece in pieces)
     step = max(height / 2, (end - start) / _MOST_PLACES)
-    steps = {int((piece.right - start) / step) + 1 for piece in pieces}  # few places to look at, however many parts there are
-    edges = [start + each * step for each in sorted(steps) if 0.15 * (end - start) < each * step < 0.85 * (end - start)]
+    steps = {
+        int((piece.right - start) / step) + 1 for piece in pieces
+    }  # few places to look at, however many parts there are
+    edges = [
+        start + each * step
+        for each in sorted(steps)
+        if 0.15 * (end - start) < each * step < 0.85 * (end - start)
+    ]
     best: tuple[int, float] | None = None
     for place in edges:
         crossing = sum(piece.left < place < piece.right for piece in pieces)
         if (best is None or crossing < best[0]) and crossing <= _CROSSING * len(pieces):
-            sides = [piece for piece in pieces if piece.right <= place], [piece for piece in pieces if piece.left >= place]
-            if all(len(side) >= _LEAST_LINES and median(len(piece.text) for piece in side) >= _WORDY for side in sides):
+            sides = (
+                [piece for piece in pieces if piece.right <= place],
+                [piece for piece in pieces if piece.left >= place],
+            )
+            if all(
+                len(side) >= _LEAST_LINES and median(len(piece.text) for piece in side) >= _WORDY
+                for side in sides
+            ):
                 best = (crossing, place)
     return best[1] if best else None
 
 
 def _is_mixed(pieces: Sequence[Piece], gutter: float) -> bool:
     """Return whether the file goes from column to column and back again and again."""
-    sides = [piece.left >= gutter for piece in pieces if piece.right <= gutter or piece.left >= gutter]
+    sides = [
+        piece.left >= gutter for piece in pieces if piece.right <= gutter or piece.left >= gutter
+    ]
     changes = sum(one != other for one, other in pairwise(sides))
     return changes > max(3, _MIXED * len(sides))
 
@@ -194,7 +212,9 @@ def _tables(rows: Sequence[list[Piece]], height: float) -> Iterator[list[list[Pi
     """Yield lines that follow each other and have the same columns of short texts."""
     found: list[list[Piece]] = []
     for row in [*rows, []]:
-        is_near = bool(found) and bool(row) and found[-1][0].middle - row[0].middle <= _ROWS * height
+        is_near = (
+            bool(found) and bool(row) and found[-1][0].middle - row[0].middle <= _ROWS * height
+        )
         if _is_row(row) and (not found or (is_near and _are_aligned(found[-1], row, height))):
             found.append(row)
             continue
@@ -207,13 +227,19 @@ def _is_prose(rows: Sequence[Sequence[Piece]], height: float) -> bool:
     """Return whether rows are lines of a spaced text: its words are near to each other, and most begin with a small letter."""
     gap = median(right.left - left.right for row in rows for left, right in pairwise(row))
     cells = [piece.text for row in rows for piece in row]
-    return gap < _TABLE_GAP * height or sum(text[0].islower() for text in cells) > _MOST_SMALL * len(cells)
+    return gap < _TABLE_GAP * height or sum(
+        text[0].islower() for text in cells
+    ) > _MOST_SMALL * len(cells)
 
 
 def _is_row(row: Sequence[Piece]) -> bool:
     """Return whether a line looks like a row: several texts, of which one at most is long, and none is most of it."""
     lengths = sorted((len(piece.text) for piece in row), reverse=True)
-    return len(row) >= 2 and lengths[1] <= _LONG and lengths[0] <= max(_WORDY, _LONGEST_SHARE * sum(lengths))  # noqa: PLR2004
+    return (
+        len(row) >= 2  # noqa: PLR2004
+        and lengths[1] <= _LONG
+        and lengths[0] <= max(_WORDY, _LONGEST_SHARE * sum(lengths))
+    )
 
 
 def _are_aligned(row: Sequence[Piece], below: Sequence[Piece], height: float) -> bool:
@@ -221,7 +247,11 @@ def _are_aligned(row: Sequence[Piece], below: Sequence[Piece], height: float) ->
     reach = _ALIGNED * height
     shared = sum(
         any(
-            min(abs(one.left - other.left), abs(one.right - other.right), abs(one.left + one.right - other.left - other.right) / 2)
+            min(
+                abs(one.left - other.left),
+                abs(one.right - other.right),
+                abs(one.left + one.right - other.left - other.right) / 2,
+            )
             <= reach
             for other in below
         )
@@ -237,7 +267,12 @@ def _lines(pieces: Sequence[Piece]) -> str:
     for piece in pieces:
         if before is not None:
             height = piece.top - piece.bottom
-            text += " " if abs(before.middle - piece.middle) < height / 2 and before.right <= piece.left + height else "\n"
+            text += (
+                " "
+                if abs(before.middle - piece.middle) < height / 2
+                and before.right <= piece.left + height
+                else "\n"
+            )
         text += piece.text
         before = piece
     return text

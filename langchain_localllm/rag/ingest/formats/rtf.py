@@ -21,13 +21,17 @@ def read_rtf(data: bytes) -> Iterator[Document]:
     try:
         from striprtf.striprtf import rtf_to_text
     except ImportError as error:
-        raise MissingDependencyError(f"Reading RTF needs striprtf: {pip_install('rag')}.") from error
+        raise MissingDependencyError(
+            f"Reading RTF needs striprtf: {pip_install('rag')}."
+        ) from error
     if not data.lstrip().startswith(START):
         raise DocumentError("it is not an RTF file. Save it again as .rtf or .docx.")
     try:
         text = str(rtf_to_text(_without_binary(data).decode("latin-1"), errors="replace"))  # type: ignore[no-untyped-call]  # striprtf has no types
     except (ValueError, LookupError, IndexError, TypeError) as error:
-        raise DocumentError(f"it is a broken RTF file ({error}). Save it again as .rtf or .docx.") from error
+        raise DocumentError(
+            f"it is a broken RTF file ({error}). Save it again as .rtf or .docx."
+        ) from error
     yield Document(tidy(_ROW.sub(lambda row: row[0][:-1].replace("|", " | "), text)))
 
 

@@ -22,7 +22,9 @@ def read_pptx(data: bytes) -> Iterator[Document]:
     try:
         import pptx
     except ImportError as error:
-        raise MissingDependencyError(f"Reading slides needs python-pptx: {pip_install('rag')}.") from error
+        raise MissingDependencyError(
+            f"Reading slides needs python-pptx: {pip_install('rag')}."
+        ) from error
     file = office_file(data, "a .pptx file")
     try:
         presentation = pptx.Presentation(file)
@@ -30,12 +32,26 @@ def read_pptx(data: bytes) -> Iterator[Document]:
         raise DocumentError(f"it is a broken .pptx file ({error}). Save it again.") from error
     for number, slide in enumerate(presentation.slides, 1):
         title = slide.shapes.title
-        heading = " ".join(title.text_frame.text.split()) if title is not None and title.has_text_frame else ""
+        heading = (
+            " ".join(title.text_frame.text.split())
+            if title is not None and title.has_text_frame
+            else ""
+        )
         blocks = list(_blocks(slide.shapes, title))
-        if slide.has_notes_slide and (frame := slide.notes_slide.notes_text_frame) is not None and frame.text.strip():
+        if (
+            slide.has_notes_slide
+            and (frame := slide.notes_slide.notes_text_frame) is not None
+            and frame.text.strip()
+        ):
             blocks.append(f"Notes: {frame.text}")
         text = tidy("\n\n".join(blocks).replace("\x0b", "\n")) or heading
-        yield Document(text, metadata={"page": number, **({"heading": heading} if heading and text != heading else {})})
+        yield Document(
+            text,
+            metadata={
+                "page": number,
+                **({"heading": heading} if heading and text != heading else {}),
+            },
+        )
 
 
 def _blocks(shapes: Iterable[Any], title: Any, depth: int = 0) -> Iterator[str]:
@@ -59,7 +75,10 @@ def _blocks(shapes: Iterable[Any], title: Any, depth: int = 0) -> Iterator[str]:
 
 
 def _paragraphs(frame: Any) -> Iterator[str]:
-    """Yield the paragraphs of a text; those of a list with a dash, since each is a point of its own."""
+    """Yield the paragraphs of a text.
+
+    Those of a list with a dash, since each is a point of its own.
+    """
     paragraphs = [paragraph for paragraph in frame.paragraphs if paragraph.text.strip()]
     for paragraph in paragraphs:
         yield f"- {paragraph.text.strip()}" if len(paragraphs) > 1 else paragraph.text
@@ -67,13 +86,23 @@ def _paragraphs(frame: Any) -> Iterator[str]:
 
 def _chart_text(chart: Any) -> str:
     """Return a chart as its title and a table of its values."""
-    title = chart.chart_title.text_frame.text if chart.has_title and chart.chart_title.has_text_frame else ""
+    title = (
+        chart.chart_title.text_frame.text
+        if chart.has_title and chart.chart_title.has_text_frame
+        else ""
+    )
     try:
         plot = chart.plots[0]
         series = list(plot.series)
         rows = [["", *(each.name for each in series)]]
         rows += [
-            [str(category), *("" if each.values[place] is None else f"{each.values[place]:.15g}" for each in series)]
+            [
+                str(category),
+                *(
+                    "" if each.values[place] is None else f"{each.values[place]:.15g}"
+                    for each in series
+                ),
+            ]
             for place, category in enumerate(plot.categories)
         ]
     except (
@@ -91,8 +120,13 @@ def _chart_text(chart: Any) -> str:
 def _diagram(shape: Any) -> Iterator[str]:
     """Yield the texts of a diagram (SmartArt), which is in a part of its own."""
     for element in shape.element.iter("{*}relIds"):
-        relation = next((value for name, value in element.attrib.items() if str(name).endswith("}dm")), None)
+        relation = next(
+            (value for name, value in element.attrib.items() if str(name).endswith("}dm")), None
+        )
         if relation and relation in shape.part.rels:
             root = parse_xml(shape.part.related_part(relation).blob)
-            lines = ("".join(text.text or "" for text in paragraph.iter(f"{_A}t")) for paragraph in root.iter(f"{_A}p"))
+            lines = (
+                "".join(text.text or "" for text in paragraph.iter(f"{_A}t"))
+                for paragraph in root.iter(f"{_A}p")
+            )
             yield "\n".join(f"- {line}" for line in lines if line.strip())

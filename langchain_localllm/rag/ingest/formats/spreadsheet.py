@@ -19,7 +19,8 @@ _MOST_XML: Final = 500_000_000
 _MOST_STRINGS: Final = 50_000_000
 """Bytes of the table of strings, which is in memory as a whole."""
 _MOST_CELLS: Final = 20_000_000
-"""Cells that are looked at, with empty ones before filled ones: a file of a few bytes can have rows of 16,384."""
+"""Cells that are looked at, with empty ones before filled ones: a file of a few bytes can have rows
+of 16,384."""
 _ERRORS: Final = frozenset(["#DIV/0!", "#N/A", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!"])
 _DRAWN: Final = ("xl/comments", "xl/threadedComments/", "xl/drawings/", "xl/charts/")
 """Parts that hold texts outside of cells."""
@@ -28,13 +29,23 @@ _DRAWN: Final = ("xl/comments", "xl/threadedComments/", "xl/drawings/", "xl/char
 def read_xlsx(data: bytes) -> Iterator[Document]:
     """Yield the rows of each sheet as `"boat: Heron; price: 14"`, then comments, text boxes and the titles of charts.
 
-    The name of the sheet is the first part of `heading`. Of a formula, the value that was saved with it is read.
+    The name of the sheet is the first part of `heading`. Of a formula, the value that was saved
+    with it is read.
     """
     with open_archive(data, "an .xlsx file", _MOST_XML) as archive:
-        strings = sum(part.file_size for part in archive.infolist() if part.filename.lower().endswith("sharedstrings.xml"))
+        strings = sum(
+            part.file_size
+            for part in archive.infolist()
+            if part.filename.lower().endswith("sharedstrings.xml")
+        )
         if strings > _MOST_STRINGS:
-            raise DocumentError(f"it has {strings / 1e6:,.0f} MB of texts, which is too much to read at once. Save it as .csv.")
-        drawn = [name for name in archive.namelist() if name.startswith(_DRAWN) and name.endswith(".xml")]
+            raise DocumentError(
+                f"it has {strings / 1e6:,.0f} MB of texts, which is too much to read at once. "
+                "Save it as .csv."
+            )
+        drawn = [
+            name for name in archive.namelist() if name.startswith(_DRAWN) and name.endswith(".xml")
+        ]
         book = _workbook(data)
         seen = [0]
         try:
@@ -52,7 +63,9 @@ def _workbook(data: bytes) -> Any:
     try:
         import openpyxl
     except ImportError as error:
-        raise MissingDependencyError(f"Reading Excel files needs openpyxl: {pip_install('rag')}.") from error
+        raise MissingDependencyError(
+            f"Reading Excel files needs openpyxl: {pip_install('rag')}."
+        ) from error
     file = office_file(data, "an .xlsx file", _MOST_XML)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about styles and extensions, which are not read
@@ -69,11 +82,15 @@ def read_xls(data: bytes) -> Iterator[Document]:
     except ImportError as error:
         raise MissingDependencyError(f"Reading .xls needs xlrd: {pip_install('rag')}.") from error
     try:
-        book = xlrd.open_workbook(file_contents=data, logfile=StringIO(), on_demand=True, ragged_rows=True)
+        book = xlrd.open_workbook(
+            file_contents=data, logfile=StringIO(), on_demand=True, ragged_rows=True
+        )
     except xlrd.XLRDError as error:
         if "encrypted" in str(error).lower():
             raise DocumentError("it is encrypted. Save a copy without a password.") from None
-        raise DocumentError(f"it is not an Excel file that can be read ({error}). Save it as .xlsx or .csv.") from error
+        raise DocumentError(
+            f"it is not an Excel file that can be read ({error}). Save it as .xlsx or .csv."
+        ) from error
     for name in book.sheet_names():
         sheet = book.sheet_by_name(name)
         yield from read_sheet(_xls_rows(sheet, book.datemode), normalize(name))
@@ -90,14 +107,22 @@ def cell_text(value: object, number_format: str = "") -> str:
     if value is None or value in _ERRORS:
         return ""
     if isinstance(value, datetime):
-        return value.isoformat(" ", "minutes") if value.time() != time() else value.date().isoformat()
+        return (
+            value.isoformat(" ", "minutes") if value.time() != time() else value.date().isoformat()
+        )
     if isinstance(value, date | time):
         return value.isoformat()
     if isinstance(value, bool | timedelta):
         return str(value)
     if isinstance(value, int | float):
         is_share = "%" in number_format
-        return f"{value * 100:.6g}%" if is_share else f"{value:.15g}" if isinstance(value, float) else str(value)
+        return (
+            f"{value * 100:.6g}%"
+            if is_share
+            else f"{value:.15g}"
+            if isinstance(value, float)
+            else str(value)
+        )
     return normalize(str(value)).strip()
 
 
@@ -107,7 +132,10 @@ def _rows(rows: Iterable[tuple[Any, ...]], seen: list[int]) -> Iterator[tuple[in
             continue
         seen[0] += len(row)
         if seen[0] > _MOST_CELLS:
-            raise DocumentError(f"it has more than {_MOST_CELLS / 1e6:.0f} million cells. Save the filled part as .csv.")
+            raise DocumentError(
+                f"it has more than {_MOST_CELLS / 1e6:.0f} million cells. Save the filled part as "
+                ".csv."
+            )
         cells: Cells = {}
         for column, cell in enumerate(row):
             if cell.value is not None and (text := cell_text(cell.value, cell.number_format or "")):
@@ -142,7 +170,11 @@ def _drawn_text(data: bytes) -> str:
     """Return the text of a part that is not a sheet, a line for each paragraph."""
     lines: list[str] = []
     for element in parse_xml(data).iter("{*}p", "{*}comment", "{*}threadedComment"):
-        line = " ".join("".join(text.text or "" for text in element.iter("{*}t", "{*}text") if text.text).split())
+        line = " ".join(
+            "".join(
+                text.text or "" for text in element.iter("{*}t", "{*}text") if text.text
+            ).split()
+        )
         if line and line not in lines:
             lines.append(line)
     return normalize("\n".join(lines))

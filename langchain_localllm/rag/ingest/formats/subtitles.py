@@ -15,7 +15,9 @@ _TAG: Final = re.compile(r"</?[a-z][^>]*>|\{\\[^}]*\}|<[\d:.]+>", re.IGNORECASE)
 
 
 def read_subtitles(data: bytes) -> Iterator[Document]:
-    r"""Yield the text of subtitles as one Document; a line that is repeated right after itself comes once.
+    r"""Yield the text of subtitles as one Document.
+
+    A line that is repeated right after itself comes once.
 
     Example:
         >>> next(read_subtitles(b"1\n00:00:01,000 --> 00:00:02,000\n<i>The boat</i>\n\n2\n...")).page_content
@@ -27,7 +29,9 @@ def read_subtitles(data: bytes) -> Iterator[Document]:
     spoken = False
     for number, line in enumerate(normalize(decode(data)).split("\n"), 1):
         if not line.strip() or _TIMES.match(line.strip()):
-            spoken = bool(line.strip())  # text follows the times, up to an empty line; numbers, notes and styles have none
+            spoken = bool(
+                line.strip()
+            )  # text follows the times, up to an empty line; numbers, notes and styles have none
             continue
         text = _TAG.sub("", line).strip()
         if spoken and text and text != (pieces[-1] if pieces else ""):

@@ -34,7 +34,9 @@ def read_csv(data: bytes) -> Iterator[Document]:
         ['boat: Heron; price: 14', 'boat: Tern; price: 9']
     """
     text = normalize(decode(data))
-    csv.field_size_limit(max(csv.field_size_limit(), len(text)))  # a long cell is split into passages later
+    csv.field_size_limit(
+        max(csv.field_size_limit(), len(text))
+    )  # a long cell is split into passages later
     lines = csv.reader(StringIO(text, newline=""), _dialect(text[:_SAMPLE]))
     try:
         rows = _csv_rows(lines)
@@ -48,7 +50,9 @@ def read_csv(data: bytes) -> Iterator[Document]:
             for number, row in chain([following], rows):
                 yield located(row_text(names[1], row), [(0, number)])
     except csv.Error as error:
-        raise DocumentError(f"it is not a readable table ({error}). Save it again as CSV.") from error
+        raise DocumentError(
+            f"it is not a readable table ({error}). Save it again as CSV."
+        ) from error
 
 
 def _csv_rows(lines: Any) -> Iterator[tuple[int, Cells]]:
@@ -80,7 +84,11 @@ def read_sheet(rows: Iterable[tuple[int, Cells]], name: str) -> Iterator[Documen
     for (number, row), (_, following) in pairwise(chain(rows, [nothing])):
         is_apart = number > end + 1
         end = number
-        if len(row) == 1 and (names is None or is_apart) and len(text := next(iter(row.values()))) <= _LONGEST_TITLE:
+        if (
+            len(row) == 1
+            and (names is None or is_apart)
+            and len(text := next(iter(row.values()))) <= _LONGEST_TITLE
+        ):
             if title:
                 yield _row(title[1], title[0], heading)
             names, title = None, (number, text)
@@ -99,7 +107,9 @@ def row_text(names: Cells, row: Cells) -> str:
     """Return a row as one text: `"boat: Heron; price: 14"`, or `"Heron | 14"` where the columns have no names."""
     if not names:
         return " | ".join(row.values())
-    return "; ".join(f"{names[column]}: {value}" if column in names else value for column, value in row.items())
+    return "; ".join(
+        f"{names[column]}: {value}" if column in names else value for column, value in row.items()
+    )
 
 
 def table_text(rows: Iterable[Iterable[str]]) -> str:
@@ -110,9 +120,15 @@ def table_text(rows: Iterable[Iterable[str]]) -> str:
 
 def _is_header(row: Cells, following: Cells, names: Cells | None, *, is_apart: bool) -> bool:
     """Return whether a row names the columns: it holds text only, and below a table it is apart, before new columns or numbers."""
-    if len(row) < _LEAST_COLUMNS or len(following) < _LEAST_COLUMNS or not all(map(_is_text, row.values())):
+    if (
+        len(row) < _LEAST_COLUMNS
+        or len(following) < _LEAST_COLUMNS
+        or not all(map(_is_text, row.values()))
+    ):
         return False
-    return names is None or (is_apart and (not all(map(_is_text, following.values())) or not row.keys() <= names.keys()))
+    return names is None or (
+        is_apart and (not all(map(_is_text, following.values())) or not row.keys() <= names.keys())
+    )
 
 
 def _is_text(value: str) -> bool:

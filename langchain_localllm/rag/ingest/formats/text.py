@@ -29,12 +29,25 @@ _NOT_IN_TEXT = frozenset({"Cc", "Cn", "Co", "Cs"})
 _MOST_ON_OTHER_SIDE = 20
 """Of so many NUL bytes of a UTF-16 text, one may be the other half of a character."""
 _ACCENTED = [
-    frozenset(letters) for letters in ("äöüß", "éèêëàâçùûüîïôœæÿ", "áéíóúñü", "ãõáéíóúâêôàçü", "àèéìòù", "åäöæøé", "ëïéöüè")
+    frozenset(letters)
+    for letters in (
+        "äöüß",
+        "éèêëàâçùûüîïôœæÿ",
+        "áéíóúñü",
+        "ãõáéíóúâêôàçü",
+        "àèéìòù",
+        "åäöæøé",
+        "ëïéöüè",
+    )
 ]
-"""The accented letters of German, French, Spanish, Portuguese, Italian, the Nordic languages and Dutch."""
+"""The accented letters of German, French, Spanish, Portuguese, Italian, the Nordic languages and
+Dutch."""
 _LEAST_PLAIN = 2
-"""Letters for each accented one: more accents than that, and it is an alphabet of its own, such as Cyrillic."""
-_SYMBOL_IN_WORD = re.compile(r"[^\W\d_][\u00a1-\u00a9\u00ab-\u00b4\u00b6-\u00b9\u00bb-\u00bf\u00d7\u00f7][^\W\d_]")
+"""Letters for each accented one: more accents than that, and it is an alphabet of its own, such as
+Cyrillic."""
+_SYMBOL_IN_WORD = re.compile(
+    r"[^\W\d_][\u00a1-\u00a9\u00ab-\u00b4\u00b6-\u00b9\u00bb-\u00bf\u00d7\u00f7][^\W\d_]"
+)
 _ISO_2022_JP = re.compile(rb"\x1b\$[@B]")
 _LEAST_UTF8 = 10
 """Whole characters beyond ASCII for each damaged one."""
@@ -46,7 +59,8 @@ _MOSTLY = 0.9
 _GB_COMMON = (0xB0, 0xD7)
 """First bytes of the 3,755 common characters in GB 2312."""
 _LAST_HANGUL = 0xC8
-"""The last first byte of Korean syllables in EUC-KR, which begin like the Chinese ones of GB 2312."""
+"""The last first byte of Korean syllables in EUC-KR, which begin like the Chinese ones of GB
+2312."""
 _SAMPLE = 100_000
 """Bytes used to guess an encoding; more are slow and add little."""
 _BINARY = "it is a binary file of an unsupported type. Save its text as .docx, .pdf or .txt."
@@ -127,7 +141,9 @@ def _legacy_encoding(data: bytes) -> str:
 def _decoded(data: bytes, encoding: str) -> str | None:
     """Return the characters of the beginning of a text, or `None` where the encoding is another."""
     try:
-        return codecs.getincrementaldecoder(encoding)().decode(data)  # a character that is cut at the end is not a fault
+        return codecs.getincrementaldecoder(encoding)().decode(
+            data
+        )  # a character that is cut at the end is not a fault
     except UnicodeDecodeError:
         return None
 
@@ -148,22 +164,33 @@ def _east_asian(data: bytes) -> str:
             return encoding
     text = _decoded(data, "gb2312") or ""
     leads = [each.encode("gb2312")[0] for each in text if each > "\u2fff" and each.isalpha()]
-    is_common = sum(_GB_COMMON[0] <= lead <= _GB_COMMON[1] for lead in leads) >= _MOSTLY * len(leads)
-    is_chinese = len(leads) >= _LEAST_LETTERS and is_common and max(leads) > _LAST_HANGUL and text.count(" ") * 3 < len(leads)
+    is_common = sum(_GB_COMMON[0] <= lead <= _GB_COMMON[1] for lead in leads) >= _MOSTLY * len(
+        leads
+    )
+    is_chinese = (
+        len(leads) >= _LEAST_LETTERS
+        and is_common
+        and max(leads) > _LAST_HANGUL
+        and text.count(" ") * 3 < len(leads)
+    )
     return "gb18030" if is_chinese else ""
 
 
 def _utf16_without_mark(data: bytes) -> str:
     """Return the encoding of a UTF-16 text without a byte order mark, or `""`: its NUL bytes are all on one side."""
     even, odd = data[0::2].count(0), data[1::2].count(0)
-    if even + odd <= _MOST_CONTROLS * len(data) or min(even, odd) * _MOST_ON_OTHER_SIDE > max(even, odd):
+    if even + odd <= _MOST_CONTROLS * len(data) or min(even, odd) * _MOST_ON_OTHER_SIDE > max(
+        even, odd
+    ):
         return ""
     encoding = "utf-16-be" if even > odd else "utf-16-le"
     try:
         text = codecs.getincrementaldecoder(encoding)().decode(data)
     except UnicodeDecodeError:
         return ""
-    odd_characters = sum(unicodedata.category(each) in _NOT_IN_TEXT and not each.isspace() for each in text)
+    odd_characters = sum(
+        unicodedata.category(each) in _NOT_IN_TEXT and not each.isspace() for each in text
+    )
     return encoding if odd_characters <= _MOST_CONTROLS * len(text) else ""
 
 
@@ -180,7 +207,9 @@ def _is_western(data: bytes) -> bool:
 
 
 def without_controls(text: str) -> str:
-    r"""Return a text without colors of a terminal and other control characters; a form feed becomes a line break.
+    r"""Return a text without colors of a terminal and other control characters.
+
+    A form feed becomes a line break.
 
     Raises:
         DocumentError: It has more control characters than text has.
@@ -197,10 +226,13 @@ def without_controls(text: str) -> str:
     return _CONTROL.sub("", text).replace("\x0c", "\n")
 
 
-def tidied(lines: Iterable[tuple[int, str]], metadata: dict[str, Any] | None = None) -> LocatedDocument:
+def tidied(
+    lines: Iterable[tuple[int, str]], metadata: dict[str, Any] | None = None
+) -> LocatedDocument:
     """Return a Document of numbered lines: those of each paragraph are put back together, as small models expect.
 
-    Words that were cut at the end of a line are whole again, characters are normalized, and encoded data is left out.
+    Words that were cut at the end of a line are whole again, characters are normalized, and encoded
+    data is left out.
     """
     pieces: list[str] = []
     starts: list[tuple[int, int]] = []
@@ -215,14 +247,26 @@ def tidied(lines: Iterable[tuple[int, str]], metadata: dict[str, Any] | None = N
             blank = True
             continue
         text, joint = line, "" if not pieces else "\n\n" if blank else "\n"
-        if not blank and before.endswith(_HYPHENS) and _CUT_WORD.search(before) and line.lstrip()[:1].islower():
+        if (
+            not blank
+            and before.endswith(_HYPHENS)
+            and _CUT_WORD.search(before)
+            and line.lstrip()[:1].islower()
+        ):
             if hyphenated is None:
-                hyphenated = {word.lower() for _, each in lines for word in _HYPHENATED.findall(each)}
+                hyphenated = {
+                    word.lower() for _, each in lines for word in _HYPHENATED.findall(each)
+                }
             text = line.lstrip()
             length -= len(pieces[-1])
             pieces[-1], joint = _joined(pieces[-1], before, text, hyphenated)
             length += len(pieces[-1])
-        elif not blank and len(before) >= _WRAPPED and not _NEW_BLOCK.match(line) and _CELLS not in before + line:
+        elif (
+            not blank
+            and len(before) >= _WRAPPED
+            and not _NEW_BLOCK.match(line)
+            and _CELLS not in before + line
+        ):
             text, joint = line.lstrip(), " "
         pieces += (joint, text)
         length += len(joint)
@@ -235,7 +279,8 @@ def tidied(lines: Iterable[tuple[int, str]], metadata: dict[str, Any] | None = N
 def _joined(text: str, line: str, following: str, hyphenated: set[str]) -> tuple[str, str]:
     """Return the text of a line that ends in a hyphen, and what joins it to the following one.
 
-    The hyphen goes, unless the file has the word with a hyphen elsewhere, or it replaces a part of the next word.
+    The hyphen goes, unless the file has the word with a hyphen elsewhere, or it replaces a part of
+    the next word.
     """
     if line.endswith("\u00ad"):
         return text, ""
@@ -243,7 +288,11 @@ def _joined(text: str, line: str, following: str, hyphenated: set[str]) -> tuple
     start = left[1].lower() if left else ""
     if _CONJUNCTION.match(following):
         return text, " "
-    if start in _KEEPS_HYPHEN or _COMPOUND.search(text) or f"{start}-{right[0].lower() if right else ''}" in hyphenated:
+    if (
+        start in _KEEPS_HYPHEN
+        or _COMPOUND.search(text)
+        or f"{start}-{right[0].lower() if right else ''}" in hyphenated
+    ):
         return text, ""
     return text[:-1], ""
 
@@ -251,7 +300,9 @@ def _joined(text: str, line: str, following: str, hyphenated: set[str]) -> tuple
 def _without_encoded(lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]]:
     """Yield the lines without files that are encoded in them, as base64 or by uuencode."""
     waiting: list[tuple[int, str]] = []
-    begin: tuple[int, str] | None = None  # the line that begins a uuencoded file, until the next one shows whether it does
+    begin: tuple[int, str] | None = (
+        None  # the line that begins a uuencoded file, until the next one shows whether it does
+    )
     uuencoded = False
     for number, line in lines:
         uuencoded = (uuencoded or begin is not None) and _is_uuencoded(line)
@@ -271,7 +322,10 @@ def _without_encoded(lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, st
         is_end = len(waiting) >= _ENCODED_LINES and _ENCODED_END.fullmatch(line)
         waiting = []
         if not is_end:
-            yield number, _without_long_words(line) if len(line) > _LONG or "base64," in line else line
+            yield (
+                number,
+                _without_long_words(line) if len(line) > _LONG or "base64," in line else line,
+            )
     if begin:
         yield begin
     if len(waiting) < _ENCODED_LINES:
@@ -291,7 +345,11 @@ def _without_long_words(line: str) -> str:
 
     def kept(found: re.Match[str]) -> str:
         word = found[0]
-        mixed = any(map(str.isupper, word)) and any(map(str.islower, word)) and any(map(str.isdigit, word))
+        mixed = (
+            any(map(str.isupper, word))
+            and any(map(str.islower, word))
+            and any(map(str.isdigit, word))
+        )
         return "" if mixed or _HEXADECIMAL.fullmatch(word) else word
 
     return _LONG_WORD.sub(kept, _DATA_ADDRESS.sub("", line))

@@ -11,8 +11,12 @@ from langchain_localllm.rag.ingest.formats.html import markup_sections, parse_ma
 if TYPE_CHECKING:
     from bs4.element import Tag
 
-_NOT_TEXT: Final = frozenset({"binary", "document-info", "script", "style", "stylesheet", "metadata"})
-_INLINE: Final = frozenset({"a", "b", "code", "em", "emphasis", "i", "strong", "sub", "sup", "tspan"})
+_NOT_TEXT: Final = frozenset(
+    {"binary", "document-info", "script", "style", "stylesheet", "metadata"}
+)
+_INLINE: Final = frozenset(
+    {"a", "b", "code", "em", "emphasis", "i", "strong", "sub", "sup", "tspan"}
+)
 _KEPT: Final = _NOT_TEXT | _INLINE | {"chapter", "p", "section"}
 _DECLARATIONS: Final = re.compile(rb"<!DOCTYPE[^\[>]*\[.*?\]\s*>", re.DOTALL)
 _DEEPEST: Final = 6
@@ -37,7 +41,11 @@ def read_xml(data: bytes) -> Iterator[Document]:
             tag.name = f"h{min(depth, _DEEPEST)}"
         elif not _has_text(tag):
             for child in tag.contents:
-                if isinstance(child, Tag) and child.name not in _KEPT and not (depth and child.name == "title"):
+                if (
+                    isinstance(child, Tag)
+                    and child.name not in _KEPT
+                    and not (depth and child.name == "title")
+                ):
                     child.name = "tr"  # a line of its own
     yield from markup_sections(soup, _NOT_TEXT)
 

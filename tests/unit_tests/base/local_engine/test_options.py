@@ -1,4 +1,5 @@
-"""Engines in this process: one for each file and its settings, shared, and freed when nobody holds it."""
+"""Engines in this process: one for each file and its settings, shared, and freed when nobody holds
+it."""
 
 import asyncio
 import copy
@@ -190,6 +191,10 @@ print(os.waitstatus_to_exitcode(status), len(ToyEngine.loads))
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no fork")
 def test_a_forked_process_loads_its_own() -> None:
     run = subprocess.run(
-        [sys.executable, "-c", FORKING], capture_output=True, text=True, check=False, cwd=Path(__file__).parents[4]
+        [sys.executable, "-c", FORKING],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=Path(__file__).parents[4],
     )
     assert (run.stdout, run.stderr) == ("2 1\n", "")

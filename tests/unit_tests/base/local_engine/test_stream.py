@@ -18,7 +18,8 @@ END = CompletionInfo("stop", prompt_tokens=1, completion_tokens=3)
 
 
 class Engine:
-    """A thread for each answer, which puts pieces until its reader leaves. `boxes` holds what was submitted."""
+    """A thread for each answer, which puts pieces until its reader leaves. `boxes` holds what was
+    submitted."""
 
     def __init__(self, items: Callable[[], Iterator[StreamEvent | BaseException]]) -> None:
         self._items = items
@@ -85,7 +86,11 @@ Way = Callable[[WorkerHandle], list[StreamEvent]]
 @each_way
 def test_pieces_come_in_order_and_end_with_the_finish(way: Way) -> None:
     engine = Engine(three_words)
-    assert way(WorkerHandle(engine.submit)) == [StreamEvent("a "), StreamEvent("b "), StreamEvent("c", END)]
+    assert way(WorkerHandle(engine.submit)) == [
+        StreamEvent("a "),
+        StreamEvent("b "),
+        StreamEvent("c", END),
+    ]
     engine.join()
 
 
@@ -196,7 +201,9 @@ async def test_waiting_does_not_hold_up_the_loop() -> None:
         ticked.set()
 
     ticking = asyncio.create_task(tick())
-    assert [piece.text async for piece in WorkerHandle(Engine(after(ticked)).submit).aevents()] == ["late"]
+    assert [piece.text async for piece in WorkerHandle(Engine(after(ticked)).submit).aevents()] == [
+        "late"
+    ]
     await ticking
 
 
@@ -205,7 +212,9 @@ async def test_many_readers_get_their_own_answers() -> None:
         return lambda: iter([*(StreamEvent(f"{number} ") for _ in range(50)), StreamEvent("", END)])
 
     async def collect(number: int) -> str:
-        return "".join([piece.text async for piece in WorkerHandle(Engine(numbered(number)).submit).aevents()])
+        return "".join(
+            [piece.text async for piece in WorkerHandle(Engine(numbered(number)).submit).aevents()]
+        )
 
     answers = await asyncio.gather(*(collect(number) for number in range(50)))
     assert answers == [f"{number} " * 50 for number in range(50)]
@@ -265,7 +274,11 @@ def test_an_event_reaches_the_consumer_although_none_follows_soon(way: Way) -> N
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(stream, "ResponseQueue", Queue)
-        assert [event.text for event in way(WorkerHandle(submit, timeout=60))] == ["at once ", "within the interval ", ""]
+        assert [event.text for event in way(WorkerHandle(submit, timeout=60))] == [
+            "at once ",
+            "within the interval ",
+            "",
+        ]
     assert in_time == [True, True]
     engine.join()
 

@@ -14,7 +14,9 @@ from langchain_localllm.base.local_engine.thread import EngineThread
 from langchain_localllm.errors import ServerError
 
 
-def make(work: Callable[[EngineThread[str]], object], interrupt: Callable[[], object] = lambda: None) -> EngineThread[str]:
+def make(
+    work: Callable[[EngineThread[str]], object], interrupt: Callable[[], object] = lambda: None
+) -> EngineThread[str]:
     """A thread that has begun with this work."""
     thread: EngineThread[str] = EngineThread("an engine", lambda: work(thread), interrupt)
     thread.start()
@@ -94,7 +96,9 @@ class _SlowInbox(SimpleQueue[Any]):
 
 def test_what_is_handed_over_while_the_end_begins_is_seen() -> None:
     done: list[str] = []
-    thread: EngineThread[str] = EngineThread("an engine", lambda: done.extend(thread.items()), lambda: None)
+    thread: EngineThread[str] = EngineThread(
+        "an engine", lambda: done.extend(thread.items()), lambda: None
+    )
     thread.inbox = _SlowInbox(thread.end)
     thread.start()
     thread.submit("a")

@@ -1,4 +1,5 @@
-"""The chain's shape, with langchain-core's fake models; its answers are tested in integration_tests."""
+"""The chain's shape, with langchain-core's fake models; its answers are tested in
+integration_tests."""
 
 from typing import Any
 
@@ -11,7 +12,10 @@ from langchain_core.runnables import Runnable, RunnableLambda
 
 from langchain_localllm.rag import NO_ANSWER, Citation, Statement, answer_chain, answer_prompt
 
-PASSAGES = [Document("The boat is blue.", metadata={"source": "a.txt"}), Document("The key is old.")]
+PASSAGES = [
+    Document("The boat is blue.", metadata={"source": "a.txt"}),
+    Document("The key is old."),
+]
 RETRIEVER = RunnableLambda[str, list[Document]](lambda _: PASSAGES)
 QUESTION = {"question": "What colour is the boat?"}
 
@@ -25,9 +29,19 @@ def models() -> list[Runnable[Any, Any]]:
 async def test_the_same_result_on_every_path(llm: Runnable[Any, Any]) -> None:
     chain = answer_chain(RETRIEVER, llm)
     alone = {"standalone_question": QUESTION["question"]}
-    expected = {**QUESTION, **alone, "context": PASSAGES, "left_out": [], "answer": "Blue.", "rejected": []}
+    expected = {
+        **QUESTION,
+        **alone,
+        "context": PASSAGES,
+        "left_out": [],
+        "answer": "Blue.",
+        "rejected": [],
+    }
     boat = Citation(1, "The boat is blue.", "a.txt", "The boat is blue.", end=17, inferred=True)
-    expected |= {"citations": [boat], "statements": [Statement("Blue.", 0, 5, supported=True, citation=boat, score=0.812)]}
+    expected |= {
+        "citations": [boat],
+        "statements": [Statement("Blue.", 0, 5, supported=True, citation=boat, score=0.812)],
+    }
     assert chain.invoke(QUESTION) == expected
     assert await chain.ainvoke(QUESTION) == expected
     assert chain.batch([QUESTION, QUESTION]) == [expected, expected]
@@ -51,7 +65,12 @@ def test_chat_models_get_messages_and_text_models_one_text() -> None:
     chat = answer_prompt(FakeListChatModel(responses=[]).bind(stop=["x"])).invoke(values)
     assert [message.type for message in chat.to_messages()] == ["system", "human"]
     assert chat.to_messages()[1].content == "[1] The boat is blue.\n\nQuestion: What colour?"
-    assert answer_prompt(FakeListLLM(responses=[])).invoke(values).to_string().endswith("What colour?\n\nAnswer:")
+    assert (
+        answer_prompt(FakeListLLM(responses=[]))
+        .invoke(values)
+        .to_string()
+        .endswith("What colour?\n\nAnswer:")
+    )
 
 
 def test_a_prompt_of_ones_own() -> None:
@@ -62,13 +81,20 @@ def test_a_prompt_of_ones_own() -> None:
         return "Blue."
 
     prompt = PromptTemplate.from_template("{question}\n{passages}")
-    assert answer_chain(RETRIEVER, RunnableLambda(model), prompt).invoke(QUESTION)["answer"] == "Blue."
+    assert (
+        answer_chain(RETRIEVER, RunnableLambda(model), prompt).invoke(QUESTION)["answer"] == "Blue."
+    )
     assert seen == ["What colour is the boat?\n[1] The boat is blue.\n\n[2] The key is old."]
 
 
 def test_braces_in_documents_are_text() -> None:
     retriever = RunnableLambda[str, list[Document]](lambda _: [Document("Use {name} and {0}.")])
-    assert answer_chain(retriever, FakeListChatModel(responses=["ok"])).invoke({"question": "{x}?"})["answer"] == "ok"
+    assert (
+        answer_chain(retriever, FakeListChatModel(responses=["ok"])).invoke({"question": "{x}?"})[
+            "answer"
+        ]
+        == "ok"
+    )
 
 
 def test_without_passages_the_model_is_not_called() -> None:

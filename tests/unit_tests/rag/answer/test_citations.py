@@ -22,10 +22,16 @@ from langchain_localllm.rag.answer.citations import (
         ('Ask J. Smith! "Why?" He knows.', ["Ask J. Smith!", '"Why?"', "He knows."]),
         (
             "\u56f3\u66f8\u9928\u306f\u4e5d\u6642\u306b\u9589\u307e\u308b\u3002\u672c\u3092\u8fd4\u3059\u3002",
-            ["\u56f3\u66f8\u9928\u306f\u4e5d\u6642\u306b\u9589\u307e\u308b\u3002", "\u672c\u3092\u8fd4\u3059\u3002"],
+            [
+                "\u56f3\u66f8\u9928\u306f\u4e5d\u6642\u306b\u9589\u307e\u308b\u3002",
+                "\u672c\u3092\u8fd4\u3059\u3002",
+            ],
         ),
         ("- soup: 4 marks\n* bread\n\n1. tea", ["soup: 4 marks", "bread", "tea"]),
-        ("It costs 4.50 marks, e.g. at noon. and so on", ["It costs 4.50 marks, e.g. at noon. and so on"]),
+        (
+            "It costs 4.50 marks, e.g. at noon. and so on",
+            ["It costs 4.50 marks, e.g. at noon. and so on"],
+        ),
         ("No. 5 is red.", ["No. 5 is red."]),
         ("", []),
     ],
@@ -41,12 +47,17 @@ PASSAGES = [
 
 
 def test_numbers_go_on_through_all_passages() -> None:
-    assert format_passages(PASSAGES) == "[1] The boat is blue.\n[2] It leaks.\n\n[3] The key is old."
+    assert (
+        format_passages(PASSAGES) == "[1] The boat is blue.\n[2] It leaks.\n\n[3] The key is old."
+    )
 
 
 def test_a_number_leads_to_its_passage_and_each_is_given_once() -> None:
     cited = cited_passages("[3] The key is old. It leaks [2], and so [3].", PASSAGES)
-    assert [(number, passage.metadata["source"]) for number, passage in cited] == [(3, "b"), (2, "a")]
+    assert [(number, passage.metadata["source"]) for number, passage in cited] == [
+        (3, "b"),
+        (2, "a"),
+    ]
 
 
 @pytest.mark.parametrize("answer", ["The key is old.", "[0] no", "[4] no", "[x] no", ""])
@@ -56,7 +67,11 @@ def test_a_number_that_stands_for_nothing_is_left_out(answer: str) -> None:
 
 # --- citations, while the answer comes ---
 
-BOAT = Document("The boat is blue. It leaks.", id="7", metadata={"source": "a.txt", "line": 3, "heading": "Boats", "score": 0.9})
+BOAT = Document(
+    "The boat is blue. It leaks.",
+    id="7",
+    metadata={"source": "a.txt", "line": 3, "heading": "Boats", "score": 0.9},
+)
 KEY = Document("The key is old.", metadata={"source": "b.pdf", "page": 2})
 
 
@@ -106,7 +121,15 @@ def test_a_citation_is_checked_however_the_answer_is_cut(
 def test_a_citation_is_data() -> None:
     _, [first, second], _ = read("The boat is blue [1]. The key is old [3].", 5)
     assert first == Citation(
-        1, "The boat is blue.", "a.txt", BOAT.page_content, heading="Boats", line=3, score=0.9, passage_id="7", end=17
+        1,
+        "The boat is blue.",
+        "a.txt",
+        BOAT.page_content,
+        heading="Boats",
+        line=3,
+        score=0.9,
+        passage_id="7",
+        end=17,
     )
     assert second == Citation(3, "The key is old.", "b.pdf", KEY.page_content, page=2, end=15)
 
@@ -125,14 +148,19 @@ def test_text_is_told_as_soon_as_it_cannot_be_a_marker() -> None:
 def statements(answer: str, size: int = 3, question: str = "") -> tuple[str, list[Statement]]:
     """The text with markers, and the statements."""
     reader = CitationReader([BOAT, KEY, CENSUS], question)
-    parts = [part for at in range(0, len(answer), size) for part in reader.feed(answer[at : at + size])] + reader.end()
+    parts = [
+        part for at in range(0, len(answer), size) for part in reader.feed(answer[at : at + size])
+    ] + reader.end()
     text = "".join(part.get("answer", "") for part in parts)
     found = [each for part in parts for each in part.get("statements", [])]
     assert all(answer[each.start : each.end].strip() for each in found)
     return with_markers(text, found), found
 
 
-CENSUS = Document("In 2010, 1,250 people lived in Harlow. Anna Brook counted them. \u8239\u662f\u84dd\u8272\u7684\u3002")
+CENSUS = Document(
+    "In 2010, 1,250 people lived in Harlow. Anna Brook counted them. "
+    "\u8239\u662f\u84dd\u8272\u7684\u3002"
+)
 
 
 @pytest.mark.parametrize("size", [1, 4, 100])
@@ -146,7 +174,10 @@ CENSUS = Document("In 2010, 1,250 people lived in Harlow. Anna Brook counted the
         ("In Harlow lived 1250 people in 2010.", "In Harlow lived 1250 people in 2010. [4]"),
         ("1\u00a0250 people lived in Harlow.", "1\u00a0250 people lived in Harlow. [4]"),
         ("In Harlow lived 1,251 people.", "In Harlow lived 1,251 people. [?]"),
-        ("The people were counted by Bertha Brook.", "The people were counted by Bertha Brook. [?]"),
+        (
+            "The people were counted by Bertha Brook.",
+            "The people were counted by Bertha Brook. [?]",
+        ),
         ("Whales sing at night.", "Whales sing at night. [?]"),
         ("1. The key is old.", "1. The key is old. [3]"),
         (
@@ -162,7 +193,9 @@ def test_statements_get_their_source_or_a_mark(size: int, answer: str, marked: s
 
 
 def test_statements_name_the_numbers_and_names_that_contradict() -> None:
-    _, [wrong] = statements("In 2010 Bertha Brook counted 99 people in Harlow.", question="Who counted people in 2010?")
+    _, [wrong] = statements(
+        "In 2010 Bertha Brook counted 99 people in Harlow.", question="Who counted people in 2010?"
+    )
     assert (wrong.supported, wrong.citation, wrong.missing) == (False, None, ("99", "bertha"))
     _, [short] = statements("1250.", question="How many people lived in Harlow?")
     assert short.citation is not None
@@ -176,9 +209,23 @@ def test_statements_name_the_numbers_and_names_that_contradict() -> None:
 
 def test_statements_follow_their_sentence_before_the_next_one() -> None:
     reader = CitationReader([BOAT])
-    parts = [*reader.feed("The boat is blue."), *reader.feed(" It"), *reader.feed(" leaks."), *reader.end()]
+    parts = [
+        *reader.feed("The boat is blue."),
+        *reader.feed(" It"),
+        *reader.feed(" leaks."),
+        *reader.end(),
+    ]
     kinds = [next(iter(part)) for part in parts]
-    assert kinds == ["answer", "citations", "statements", "answer", "answer", "answer", "citations", "statements"]
+    assert kinds == [
+        "answer",
+        "citations",
+        "statements",
+        "answer",
+        "answer",
+        "answer",
+        "citations",
+        "statements",
+    ]
 
 
 def test_statements_paraphrase_is_found_by_the_embedding_model() -> None:
@@ -202,10 +249,15 @@ def test_statements_paraphrase_is_found_by_the_embedding_model() -> None:
     [
         ("It leaks [1].", [(1, "It leaks.")]),  # the model named the first sentence of the passage
         ("[1] It leaks. [3] The key is old.", [(1, "It leaks."), (3, "The key is old.")]),
-        ("It sinks, the boat [2].", [(2, "It leaks.")]),  # no sentence supports it: the one that was named
+        (
+            "It sinks, the boat [2].",
+            [(2, "It leaks.")],
+        ),  # no sentence supports it: the one that was named
     ],
 )
-def test_citation_quotes_the_sentence_that_supports_the_statement(size: int, answer: str, quotes: list[tuple[int, str]]) -> None:
+def test_citation_quotes_the_sentence_that_supports_the_statement(
+    size: int, answer: str, quotes: list[tuple[int, str]]
+) -> None:
     _, citations, _ = read(answer, size)
     assert [(each.marker, each.quote) for each in citations if not each.inferred] == quotes
     assert all(each.passage[each.start : each.end] == each.quote for each in citations)

@@ -45,7 +45,9 @@ def test_everything_goes_where_the_context_is_not_known(monkeypatch: pytest.Monk
     assert fit_passages(found := passages(9000, 9000), "Why?", LLM, PROMPT) == (found, [])
 
 
-def test_what_does_not_fit_is_left_out_and_what_fits_behind_it_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_does_not_fit_is_left_out_and_what_fits_behind_it_is_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     with_context(monkeypatch, 300)  # 50 for the answer, 64 for the template: 186 are left
     found = passages(80, 200, 90)
     assert fit_passages(found, "Why?", LLM, PROMPT) == ([found[0], found[2]], [found[1]])
@@ -53,7 +55,9 @@ def test_what_does_not_fit_is_left_out_and_what_fits_behind_it_is_kept(monkeypat
 
 def test_when_no_passage_fits_the_error_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     with_context(monkeypatch, 200)
-    with pytest.raises(ContextLengthError, match="more context, or rebuild the index with a smaller chunk_size") as caught:
+    with pytest.raises(
+        ContextLengthError, match="more context, or rebuild the index with a smaller chunk_size"
+    ) as caught:
         fit_passages(passages(900), "Why?", LLM, PROMPT)
     assert caught.value.context_tokens == 200
 
@@ -73,7 +77,13 @@ def test_a_short_prompt_is_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_passage_is_not_read_by_ollama_to_be_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ChatOllama, "token_count", None)
     assert count(ChatOllama(model="x"), "one two three") == 4
-    assert count(ChatOllama(model="x", custom_get_token_ids=lambda text: [7] * len(text.split())), "one two three") == 3
+    assert (
+        count(
+            ChatOllama(model="x", custom_get_token_ids=lambda text: [7] * len(text.split())),
+            "one two three",
+        )
+        == 3
+    )
 
 
 @pytest.mark.parametrize("llm", [FakeListChatModel(responses=[]), ChatOllama(model="x")])

@@ -12,7 +12,9 @@ from langchain_core.runnables import Runnable, RunnableGenerator, RunnableLambda
 from langchain_localllm.errors import StoreError
 from langchain_localllm.rag import LocalRAG
 
-NOTES = "# Boats\n\nThe boat is blue. It was built in 1954.\n\n# Keys\n\nThe key of the boat is old."
+NOTES = (
+    "# Boats\n\nThe boat is blue. It was built in 1954.\n\n# Keys\n\nThe key of the boat is old."
+)
 
 
 @pytest.fixture
@@ -23,7 +25,9 @@ def notes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def rag_with(notes: Path, llm: Runnable[Any, Any]) -> LocalRAG:
-    rag = LocalRAG(llm, DeterministicFakeEmbedding(size=8), refusal_quantile=0)  # its vectors are noise
+    rag = LocalRAG(
+        llm, DeterministicFakeEmbedding(size=8), refusal_quantile=0
+    )  # its vectors are noise
     rag.index(notes)
     return rag
 
@@ -38,12 +42,18 @@ def rag_with(notes: Path, llm: Runnable[Any, Any]) -> LocalRAG:
         ("When was the Titanic of the White Star Line in Belfast built?", "When was it built?"),
     ],
 )
-async def test_follow_up_is_rewritten_unless_the_model_writes_something_else(notes: Path, rewritten: str, searched: str) -> None:
+async def test_follow_up_is_rewritten_unless_the_model_writes_something_else(
+    notes: Path, rewritten: str, searched: str
+) -> None:
     prompts: list[str] = []
 
     def model(prompt: Any) -> str:
         prompts.append(prompt.to_string())
-        return rewritten if "Last question" in prompts[-1] else "The boat is blue. It was built in 1954."
+        return (
+            rewritten
+            if "Last question" in prompts[-1]
+            else "The boat is blue. It was built in 1954."
+        )
 
     chat = rag_with(notes, RunnableLambda(model)).chat()
     first = chat.ask("What color is the boat?")
@@ -89,7 +99,9 @@ async def test_answer_that_repeats_itself_is_cut(notes: Path, phrase: str) -> No
     found = rag.ask("When was the boat built?")
     assert found.finish_reason == "repetition"
     assert pieces < 150
-    again = await rag_with(notes, FakeListChatModel(responses=[phrase * 300])).aask("When was the boat built?")
+    again = await rag_with(notes, FakeListChatModel(responses=[phrase * 300])).aask(
+        "When was the boat built?"
+    )
     assert again.finish_reason == "repetition"
     assert len(again.answer) < 600
 
@@ -99,7 +111,12 @@ def test_passage_is_shown_in_its_file(notes: Path) -> None:
     [citation] = rag.ask("When was the boat built?").citations
     assert citation.passage_id is not None
     passage = rag.passage(citation.passage_id)
-    assert (passage.path, passage.line, passage.heading, passage.source) == (notes, 3, "Boats", "notes.md")
+    assert (passage.path, passage.line, passage.heading, passage.source) == (
+        notes,
+        3,
+        "Boats",
+        "notes.md",
+    )
     assert passage.before + passage.text + passage.after == NOTES
     assert passage.text[citation.start : citation.end] == citation.quote == "It was built in 1954."
     notes.write_text("Changed.")

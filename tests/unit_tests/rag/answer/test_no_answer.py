@@ -43,7 +43,10 @@ def test_no_answer_knows_every_language_that_is_tested() -> None:
 
 def read(answer: str, size: int, question: str) -> str:
     reader = RefusalReader(question)
-    return "".join(reader.feed(answer[at : at + size]) for at in range(0, len(answer), size)) + reader.end()
+    return (
+        "".join(reader.feed(answer[at : at + size]) for at in range(0, len(answer), size))
+        + reader.end()
+    )
 
 
 @pytest.mark.parametrize("size", [1, 5, 100])
@@ -65,7 +68,9 @@ def read(answer: str, size: int, question: str) -> str:
         ("", ""),
     ],
 )
-def test_refusal_of_a_model_is_translated_while_it_streams(size: int, answer: str, shown: str) -> None:
+def test_refusal_of_a_model_is_translated_while_it_streams(
+    size: int, answer: str, shown: str
+) -> None:
     assert read(answer, size, QUESTIONS["de"]) == shown
 
 
@@ -87,6 +92,8 @@ def test_is_refusal_looks_through_quotes_bold_type_and_citations(answer: str) ->
     assert is_refusal(answer)
 
 
-@pytest.mark.parametrize("answer", ["**The boat is blue.**", "[1] 9:50", "The document is blue.", "42"])
+@pytest.mark.parametrize(
+    "answer", ["**The boat is blue.**", "[1] 9:50", "The document is blue.", "42"]
+)
 def test_is_refusal_other_answers_are_none(answer: str) -> None:
     assert not is_refusal(answer)

@@ -10,7 +10,13 @@ from langchain_core.language_models import FakeListChatModel
 from langchain_core.stores import InMemoryByteStore
 from langchain_core.tracers import ConsoleCallbackHandler, LangChainTracer
 
-from langchain_localllm import ChatLlamafile, ChatOllama, LlamafileEmbeddings, LlamafileReranker, Ollama
+from langchain_localllm import (
+    ChatLlamafile,
+    ChatOllama,
+    LlamafileEmbeddings,
+    LlamafileReranker,
+    Ollama,
+)
 from langchain_localllm.errors import InvalidOptionError
 from langchain_localllm.rag import LocalRAG
 from langchain_localllm.rag.answer.privacy import untraced
@@ -28,7 +34,9 @@ class Hosted(FakeListChatModel):
 
 
 def cached(embeddings: LlamafileEmbeddings) -> CacheBackedEmbeddings:
-    return CacheBackedEmbeddings.from_bytes_store(embeddings, InMemoryByteStore(), key_encoder="sha256")
+    return CacheBackedEmbeddings.from_bytes_store(
+        embeddings, InMemoryByteStore(), key_encoder="sha256"
+    )
 
 
 REMOTE: dict[str, tuple[Any, Any]] = {
@@ -47,7 +55,9 @@ REMOTE: dict[str, tuple[Any, Any]] = {
 @pytest.mark.parametrize("name", REMOTE)
 def test_what_works_elsewhere_is_refused_unless_it_is_allowed(name: str) -> None:
     llm, embeddings = REMOTE[name]
-    with pytest.raises(InvalidOptionError, match=r"your documents would be sent there\..*allow_remote=True"):
+    with pytest.raises(
+        InvalidOptionError, match=r"your documents would be sent there\..*allow_remote=True"
+    ):
         LocalRAG(llm, embeddings)
     LocalRAG(llm, embeddings, allow_remote=True)
 
@@ -64,7 +74,10 @@ def test_an_ollama_model_elsewhere_is_refused_by_its_class() -> None:
         Ollama(model="gpt-oss:120b-cloud")
 
 
-@pytest.mark.parametrize("address", ["http://127.0.0.1:8080", "http://localhost", "http://[::1]:9", "http://127.8.9.1/v1"])
+@pytest.mark.parametrize(
+    "address",
+    ["http://127.0.0.1:8080", "http://localhost", "http://[::1]:9", "http://127.8.9.1/v1"],
+)
 def test_this_machine_is_allowed_under_all_its_names(address: str) -> None:
     LocalRAG(ChatLlamafile(base_url=address), LlamafileEmbeddings(base_url=address))
 

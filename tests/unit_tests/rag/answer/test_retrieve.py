@@ -15,8 +15,13 @@ from langchain_localllm.rag.answer.retrieve import _merged
 
 @pytest.fixture
 def retriever(tmp_path: Path) -> HybridRetriever:
-    """Three passages; their vectors are noise, so only words find them, and the same text by its vector."""
-    for name, text in {"a": "The boat is blue.", "b": "The ferry leaves at noon.", "c": "Odalys keeps the lamps."}.items():
+    """Three passages; their vectors are noise, so only words find them, and the same text by its
+    vector."""
+    for name, text in {
+        "a": "The boat is blue.",
+        "b": "The ferry leaves at noon.",
+        "c": "Odalys keeps the lamps.",
+    }.items():
         (tmp_path / f"{name}.txt").write_text(text)
     rag = LocalRAG(None, DeterministicFakeEmbedding(size=64))
     rag.index(tmp_path)
@@ -31,10 +36,15 @@ def test_ranks_are_merged_by_their_reciprocals() -> None:
 
 
 def test_a_word_finds_what_its_vector_does_not(retriever: HybridRetriever) -> None:
-    assert retriever.invoke("When do the ferries leave?")[0].page_content == "The ferry leaves at noon."
+    assert (
+        retriever.invoke("When do the ferries leave?")[0].page_content
+        == "The ferry leaves at noon."
+    )
 
 
-def test_nothing_is_found_when_nothing_has_to_do_with_the_question(retriever: HybridRetriever) -> None:
+def test_nothing_is_found_when_nothing_has_to_do_with_the_question(
+    retriever: HybridRetriever,
+) -> None:
     retriever.min_similarity = 0.99
     assert retriever.invoke("Who wrote Hamlet?") == []
     assert retriever.invoke("The boat is blue.")[0].metadata["similarity"] == pytest.approx(1.0)
@@ -53,27 +63,38 @@ def test_a_reranker_has_the_last_word(retriever: HybridRetriever) -> None:
 
 
 class ByLength(BaseDocumentCompressor):
-    """A compressor that puts the longest passage first, and reports a score if it has one to report."""
+    """A compressor that puts the longest passage first, and reports a score if it has one to
+    report."""
 
     reports: bool = True
 
     @override
-    def compress_documents(self, documents: Sequence[Document], query: str, callbacks: Any = None) -> Sequence[Document]:
+    def compress_documents(
+        self, documents: Sequence[Document], query: str, callbacks: Any = None
+    ) -> Sequence[Document]:
         best = sorted(documents, key=lambda document: -len(document.page_content))
         score = {"relevance_score": 0.5} if self.reports else {}
-        return [document.model_copy(update={"metadata": document.metadata | score}) for document in best]
+        return [
+            document.model_copy(update={"metadata": document.metadata | score}) for document in best
+        ]
 
 
 @pytest.mark.parametrize("reports", [True, False])
-def test_a_document_compressor_orders_the_passages(retriever: HybridRetriever, reports: bool) -> None:
+def test_a_document_compressor_orders_the_passages(
+    retriever: HybridRetriever, reports: bool
+) -> None:
     question = "When do the ferries leave, and what colour is the boat?"
     before = retriever.invoke(question)
     retriever.reranker = ByLength(reports=reports)
     found = retriever.invoke(question)
     assert found[0].page_content == "The ferry leaves at noon."
-    assert sorted(document.id or "" for document in found) == sorted(document.id or "" for document in before)
+    assert sorted(document.id or "" for document in found) == sorted(
+        document.id or "" for document in before
+    )
     merged = {document.id: document.metadata["score"] for document in before}
-    assert [document.metadata["score"] for document in found] == [0.5 if reports else merged[document.id] for document in found]
+    assert [document.metadata["score"] for document in found] == [
+        0.5 if reports else merged[document.id] for document in found
+    ]
 
 
 def test_an_empty_index_has_nothing() -> None:

@@ -23,13 +23,17 @@ def passages(folder: Path, question: str, **options: Any) -> list[str]:
 
 @pytest.mark.parametrize("overlap", [0, 19])
 def test_retrieve_passage_grows_to_its_section_and_not_beyond(tmp_path: Path, overlap: int) -> None:
-    (tmp_path / "a.md").write_text(f"# Boats\n\n{PARAGRAPH}\n\n{NEXT}\n\n# Lamps\n\nThe lamp is red.")
+    (tmp_path / "a.md").write_text(
+        f"# Boats\n\n{PARAGRAPH}\n\n{NEXT}\n\n# Lamps\n\nThe lamp is red."
+    )
     found = passages(tmp_path, "When was it built in 1874?", chunk_size=25, chunk_overlap=overlap)
     assert sorted(found) == sorted([f"{PARAGRAPH}\n\n{NEXT}", "The lamp is red."])
 
 
 def test_retrieve_passage_size_limits_the_growth_to_the_paragraph(tmp_path: Path) -> None:
-    (tmp_path / "a.md").write_text(f"{NEXT}\n\n{PARAGRAPH}\n\nThe lamp is red and old, and hangs by the door.")
+    (tmp_path / "a.md").write_text(
+        f"{NEXT}\n\n{PARAGRAPH}\n\nThe lamp is red and old, and hangs by the door."
+    )
     found = passages(tmp_path, "built 1874", chunk_size=25, passage_size=len(PARAGRAPH), k=1)
     assert found == [PARAGRAPH]
 
@@ -38,7 +42,9 @@ def test_retrieve_copies_of_a_file_count_once(tmp_path: Path) -> None:
     for number in range(60):
         (tmp_path / f"copy{number}.txt").write_text(PARAGRAPH)
     (tmp_path / "other.txt").write_text("Another boat is green.")
-    assert sorted(passages(tmp_path, "Which boat is blue?", chunk_size=25)) == sorted([PARAGRAPH, "Another boat is green."])
+    assert sorted(passages(tmp_path, "Which boat is blue?", chunk_size=25)) == sorted(
+        [PARAGRAPH, "Another boat is green."]
+    )
 
 
 def test_retrieve_budget_limits_all_passages_together(tmp_path: Path) -> None:
@@ -50,29 +56,45 @@ def test_retrieve_budget_limits_all_passages_together(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("context", "tokens", "size"), [(2048, 384, 384), (8192, 1920, 1000), (131_072, 4000, 1000), (None, 1920, 1000)]
+    ("context", "tokens", "size"),
+    [(2048, 384, 384), (8192, 1920, 1000), (131_072, 4000, 1000), (None, 1920, 1000)],
 )
-def test_profile_for_context_returns_a_quarter_of_what_the_answer_leaves(context: int | None, tokens: int, size: int) -> None:
+def test_profile_for_context_returns_a_quarter_of_what_the_answer_leaves(
+    context: int | None, tokens: int, size: int
+) -> None:
     profile = profile_for_context(context, RagProfile())
     assert (profile.context_tokens, profile.passage_size) == (tokens, size)
 
 
 def test_profile_overrides_every_number() -> None:
     rag = LocalRAG(
-        None, DeterministicFakeEmbedding(size=8), chunk_size=90, chunk_overlap=9, passage_size=500, k=2, context_tokens=700
+        None,
+        DeterministicFakeEmbedding(size=8),
+        chunk_size=90,
+        chunk_overlap=9,
+        passage_size=500,
+        k=2,
+        context_tokens=700,
     )
     profile = rag.profile
     assert (profile.chunk_size, profile.chunk_overlap, profile.passage_size) == (90, 9, 500)
     assert (profile.k, profile.context_tokens) == (2, 700)
 
 
-def test_store_of_an_earlier_version_says_how_to_rebuild_and_is_rebuilt_with_new_sizes(tmp_path: Path) -> None:
+def test_store_of_an_earlier_version_says_how_to_rebuild_and_is_rebuilt_with_new_sizes(
+    tmp_path: Path,
+) -> None:
     (tmp_path / "a.txt").write_text(PARAGRAPH)
     embeddings = DeterministicFakeEmbedding(size=8)
     with LocalRAG(None, embeddings, tmp_path / "index", vectors="sqlite", chunk_size=300) as rag:
         rag.index(tmp_path / "a.txt")
-    with closing(sqlite3.connect(tmp_path / "index" / "catalogue.sqlite")) as db, db:  # as an earlier version wrote it
-        db.execute("DELETE FROM setting WHERE name IN ('longest_sentence', 'sizes_given', 'with_headings')")
+    with (
+        closing(sqlite3.connect(tmp_path / "index" / "catalogue.sqlite")) as db,
+        db,
+    ):  # as an earlier version wrote it
+        db.execute(
+            "DELETE FROM setting WHERE name IN ('longest_sentence', 'sizes_given', 'with_headings')"
+        )
     with LocalRAG(None, embeddings, tmp_path / "index") as rag:
         assert rag.store.other_sizes().endswith("--rebuild")
         assert rag.retriever.invoke("Which boat is blue?")[0].page_content == PARAGRAPH

@@ -1,8 +1,11 @@
-"""Whether an index holds an answer, with vectors that count letters: a model that knows spelling and nothing else."""
+"""Whether an index holds an answer, with vectors that count letters: a model that knows spelling
+and nothing else."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+from langchain_core.documents import Document
 from langchain_core.embeddings import Embeddings
 
 from langchain_localllm.rag import HybridRetriever, LocalRAG
@@ -76,33 +79,44 @@ def test_retriever_question_off_the_topic_is_refused_and_others_are_not(rag: Loc
     assert refused(rag.retriever, OFF_TOPIC) >= 3
 
 
-def test_retriever_refusal_quantile_zero_refuses_nothing_and_others_refuse_their_share(rag: LocalRAG) -> None:
+def test_retriever_refusal_quantile_zero_refuses_nothing_and_others_refuse_their_share(
+    rag: LocalRAG,
+) -> None:
     counts = []
     for quantile in (0.0, 0.5, 0.9):
         rag.retriever.refusal_quantile = quantile
         counts.append(refused(rag.retriever, QUESTIONS["en"]))
     assert counts[0] == 0
     assert counts == sorted(counts)
-    assert counts[1] >= 24  # half of those by which it is measured, less those whose vector alone is near
+    assert (
+        counts[1] >= 24
+    )  # half of those by which it is measured, less those whose vector alone is near
 
 
 def test_is_answerable_quantile_moves_the_threshold(rag: LocalRAG) -> None:
     with rag.store.writing():
         scores = [number / 10 for number in range(64)]
-        rag.store.catalog.write_settings(off_topic={"passages": 6, "weight": 10.0, "best_similarity": 1.0, "scores": scores})
+        rag.store.catalog.write_settings(
+            off_topic={"passages": 6, "weight": 10.0, "best_similarity": 1.0, "scores": scores}
+        )
     evidence = module.Evidence([0.5], [0.5])  # a score of 5.5
-    assert [module.is_answerable(rag.store, evidence, quantile) for quantile in (0.0, 0.5, 0.8, 0.9)] == [True, True, True, False]
+    assert [
+        module.is_answerable(rag.store, evidence, quantile) for quantile in (0.0, 0.5, 0.8, 0.9)
+    ] == [True, True, True, False]
 
 
 @pytest.mark.parametrize("question", ["Why?", "What is it?", "船"])
-def test_retriever_question_without_words_of_its_own_does_not_fail(rag: LocalRAG, question: str) -> None:
+def test_retriever_question_without_words_of_its_own_does_not_fail(
+    rag: LocalRAG, question: str
+) -> None:
     rag.retriever.invoke(question)
 
 
 def test_retriever_nearer_than_all_off_topic_questions_needs_no_common_word(rag: LocalRAG) -> None:
     measured = rag.store.setting("off_topic")
     far, near = (
-        module.Evidence([similarity], [0.0]) for similarity in (measured["scores"][0] - 0.01, measured["best_similarity"] + 1e-6)
+        module.Evidence([similarity], [0.0])
+        for similarity in (measured["scores"][0] - 0.01, measured["best_similarity"] + 1e-6)
     )
     assert not module.is_answerable(rag.store, far)
     assert module.is_answerable(rag.store, near)
@@ -114,31 +128,45 @@ def test_retriever_common_words_and_a_middling_cosine_are_not_enough(rag: LocalR
     similarity = measured["best_similarity"] - 1e-6
     some, few = (module.Evidence([similarity], [coverage]) for coverage in (0.25, 0.24))
     with rag.store.writing():
-        rag.store.catalog.write_settings(off_topic=measured | {"scores": [0.0] * len(measured["scores"])})
+        rag.store.catalog.write_settings(
+            off_topic=measured | {"scores": [0.0] * len(measured["scores"])}
+        )
     assert module.is_answerable(rag.store, some)
     assert not module.is_answerable(rag.store, few)
 
 
-def test_calibrate_index_measured_by_an_earlier_version_is_measured_on_its_next_run(rag: LocalRAG) -> None:
+def test_calibrate_index_measured_by_an_earlier_version_is_measured_on_its_next_run(
+    rag: LocalRAG,
+) -> None:
     measured = rag.store.setting("off_topic")
     with rag.store.writing():
-        rag.store.catalog.write_settings(off_topic={name: measured[name] for name in measured if name != "version"})
+        rag.store.catalog.write_settings(
+            off_topic={name: measured[name] for name in measured if name != "version"}
+        )
     rag.index()
     assert rag.store.setting("off_topic") == measured
 
 
 def test_evidence_rare_words_count_more_than_common_ones(tmp_path: Path) -> None:
     for number in range(40):
-        (tmp_path / f"{number}.txt").write_text(f"The boat number {number} is old." + (" Zanzibar." if number == 7 else ""))
+        (tmp_path / f"{number}.txt").write_text(
+            f"The boat number {number} is old." + (" Zanzibar." if number == 7 else "")
+        )
     rag = LocalRAG(None, Letters())
     rag.index(tmp_path)
-    documents = {document.page_content: document for batch in rag.store.catalog.batches() for document in batch}
+    documents = {
+        document.page_content: document
+        for batch in rag.store.catalog.batches()
+        for document in batch
+    }
     worded = [document.id or "" for document in documents.values()][:12]
 
     def coverage(text: str) -> float:
         document = documents[text]
         assert document.id
-        found = module.find_evidence(rag.store, "Is the boat in Zanzibar?", {}, [document.id], {document.id: document})
+        found = module.find_evidence(
+            rag.store, "Is the boat in Zanzibar?", {}, [document.id], {document.id: document}
+        )
         return found.coverages[0]
 
     assert worded
@@ -151,16 +179,22 @@ def test_evidence_of_an_index_of_one_passage_counts_its_words(tmp_path: Path) ->
     rag = LocalRAG(None, Letters())
     rag.index(tmp_path)
     [[document]] = rag.store.catalog.batches()
-    found = module.find_evidence(rag.store, "What color is the boat?", {}, [str(document.id)], {str(document.id): document})
+    found = module.find_evidence(
+        rag.store, "What color is the boat?", {}, [str(document.id)], {str(document.id): document}
+    )
     assert 0.25 < found.coverages[0] < 0.5
 
 
 def test_evidence_words_of_the_passages_beside_count_half(tmp_path: Path) -> None:
-    (tmp_path / "a.txt").write_text("The ferry is named Dunlin.\n\nIt leaves at noon.\n\nThe lamp is lit at dusk.")
+    (tmp_path / "a.txt").write_text(
+        "The ferry is named Dunlin.\n\nIt leaves at noon.\n\nThe lamp is lit at dusk."
+    )
     (tmp_path / "b.txt").write_text("The skipper is Odalys Fenn.")
     rag = LocalRAG(None, Letters(), chunk_size=30)
     rag.index(tmp_path)
-    documents = {str(document.id): document for batch in rag.store.catalog.batches() for document in batch}
+    documents = {
+        str(document.id): document for batch in rag.store.catalog.batches() for document in batch
+    }
     [noon] = [key for key, document in documents.items() if "noon" in document.page_content]
 
     def coverage(question: str) -> float:
@@ -172,7 +206,9 @@ def test_evidence_words_of_the_passages_beside_count_half(tmp_path: Path) -> Non
     assert coverage("Who is the skipper?") == 0.0  # in another file
 
 
-def test_calibrate_runs_again_only_after_enough_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_calibrate_runs_again_only_after_enough_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     measured: list[str] = []
     evidence_of = module._evidence_of
 
@@ -211,7 +247,9 @@ def test_calibrate_runs_again_only_after_enough_changed(tmp_path: Path, monkeypa
     assert len(measured) == 4 * many
 
 
-def test_calibrate_index_of_an_earlier_version_finds_everything_until_its_next_run(rag: LocalRAG) -> None:
+def test_calibrate_index_of_an_earlier_version_finds_everything_until_its_next_run(
+    rag: LocalRAG,
+) -> None:
     with rag.store.writing():
         rag.store.catalog.write_settings(off_topic=None)
     assert refused(rag.retriever, OFF_TOPIC) == 0
@@ -223,8 +261,11 @@ def test_retriever_vector_store_that_scores_by_distance_refuses_the_same(tmp_pat
     from langchain_localllm.rag.vectorstores.sqlite import SQLiteVectors
 
     class Distances(SQLiteVectors):
-        def similarity_search_with_score(self, *args: object, **kwargs: object) -> list[tuple[object, float]]:  # type: ignore[override]  # any
-            return [(document, 1 - score) for document, score in super().similarity_search_with_score(*args, **kwargs)]  # type: ignore[arg-type]  # any
+        def similarity_search_with_score(
+            self, *args: Any, **kwargs: Any
+        ) -> list[tuple[Document, float]]:
+            found = super().similarity_search_with_score(*args, **kwargs)
+            return [(document, 1 - score) for document, score in found]
 
     (tmp_path / "harbor.txt").write_text(HARBOR)
     rag = LocalRAG(None, Letters(), vectors=Distances(Letters()), chunk_size=100)

@@ -1,4 +1,5 @@
-"""Bringing an index up to date, with hashes as vectors: what is read, what is left, what is taken out."""
+"""Bringing an index up to date, with hashes as vectors: what is read, what is left, what is taken
+out."""
 
 import os
 import sqlite3
@@ -9,7 +10,12 @@ from pathlib import Path
 import pytest
 from langchain_core.embeddings import DeterministicFakeEmbedding, Embeddings
 
-from langchain_localllm.errors import ContextLengthError, DocumentError, InvalidOptionError, StoreError
+from langchain_localllm.errors import (
+    ContextLengthError,
+    DocumentError,
+    InvalidOptionError,
+    StoreError,
+)
 from langchain_localllm.rag.index.catalog import FileEntry
 from langchain_localllm.rag.index.store import Store, passage_id
 from langchain_localllm.rag.index.update import Progress, remove, update
@@ -49,14 +55,18 @@ def test_only_passages_that_are_new_are_embedded(store: Store, notes: Path) -> N
     store.close()
     (notes / "a.txt").write_text("# New\n\nThe a is here.\n\nThe a is there.", encoding="utf-8")
     small = Store(store.folder, EMBEDDINGS)
-    (notes / "b.txt").write_text("The b is here.\n\nThe b is there.\n\n" + "It was seen again. " * 20)
+    (notes / "b.txt").write_text(
+        "The b is here.\n\nThe b is there.\n\n" + "It was seen again. " * 20
+    )
     report = update(small, [notes])
     assert report.changed == 2
     assert report.passages < 5
     assert any("It was seen again." in text for text in texts(small))
 
 
-def test_gone_files_are_taken_out_but_only_below_the_given_paths(store: Store, notes: Path, tmp_path: Path) -> None:
+def test_gone_files_are_taken_out_but_only_below_the_given_paths(
+    store: Store, notes: Path, tmp_path: Path
+) -> None:
     other = tmp_path / "other.txt"
     other.write_text("The other one.")
     update(store, [notes, other])
@@ -64,13 +74,17 @@ def test_gone_files_are_taken_out_but_only_below_the_given_paths(store: Store, n
     other.unlink()
     assert update(store, [notes]).removed == 1
     assert "The other one." in texts(store)
-    assert update(store).removed == 0  # a path that was given and is missing is kept until it is removed by name
+    assert (
+        update(store).removed == 0
+    )  # a path that was given and is missing is kept until it is removed by name
     assert remove(store, [other]) == 1
     assert store.catalog.paths() == ["notes/b.txt", "notes/c.txt"]
 
 
 @pytest.mark.parametrize("empty", [False, True])
-def test_update_missing_folder_keeps_its_passages_until_it_is_removed_by_name(store: Store, notes: Path, empty: bool) -> None:
+def test_update_missing_folder_keeps_its_passages_until_it_is_removed_by_name(
+    store: Store, notes: Path, empty: bool
+) -> None:
     update(store, [notes])
     away = notes.rename(notes.parent / "away")
     if empty:
@@ -95,13 +109,29 @@ def test_update_missing_folder_keeps_its_passages_until_it_is_removed_by_name(st
     assert store.setting("roots") == []
 
 
-def test_update_every_spelling_of_a_path_is_the_same_file(tmp_path: Path, notes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_update_every_spelling_of_a_path_is_the_same_file(
+    tmp_path: Path, notes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(notes)
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "link").symlink_to(notes, target_is_directory=True)
     (tmp_path / "other-way").symlink_to(tmp_path, target_is_directory=True)
-    folders: list[str | Path] = [".", "..", "../notes/", "~/notes", notes, "../link", "../other-way/notes", "./a.txt"]
-    stores: list[str | Path] = ["../.localllm", tmp_path / ".localllm", "~/.localllm", "../link/../.localllm"]
+    folders: list[str | Path] = [
+        ".",
+        "..",
+        "../notes/",
+        "~/notes",
+        notes,
+        "../link",
+        "../other-way/notes",
+        "./a.txt",
+    ]
+    stores: list[str | Path] = [
+        "../.localllm",
+        tmp_path / ".localllm",
+        "~/.localllm",
+        "../link/../.localllm",
+    ]
     for folder in folders:
         for place in stores:
             store = Store(place, EMBEDDINGS, vectors="sqlite")
@@ -115,13 +145,19 @@ def test_update_index_with_two_entries_of_one_file_keeps_one(store: Store, notes
     update(store, [notes])
     with store.writing():
         for name in ("a", "b"):
-            store.catalog.finish([], [FileEntry(str(notes / f"{name}.txt"), "an earlier version wrote this")])
+            store.catalog.finish(
+                [], [FileEntry(str(notes / f"{name}.txt"), "an earlier version wrote this")]
+            )
     assert update(store).unchanged == 3
     assert store.catalog.paths() == ["notes/a.txt", "notes/b.txt", "notes/c.txt"]
 
 
-@pytest.mark.parametrize("name", [b"Gr\xfc\xdfe.txt", b"\x93quoted\x94.md", "Grüße 東京.txt".encode()])
-def test_update_file_name_in_any_encoding_is_read_and_found_again(store: Store, notes: Path, name: bytes) -> None:
+@pytest.mark.parametrize(
+    "name", [b"Gr\xfc\xdfe.txt", b"\x93quoted\x94.md", "Grüße 東京.txt".encode()]
+)
+def test_update_file_name_in_any_encoding_is_read_and_found_again(
+    store: Store, notes: Path, name: bytes
+) -> None:
     path = Path(os.fsdecode(os.path.join(os.fsencode(notes), name)))  # noqa: PTH118 - the name is bytes
     path.write_text("The lighthouse is white.")
     assert update(store, [notes]).problems == []
@@ -140,13 +176,18 @@ class Window(DeterministicFakeEmbedding):
         for number, text in enumerate(texts):
             if len(text) > 70:
                 error = ContextLengthError(f"Text {number} is too long.", context_tokens=70)
-                error.failed_text, error.done = number, dict(enumerate(super().embed_documents(texts[:number])))
+                error.failed_text, error.done = (
+                    number,
+                    dict(enumerate(super().embed_documents(texts[:number]))),
+                )
                 raise error
         return super().embed_documents(texts)
 
 
 def test_update_passage_over_the_models_window_is_split(tmp_path: Path) -> None:
-    (tmp_path / "a.txt").write_text("0123456789abcdef" * 10 + " short words and more of them, until it is long")
+    (tmp_path / "a.txt").write_text(
+        "0123456789abcdef" * 10 + " short words and more of them, until it is long"
+    )
     (tmp_path / "b.txt").write_text("The b is here.")
     store = Store(tmp_path / ".localllm", Window(size=16), vectors="sqlite")
     with pytest.raises(ContextLengthError):
@@ -155,12 +196,16 @@ def test_update_passage_over_the_models_window_is_split(tmp_path: Path) -> None:
     assert (report.added, report.problems) == (2, [])
     assert all(len(text) <= 70 for text in texts(store))
     assert "".join(sorted("".join(texts(store)).replace(" ", ""))) == "".join(
-        sorted("".join((tmp_path / name).read_text().replace(" ", "") for name in ("a.txt", "b.txt")))
+        sorted(
+            "".join((tmp_path / name).read_text().replace(" ", "") for name in ("a.txt", "b.txt"))
+        )
     )
     assert update(store).unchanged == 2
 
 
-def test_rebuild_by_the_same_object_keeps_the_name_of_the_embedding_model(store: Store, notes: Path) -> None:
+def test_rebuild_by_the_same_object_keeps_the_name_of_the_embedding_model(
+    store: Store, notes: Path
+) -> None:
     update(store, [notes])
     update(store, [notes], rebuild=True)
     assert store.setting("embedding_model") == "DeterministicFakeEmbedding"
@@ -174,7 +219,9 @@ def test_remove_counts_towards_the_next_calibration(store: Store, notes: Path) -
     assert store.setting("off_topic_pending") == 1
 
 
-def test_remove_by_any_spelling_and_refuses_a_typo(store: Store, notes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_remove_by_any_spelling_and_refuses_a_typo(
+    store: Store, notes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     update(store, [notes])
     monkeypatch.chdir(notes)
     with pytest.raises(InvalidOptionError, match=r"Did you mean notes/a\.txt"):
@@ -185,7 +232,9 @@ def test_remove_by_any_spelling_and_refuses_a_typo(store: Store, notes: Path, mo
     assert store.catalog.paths() == []
 
 
-def test_a_file_that_cannot_be_read_is_named_each_time_and_read_again_when_it_changed(store: Store, notes: Path) -> None:
+def test_a_file_that_cannot_be_read_is_named_each_time_and_read_again_when_it_changed(
+    store: Store, notes: Path
+) -> None:
     (notes / "bad.pdf").write_bytes(b"no pdf")
     for _ in range(2):
         report = update(store, [notes])
@@ -202,7 +251,9 @@ def test_a_file_that_becomes_unreadable_loses_its_passages(store: Store, notes: 
     assert not any("The a is" in text for text in texts(store))
 
 
-def test_ids_and_paths_do_not_depend_on_where_the_folder_is(store: Store, notes: Path, tmp_path: Path) -> None:
+def test_ids_and_paths_do_not_depend_on_where_the_folder_is(
+    store: Store, notes: Path, tmp_path: Path
+) -> None:
     update(store, [notes])
     [first, *_] = next(store.catalog.batches())
     assert first.metadata["source"] == "notes/a.txt"
@@ -237,7 +288,9 @@ def test_nothing_to_index_says_what_to_give(store: Store) -> None:
 # --- an index that does not fit ---
 
 
-def test_another_embedding_model_is_refused_with_the_command_that_rebuilds(store: Store, notes: Path) -> None:
+def test_another_embedding_model_is_refused_with_the_command_that_rebuilds(
+    store: Store, notes: Path
+) -> None:
     update(store, [notes])
     store.close()
 
@@ -247,21 +300,30 @@ def test_another_embedding_model_is_refused_with_the_command_that_rebuilds(store
 
     for other in (DeterministicFakeEmbedding(size=8), Other(size=16)):
         refused = Store(store.folder, other)
-        with pytest.raises(StoreError, match=r"DeterministicFakeEmbedding \(16 numbers\).*localllm rag index --store .* --rebuild"):
+        with pytest.raises(
+            StoreError,
+            match=r"DeterministicFakeEmbedding \(16 numbers\).*localllm rag index --store .* --rebuild",
+        ):
             _ = refused.vectors
         with pytest.raises(StoreError, match="made with the embedding model"):
             update(refused, [notes])
     assert update(Store(store.folder, Other(size=16)), rebuild=True).added == 3
 
 
-@pytest.mark.parametrize("asked", [{"chunk_size": 500}, {"chunk_overlap": 10}, {"vectors": "chroma"}])
-def test_other_settings_are_refused_with_the_command_that_rebuilds(store: Store, notes: Path, asked: dict[str, object]) -> None:
+@pytest.mark.parametrize(
+    "asked", [{"chunk_size": 500}, {"chunk_overlap": 10}, {"vectors": "chroma"}]
+)
+def test_other_settings_are_refused_with_the_command_that_rebuilds(
+    store: Store, notes: Path, asked: dict[str, object]
+) -> None:
     update(store, [notes])
     with pytest.raises(StoreError, match=r"The index was made with .* --rebuild"):
         update(Store(store.folder, EMBEDDINGS, **asked), [notes])  # type: ignore[arg-type]  # one of several
 
 
-def test_update_after_a_run_that_stored_nothing_follows_the_settings_of_the_new_one(tmp_path: Path, notes: Path) -> None:
+def test_update_after_a_run_that_stored_nothing_follows_the_settings_of_the_new_one(
+    tmp_path: Path, notes: Path
+) -> None:
     folder = tmp_path / ".localllm"
     with pytest.raises(InvalidOptionError, match="There is no vector store 'faiss'"):
         Store(folder, EMBEDDINGS, vectors="faiss")
@@ -278,7 +340,9 @@ def test_there_is_no_index_yet(tmp_path: Path) -> None:
     assert not (tmp_path / "none").exists()
 
 
-def test_who_writes_keeps_others_from_it(store: Store, notes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_writes_keeps_others_from_it(
+    store: Store, notes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("langchain_localllm.rag.index.store._LOCK_TIMEOUT", 0.05)
     with store.writing(), pytest.raises(StoreError, match="Another process is indexing into"):
         update(Store(store.folder, EMBEDDINGS), [notes])
@@ -301,17 +365,27 @@ def make_broken_link(notes: Path) -> None:
 
 @pytest.mark.parametrize(
     ("make", "problem"),
-    [(make_loop, None), (make_pipe, "not a regular file"), (make_broken_link, "a link to a file that does not exist")],
+    [
+        (make_loop, None),
+        (make_pipe, "not a regular file"),
+        (make_broken_link, "a link to a file that does not exist"),
+    ],
 )
-def test_odd_things_in_a_folder(store: Store, notes: Path, make: Callable[[Path], None], problem: str | None) -> None:
+def test_odd_things_in_a_folder(
+    store: Store, notes: Path, make: Callable[[Path], None], problem: str | None
+) -> None:
     make(notes)
     report = update(store, [notes])
     assert report.added == 3
-    assert [problem in each for each in report.problems if problem] == [True] * (problem is not None)
+    assert [problem in each for each in report.problems if problem] == [True] * (
+        problem is not None
+    )
 
 
 def test_names_of_any_bytes_and_texts_of_any_encoding(store: Store, notes: Path) -> None:
-    (notes / "Hütte 笔记.txt").write_bytes("Die Schlüssel hängen hinter der Tür der alten Hütte.".encode("utf-16"))
+    (notes / "Hütte 笔记.txt").write_bytes(
+        "Die Schlüssel hängen hinter der Tür der alten Hütte.".encode("utf-16")
+    )
     (notes / "empty.txt").touch()
     report = update(store, [notes])
     assert report.added == 4
@@ -336,7 +410,9 @@ def test_ten_thousand_tiny_files(tmp_path: Path) -> None:
     for folder in range(100):
         (tmp_path / "notes" / str(folder)).mkdir(parents=True)
         for file in range(100):
-            (tmp_path / "notes" / str(folder) / f"{file}.txt").write_text(f"The key of room {file} on floor {folder}.")
+            (tmp_path / "notes" / str(folder) / f"{file}.txt").write_text(
+                f"The key of room {file} on floor {folder}."
+            )
     store = Store(tmp_path / "index", Cheap(), vectors="sqlite")
     first = update(store, [tmp_path / "notes"])
     assert (first.added, first.passages, first.problems) == (10_000, 10_000, [])
@@ -348,11 +424,15 @@ def test_ten_thousand_tiny_files(tmp_path: Path) -> None:
 def test_one_large_file_with_flat_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("langchain_localllm.rag.ingest.load._LARGE", 1_000_000)
     monkeypatch.setattr("langchain_localllm.rag.ingest.load._PIECE", 100_000)
-    monkeypatch.setattr("langchain_localllm.rag.index.update.calibrate", lambda *_: None)  # searching needs all vectors in memory
+    monkeypatch.setattr(
+        "langchain_localllm.rag.index.update.calibrate", lambda *_: None
+    )  # searching needs all vectors in memory
     large = tmp_path / "large.txt"
     with large.open("w") as out:
         for number in range(40_000):
-            out.write(f"Sentence number {number} of a long text tells nothing that matters to anybody.\n")
+            out.write(
+                f"Sentence number {number} of a long text tells nothing that matters to anybody.\n"
+            )
     store = Store(tmp_path / "index", Cheap(), vectors="sqlite")
     seen: list[Progress] = []
     tracemalloc.start()
@@ -361,15 +441,22 @@ def test_one_large_file_with_flat_memory(tmp_path: Path, monkeypatch: pytest.Mon
     tracemalloc.stop()
     assert report.passages > 5_000
     assert peak < large.stat().st_size
-    assert 0.3 < seen[len(seen) // 2].bytes / seen[-1].all_bytes < 0.7  # progress within the file, so the time left is known
+    assert (
+        0.3 < seen[len(seen) // 2].bytes / seen[-1].all_bytes < 0.7
+    )  # progress within the file, so the time left is known
 
 
-def test_update_index_of_an_earlier_version_reads_files_again_and_embeds_only_what_changed(store: Store, notes: Path) -> None:
+def test_update_index_of_an_earlier_version_reads_files_again_and_embeds_only_what_changed(
+    store: Store, notes: Path
+) -> None:
     (notes / "cut.txt").write_text("The con\ufb01gu-\nration.")
     update(store, [notes])
     assert "The configuration." in texts(store)
     with store.writing():
-        old = [FileEntry(key, "a hash without the version of the readers") for key in store.catalog.paths()]
+        old = [
+            FileEntry(key, "a hash without the version of the readers")
+            for key in store.catalog.paths()
+        ]
         for entry in old:
             file = store.catalog.file(entry.path)
             assert file is not None
@@ -384,7 +471,9 @@ def test_update_index_of_an_earlier_version_reads_files_again_and_embeds_only_wh
 def test_a_catalog_that_is_only_being_made_is_no_index_yet(store: Store, notes: Path) -> None:
     assert store.folder
     store.folder.mkdir()
-    sqlite3.connect(store.folder / "catalogue.sqlite").close()  # as it is before its tables, and after a process that was killed
+    sqlite3.connect(
+        store.folder / "catalogue.sqlite"
+    ).close()  # as it is before its tables, and after a process that was killed
     assert not store.exists
     with pytest.raises(StoreError, match="There is no index"):
         store.setting("roots")

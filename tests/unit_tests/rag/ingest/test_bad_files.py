@@ -1,4 +1,5 @@
-"""Files and folders as they are: damaged, made to harm, gone in the middle of a run. None ends a run, and each is named."""
+"""Files and folders as they are: damaged, made to harm, gone in the middle of a run. None ends a
+run, and each is named."""
 
 import os
 import socket
@@ -25,7 +26,9 @@ from langchain_localllm.rag.ingest.split import split_documents
 
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
-    monkeypatch.setattr("langchain_localllm.rag.index.update.calibrate", lambda *_: None)  # it has tests of its own
+    monkeypatch.setattr(
+        "langchain_localllm.rag.index.update.calibrate", lambda *_: None
+    )  # it has tests of its own
     return Store(tmp_path / ".localllm", DeterministicFakeEmbedding(size=8), vectors="sqlite")
 
 
@@ -77,9 +80,15 @@ def many_pages() -> bytes:
 
 
 BAD_FILES: dict[str, tuple[bytes, str]] = {
-    "bomb.docx": (docx({"word/document.xml": b" " * 60_000_000}), r"far larger unpacked than a document is \(60 MB in 1 parts\)"),
+    "bomb.docx": (
+        docx({"word/document.xml": b" " * 60_000_000}),
+        r"far larger unpacked than a document is \(60 MB in 1 parts\)",
+    ),
     "parts.docx": (docx({f"{number}.xml": b"" for number in range(10_001)}), "10,001 parts"),
-    "lies.docx": (docx({"word/document.xml": b"<w/>"}).replace(b"word/document.xml", b"../../etc/passwd2"), r"broken \.docx"),
+    "lies.docx": (
+        docx({"word/document.xml": b"<w/>"}).replace(b"word/document.xml", b"../../etc/passwd2"),
+        r"broken \.docx",
+    ),
     "cut.docx": (docx({"word/document.xml": b"x" * 5000})[:60], r"not a \.docx file"),
     "empty.txt": (b"", "it is empty"),
     "blank.txt": (b" \n\t\n", "holds no text"),
@@ -97,7 +106,10 @@ BAD_FILES: dict[str, tuple[bytes, str]] = {
     "spaces.txt": (b" " * 400_000, "holds no text"),
     "keys.json": (b'{"a":' * 150 + b"1" + b"}" * 150, "more than 100 levels deep"),
     "lines.jsonl": (b'{"a":' * 150 + b"1" + b"}" * 150 + b"\n{}", "more than 100 levels deep"),
-    "pages.pdf": (many_pages(), r"it has 1,000,000 pages, which is more than is read of one file \(50,000\)"),
+    "pages.pdf": (
+        many_pages(),
+        r"it has 1,000,000 pages, which is more than is read of one file \(50,000\)",
+    ),
     "table.xlsx": (docx({"xl/workbook.xml": b"<x/>"}), r"broken \.xlsx"),
     "picture.pdf": (b"\xff\xd8\xff" + bytes(400), "it is an image"),
     "notes.pdf": (b"The boat is blue.", "not a PDF file: it does not begin with %PDF"),
@@ -105,7 +117,9 @@ BAD_FILES: dict[str, tuple[bytes, str]] = {
 }
 
 
-def test_update_bad_files_are_named_with_their_reason_and_the_others_are_read(store: Store, notes: Path) -> None:
+def test_update_bad_files_are_named_with_their_reason_and_the_others_are_read(
+    store: Store, notes: Path
+) -> None:
     for name, (data, _) in BAD_FILES.items():
         (notes / name).write_bytes(data)
     for _ in range(2):
@@ -123,13 +137,20 @@ def test_update_bad_files_are_named_with_their_reason_and_the_others_are_read(st
 def test_update_pdf_with_pages_of_pictures_is_read_and_they_are_named(
     store: Store, notes: Path, make_pdf: Callable[..., bytes]
 ) -> None:
-    writer = PdfWriter(BytesIO(make_pdf(["The ferry costs 3 marks.", "", "The jetty is new.", "", ""])))
+    writer = PdfWriter(
+        BytesIO(make_pdf(["The ferry costs 3 marks.", "", "The jetty is new.", "", ""]))
+    )
     picture = DecodedStreamObject()
     picture.set_data(b"\0")
     names = {"Type": "XObject", "Subtype": "Image", "ColorSpace": "DeviceGray"}
-    picture.update({NameObject(f"/{name}"): NameObject(f"/{value}") for name, value in names.items()})
     picture.update(
-        {NameObject(f"/{name}"): NumberObject(size) for name, size in {"Width": 1, "Height": 1, "BitsPerComponent": 8}.items()}
+        {NameObject(f"/{name}"): NameObject(f"/{value}") for name, value in names.items()}
+    )
+    picture.update(
+        {
+            NameObject(f"/{name}"): NumberObject(size)
+            for name, size in {"Width": 1, "Height": 1, "BitsPerComponent": 8}.items()
+        }
     )
     for number in (1, 3, 4):
         page = writer.pages[number]
@@ -137,7 +158,11 @@ def test_update_pdf_with_pages_of_pictures_is_read_and_they_are_named(
         stream.set_data(b"q 500 0 0 700 0 0 cm /I Do Q")
         page[NameObject("/Contents")] = writer._add_object(stream)
         page[NameObject("/Resources")] = DictionaryObject(
-            {NameObject("/XObject"): DictionaryObject({NameObject("/I"): writer._add_object(picture)})}
+            {
+                NameObject("/XObject"): DictionaryObject(
+                    {NameObject("/I"): writer._add_object(picture)}
+                )
+            }
         )
     out = BytesIO()
     writer.write(out)
@@ -147,10 +172,14 @@ def test_update_pdf_with_pages_of_pictures_is_read_and_they_are_named(
         assert report.added == added
         assert len(report.problems) == 1
         assert (
-            "mixed.pdf: 3 of its 5 pages are left out (2, 4-5): 3 pictures without text. Recognize its text (OCR)"
-            in report.problems[0]
+            "mixed.pdf: 3 of its 5 pages are left out (2, 4-5): 3 pictures without text. "
+            "Recognize its text (OCR)" in report.problems[0]
         )
-        assert texts(store) == {"The boat is blue.", "The ferry costs 3 marks.", "The jetty is new."}
+        assert texts(store) == {
+            "The boat is blue.",
+            "The ferry costs 3 marks.",
+            "The jetty is new.",
+        }
         assert store.catalog.counts().files == 2
     assert [each.metadata["page"] for each in load_file(notes / "mixed.pdf")] == [1, 3]
 
@@ -182,12 +211,19 @@ def raising(error: BaseException) -> Callable[[bytes], Iterator[Document]]:
         (RecursionError("too deep"), ("RecursionError: too deep", False)),
         (UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid"), ("UnicodeDecodeError", False)),
         (KeyError("xref"), ("KeyError: 'xref'", False)),
-        (PermissionError(13, "Permission denied"), (r"Permission denied\)\. Check its permissions", True)),
+        (
+            PermissionError(13, "Permission denied"),
+            (r"Permission denied\)\. Check its permissions", True),
+        ),
         (OSError(5, "Input/output error"), (r"Input/output error\)\.", True)),
     ],
 )
 def test_update_reader_that_fails_names_the_file(
-    store: Store, notes: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException, outcome: tuple[str, bool]
+    store: Store,
+    notes: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    error: BaseException,
+    outcome: tuple[str, bool],
 ) -> None:
     reason, stays = outcome
     bad = notes / "bad.txt"
@@ -195,14 +231,20 @@ def test_update_reader_that_fails_names_the_file(
     update(store, [notes])
     bad.write_text("The key is new.")
     with monkeypatch.context() as patch:
-        patch.setattr(load, "reader_for", lambda path, start: raising(error) if path == bad else reader_for(path, start))
+        patch.setattr(
+            load,
+            "reader_for",
+            lambda path, start: raising(error) if path == bad else reader_for(path, start),
+        )
         for _ in range(2):
             report = update(store, [notes])
             assert list(problems(store)) == ["notes/bad.txt"]
             assert report.problems == list(problems(store).values())
         with pytest.raises(AssertionError, match=rf"bad\.txt: .*{reason}"):
             raise AssertionError(report.problems[0])
-        assert ("The key is old." in texts(store)) is stays  # what may be readable again keeps its passages
+        assert (
+            "The key is old." in texts(store)
+        ) is stays  # what may be readable again keeps its passages
         assert "What was read before." not in texts(store)
     bad.write_text("The key is new again.")
     assert update(store, [notes]).problems == []
@@ -210,7 +252,9 @@ def test_update_reader_that_fails_names_the_file(
     assert texts(store) == {"The boat is blue.", "The key is new again."}
 
 
-def test_update_splitter_that_fails_names_the_file(store: Store, notes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_update_splitter_that_fails_names_the_file(
+    store: Store, notes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (notes / "bad.txt").write_text("The key is old.")
 
     def split(documents: Iterator[Document], *sizes: int) -> Iterator[Document]:
@@ -241,7 +285,9 @@ def test_update_file_that_vanishes_in_the_run_is_reported_and_gone_in_the_next(
 
     monkeypatch.setattr(load, "reader_for", deleting)
     report = update(store, [notes])
-    assert ["it was deleted while the files were read" in each for each in report.problems] == [True]
+    assert ["it was deleted while the files were read" in each for each in report.problems] == [
+        True
+    ]
     assert problems(store) == {}
     assert update(store, [notes]).problems == []
     assert texts(store) == {"The boat is blue.", "The file a.txt."}
@@ -282,10 +328,16 @@ def test_update_folder_that_cannot_be_opened_is_listed_until_it_can(
         patch.setattr(os, "scandir", refusing)
         for _ in range(2):
             report = update(store, [notes])
-            assert ["locked: the folder cannot be opened (Permission denied)" in each for each in report.problems] == [True]
+            assert [
+                "locked: the folder cannot be opened (Permission denied)" in each
+                for each in report.problems
+            ] == [True]
             assert list(problems(store)) == ["notes/locked/"]
             assert "The key is old." in texts(store)
-            assert FileKeys(store.root, store.catalog.paths()).named("notes/locked") == ["notes/locked/", "notes/locked/key.txt"]
+            assert FileKeys(store.root, store.catalog.paths()).named("notes/locked") == [
+                "notes/locked/",
+                "notes/locked/key.txt",
+            ]
     assert update(store, [notes]).problems == []
     assert problems(store) == {}
 
@@ -322,7 +374,9 @@ def make_looping_link(path: Path) -> None:
         (make_looping_link, "a link that leads back to itself"),
     ],
 )
-def test_update_special_file_is_named(store: Store, notes: Path, make: Callable[[Path], None], reason: str) -> None:
+def test_update_special_file_is_named(
+    store: Store, notes: Path, make: Callable[[Path], None], reason: str
+) -> None:
     make(notes / "odd")
     for _ in range(2):
         assert [reason in each for each in update(store, [notes]).problems] == [True]
@@ -332,7 +386,9 @@ def test_update_special_file_is_named(store: Store, notes: Path, make: Callable[
     assert problems(store) == {}
 
 
-def test_update_links_out_of_the_folder_are_followed_and_loops_are_not(store: Store, notes: Path, tmp_path: Path) -> None:
+def test_update_links_out_of_the_folder_are_followed_and_loops_are_not(
+    store: Store, notes: Path, tmp_path: Path
+) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()
     (outside / "far.txt").write_text("The island is far.")
@@ -351,7 +407,15 @@ def test_update_links_out_of_the_folder_are_followed_and_loops_are_not(store: St
 
 
 @pytest.mark.parametrize(
-    "name", [b"new\nline.txt", b"\x1b[31mred.txt", b"tab\there.txt", b"\xff\xfe.txt", b"\\x41.txt", b"\x7f.txt"]
+    "name",
+    [
+        b"new\nline.txt",
+        b"\x1b[31mred.txt",
+        b"tab\there.txt",
+        b"\xff\xfe.txt",
+        b"\\x41.txt",
+        b"\x7f.txt",
+    ],
 )
 def test_update_name_of_any_bytes_is_shown_on_one_line_and_found_again(
     store: Store, notes: Path, monkeypatch: pytest.MonkeyPatch, name: bytes
@@ -387,7 +451,9 @@ def test_load_file_text_with_a_little_damage_is_read(tmp_path: Path, data: bytes
 
 
 @pytest.mark.parametrize("name", ["proc.txt", "empty.txt"])
-def test_update_file_of_no_size_is_not_opened(store: Store, notes: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_update_file_of_no_size_is_not_opened(
+    store: Store, notes: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
     (notes / name).touch()  # as files in /proc are, of which some block whoever reads them
     opened: Callable[..., object] = Path.open
     names: list[str] = []
@@ -407,8 +473,12 @@ CYRILLIC = "Лодка синяя. Ключ висит на двери.\n"
 CHINESE = "这条船是蓝色的。钥匙挂在门边。\n"
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
-@pytest.mark.parametrize("text", ["The boat is blue, and the key is old.", GERMAN, CYRILLIC, CHINESE])
+@pytest.mark.parametrize(
+    "encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"]
+)
+@pytest.mark.parametrize(
+    "text", ["The boat is blue, and the key is old.", GERMAN, CYRILLIC, CHINESE]
+)
 def test_load_file_text_in_any_unicode_encoding(tmp_path: Path, text: str, encoding: str) -> None:
     (tmp_path / "a.txt").write_bytes(text.encode(encoding))
     assert load_file(tmp_path / "a.txt")[0].page_content == text.strip()
@@ -431,9 +501,15 @@ def test_load_file_western_text_of_windows(tmp_path: Path, text: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "encoding"),
-    [(CYRILLIC * 3, "cp1251"), ("Příliš žluťoučký kůň úpěl ďábelské ódy. Kdo zná pravdu?", "cp1250"), (CHINESE * 2, "gb18030")],
+    [
+        (CYRILLIC * 3, "cp1251"),
+        ("Příliš žluťoučký kůň úpěl ďábelské ódy. Kdo zná pravdu?", "cp1250"),
+        (CHINESE * 2, "gb18030"),
+    ],
 )
-def test_load_file_other_text_is_not_taken_for_western(tmp_path: Path, text: str, encoding: str) -> None:
+def test_load_file_other_text_is_not_taken_for_western(
+    tmp_path: Path, text: str, encoding: str
+) -> None:
     (tmp_path / "a.txt").write_bytes(text.encode(encoding))
     assert load_file(tmp_path / "a.txt")[0].page_content == text.strip()
 
@@ -454,13 +530,17 @@ JAPANESE = "船は青いです。鍵はドアのそばです。"
         (CYRILLIC * 2, "koi8-r"),
     ],
 )
-def test_load_file_text_in_an_encoding_of_before_unicode(tmp_path: Path, text: str, encoding: str) -> None:
+def test_load_file_text_in_an_encoding_of_before_unicode(
+    tmp_path: Path, text: str, encoding: str
+) -> None:
     (tmp_path / "a.txt").write_bytes(text.encode(encoding))
     assert load_file(tmp_path / "a.txt")[0].page_content == text.strip()
 
 
 def test_load_file_control_characters_are_left_out(tmp_path: Path) -> None:
-    (tmp_path / "a.log").write_bytes(b"\x1b[31mThe boat\x1b[0m is blue.\0\x0cThe key is old." + b" It hangs by the door." * 5)
+    (tmp_path / "a.log").write_bytes(
+        b"\x1b[31mThe boat\x1b[0m is blue.\0\x0cThe key is old." + b" It hangs by the door." * 5
+    )
     text = load_file(tmp_path / "a.log")[0].page_content
     assert text.startswith("The boat is blue.\nThe key is old. It hangs")
     (tmp_path / "a.log").write_bytes(b"\x01\x02\x03" * 10 + b"text")
@@ -472,18 +552,26 @@ def test_load_file_control_characters_are_left_out(tmp_path: Path) -> None:
     ("name", "data"),
     [
         ("a.html", b"<h1>Bo\x0fats</h1><p>The \x1bboat\x04 is blue.</p>"),
-        ("a.xml", b"<?xml version='1.0'?><d><section><title>Bo\x0fats</title><p>The boat \x1dis\x0cblue.</p></section></d>"),
+        (
+            "a.xml",
+            b"<?xml version='1.0'?><d><section><title>Bo\x0fats</title><p>The boat \x1dis\x0cblue.</p></section></d>",
+        ),
         ("a.eml", b"Subject: Bo\x04ats\nMessage-ID: <a>\nReceived: x\n\nThe \x0eboat is blue."),
         ("a.json", b'{"Bo\\u000fats": "The \\u0000boat is\\u000bblue.\\ud800"}'),
     ],
 )
-def test_load_file_control_characters_of_any_format_are_left_out(tmp_path: Path, name: str, data: bytes) -> None:
+def test_load_file_control_characters_of_any_format_are_left_out(
+    tmp_path: Path, name: str, data: bytes
+) -> None:
     (tmp_path / name).write_bytes(data)
     [document] = load_file(tmp_path / name)
     words = " ".join(document.page_content.split()).replace("\ufffd", "")
     assert words.endswith("The boat is blue.")
     assert "Boats" in document.metadata["heading"]
-    assert all(letter.isprintable() or letter == "\n" for letter in document.page_content + document.metadata["heading"])
+    assert all(
+        letter.isprintable() or letter == "\n"
+        for letter in document.page_content + document.metadata["heading"]
+    )
 
 
 def test_load_file_line_of_spaces_takes_no_quadratic_time(tmp_path: Path) -> None:

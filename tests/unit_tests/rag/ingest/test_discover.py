@@ -19,7 +19,11 @@ def write(path: Path) -> Path:
 def test_folders_are_read_in_order_and_hidden_files_are_skipped(tmp_path: Path) -> None:
     for name in ["b.txt", "a.txt", "c/d.txt", ".git/config", ".hidden"]:
         write(tmp_path / name)
-    assert [file.relative_to(tmp_path).as_posix() for file in find_files([tmp_path])] == ["a.txt", "b.txt", "c/d.txt"]
+    assert [file.relative_to(tmp_path).as_posix() for file in find_files([tmp_path])] == [
+        "a.txt",
+        "b.txt",
+        "c/d.txt",
+    ]
 
 
 def test_a_hidden_file_that_is_named_is_taken(tmp_path: Path) -> None:
@@ -66,7 +70,9 @@ def test_a_folder_without_permission_is_reported(tmp_path: Path) -> None:
         (tmp_path / "locked").chmod(0o755)
 
 
-def test_find_files_in_a_thousand_folders_within_each_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_find_files_in_a_thousand_folders_within_each_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with monkeypatch.context() as patch:
         patch.chdir(tmp_path)
         for _ in range(1000):
@@ -77,7 +83,9 @@ def test_find_files_in_a_thousand_folders_within_each_other(tmp_path: Path, monk
         found = find_files([tmp_path])
         assert [file.name for file in found] == ["deep.txt"]
         assert len(found[0].relative_to(tmp_path).parts) == 1001
-    for folder in found[0].parents:  # shutil.rmtree, with which pytest cleans up, calls itself for each level
+    for folder in found[
+        0
+    ].parents:  # shutil.rmtree, with which pytest cleans up, calls itself for each level
         if folder == tmp_path:
             break
         for file in folder.glob("*.txt"):
@@ -85,7 +93,9 @@ def test_find_files_in_a_thousand_folders_within_each_other(tmp_path: Path, monk
         folder.rmdir()
 
 
-def test_find_files_folder_that_fails_while_it_is_listed_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_find_files_folder_that_fails_while_it_is_listed_is_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "one.txt").write_text("one")
     (tmp_path / "two.txt").write_text("two")
@@ -103,7 +113,11 @@ def test_find_files_folder_that_fails_while_it_is_listed_is_reported(tmp_path: P
             raise OSError(5, "Input/output error")
 
     scandir = os.scandir
-    monkeypatch.setattr(os, "scandir", lambda path: Failing() if Path(path).name == "a" else scandir(path))
+    monkeypatch.setattr(
+        os, "scandir", lambda path: Failing() if Path(path).name == "a" else scandir(path)
+    )
     problems: list[str] = []
-    assert find_files([tmp_path], lambda error: problems.append(str(error))) == [tmp_path / "two.txt"]
+    assert find_files([tmp_path], lambda error: problems.append(str(error))) == [
+        tmp_path / "two.txt"
+    ]
     assert problems == [f"{tmp_path / 'a'}: the folder cannot be opened (Input/output error)."]

@@ -1,4 +1,5 @@
-"""Word documents, tables, JSON, notebooks and source code; lines; and texts too large to be read at once."""
+"""Word documents, tables, JSON, notebooks and source code; lines; and texts too large to be read at
+once."""
 
 import json
 import tracemalloc
@@ -18,7 +19,10 @@ from langchain_localllm.rag.ingest.split import iterate_passages
 def load(folder: Path, name: str, content: str | bytes) -> list[tuple[str, dict[str, object]]]:
     file = folder / name
     file.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return [(each.page_content, {k: v for k, v in each.metadata.items() if k != "source"}) for each in load_file(file)]
+    return [
+        (each.page_content, {k: v for k, v in each.metadata.items() if k != "source"})
+        for each in load_file(file)
+    ]
 
 
 def test_a_word_document_has_headings_lists_and_tables(tmp_path: Path) -> None:
@@ -42,7 +46,10 @@ def test_a_word_document_has_headings_lists_and_tables(tmp_path: Path) -> None:
 def test_a_csv_row_is_a_passage_with_its_line(tmp_path: Path) -> None:
     table = 'boat;price;note\nHeron;14;"blue;\nold"\n\nTern;9;\n'
     rows = load(tmp_path, "a.csv", table)
-    assert [text for text, _ in rows] == ["boat: Heron; price: 14; note: blue;\nold", "boat: Tern; price: 9"]
+    assert [text for text, _ in rows] == [
+        "boat: Heron; price: 14; note: blue;\nold",
+        "boat: Tern; price: 9",
+    ]
     chunks = split_documents(load_file(tmp_path / "a.csv"))
     assert [chunk.metadata["line"] for chunk in chunks] == [2, 5]
 
@@ -72,27 +79,49 @@ def test_a_notebook_is_read_cell_by_cell(tmp_path: Path) -> None:
 
 
 def test_source_code_is_cut_at_its_own_joints(tmp_path: Path) -> None:
-    code = "".join(f"def f{number}():\n    value = {number}\n\n    return value\n\n\n" for number in range(4))
+    code = "".join(
+        f"def f{number}():\n    value = {number}\n\n    return value\n\n\n" for number in range(4)
+    )
     (tmp_path / "a.py").write_text(code)
     chunks = split_documents(load_file(tmp_path / "a.py"), chunk_size=60)
-    assert [chunk.page_content.split("(")[0] for chunk in chunks] == ["def f0", "def f1", "def f2", "def f3"]
+    assert [chunk.page_content.split("(")[0] for chunk in chunks] == [
+        "def f0",
+        "def f1",
+        "def f2",
+        "def f3",
+    ]
     assert [chunk.metadata["line"] for chunk in chunks] == [1, 7, 13, 19]
 
 
 def test_lines_of_markdown_and_wrapped_text_are_those_of_the_file(tmp_path: Path) -> None:
-    markdown = "---\ntitle: x\n---\n# Boats\n\nA day costs 14.\n\nSafety\n------\n\nBe careful\nhere.\n"
+    markdown = (
+        "---\ntitle: x\n---\n# Boats\n\nA day costs 14.\n\nSafety\n------\n\nBe careful\nhere.\n"
+    )
     (tmp_path / "a.md").write_text(markdown)
     chunks = split_documents(load_file(tmp_path / "a.md"))
-    assert [(chunk.page_content, chunk.metadata["line"]) for chunk in chunks] == [("A day costs 14.", 6), ("Be careful\nhere.", 11)]
-    wrapped = "The library of the station is open from Monday until\nFriday. It is warm.\n\n\nThe key is red."
+    assert [(chunk.page_content, chunk.metadata["line"]) for chunk in chunks] == [
+        ("A day costs 14.", 6),
+        ("Be careful\nhere.", 11),
+    ]
+    wrapped = (
+        "The library of the station is open from Monday until\nFriday. It is warm.\n\n\nThe key "
+        "is red."
+    )
     (tmp_path / "a.txt").write_text(wrapped)
     chunks = split_documents(load_file(tmp_path / "a.txt"), chunk_size=65)
-    assert [(chunk.page_content.split()[0], chunk.metadata["line"]) for chunk in chunks] == [("The", 1), ("It", 2), ("The", 5)]
+    assert [(chunk.page_content.split()[0], chunk.metadata["line"]) for chunk in chunks] == [
+        ("The", 1),
+        ("It", 2),
+        ("The", 5),
+    ]
 
 
 def bomb() -> bytes:
     out = BytesIO()
-    with ZipFile(out, "w", ZIP_DEFLATED) as archive, archive.open("word/document.xml", "w", force_zip64=True) as part:
+    with (
+        ZipFile(out, "w", ZIP_DEFLATED) as archive,
+        archive.open("word/document.xml", "w", force_zip64=True) as part,
+    ):
         for _ in range(600):
             part.write(b" " * 1_000_000)
     return out.getvalue()
@@ -132,10 +161,14 @@ def test_a_large_text_is_read_in_pieces_and_memory_stays_flat(tmp_path: Path, en
     assert peak < 40_000_000 / 3
 
 
-def test_a_large_text_keeps_its_lines_and_loses_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_large_text_keeps_its_lines_and_loses_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("langchain_localllm.rag.ingest.load._LARGE", 1000)
     monkeypatch.setattr("langchain_localllm.rag.ingest.load._PIECE", 500)
-    (tmp_path / "a.txt").write_text("".join(f"Line {number} is short.\n" for number in range(1, 301)), encoding="utf-16")
+    (tmp_path / "a.txt").write_text(
+        "".join(f"Line {number} is short.\n" for number in range(1, 301)), encoding="utf-16"
+    )
     chunks = list(iterate_passages(iterate_file(tmp_path / "a.txt"), 100, 0))
     assert "".join(chunk.page_content for chunk in chunks).count("Line") == 300
     assert all(chunk.page_content.startswith(f"Line {chunk.metadata['line']} ") for chunk in chunks)

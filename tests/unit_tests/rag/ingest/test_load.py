@@ -19,13 +19,18 @@ def load_bytes(folder: Path, name: str, data: bytes) -> list[tuple[str, dict[str
 
 
 def test_text_keeps_its_source(tmp_path: Path) -> None:
-    assert load_bytes(tmp_path, "a.txt", b"The key is red.\n") == [("The key is red.", {"source": str(tmp_path / "a.txt")})]
+    assert load_bytes(tmp_path, "a.txt", b"The key is red.\n") == [
+        ("The key is red.", {"source": str(tmp_path / "a.txt")})
+    ]
 
 
 def test_wrapped_lines_become_one_paragraph_and_short_lines_stay(tmp_path: Path) -> None:
     wrapped = b"The boat leaves from the old jetty behind the station at half past six.\r\nIt waits for nobody.\r\n\r\nRed\r\nBlue"
     [(text, _)] = load_bytes(tmp_path, "a.txt", wrapped)
-    assert text == ("The boat leaves from the old jetty behind the station at half past six. It waits for nobody.\n\nRed\nBlue")
+    assert text == (
+        "The boat leaves from the old jetty behind the station at half past six. It waits for "
+        "nobody.\n\nRed\nBlue"
+    )
 
 
 def test_markdown_sections_carry_their_headings(tmp_path: Path) -> None:
@@ -33,7 +38,9 @@ def test_markdown_sections_carry_their_headings(tmp_path: Path) -> None:
         b"---\ntitle: x\n---\nIntro.\n\n# Boats #\n\n## Prices\n\nA day costs 14.\n\n"
         b"```\n# no heading\n```\n\nSafety\n---\nBe careful.\n"
     )
-    assert [(text, meta.get("heading")) for text, meta in load_bytes(tmp_path, "a.md", markdown)] == [
+    assert [
+        (text, meta.get("heading")) for text, meta in load_bytes(tmp_path, "a.md", markdown)
+    ] == [
         ("Intro.", None),
         ("A day costs 14.\n\n```\n# no heading\n```", "Boats > Prices"),
         ("Be careful.", "Boats > Safety"),
@@ -41,7 +48,10 @@ def test_markdown_sections_carry_their_headings(tmp_path: Path) -> None:
 
 
 def test_markdown_lists_and_tables_keep_their_lines(tmp_path: Path) -> None:
-    table = "| Boat | A price that is long enough to look like a wrapped line |\n|---|---|\n| Heron | 14 |\n- one\n- two"
+    table = (
+        "| Boat | A price that is long enough to look like a wrapped line |\n|---|---|\n| Heron | "
+        "14 |\n- one\n- two"
+    )
     [(text, _)] = load_bytes(tmp_path, "a.md", table.encode())
     assert text == table
 
@@ -56,7 +66,10 @@ def test_html_sections_without_script_and_style(tmp_path: Path) -> None:
     )
     assert [(text, meta.get("heading")) for text, meta in load_bytes(tmp_path, "a.html", html)] == [
         ("Hello big world.", None),
-        ("A day costs 14.\nPay first.\n\n- no dogs\n- no boots\n\nBoat | Price\nHeron | 9", "Boats > Prices"),
+        (
+            "A day costs 14.\nPay first.\n\n- no dogs\n- no boots\n\nBoat | Price\nHeron | 9",
+            "Boats > Prices",
+        ),
     ]
 
 
@@ -77,14 +90,19 @@ def test_a_pdf_is_known_by_its_first_bytes(tmp_path: Path, pdf: bytes) -> None:
     assert len(load_bytes(tmp_path, "no-ending", pdf)) == 2
 
 
-def test_a_pdf_encrypted_with_an_empty_password_is_read(tmp_path: Path, make_pdf: Callable[..., bytes]) -> None:
+def test_a_pdf_encrypted_with_an_empty_password_is_read(
+    tmp_path: Path, make_pdf: Callable[..., bytes]
+) -> None:
     [(text, _)] = load_bytes(tmp_path, "a.pdf", make_pdf(["The jetty is new."], ""))
     assert text == "The jetty is new."
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32", "cp1252"])
 def test_encodings_of_western_text(tmp_path: Path, encoding: str) -> None:
-    sentence = "Die Schlüssel für die Hütte hängen hinter der Tür, und die Fähre fährt täglich außer sonntags über den See."
+    sentence = (
+        "Die Schlüssel für die Hütte hängen hinter der Tür, und die Fähre fährt täglich außer "
+        "sonntags über den See."
+    )
     [(text, _)] = load_bytes(tmp_path, "a.txt", sentence.encode(encoding))
     assert text == sentence
 
@@ -145,7 +163,9 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
 
 def test_a_broken_link_is_named(tmp_path: Path) -> None:
     (tmp_path / "link.txt").symlink_to(tmp_path / "nowhere")
-    with pytest.raises(DocumentError, match=r"link\.txt: it is a link to a file that does not exist"):
+    with pytest.raises(
+        DocumentError, match=r"link\.txt: it is a link to a file that does not exist"
+    ):
         load_file(tmp_path / "link.txt")
 
 
@@ -162,7 +182,9 @@ def test_the_others_are_read_when_one_file_is_bad(tmp_path: Path) -> None:
     (tmp_path / "good.txt").write_text("The key is red.")
     faults: list[DocumentError] = []
     progress: list[tuple[int, int]] = []
-    documents = load_documents([tmp_path], faults.append, lambda done, total: progress.append((done, total)))
+    documents = load_documents(
+        [tmp_path], faults.append, lambda done, total: progress.append((done, total))
+    )
     assert [document.page_content for document in documents] == ["The key is red."]
     assert "bad.pdf" in str(faults[0])
     assert progress == [(0, 2), (1, 2)]
@@ -175,8 +197,12 @@ def test_nothing_readable_is_an_error(tmp_path: Path) -> None:
         load_documents([tmp_path], lambda _: None)
 
 
-@pytest.mark.parametrize(("name", "module"), [("a.pdf", "pypdfium2"), ("a.html", "bs4"), ("a.rtf", "striprtf.striprtf")])
-def test_a_missing_library_names_its_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, module: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "module"), [("a.pdf", "pypdfium2"), ("a.html", "bs4"), ("a.rtf", "striprtf.striprtf")]
+)
+def test_a_missing_library_names_its_extra(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, module: str
+) -> None:
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(MissingDependencyError, match=r'pip install "langchain-localllm\[rag\]"'):
         load_bytes(tmp_path, name, b"%PDF-1.7" if name.endswith(".pdf") else b"<p>text</p>")

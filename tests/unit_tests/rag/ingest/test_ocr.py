@@ -1,4 +1,5 @@
-"""Scans and pictures are read by the real Tesseract where it is asked for, and else named with the advice."""
+"""Scans and pictures are read by the real Tesseract where it is asked for, and else named with the
+advice."""
 
 import shutil
 import subprocess
@@ -50,7 +51,9 @@ def texts(store: Store) -> set[str]:
 
 @pytest.mark.skipif(not shutil.which("tesseract"), reason="Tesseract is not installed")
 class TestTesseract:
-    @pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.tiff", "a.gif", "a.bmp", "a.webp", "a.pdf"])
+    @pytest.mark.parametrize(
+        "name", ["a.png", "a.jpg", "a.tiff", "a.gif", "a.bmp", "a.webp", "a.pdf"]
+    )
     def test_load_file_scan_is_read(self, tmp_path: Path, name: str) -> None:
         [document] = load_file(saved(tmp_path, name, scan(BOAT, PRICE)), ocr="eng")
         assert document.page_content.split() == f"{BOAT} {PRICE}".split()
@@ -58,11 +61,21 @@ class TestTesseract:
     @pytest.mark.parametrize("name", ["a.pdf", "a.tiff"])
     def test_load_file_pages_are_numbered(self, tmp_path: Path, name: str) -> None:
         pages = load_file(saved(tmp_path, name, scan(BOAT), scan(PRICE)), ocr="eng")
-        assert [(each.page_content, each.metadata["page"]) for each in pages] == [(BOAT, 1), (PRICE, 2)]
+        assert [(each.page_content, each.metadata["page"]) for each in pages] == [
+            (BOAT, 1),
+            (PRICE, 2),
+        ]
 
     def test_load_file_page_on_its_side_is_read(self, tmp_path: Path) -> None:
-        lines = [BOAT, PRICE, "Ask at the jetty before you board.", "Dogs travel for free on weekdays."]
-        [document] = load_file(saved(tmp_path, "a.png", scan(*lines).rotate(90, expand=True)), ocr="eng")
+        lines = [
+            BOAT,
+            PRICE,
+            "Ask at the jetty before you board.",
+            "Dogs travel for free on weekdays.",
+        ]
+        [document] = load_file(
+            saved(tmp_path, "a.png", scan(*lines).rotate(90, expand=True)), ocr="eng"
+        )
         assert document.page_content.split() == " ".join(lines).split()
 
     def test_load_file_picture_without_text_is_refused(self, tmp_path: Path) -> None:
@@ -85,7 +98,9 @@ class TestTesseract:
         with pytest.raises(InvalidOptionError, match="does not name languages"):
             load_documents([tmp_path], ocr="--psm 7")
 
-    def test_update_with_ocr_reads_what_was_refused_and_keeps_the_setting(self, store: Store, tmp_path: Path) -> None:
+    def test_update_with_ocr_reads_what_was_refused_and_keeps_the_setting(
+        self, store: Store, tmp_path: Path
+    ) -> None:
         notes = saved(tmp_path, "notes/a.png", scan(BOAT)).parent
         saved(tmp_path, "notes/b.pdf", scan(PRICE))
         assert len(update(store, [notes]).problems) == 2
@@ -113,14 +128,18 @@ def test_update_without_ocr_names_the_option(store: Store, tmp_path: Path) -> No
     assert texts(store) == set()
 
 
-def test_load_file_without_tesseract_names_the_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_load_file_without_tesseract_names_the_program(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(shutil, "which", lambda _: None)
     monkeypatch.setattr(ocr, "_installed", lambda: frozenset({"eng"}))
     with pytest.raises(MissingDependencyError, match="apt install tesseract-ocr"):
         load_file(saved(tmp_path, "a.png", scan(BOAT)), ocr="eng")
 
 
-def test_load_file_slow_page_of_a_pdf_is_named_and_ends_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_load_file_slow_page_of_a_pdf_is_named_and_ends_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def slow(command: list[str], **options: float) -> None:
         raise subprocess.TimeoutExpired(command, options["timeout"])
 

@@ -1,4 +1,5 @@
-"""Spreadsheets, slides, OpenDocument, books and tables: what is read of them, and what is refused."""
+"""Spreadsheets, slides, OpenDocument, books and tables: what is read of them, and what is
+refused."""
 
 import re
 from collections.abc import Callable
@@ -24,15 +25,19 @@ from langchain_localllm.rag.ingest.formats import spreadsheet
 _TRANSITIONAL = re.compile(rb"http://schemas.openxmlformats.org/(\w+)/2006/(\w+)")
 ODF = (
     '<office:document-content xmlns:office="urn:oasis:names:tc:opendocument:xmlns:office:1.0"'
-    ' xmlns:text="urn:oasis:names:tc:opendocument:xmlns:text:1.0" xmlns:table="urn:oasis:names:tc:opendocument:xmlns:table:1.0"'
+    ' xmlns:text="urn:oasis:names:tc:opendocument:xmlns:text:1.0" '
+    'xmlns:table="urn:oasis:names:tc:opendocument:xmlns:table:1.0"'
     ' xmlns:draw="urn:oasis:names:tc:opendocument:xmlns:drawing:1.0"'
-    ' xmlns:presentation="urn:oasis:names:tc:opendocument:xmlns:presentation:1.0"><office:body>{}</office:body>'
+    " "
+    'xmlns:presentation="urn:oasis:names:tc:opendocument:xmlns:presentation:1.0"><office:body>{}</office:body>'
     "</office:document-content>"
 )
 TEXT = ODF.format(
     "<office:text><text:tracked-changes><text:p>Old price.</text:p></text:tracked-changes>"
-    '<text:h text:outline-level="1">Boats</text:h><text:p>The <text:span>rowing</text:span> boat<text:s/>is blue.'
-    "<text:note><text:note-citation>1</text:note-citation><text:note-body><text:p>Since May.</text:p></text:note-body></text:note>"
+    '<text:h text:outline-level="1">Boats</text:h><text:p>The <text:span>rowing</text:span> '
+    "boat<text:s/>is blue."
+    "<text:note><text:note-citation>1</text:note-citation><text:note-body><text:p>Since "
+    "May.</text:p></text:note-body></text:note>"
     "</text:p><text:list><text:list-item><text:p>Pay first.</text:p></text:list-item></text:list>"
     "<table:table><table:table-header-rows><table:table-row><table:table-cell><text:p>boat</text:p></table:table-cell>"
     "<table:table-cell><text:p>price</text:p></table:table-cell></table:table-row></table:table-header-rows><table:table-row>"
@@ -47,34 +52,45 @@ SHEET = ODF.format(
     + '<table:table-cell table:number-columns-repeated="16382"/></table:table-row><table:table-row>'
     + CELL.format("Heron")
     + CELL.format("14")
-    + '</table:table-row><table:table-row table:number-rows-repeated="1048574"><table:table-cell/></table:table-row>'
+    + "</table:table-row><table:table-row "
+    'table:number-rows-repeated="1048574"><table:table-cell/></table:table-row>'
     "</table:table></office:spreadsheet>"
 )
 SLIDES = ODF.format(
-    '<office:presentation><draw:page><draw:frame presentation:class="title"><draw:text-box><text:p>Boats</text:p></draw:text-box>'
-    "</draw:frame><draw:frame><draw:text-box><text:p>The boat is blue.</text:p></draw:text-box></draw:frame><presentation:notes>"
-    "<draw:frame><draw:text-box><text:p>Say it twice.</text:p></draw:text-box></draw:frame></presentation:notes></draw:page>"
+    "<office:presentation><draw:page><draw:frame "
+    'presentation:class="title"><draw:text-box><text:p>Boats</text:p></draw:text-box>'
+    "</draw:frame><draw:frame><draw:text-box><text:p>The boat is "
+    "blue.</text:p></draw:text-box></draw:frame><presentation:notes>"
+    "<draw:frame><draw:text-box><text:p>Say it "
+    "twice.</text:p></draw:text-box></draw:frame></presentation:notes></draw:page>"
     "</office:presentation>"
 )
 ENCRYPTED = '<manifest:manifest xmlns:manifest="m"><manifest:encryption-data/></manifest:manifest>'
 CHAPTER = '<html xmlns="http://www.w3.org/1999/xhtml"><body><h1>{}</h1><p>{}</p></body></html>'
 BOOK = {
     "META-INF/container.xml": '<container><rootfiles><rootfile full-path="OEBPS/book.opf"/></rootfiles></container>',
-    "OEBPS/book.opf": '<package><manifest><item id="b" href="two%20b.xhtml" media-type="application/xhtml+xml"/>'
-    '<item id="a" href="one.xhtml" media-type="application/xhtml+xml"/>'
-    '<item id="n" href="nav.xhtml" media-type="application/xhtml+xml" properties="nav"/></manifest>'
-    '<spine><itemref idref="n"/><itemref idref="a"/><itemref idref="b"/></spine></package>',
+    "OEBPS/book.opf": (
+        '<package><manifest><item id="b" href="two%20b.xhtml" media-type="application/xhtml+xml"/>'
+        '<item id="a" href="one.xhtml" media-type="application/xhtml+xml"/><item id="n" '
+        'href="nav.xhtml" media-type="application/xhtml+xml" properties="nav"/></manifest>'
+        '<spine><itemref idref="n"/><itemref idref="a"/><itemref idref="b"/></spine></package>'
+    ),
     "OEBPS/two b.xhtml": CHAPTER.format("Prices", "A day costs 14 marks."),
     "OEBPS/one.xhtml": CHAPTER.format("Boats", "The boat is blue."),
     "OEBPS/nav.xhtml": CHAPTER.format("Contents", "1 Boats"),
 }
-DRM = "<encryption>" + "".join(f'<CipherReference URI="{name}"/>' for name in BOOK) + "</encryption>"
+DRM = (
+    "<encryption>" + "".join(f'<CipherReference URI="{name}"/>' for name in BOOK) + "</encryption>"
+)
 
 
 def load(folder: Path, name: str, content: bytes) -> list[tuple[str, dict[str, Any]]]:
     file = folder / name
     file.write_bytes(content)
-    return [(each.page_content, {k: v for k, v in each.metadata.items() if k != "source"}) for each in load_file(file)]
+    return [
+        (each.page_content, {k: v for k, v in each.metadata.items() if k != "source"})
+        for each in load_file(file)
+    ]
 
 
 def archive(mimetype: str, parts: dict[str, str]) -> bytes:
@@ -101,7 +117,12 @@ def workbook(fill: Callable[[Any], None]) -> bytes:
 def two_sheets(book: Any) -> None:
     sheet = book.active
     sheet.title = "Boats"
-    for row in (["Prices of 2026"], [], ["boat", "day", "since", "share"], ["Heron", 14.10, date(2026, 5, 1), 0.25]):
+    for row in (
+        ["Prices of 2026"],
+        [],
+        ["boat", "day", "since", "share"],
+        ["Heron", 14.10, date(2026, 5, 1), 0.25],
+    ):
         sheet.append(row)
     sheet["D4"].number_format = "0%"
     sheet.append(["Tern", 0.1 + 0.2, None, "#N/A"])
@@ -142,7 +163,10 @@ def old_excel() -> bytes:
     """Return a table of Excel 2, which needs no container."""
     cells = [(0, 0, "boat"), (0, 1, "price"), (1, 0, "Heron"), (1, 1, "14 marks")]
     labels = (
-        b"\x04\0" + (8 + len(text)).to_bytes(2, "little") + bytes([row, 0, column, 0, 0, 0, 0, len(text)]) + text.encode()
+        b"\x04\0"
+        + (8 + len(text)).to_bytes(2, "little")
+        + bytes([row, 0, column, 0, 0, 0, 0, len(text)])
+        + text.encode()
         for row, column, text in cells
     )
     return b"\x09\0\x04\0\x02\0\x10\0" + b"".join(labels) + b"\x0a\0\0\0"
@@ -165,7 +189,9 @@ def test_read_xlsx_of_the_strict_format(tmp_path: Path) -> None:
     with ZipFile(BytesIO(workbook(two_sheets))) as plain, ZipFile(out, "w") as strict:
         for part in plain.namelist():
             text = re.sub(
-                rb"http://schemas.openxmlformats.org/(\w+)/2006/(\w+)", rb"http://purl.oclc.org/ooxml/\1/\2", plain.read(part)
+                rb"http://schemas.openxmlformats.org/(\w+)/2006/(\w+)",
+                rb"http://purl.oclc.org/ooxml/\1/\2",
+                plain.read(part),
             )
             strict.writestr(part, text)
     assert load(tmp_path, "a.xlsx", out.getvalue())[1][0] == "boat: Tern; day: 0.3"
@@ -175,7 +201,9 @@ def test_read_xlsx_cell_far_away_costs_no_memory(tmp_path: Path) -> None:
     assert [text for text, _ in load(tmp_path, "a.xlsx", workbook(far_cell))] == ["near", "far"]
 
 
-def test_read_xlsx_too_many_cells_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_read_xlsx_too_many_cells_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(spreadsheet, "_MOST_CELLS", 10_000)
     with pytest.raises(DocumentError, match=r"million cells\. Save the filled part"):
         load(tmp_path, "a.xlsx", workbook(far_cell))
@@ -184,7 +212,10 @@ def test_read_xlsx_too_many_cells_are_named(tmp_path: Path, monkeypatch: pytest.
 def test_read_pptx_slides_are_pages(tmp_path: Path) -> None:
     assert load(tmp_path, "a.pptx", slides()) == [
         (
-            "- The boat is blue.\n- Pay first.\n\nboat | price\nHeron | 14\n\nIn a group\n\nNotes: Say it twice.",
+            (
+                "- The boat is blue.\n- Pay first.\n\nboat | price\nHeron | 14\n\nIn a group\n\n"
+                "Notes: Say it twice."
+            ),
             {"page": 1, "heading": "Boats"},
         ),
         ("| Guests\nMay | 12\nJune | 30", {"page": 2}),
@@ -199,9 +230,21 @@ def test_read_pptx_slides_are_pages(tmp_path: Path) -> None:
         (
             "a.odt",
             opendocument("text", TEXT),
-            [("The rowing boat is blue. (Since May.)\n\n- Pay first.\n\nboat | price\nHeron | 14", {"heading": "Boats"})],
+            [
+                (
+                    (
+                        "The rowing boat is blue. (Since May.)\n\n- Pay first.\n\nboat | price\n"
+                        "Heron | 14"
+                    ),
+                    {"heading": "Boats"},
+                )
+            ],
         ),
-        ("a.ods", opendocument("spreadsheet", SHEET), [("boat: Heron; price: 14", {"heading": "2026"})]),
+        (
+            "a.ods",
+            opendocument("spreadsheet", SHEET),
+            [("boat: Heron; price: 14", {"heading": "2026"})],
+        ),
         (
             "a.odp",
             opendocument("presentation", SLIDES),
@@ -210,14 +253,25 @@ def test_read_pptx_slides_are_pages(tmp_path: Path) -> None:
         (
             "a.epub",
             archive("application/epub+zip", BOOK),
-            [("The boat is blue.", {"heading": "Boats"}), ("A day costs 14 marks.", {"heading": "Prices"})],
+            [
+                ("The boat is blue.", {"heading": "Boats"}),
+                ("A day costs 14 marks.", {"heading": "Prices"}),
+            ],
         ),
-        ("title.csv", b"Prices,,\n,,\nboat,price\nHeron,14\n", [("boat: Heron; price: 14", {"heading": "Prices"})]),
+        (
+            "title.csv",
+            b"Prices,,\n,,\nboat,price\nHeron,14\n",
+            [("boat: Heron; price: 14", {"heading": "Prices"})],
+        ),
     ],
 )
 @pytest.mark.parametrize("suffix", ["", ".bin"])
 def test_load_file_office_document(
-    tmp_path: Path, name: str, content: bytes, expected: list[tuple[str, dict[str, Any]]], suffix: str
+    tmp_path: Path,
+    name: str,
+    content: bytes,
+    expected: list[tuple[str, dict[str, Any]]],
+    suffix: str,
 ) -> None:
     is_binary = b"\0" in content
     assert load(tmp_path, name + (suffix if is_binary else ""), content) == expected
@@ -226,8 +280,16 @@ def test_load_file_office_document(
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
     [
-        ("a.odt", opendocument("text", TEXT, **{"META-INF/manifest.xml": ENCRYPTED}), "it is encrypted"),
-        ("a.epub", archive("application/epub+zip", BOOK | {"META-INF/encryption.xml": DRM}), r"protected against copying \(DRM\)"),
+        (
+            "a.odt",
+            opendocument("text", TEXT, **{"META-INF/manifest.xml": ENCRYPTED}),
+            "it is encrypted",
+        ),
+        (
+            "a.epub",
+            archive("application/epub+zip", BOOK | {"META-INF/encryption.xml": DRM}),
+            r"protected against copying \(DRM\)",
+        ),
         ("a.epub", archive("application/epub+zip", {}), "names no chapters"),
         ("a.odp", b"PK\x03\x04" + bytes(99), "not an OpenDocument file, or it is truncated"),
         ("a.pptx", archive("x", {"ppt/presentation.xml": "<x/>"}), r"broken \.pptx"),
@@ -236,16 +298,24 @@ def test_load_file_office_document(
         ("a.odt", opendocument("text", "<a>" * 5000), "cannot be read"),
         (
             "a.docx",
-            b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(99) + "EncryptedPackage".encode("utf-16-le"),
+            b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+            + bytes(99)
+            + "EncryptedPackage".encode("utf-16-le"),
             "encrypted Office file",
         ),
-        ("a.xlsb", archive("x", {"xl/workbook.bin": "x"}), "a binary Excel table. Save it as .xlsx"),
+        (
+            "a.xlsb",
+            archive("x", {"xl/workbook.bin": "x"}),
+            "a binary Excel table. Save it as .xlsx",
+        ),
         ("backup.zip", archive("x", {"word/document.xml": "x"}), "a ZIP archive"),
         ("a.heic", b"\0\0\0\x18ftypheic" + bytes(99), "an image"),
         ("a.webp", b"RIFF\0\0\0\0WEBP" + bytes(99), "an image"),
     ],
 )
-def test_load_file_office_document_that_cannot_be_read(tmp_path: Path, name: str, content: bytes, reason: str) -> None:
+def test_load_file_office_document_that_cannot_be_read(
+    tmp_path: Path, name: str, content: bytes, reason: str
+) -> None:
     with pytest.raises(DocumentError, match=reason):
         load(tmp_path, name, content)
 
@@ -262,10 +332,11 @@ def test_load_file_slides_that_hold_a_table_are_slides(tmp_path: Path, stored: i
 
 def test_read_html_tables_stay_tables(tmp_path: Path) -> None:
     html = (
-        "<p>Prices of all boats in the harbor of the island, for a day:</p><table><caption>Day</caption>"
-        "<tr><th>Boat</th><th>Price</th><th style='display: none'>x</th></tr>"
-        "<tr><td rowspan=2>The large rowing boat which is called Heron</td><td><p>14 marks\n in May</p></td></tr>"
-        "<tr><td><ul><li>9 marks</li></ul></td></tr><tr><td colspan=2>closed on Sunday</td></tr></table>"
+        "<p>Prices of all boats in the harbor of the island, for a "
+        "day:</p><table><caption>Day</caption><tr><th>Boat</th><th>Price</th><th style='display: "
+        "none'>x</th></tr><tr><td rowspan=2>The large rowing boat which is called "
+        "Heron</td><td><p>14 marks\n in May</p></td></tr><tr><td><ul><li>9 "
+        "marks</li></ul></td></tr><tr><td colspan=2>closed on Sunday</td></tr></table>"
     )
     [(text, _)] = load(tmp_path, "a.html", html.encode())
     assert text.split("\n\n", 1)[1] == (
@@ -281,11 +352,19 @@ def test_read_mail_attached_documents_are_read(tmp_path: Path) -> None:
     message["From"], message["Subject"] = "a@example.org", "Prices"
     message["To"] = ", ".join(f"someone{number}@example.org" for number in range(4))
     message.set_content("See the table.")
-    message.add_attachment(b"boat,price\nHeron,14", maintype="text", subtype="csv", filename="prices.csv")
-    message.add_attachment(workbook(two_sheets), maintype="application", subtype="octet-stream", filename="Boats.xlsx")
-    message.add_attachment(b"%PDF-broken", maintype="application", subtype="pdf", filename="plan.pdf")
+    message.add_attachment(
+        b"boat,price\nHeron,14", maintype="text", subtype="csv", filename="prices.csv"
+    )
+    message.add_attachment(
+        workbook(two_sheets), maintype="application", subtype="octet-stream", filename="Boats.xlsx"
+    )
+    message.add_attachment(
+        b"%PDF-broken", maintype="application", subtype="pdf", filename="plan.pdf"
+    )
     found = load(tmp_path, "a.eml", message.as_bytes())
-    assert found[0][0].endswith("\nSubject: Prices\nAttachments: prices.csv, Boats.xlsx, plan.pdf\n\nSee the table.")
+    assert found[0][0].endswith(
+        "\nSubject: Prices\nAttachments: prices.csv, Boats.xlsx, plan.pdf\n\nSee the table."
+    )
     assert found[1] == ("boat: Heron; price: 14", {"heading": "Prices > prices.csv"})
     assert found[2][1] == {"heading": "Prices > Boats.xlsx > Boats > Prices of 2026"}
     assert len(found) == 6

@@ -24,7 +24,8 @@ RTF = r"{\rtf1\ansi {\fonttbl {\f0 A;}} Der Schl\'fcssel h\u228?ngt hinter dem B
 FB2 = (
     '<?xml version="1.0" encoding="windows-1251"?><FictionBook>'
     "<description><document-info><id>X1</id></document-info></description>"
-    "<body><section><title><p>Глава</p></title><p>Лодка <emphasis>синяя</emphasis>.</p></section></body>"
+    "<body><section><title><p>Глава</p></title><p>Лодка "
+    "<emphasis>синяя</emphasis>.</p></section></body>"
     '<binary id="c">AAAABBBB1234</binary></FictionBook>'
 )
 
@@ -37,10 +38,16 @@ def load(folder: Path, name: str, content: str | bytes) -> list[tuple[str, str]]
 
 def mail() -> EmailMessage:
     message = EmailMessage()
-    message["From"], message["Subject"], message["MIME-Version"] = "a@example.org", "Schlüssel", "1.0"
+    message["From"], message["Subject"], message["MIME-Version"] = (
+        "a@example.org",
+        "Schlüssel",
+        "1.0",
+    )
     message.set_content(SENTENCE, cte="base64")
     message.add_alternative(f"<p>{SENTENCE} <b>HTML</b></p>", subtype="html")
-    message.add_attachment(os.urandom(300), maintype="application", subtype="pdf", filename="Plan.pdf")
+    message.add_attachment(
+        os.urandom(300), maintype="application", subtype="pdf", filename="Plan.pdf"
+    )
     return message
 
 
@@ -75,15 +82,25 @@ def test_mail_of_html_and_a_forwarded_mail_are_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["a.mbox", "Inbox"])
 def test_mailbox_is_read_mail_by_mail(tmp_path: Path, name: str) -> None:
     one = b"From a@example.org Sat Nov 28 09:00:00 2026\n" + bytes(mail())
-    assert [heading for _, heading in load(tmp_path, name, one + b"\n\n" + one)] == ["Schlüssel", "Schlüssel"]
+    assert [heading for _, heading in load(tmp_path, name, one + b"\n\n" + one)] == [
+        "Schlüssel",
+        "Schlüssel",
+    ]
 
 
 @pytest.mark.parametrize(
     ("declared", "body"),
-    [("utf-8", SENTENCE.encode("cp1252")), ("us-ascii", SENTENCE.encode()), ("x-unknown", SENTENCE.encode())],
+    [
+        ("utf-8", SENTENCE.encode("cp1252")),
+        ("us-ascii", SENTENCE.encode()),
+        ("x-unknown", SENTENCE.encode()),
+    ],
 )
 def test_mail_with_a_wrong_charset_is_read(tmp_path: Path, declared: str, body: bytes) -> None:
-    header = f"Subject: x\nContent-Type: text/plain; charset={declared}\nContent-Transfer-Encoding: 8bit\n\n".encode()
+    header = (
+        f"Subject: x\nContent-Type: text/plain; charset={declared}\nContent-Transfer-Encoding: "
+        "8bit\n\n"
+    ).encode()
     assert "Barometer" in load(tmp_path, "a.eml", header + body)[0][0]
 
 
@@ -93,36 +110,53 @@ def test_fictionbook_has_chapters_and_no_pictures(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["a.svg", "map"])
 def test_svg_is_read_as_its_labels(tmp_path: Path, name: str) -> None:
-    svg = '<svg xmlns="x"><style>.a{}</style><title>Map</title><text>The <tspan>jetty</tspan></text><path d="M0 0"/></svg>'
+    svg = (
+        '<svg xmlns="x"><style>.a{}</style><title>Map</title><text>The '
+        '<tspan>jetty</tspan></text><path d="M0 0"/></svg>'
+    )
     assert load(tmp_path, name, svg) == [("Map\nThe jetty", "")]
 
 
 @pytest.mark.parametrize("name", ["feed.xml", "feed.rss"])
 def test_feed_holds_html_that_is_read(tmp_path: Path, name: str) -> None:
-    feed = '<?xml version="1.0"?><rss><item><d><![CDATA[<p>The <b>boat</b> is blue.</p>]]></d></item></rss>'
+    feed = (
+        '<?xml version="1.0"?><rss><item><d><![CDATA[<p>The <b>boat</b> is '
+        "blue.</p>]]></d></item></rss>"
+    )
     assert load(tmp_path, name, feed) == [("The boat is blue.", "")]
 
 
 def test_xml_entities_are_not_expanded(tmp_path: Path) -> None:
-    bomb = '<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "haha"><!ENTITY b "&a;&a;">]><x>The boat &b; is blue.</x>'
+    bomb = (
+        '<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "haha"><!ENTITY b "&a;&a;">]><x>The boat '
+        "&b; is blue.</x>"
+    )
     assert "haha" not in load(tmp_path, "a.xml", bomb)[0][0]
 
 
 @pytest.mark.parametrize("name", ["page.txt", "page.aspx", "page"])
 def test_html_by_another_name_is_read_as_html(tmp_path: Path, name: str) -> None:
-    page = "\ufeff<!-- saved --><!DOCTYPE html><html><head><style>p {}</style></head><body><p>The boat.</p></body></html>"
+    page = (
+        "\ufeff<!-- saved --><!DOCTYPE html><html><head><style>p {}</style></head><body><p>The "
+        "boat.</p></body></html>"
+    )
     assert load(tmp_path, name, page) == [("The boat.", "")]
 
 
 def test_calendar_and_contacts_are_told_in_words(tmp_path: Path) -> None:
     event = (
-        "BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nUID:1\r\nDTSTART;TZID=Europe/Berlin:20261128T093000\r\n"
-        "SUMMARY:The long\r\n er trip\\, by boat\r\nBEGIN:VALARM\r\nTRIGGER:-PT15M\r\nEND:VALARM\r\nLOCATION:Jetty\r\n"
+        "BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nUID:1\r\n"
+        "DTSTART;TZID=Europe/Berlin:20261128T093000\r\n"
+        "SUMMARY:The long\r\n er trip\\, by boat\r\nBEGIN:VALARM\r\nTRIGGER:-PT15M\r\n"
+        "END:VALARM\r\nLOCATION:Jetty\r\n"
         "END:VEVENT\r\nEND:VCALENDAR\r\n"
     )
-    assert load(tmp_path, "a.ics", event) == [("Start: 2026-11-28 09:30\nSummary: The longer trip, by boat\nLocation: Jetty", "")]
+    assert load(tmp_path, "a.ics", event) == [
+        ("Start: 2026-11-28 09:30\nSummary: The longer trip, by boat\nLocation: Jetty", "")
+    ]
     card = (
-        "BEGIN:VCARD\nFN;CHARSET=UTF-8;ENCODING=QUOTED-PRINTABLE:J=C3=BC=\nrgen\nPHOTO;ENCODING=BASE64:AAAA\n BBBB\n"
+        "BEGIN:VCARD\nFN;CHARSET=UTF-8;ENCODING=QUOTED-PRINTABLE:J=C3=BC=\nrgen\n"
+        "PHOTO;ENCODING=BASE64:AAAA\n BBBB\n"
         "ADR;TYPE=home:;;Lake Road 1;Fenn\nEND:VCARD\n"
     )
     assert load(tmp_path, "contacts", card) == [("Name: Jürgen\nAddress: Lake Road 1, Fenn", "")]
@@ -143,7 +177,9 @@ def test_calendar_and_contacts_are_told_in_words(tmp_path: Path) -> None:
         ("a.json", '{"a": ' * 900 + "1" + "}" * 900, ""),
     ],
 )
-def test_unsupported_file_is_refused_with_its_reason(tmp_path: Path, name: str, content: str | bytes, reason: str) -> None:
+def test_unsupported_file_is_refused_with_its_reason(
+    tmp_path: Path, name: str, content: str | bytes, reason: str
+) -> None:
     try:
         load(tmp_path, name, content)
     except DocumentError as error:
@@ -156,7 +192,8 @@ def test_unsupported_file_is_refused_with_its_reason(tmp_path: Path, name: str, 
 def test_encoded_data_within_a_text_is_left_out(tmp_path: Path) -> None:
     packed = "".join(binascii.b2a_uu(random.Random(2).randbytes(45)).decode() for _ in range(5))  # noqa: S311
     text = (
-        f"Before.\n\n{NOISE}\nBetween.\n\nbegin 644 a.bin\n{packed}`\nend\n\n![x](data:image/png;base64,{'iVBORw0KGgo' * 9}) After."
+        f"Before.\n\n{NOISE}\nBetween.\n\nbegin 644 a.bin\n{packed}`\nend\n\n"
+        f"![x](data:image/png;base64,{'iVBORw0KGgo' * 9}) After."
     )
     assert load(tmp_path, "a.md", text) == [("Before.\n\nBetween.\n\n![x]() After.", "")]
 
@@ -198,7 +235,9 @@ def test_words_cut_at_a_lines_end_are_whole(text: str, expected: str) -> None:
 def test_lines_are_known_after_a_cut_word() -> None:
     document = tidied(enumerate(["A stan-", "dard \ufb03", "", "Three."], 1))
     assert document.page_content == "A standard ffi\n\nThree."
-    assert [document.line_at(document.page_content.index(word)) for word in ("A", "dard", "Three")] == [1, 2, 4]
+    assert [
+        document.line_at(document.page_content.index(word)) for word in ("A", "dard", "Three")
+    ] == [1, 2, 4]
 
 
 @pytest.mark.parametrize(
@@ -230,14 +269,19 @@ def test_pdf_line_end_hyphens_and_a_broken_page_are_handled(tmp_path: Path) -> N
     writer = PdfWriter()
     page = writer.add_blank_page(595, 842)
     font = DictionaryObject(
-        {NameObject(k): NameObject(v) for k, v in (("/Type", "/Font"), ("/Subtype", "/Type1"), ("/BaseFont", "/Helvetica"))}
+        {
+            NameObject(k): NameObject(v)
+            for k, v in (("/Type", "/Font"), ("/Subtype", "/Type1"), ("/BaseFont", "/Helvetica"))
+        }
     )
     stream = DecodedStreamObject()
     stream.set_data(
         b"BT /F1 12 Tf 14 TL 72 770 Td (This document only describes the long stan-) Tj T* (dard of the boats on the lake.) Tj ET"
     )
     page[NameObject("/Contents")] = writer._add_object(stream)
-    page[NameObject("/Resources")] = DictionaryObject({NameObject("/Font"): DictionaryObject({NameObject("/F1"): font})})
+    page[NameObject("/Resources")] = DictionaryObject(
+        {NameObject("/Font"): DictionaryObject({NameObject("/F1"): font})}
+    )
     out = BytesIO()
     writer.write(out)
     assert load(tmp_path, "a.pdf", out.getvalue()) == [
@@ -260,7 +304,10 @@ Energy is $E = m c^{2}$, and
     )
     boats, prices = load_file(tmp_path / "a.tex")
     text = boats.page_content
-    assert (boats.metadata["heading"], prices.metadata["heading"]) == ("Boats & sails", "Boats & sails > Prices")
+    assert (boats.metadata["heading"], prices.metadata["heading"]) == (
+        "Boats & sails",
+        "Boats & sails > Prices",
+    )
     for part in (
         "The boat Heron costs 50%",
         "Note: In marks.",
@@ -281,17 +328,25 @@ Energy is $E = m c^{2}$, and
     [
         (
             "a.srt",
-            "\ufeff1\n00:00:01,000 --> 00:00:04,000\n<i>The boat is blue.</i>\n\n2\n00:05,0 --> 00:06,0\nThe key is old.\n",
+            (
+                "\ufeff1\n00:00:01,000 --> 00:00:04,000\n<i>The boat is blue.</i>\n\n2\n00:05,0 "
+                "--> 00:06,0\nThe key is old.\n"
+            ),
         ),
         (
             "a.vtt",
-            "WEBVTT\n\n00:01.0 --> 00:02.0 align:start\n<v Ann>The boat is blue.\n\n00:02.0 --> 00:03.0\n<00:02.5>The key is old.",
+            (
+                "WEBVTT\n\n00:01.0 --> 00:02.0 align:start\n<v Ann>The boat is blue.\n\n00:02.0 "
+                "--> 00:03.0\n<00:02.5>The key is old."
+            ),
         ),
     ],
 )
 def test_read_subtitles_what_is_said(tmp_path: Path, name: str, text: str) -> None:
     (tmp_path / name).write_text(text, encoding="utf-8")
-    assert [each.page_content for each in load_file(tmp_path / name)] == ["The boat is blue.\nThe key is old."]
+    assert [each.page_content for each in load_file(tmp_path / name)] == [
+        "The boat is blue.\nThe key is old."
+    ]
 
 
 def test_read_notebook_of_format_3(tmp_path: Path) -> None:
@@ -300,8 +355,12 @@ def test_read_notebook_of_format_3(tmp_path: Path) -> None:
         {"cell_type": "code", "input": ["x = 1"], "language": "python"},
         {"cell_type": "markdown", "source": ["The boat."]},
     ]
-    (tmp_path / "old.ipynb").write_text(json.dumps({"worksheets": [{"cells": cells}], "nbformat": 3}))
-    found = [(each.page_content, each.metadata["heading"]) for each in load_file(tmp_path / "old.ipynb")]
+    (tmp_path / "old.ipynb").write_text(
+        json.dumps({"worksheets": [{"cells": cells}], "nbformat": 3})
+    )
+    found = [
+        (each.page_content, each.metadata["heading"]) for each in load_file(tmp_path / "old.ipynb")
+    ]
     assert found == [("x = 1", "Boats"), ("The boat.", "Boats")]
 
 
@@ -319,7 +378,13 @@ PAGE = "<html><head><script>x()</script></head><body><p>The key is old.</p></bod
         ("a.xls", "<table><tr><td>The key is old.</td></tr></table>"),
         ("a", "<!-- page --><p>The key is old.</p>"),
         ("a.kml", '<kml xmlns="x"><name>The key is old.</name></kml>\n'),
-        ("a.fodt", '<?xml version="1.0"?><office:document><text:p>The key is old.</text:p></office:document>'),
+        (
+            "a.fodt",
+            (
+                '<?xml version="1.0"?><office:document><text:p>The key is '
+                "old.</text:p></office:document>"
+            ),
+        ),
         ("a.docx", r"{\rtf1\ansi The key is old.}"),
     ],
 )
@@ -327,7 +392,10 @@ def test_markup_by_any_name_is_read_as_its_text(tmp_path: Path, name: str, conte
     assert [text.rstrip(" |") for text, _ in load(tmp_path, name, content)] == ["The key is old."]
 
 
-@pytest.mark.parametrize("content", ["a < b and b > c", "<stdin> is read first.", "<T> T first(List<T> all)", "<- left", "<3"])
+@pytest.mark.parametrize(
+    "content",
+    ["a < b and b > c", "<stdin> is read first.", "<T> T first(List<T> all)", "<- left", "<3"],
+)
 def test_text_that_begins_with_an_angle_bracket_stays(tmp_path: Path, content: str) -> None:
     assert load(tmp_path, "a.txt", content) == [(content, "")]
 
@@ -366,7 +434,8 @@ def test_word_document_text_outside_of_plain_paragraphs_is_read(tmp_path: Path, 
     parts["word/document.xml"] = f"{body}{WORD_BODY}<w:sectPr{end}"
     parts["word/footnotes.xml"] = FOOTNOTES
     parts["word/_rels/document.xml.rels"] = parts["word/_rels/document.xml.rels"].replace(
-        "</Relationships>", f'<Relationship Id="rId99" Type="{kind}" Target="footnotes.xml"/></Relationships>'
+        "</Relationships>",
+        f'<Relationship Id="rId99" Type="{kind}" Target="footnotes.xml"/></Relationships>',
     )
     content = "application/vnd.openxmlformats-officedocument.wordprocessingml.footnotes+xml"
     parts["[Content_Types].xml"] = parts["[Content_Types].xml"].replace(
@@ -378,7 +447,19 @@ def test_word_document_text_outside_of_plain_paragraphs_is_read(tmp_path: Path, 
             archive.writestr(part, text.encode("latin-1"))
     [(text, _)] = load(tmp_path, name, out.getvalue())
     assert text.split("\n") == [
-        *("Boats", "Heron | 14 marks", "", "In a box.", "", "Inserted.", "", "In a control.", "", "A link,\ta field.", ""),
+        *(
+            "Boats",
+            "Heron | 14 marks",
+            "",
+            "In a box.",
+            "",
+            "Inserted.",
+            "",
+            "In a control.",
+            "",
+            "A link,\ta field.",
+            "",
+        ),
         *("Noted (a note).", "", "The header.", "", "The footer."),
     ]
 
@@ -388,14 +469,36 @@ def test_word_document_text_outside_of_plain_paragraphs_is_read(tmp_path: Path, 
     [
         ("a.json", '{"a": "one"}\n{"a": "two"}\n', ["a: one", "a: two"]),
         ("a.json", r'{"a": "\ud800 one"}', ["� one"]),
-        ("a.ipynb", '{"cells": [{"cell_type": "code", "source": "x = 1"}], "metadata": {"language_info": null}}', ["x = 1"]),
-        ("a.ipynb", '{"cells": [{"cell_type": "code", "source": "x = 1"}], "metadata": []}', ["x = 1"]),
-        ("a.csv", f"a,b\n{'x' * 140_000},1\ntwo,2\n", [f"a: {'x' * 140_000}; b: 1", "a: two; b: 2"]),
-        ("a.mbox", "From a@b 2026\nFrom: a@b\nSubject: S\n\n>From here.\n", ["From: a@b\nSubject: S\n\nFrom here."]),
+        (
+            "a.ipynb",
+            (
+                '{"cells": [{"cell_type": "code", "source": "x = 1"}], "metadata": '
+                '{"language_info": '
+                "null}}"
+            ),
+            ["x = 1"],
+        ),
+        (
+            "a.ipynb",
+            '{"cells": [{"cell_type": "code", "source": "x = 1"}], "metadata": []}',
+            ["x = 1"],
+        ),
+        (
+            "a.csv",
+            f"a,b\n{'x' * 140_000},1\ntwo,2\n",
+            [f"a: {'x' * 140_000}; b: 1", "a: two; b: 2"],
+        ),
+        (
+            "a.mbox",
+            "From a@b 2026\nFrom: a@b\nSubject: S\n\n>From here.\n",
+            ["From: a@b\nSubject: S\n\nFrom here."],
+        ),
         ("a.md", "+++\ntitle = 'T'\n+++\nThe key is old.", ["The key is old."]),
     ],
 )
-def test_odd_but_readable_file_is_read(tmp_path: Path, name: str, content: str, expected: list[str]) -> None:
+def test_odd_but_readable_file_is_read(
+    tmp_path: Path, name: str, content: str, expected: list[str]
+) -> None:
     assert [text for text, _ in load(tmp_path, name, content)] == expected
 
 

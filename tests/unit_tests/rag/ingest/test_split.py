@@ -49,7 +49,9 @@ def test_no_passage_is_longer_than_asked_and_no_letter_is_lost(text: str, size: 
     text = "".join(letter for letter in text if letter.isalnum() or letter in " .\n")
     chunks = split(text, size)
     assert all(len(chunk.encode()) <= size for chunk in chunks)
-    assert "".join("".join(chunks).split()).replace(".", "") == "".join(text.split()).replace(".", "")
+    assert "".join("".join(chunks).split()).replace(".", "") == "".join(text.split()).replace(
+        ".", ""
+    )
 
 
 @pytest.mark.parametrize(("size", "overlap"), [(0, 0), (-5, 0), (10, 10), (10, -1)])
@@ -67,11 +69,17 @@ def test_a_missing_library_names_its_extra(monkeypatch: pytest.MonkeyPatch) -> N
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("The first sentence is rather long. Dr. Ames is in.", ["The first sentence is rather long.", "Dr. Ames is in."]),
+        (
+            "The first sentence is rather long. Dr. Ames is in.",
+            ["The first sentence is rather long.", "Dr. Ames is in."],
+        ),
         ("Is the boat of 1874 blue? It is!", ["Is the boat of 1874 blue?", "It is!"]),
         ("船は青いです。鍵は古いです。", ["船は青いです。", "鍵は古いです。"]),
         ("नाव नीली है। चाबी पुरानी है।", ["नाव नीली है।", "चाबी पुरानी है।"]),
-        ("One sentence that is longer than the size stays whole.", ["One sentence that is longer than the size stays whole."]),
+        (
+            "One sentence that is longer than the size stays whole.",
+            ["One sentence that is longer than the size stays whole."],
+        ),
     ],
 )
 def test_iterate_passages_keeps_sentences_whole(text: str, expected: list[str]) -> None:
@@ -81,7 +89,10 @@ def test_iterate_passages_keeps_sentences_whole(text: str, expected: list[str]) 
 
 @pytest.mark.parametrize("heading", ["Prices", "Prices\n------", "## Prices", "The prices are:"])
 def test_split_documents_heading_stays_with_its_text(heading: str) -> None:
-    text = f"The boats are by the pier.\n\n{heading}\n\nA day costs 14 marks. Ask the warden for the key."
+    text = (
+        f"The boats are by the pier.\n\n{heading}\n\nA day costs 14 marks. Ask the warden for the "
+        "key."
+    )
     found = split(text, 50)
     assert found[0] == "The boats are by the pier."
     assert found[1].startswith(f"{heading}\n\nA day costs 14 marks.")

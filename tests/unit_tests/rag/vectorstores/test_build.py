@@ -16,7 +16,9 @@ EMBEDDINGS = DeterministicFakeEmbedding(size=8)
 def test_progress_counts_passages_and_every_passage_is_found() -> None:
     chunks = [Document(f"Passage {number}.") for number in range(130)]
     progress: list[tuple[int, int]] = []
-    index = build_index(chunks, EMBEDDINGS, on_progress=lambda done, total: progress.append((done, total)))
+    index = build_index(
+        chunks, EMBEDDINGS, on_progress=lambda done, total: progress.append((done, total))
+    )
     assert progress == [(64, 130), (128, 130), (130, 130)]
     assert index.similarity_search("Passage 129.", k=1)[0].page_content == "Passage 129."
 

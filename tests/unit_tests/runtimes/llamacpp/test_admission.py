@@ -25,7 +25,9 @@ def waiting(*requests: Request, parallel: int = 2, cells: int = 40, n_ctx: int =
 
 
 def test_admit_returns_requests_in_order_with_their_limits() -> None:
-    admission = waiting(request(), request(max_tokens=3), request(max_tokens=-1), request(max_tokens=999))
+    admission = waiting(
+        request(), request(max_tokens=3), request(max_tokens=-1), request(max_tokens=999)
+    )
     limits = []
     while admitted := admission.admit([]):
         limits.append(admitted[2])
@@ -56,7 +58,12 @@ def test_admit_lets_no_short_request_overtake_a_long_one() -> None:
 
 
 def test_admit_answers_isolated_requests_and_other_lora_scales_alone() -> None:
-    plain, isolated, scaled, same = request(), request(cache_prompt=False), request(lora=(0.5,)), request(lora=(1.0,))
+    plain, isolated, scaled, same = (
+        request(),
+        request(cache_prompt=False),
+        request(lora=(0.5,)),
+        request(lora=(1.0,)),
+    )
     for running, new in ((plain, isolated), (isolated, plain), (plain, scaled), (scaled, plain)):
         assert waiting(new).admit(answers_to(running)) is None
         assert waiting(new).admit([])

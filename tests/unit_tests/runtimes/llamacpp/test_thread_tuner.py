@@ -14,7 +14,9 @@ def _four_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(threads, "physical_cores", lambda: 4)
 
 
-def run(chooser: ThreadTuner, batches: int, seconds: Callable[[int], float], size: int = 8) -> list[int]:
+def run(
+    chooser: ThreadTuner, batches: int, seconds: Callable[[int], float], size: int = 8
+) -> list[int]:
     """The numbers of threads that were chosen, where a token takes so long with each."""
     chosen = []
     for _ in range(batches):
@@ -38,7 +40,9 @@ def test_what_was_asked_for_is_used() -> None:
 
 
 @pytest.mark.parametrize("size", [1, 8])
-@pytest.mark.parametrize(("machine", "better", "worse"), [(quiet, 4, 1), (busy, 1, 4)], ids=["quiet", "busy"])
+@pytest.mark.parametrize(
+    ("machine", "better", "worse"), [(quiet, 4, 1), (busy, 1, 4)], ids=["quiet", "busy"]
+)
 def test_the_faster_number_is_found_and_the_other_tried_less_and_less(
     machine: Callable[[int], float], better: int, worse: int, size: int
 ) -> None:

@@ -47,9 +47,17 @@ TEXT_END = {
     "stop_type": "eos",
     "stopping_word": "",
     "tokens_cached": 8,
-    "timings": {"cache_n": 2, "prompt_n": 1, "prompt_ms": 8.5, "predicted_n": 5, "predicted_ms": 4.5},
+    "timings": {
+        "cache_n": 2,
+        "prompt_n": 1,
+        "prompt_ms": 8.5,
+        "predicted_n": 5,
+        "predicted_ms": 4.5,
+    },
 }
-TEXT_ANSWER = b"".join(event(index=0, content=text, tokens=[7], stop=False, id_slot=-1) for text in TEXTS) + event(**TEXT_END)
+TEXT_ANSWER = b"".join(
+    event(index=0, content=text, tokens=[7], stop=False, id_slot=-1) for text in TEXTS
+) + event(**TEXT_END)
 FINISH = CompletionInfo(
     "stop",
     prompt_tokens=3,
@@ -61,14 +69,24 @@ FINISH = CompletionInfo(
 
 
 def choice(delta: dict[str, Any], reason: str | None = None, **more: Any) -> bytes:
-    about = {"created": 1, "id": "chatcmpl-1", "model": "tiny-chat.gguf", "object": "chat.completion.chunk"}
+    about = {
+        "created": 1,
+        "id": "chatcmpl-1",
+        "model": "tiny-chat.gguf",
+        "object": "chat.completion.chunk",
+    }
     return event(choices=[{"finish_reason": reason, "index": 0, "delta": delta, **more}], **about)
 
 
 CHAT_END = event(
     choices=[],
     model="tiny-chat.gguf",
-    usage={"completion_tokens": 5, "prompt_tokens": 3, "total_tokens": 8, "prompt_tokens_details": {"cached_tokens": 2}},
+    usage={
+        "completion_tokens": 5,
+        "prompt_tokens": 3,
+        "total_tokens": 8,
+        "prompt_tokens_details": {"cached_tokens": 2},
+    },
     timings={"cache_n": 2, "prompt_ms": 8.5, "predicted_ms": 4.5},
 )
 DONE = b"data: [DONE]\n\n"
@@ -120,7 +138,9 @@ def test_an_answer_is_read_a_byte_at_a_time_and_without_its_last_line_end(kind: 
 
 @every_kind
 @given(share=st.floats(min_value=0, max_value=1, exclude_max=True))
-def test_an_answer_that_ends_before_its_reason_is_broken_wherever_it_ends(kind: str, share: float) -> None:
+def test_an_answer_that_ends_before_its_reason_is_broken_wherever_it_ends(
+    kind: str, share: float
+) -> None:
     make, answer = ANSWERS[kind]
     unfinished = answer.partition(b'"stop"' if kind == "text" else b'"finish_reason": "stop"')[0]
     with pytest.raises((errors.StreamBrokenError, errors.WrongServerError)):
@@ -129,7 +149,16 @@ def test_an_answer_that_ends_before_its_reason_is_broken_wherever_it_ends(kind: 
 
 @every_kind
 @pytest.mark.parametrize(
-    "extra", [b"\n", DONE, TEXT_ANSWER, CHAT_ANSWER, b"data: {", b"garbage", b'data: {"error": {"code": 500}}\n\n']
+    "extra",
+    [
+        b"\n",
+        DONE,
+        TEXT_ANSWER,
+        CHAT_ANSWER,
+        b"data: {",
+        b"garbage",
+        b'data: {"error": {"code": 500}}\n\n',
+    ],
 )
 def test_what_comes_after_the_end_changes_nothing(kind: str, extra: bytes) -> None:
     make, answer = ANSWERS[kind]
@@ -168,10 +197,14 @@ def test_the_reason_for_the_end_is_told(end: dict[str, Any], reason: str) -> Non
 
 def test_an_end_without_counts_and_timings_is_an_end() -> None:
     assert decode(CompletionDecoder(READER), event(stop=True))[-1].finish == CompletionInfo("stop")
-    assert decode(ChatDecoder(READER), choice({}, "length"), DONE)[-1].finish == CompletionInfo("length", model="tiny-chat.gguf")
+    assert decode(ChatDecoder(READER), choice({}, "length"), DONE)[-1].finish == CompletionInfo(
+        "length", model="tiny-chat.gguf"
+    )
 
 
-@pytest.mark.parametrize("end", [{"stop_type": "eos"}, {"stop_type": "limit", "tokens_predicted": 900}])
+@pytest.mark.parametrize(
+    "end", [{"stop_type": "eos"}, {"stop_type": "limit", "tokens_predicted": 900}]
+)
 def test_a_text_of_which_the_server_dropped_a_part_raises(end: dict[str, Any]) -> None:
     with pytest.raises(errors.ContextLengthError) as caught:
         decode(CompletionDecoder(READER), event(**{**TEXT_END, "truncated": True, **end}))
@@ -181,14 +214,23 @@ def test_a_text_of_which_the_server_dropped_a_part_raises(end: dict[str, Any]) -
 USAGE = {"prompt_tokens": 3, "completion_tokens": 5, "total_tokens": 8}
 ENDS: dict[str, bytes] = {
     "usage in an event of its own": choice({}, "stop") + event(choices=[], usage=USAGE) + DONE,
-    "usage with the reason": event(choices=[{"index": 0, "delta": {}, "finish_reason": "stop"}], usage=USAGE) + DONE,
+    "usage with the reason": event(
+        choices=[{"index": 0, "delta": {}, "finish_reason": "stop"}], usage=USAGE
+    )
+    + DONE,
     "usage before the reason": event(choices=[], usage=USAGE) + choice({}, "stop") + DONE,
     "no choices beside usage": choice({}, "stop") + event(usage=USAGE) + DONE,
     "no [DONE]": choice({}, "stop") + event(choices=[], usage=USAGE),
-    "no [DONE], and no last line end": (choice({}, "stop") + event(choices=[], usage=USAGE)).rstrip(b"\n"),
-    "[DONE] without a space": choice({}, "stop") + event(choices=[], usage=USAGE) + b"data:[DONE]\n\n",
+    "no [DONE], and no last line end": (choice({}, "stop") + event(choices=[], usage=USAGE)).rstrip(
+        b"\n"
+    ),
+    "[DONE] without a space": choice({}, "stop")
+    + event(choices=[], usage=USAGE)
+    + b"data:[DONE]\n\n",
     "reason and usage again": (choice({}, "stop") + event(choices=[], usage=USAGE)) * 2 + DONE,
-    "reason with text": choice({"content": ""}, "stop") + event(choices=[], usage=USAGE) + b": bye\n\n",
+    "reason with text": choice({"content": ""}, "stop")
+    + event(choices=[], usage=USAGE)
+    + b": bye\n\n",
 }
 
 
@@ -201,7 +243,17 @@ def test_an_answer_with_a_reason_is_whole_however_it_ends(end: str) -> None:
     assert (finish.reason, finish.prompt_tokens, finish.completion_tokens) == ("stop", 3, 5)
 
 
-@pytest.mark.parametrize("rest", [b"", DONE, b": keep-alive\n\n", event(choices=[], usage=USAGE), b"data: {", b'data: {"choices'])
+@pytest.mark.parametrize(
+    "rest",
+    [
+        b"",
+        DONE,
+        b": keep-alive\n\n",
+        event(choices=[], usage=USAGE),
+        b"data: {",
+        b'data: {"choices',
+    ],
+)
 def test_an_answer_without_a_reason_is_broken(rest: bytes) -> None:
     with pytest.raises(errors.StreamBrokenError):
         decode(ChatDecoder(READER), choice({"content": "a"}), rest)
@@ -210,7 +262,13 @@ def test_an_answer_without_a_reason_is_broken(rest: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("reason", "ours"), [("function_call", "tool_calls"), ("eos_token", "stop"), ("length", "length"), ("content_filter",) * 2]
+    ("reason", "ours"),
+    [
+        ("function_call", "tool_calls"),
+        ("eos_token", "stop"),
+        ("length", "length"),
+        ("content_filter",) * 2,
+    ],
 )
 def test_reasons_under_other_names_are_read(reason: str, ours: str) -> None:
     finish = decode(ChatDecoder(READER), choice({}, reason))[-1].finish
@@ -225,18 +283,31 @@ STREAMS: dict[str, bytes] = {
     "a byte order mark": b"\xef\xbb\xbf" + choice({"content": "a"}) + choice({}, "stop"),
     "no spaces": (choice({"content": "a"}) + choice({}, "stop")).replace(b"data: ", b"data:"),
     "two spaces": (choice({"content": "a"}) + choice({}, "stop")).replace(b"data: ", b"data:  "),
-    "keep-alives": b": ping\n\n" + choice({"content": "a"}) + b":\n\n:ping\n" + choice({}, "stop") + b": ping\n\n",
-    "event names": b"event: message\n" + choice({"content": "a"}) + b"id: 2\nevent: chunk\n" + choice({}, "stop"),
+    "keep-alives": b": ping\n\n"
+    + choice({"content": "a"})
+    + b":\n\n:ping\n"
+    + choice({}, "stop")
+    + b": ping\n\n",
+    "event names": b"event: message\n"
+    + choice({"content": "a"})
+    + b"id: 2\nevent: chunk\n"
+    + choice({}, "stop"),
     "data of several lines": SPREAD + choice({}, "stop"),
     "data of several lines, CRLF": (SPREAD + choice({}, "stop")).replace(b"\n", b"\r\n"),
     "no blank lines": (choice({"content": "a"}) + choice({}, "stop")).replace(b"\n\n", b"\n"),
     "content as parts": choice({"content": [{"type": "text", "text": "a"}]}) + choice({}, "stop"),
-    "one JSON object": json.dumps({"choices": [{"message": {"content": "a"}, "finish_reason": "stop"}]}).encode(),
+    "one JSON object": json.dumps(
+        {"choices": [{"message": {"content": "a"}, "finish_reason": "stop"}]}
+    ).encode(),
     "one JSON object, indented": json.dumps(
         {"choices": [{"message": {"content": "a"}, "finish_reason": "stop"}]}, indent=2
     ).encode(),
-    "one JSON object without a reason": json.dumps({"choices": [{"message": {"content": "a"}}]}).encode(),
-    "one JSON object with a text": json.dumps({"choices": [{"text": "a", "finish_reason": "stop"}]}).encode(),
+    "one JSON object without a reason": json.dumps(
+        {"choices": [{"message": {"content": "a"}}]}
+    ).encode(),
+    "one JSON object with a text": json.dumps(
+        {"choices": [{"text": "a", "finish_reason": "stop"}]}
+    ).encode(),
 }
 
 
@@ -245,31 +316,57 @@ STREAMS: dict[str, bytes] = {
 def test_a_stream_is_read_in_each_form_wherever_it_is_cut(form: str, places: list[int]) -> None:
     answer = STREAMS[form]
     edges = [0, *sorted(place % (len(answer) + 1) for place in places), len(answer)]
-    pieces = decode(ChatDecoder(READER), *[answer[start:end] for start, end in itertools.pairwise(edges)])
+    pieces = decode(
+        ChatDecoder(READER), *[answer[start:end] for start, end in itertools.pairwise(edges)]
+    )
     assert text_of(pieces) == "a"
     assert [piece.finish.reason for piece in pieces if piece.finish] == ["stop"]
 
 
 def test_a_whole_answer_of_each_path_is_read() -> None:
     call = {"id": "c1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
-    message = {"role": "assistant", "content": None, "tool_calls": [call], "reasoning_content": "Hm."}
-    answer = {"model": "m", "choices": [{"message": message, "finish_reason": "tool_calls"}], "usage": USAGE}
+    message = {
+        "role": "assistant",
+        "content": None,
+        "tool_calls": [call],
+        "reasoning_content": "Hm.",
+    }
+    answer = {
+        "model": "m",
+        "choices": [{"message": message, "finish_reason": "tool_calls"}],
+        "usage": USAGE,
+    }
     piece, end = decode(ChatDecoder(READER), json.dumps(answer).encode())
-    assert (piece.reasoning, piece.tool_calls) == ("Hm.", [{"index": 0, "id": "c1", "name": "f", "args": ""}])
-    assert end.finish == CompletionInfo("tool_calls", prompt_tokens=3, completion_tokens=5, model="m")
+    assert (piece.reasoning, piece.tool_calls) == (
+        "Hm.",
+        [{"index": 0, "id": "c1", "name": "f", "args": ""}],
+    )
+    assert end.finish == CompletionInfo(
+        "tool_calls", prompt_tokens=3, completion_tokens=5, model="m"
+    )
     (own,) = decode(CompletionDecoder(READER), json.dumps({**TEXT_END, "content": "a"}).encode())
     assert (own.text, own.finish) == ("a", FINISH)
-    text, end = decode(CompletionDecoder(READER), json.dumps({"choices": [{"text": "a", "finish_reason": "length"}]}).encode())
+    text, end = decode(
+        CompletionDecoder(READER),
+        json.dumps({"choices": [{"text": "a", "finish_reason": "length"}]}).encode(),
+    )
     assert (text.text, end.finish) == ("a", CompletionInfo("length"))
 
 
 def test_the_words_before_a_break_are_shown() -> None:
     with pytest.raises(errors.StreamBrokenError, match="upstream connect error"):
-        decode(ChatDecoder(READER), choice({"content": "a"}), b"upstream connect error or disconnect\n")
+        decode(
+            ChatDecoder(READER), choice({"content": "a"}), b"upstream connect error or disconnect\n"
+        )
 
 
 def test_reasoning_tool_calls_and_probabilities_are_read() -> None:
-    first = {"index": 0, "id": "c1", "type": "function", "function": {"name": "weather", "arguments": ""}}
+    first = {
+        "index": 0,
+        "id": "c1",
+        "type": "function",
+        "function": {"name": "weather", "arguments": ""},
+    }
     second = {"index": 0, "function": {"arguments": '{"city": "Oslo"}'}}
     probability = {"id": 5, "token": "a", "logprob": -0.5, "top_logprobs": []}
     pieces = decode(
@@ -283,11 +380,15 @@ def test_reasoning_tool_calls_and_probabilities_are_read() -> None:
     )
     assert pieces[0].reasoning == "Hm."
     assert pieces[1].tool_calls == [{"index": 0, "id": "c1", "name": "weather", "args": ""}]
-    assert pieces[2].tool_calls == [{"index": 0, "id": None, "name": None, "args": '{"city": "Oslo"}'}]
+    assert pieces[2].tool_calls == [
+        {"index": 0, "id": None, "name": None, "args": '{"city": "Oslo"}'}
+    ]
     assert pieces[3].logprobs == [probability]
     assert pieces[4].finish == CompletionInfo("tool_calls", model="tiny-chat.gguf")
     text = decode(
-        CompletionDecoder(READER), event(content="a", stop=False, completion_probabilities=[probability]), event(**TEXT_END)
+        CompletionDecoder(READER),
+        event(content="a", stop=False, completion_probabilities=[probability]),
+        event(**TEXT_END),
     )
     assert text[0].logprobs == [probability]
 
@@ -307,13 +408,25 @@ def test_reasoning_tool_calls_and_probabilities_are_read() -> None:
     ],
 )
 @every_kind
-def test_an_answer_that_is_no_event_stream_comes_from_another_server(kind: str, body: bytes) -> None:
+def test_an_answer_that_is_no_event_stream_comes_from_another_server(
+    kind: str, body: bytes
+) -> None:
     with pytest.raises(errors.WrongServerError, match="does not speak"):
         decode(ANSWERS[kind][0](READER), body)
 
 
 @pytest.mark.parametrize(
-    "value", [b"{", b'{"content":"\xff"}', b"[]", b"1", b"null", b'"text"', b'{"stop": false}', b'{"choices": 1}']
+    "value",
+    [
+        b"{",
+        b'{"content":"\xff"}',
+        b"[]",
+        b"1",
+        b"null",
+        b'"text"',
+        b'{"stop": false}',
+        b'{"choices": 1}',
+    ],
 )
 @every_kind
 def test_an_event_that_cannot_be_read_is_a_broken_stream(kind: str, value: bytes) -> None:
@@ -329,9 +442,16 @@ def test_a_delta_of_another_shape_is_a_broken_stream(delta: dict[str, Any]) -> N
         decode(CompletionDecoder(READER), event(content=5, stop=False))
 
 
-@pytest.mark.parametrize("empty", [{"error": None}, {"delta": None}, {"delta": {"content": None, "tool_calls": None}}])
+@pytest.mark.parametrize(
+    "empty", [{"error": None}, {"delta": None}, {"delta": {"content": None, "tool_calls": None}}]
+)
 def test_null_is_nothing(empty: dict[str, Any]) -> None:
-    fields = {"choices": [{"index": 0, "finish_reason": None, **empty}], "usage": None, "timings": None, **empty}
+    fields = {
+        "choices": [{"index": 0, "finish_reason": None, **empty}],
+        "usage": None,
+        "timings": None,
+        **empty,
+    }
     assert decode(ChatDecoder(READER), event(**fields), CHAT_ANSWER)[-1].finish == FINISH
 
 
@@ -349,7 +469,11 @@ WRONG_TYPE = {
     "message": "Field 'temperature': [json.exception.type_error.302] type must be number, but is string",
     "type": "invalid_request_error",
 }
-BAD_GRAMMAR = {"code": 400, "message": "Failed to initialize samplers: failed to parse grammar", "type": "invalid_request_error"}
+BAD_GRAMMAR = {
+    "code": 400,
+    "message": "Failed to initialize samplers: failed to parse grammar",
+    "type": "invalid_request_error",
+}
 NO_KEY = {"message": "Invalid API Key", "type": "authentication_error", "code": 401}
 NOT_FOUND = {"message": "File Not Found", "type": "not_found_error", "code": 404}
 NO_EMBEDDINGS = {
@@ -358,7 +482,12 @@ NO_EMBEDDINGS = {
     "type": "not_supported_error",
 }
 LOADING = {"message": "Loading model", "type": "unavailable_error", "code": 503}
-NO_MODEL = {"object": "error", "message": "The model `tiny` does not exist.", "type": "NotFoundError", "code": 404}
+NO_MODEL = {
+    "object": "error",
+    "message": "The model `tiny` does not exist.",
+    "type": "NotFoundError",
+    "code": 404,
+}
 FAILURE = {"code": 500, "message": "Compute error.", "type": "server_error"}
 
 
@@ -375,7 +504,12 @@ FAILURE = {"code": 500, "message": "Compute error.", "type": "server_error"}
         (404, NO_MODEL, errors.ModelMissingError, "`tiny` does not exist"),
         (404, {"error": NO_MODEL}, errors.ModelMissingError, "`tiny` does not exist"),
         (404, {"detail": "Not Found"}, errors.WrongServerError, "does not speak llama.cpp's API"),
-        (422, {"detail": [{"msg": "Input should be a number"}]}, errors.InvalidRequestError, "should be a number"),
+        (
+            422,
+            {"detail": [{"msg": "Input should be a number"}]},
+            errors.InvalidRequestError,
+            "should be a number",
+        ),
         (405, "", errors.WrongServerError, "does not speak llama.cpp's API"),
         (429, {"error": "slow down"}, errors.RateLimitError, "slow down"),
         (500, {"error": FAILURE}, errors.ServerError, "Compute error."),
@@ -388,7 +522,9 @@ FAILURE = {"code": 500, "message": "Compute error.", "type": "server_error"}
         (302, "", errors.WrongServerError, "redirects"),
     ],
 )
-def test_a_status_becomes_an_error_that_says_what_to_do(status: int, body: Any, kind: type[Exception], words: str) -> None:
+def test_a_status_becomes_an_error_that_says_what_to_do(
+    status: int, body: Any, kind: type[Exception], words: str
+) -> None:
     error = READER(status, body)
     assert type(error) is kind
     assert words in str(error)
@@ -422,25 +558,46 @@ def sent(error: Any) -> bytes:
         (b'error: "it broke"\n\n', errors.ServerError, "it broke"),
         (b"error: it broke\n\n", errors.ServerError, "it broke"),
         (event(message="it broke", code=500), errors.ServerError, "it broke"),
-        (event(object="error", message="it broke", type="BadRequestError", code=400), errors.InvalidRequestError, "it broke"),
+        (
+            event(object="error", message="it broke", type="BadRequestError", code=400),
+            errors.InvalidRequestError,
+            "it broke",
+        ),
         (event(detail="it broke"), errors.ServerError, "it broke"),
-        (event(detail=[{"loc": ["body", "top_p"], "msg": "it broke"}]), errors.ServerError, "top_p: it broke"),
+        (
+            event(detail=[{"loc": ["body", "top_p"], "msg": "it broke"}]),
+            errors.ServerError,
+            "top_p: it broke",
+        ),
         (b"event: error\n" + event(message="it broke"), errors.ServerError, "it broke"),
         (b"event: error\n" + sent("it broke"), errors.ServerError, "it broke"),
         (b"event: error\ndata: it broke\n\n", errors.ServerError, "it broke"),
-        (b'event: error\ndata: {\ndata: "message": "it broke"}\n\n', errors.ServerError, "it broke"),
-        (b"event: error\r\ndata: it broke\r\n\r\n", errors.ServerError, "it broke"),
         (
-            event(choices=[{"index": 0, "delta": {}, "finish_reason": "error"}], error={"message": "it broke"}),
+            b'event: error\ndata: {\ndata: "message": "it broke"}\n\n',
             errors.ServerError,
             "it broke",
         ),
-        (json.dumps({"error": {"message": "it broke"}}).encode() + b"\n", errors.ServerError, "it broke"),
+        (b"event: error\r\ndata: it broke\r\n\r\n", errors.ServerError, "it broke"),
+        (
+            event(
+                choices=[{"index": 0, "delta": {}, "finish_reason": "error"}],
+                error={"message": "it broke"},
+            ),
+            errors.ServerError,
+            "it broke",
+        ),
+        (
+            json.dumps({"error": {"message": "it broke"}}).encode() + b"\n",
+            errors.ServerError,
+            "it broke",
+        ),
         (json.dumps({"detail": "it broke"}).encode(), errors.ServerError, "it broke"),
     ],
 )
 @every_kind
-def test_an_error_in_a_stream_is_raised_after_what_came_before(kind: str, line: bytes, error: type[Exception], words: str) -> None:
+def test_an_error_in_a_stream_is_raised_after_what_came_before(
+    kind: str, line: bytes, error: type[Exception], words: str
+) -> None:
     decoder = ANSWERS[kind][0](READER)
     begun = event(content="The", stop=False) if kind == "text" else choice({"content": "The"})
     assert text_of(decoder.feed(begun)) == "The"
@@ -545,21 +702,41 @@ def chat_part(number: int, content: str, reason: str | None = None) -> bytes:
 
 
 WHOLE_CHAT = {
-    "choices": [{"index": n, "finish_reason": "stop", "message": {"content": text}} for n, text in enumerate(("ab", "cd"))]
+    "choices": [
+        {"index": n, "finish_reason": "stop", "message": {"content": text}}
+        for n, text in enumerate(("ab", "cd"))
+    ]
 }
-BOTH_AT_ONCE = event(choices=[{"index": n, "delta": {"content": text}} for n, text in enumerate("ac")])
+BOTH_AT_ONCE = event(
+    choices=[{"index": n, "delta": {"content": text}} for n, text in enumerate("ac")]
+)
 SEVERAL: dict[str, tuple[MakeDecoder, bytes]] = {
     "text, the first ends first": (
         CompletionDecoder,
-        text_part(0, "a") + text_part(1, "c") + text_part(0, "b") + text_end(0) + text_part(1, "d") + text_end(1),
+        text_part(0, "a")
+        + text_part(1, "c")
+        + text_part(0, "b")
+        + text_end(0)
+        + text_part(1, "d")
+        + text_end(1),
     ),
     "text, the second ends first": (
         CompletionDecoder,
-        text_part(1, "c") + text_part(1, "d") + text_end(1) + text_part(0, "a") + text_part(0, "b") + text_end(0),
+        text_part(1, "c")
+        + text_part(1, "d")
+        + text_end(1)
+        + text_part(0, "a")
+        + text_part(0, "b")
+        + text_end(0),
     ),
     "chat": (
         ChatDecoder,
-        chat_part(1, "c") + chat_part(0, "ab") + chat_part(0, "", "stop") + chat_part(1, "d") + chat_part(1, "", "stop") + DONE,
+        chat_part(1, "c")
+        + chat_part(0, "ab")
+        + chat_part(0, "", "stop")
+        + chat_part(1, "d")
+        + chat_part(1, "", "stop")
+        + DONE,
     ),
     "chat, both in one event": (
         ChatDecoder,
@@ -592,7 +769,11 @@ def test_a_server_that_gives_one_answer_where_two_were_asked_for_is_read(kind: s
 
 
 @pytest.mark.parametrize(
-    ("make", "answer"), [(CompletionDecoder, text_part(1, "c") + text_end(0)), (ChatDecoder, chat_part(1, "c") + CHAT_ANSWER)]
+    ("make", "answer"),
+    [
+        (CompletionDecoder, text_part(1, "c") + text_end(0)),
+        (ChatDecoder, chat_part(1, "c") + CHAT_ANSWER),
+    ],
 )
 def test_a_second_answer_that_does_not_end_is_broken(make: Any, answer: bytes) -> None:
     with pytest.raises(errors.StreamBrokenError):

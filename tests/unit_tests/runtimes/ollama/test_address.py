@@ -29,7 +29,9 @@ from langchain_localllm.transport.address import Address
         ("https://box:1234/ollama/", "https://box:1234/ollama/"),
     ],
 )
-def test_the_environment_tells_the_address(told: str, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_tells_the_address(
+    told: str, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("OLLAMA_HOST", told)
     assert default_url() == url
     assert Ollama().base_url == OllamaEmbeddings().base_url == Address.parse(url).url

@@ -21,9 +21,19 @@ SHOWN: Final[dict[str, Any]] = {
 
 def test_model_card_of_a_whole_answer_has_all_fields() -> None:
     card = ModelCard.read("gemma2", SHOWN)
-    assert (card.name, card.family, card.parameters, card.quantization) == ("gemma2", "gemma2", "2.6B", "Q4_0")
+    assert (card.name, card.family, card.parameters, card.quantization) == (
+        "gemma2",
+        "gemma2",
+        "2.6B",
+        "Q4_0",
+    )
     assert (card.context, card.capabilities) == (131_072, ("completion", "tools"))
-    assert (card.template, card.system, card.license, card.modelfile) == ("{{ .Prompt }}", "Be brief.", "Gemma", "FROM gemma2")
+    assert (card.template, card.system, card.license, card.modelfile) == (
+        "{{ .Prompt }}",
+        "Be brief.",
+        "Gemma",
+        "FROM gemma2",
+    )
     assert card.metadata == SHOWN["model_info"]
 
 
@@ -41,13 +51,19 @@ def test_model_card_of_an_empty_answer_is_empty() -> None:
         ({"parameters": "", "model_info": {"bert.context_length": 256}}, 256, 256),
     ],
 )
-def test_model_facts_context_is_the_modelfiles_or_the_models(changed: dict[str, Any], context: int, fixed: int) -> None:
+def test_model_facts_context_is_the_modelfiles_or_the_models(
+    changed: dict[str, Any], context: int, fixed: int
+) -> None:
     facts = ModelFacts.read(SHOWN | changed)
     assert (facts.context, facts.fixed_context) == (context, fixed)
 
 
-@pytest.mark.parametrize(("reported", "known"), [(None, None), ([], frozenset()), (["vision"], frozenset({"vision"}))])
-def test_model_facts_capabilities_are_none_where_ollama_does_not_report_them(reported: Any, known: Any) -> None:
+@pytest.mark.parametrize(
+    ("reported", "known"), [(None, None), ([], frozenset()), (["vision"], frozenset({"vision"}))]
+)
+def test_model_facts_capabilities_are_none_where_ollama_does_not_report_them(
+    reported: Any, known: Any
+) -> None:
     assert ModelFacts.read({"capabilities": reported}).capabilities == known
 
 

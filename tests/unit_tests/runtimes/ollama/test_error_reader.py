@@ -13,17 +13,34 @@ READER = ErrorReader("http://localhost:11434", "llama2", 4096)
 @pytest.mark.parametrize(
     ("status", "body", "kind", "words"),
     [
-        (404, {"error": "model 'llama2' not found"}, errors.ModelMissingError, "ollama pull llama2"),
+        (
+            404,
+            {"error": "model 'llama2' not found"},
+            errors.ModelMissingError,
+            "ollama pull llama2",
+        ),
         (404, "404 page not found", errors.WrongServerError, "base_url"),
         (405, "", errors.WrongServerError, "it answered 405"),
         (503, {"error": "server busy"}, errors.ModelLoadingError, "wait_until_ready"),
-        (400, {"error": "the input length exceeds the context length"}, errors.ContextLengthError, "num_ctx"),
-        (500, {"error": 'option "top_k" must be of type integer'}, errors.InvalidRequestError, "top_k"),
+        (
+            400,
+            {"error": "the input length exceeds the context length"},
+            errors.ContextLengthError,
+            "num_ctx",
+        ),
+        (
+            500,
+            {"error": 'option "top_k" must be of type integer'},
+            errors.InvalidRequestError,
+            "top_k",
+        ),
         (500, {"error": "llama runner process has terminated"}, errors.ServerError, "terminated"),
         (401, {"error": "unauthorized"}, errors.AuthenticationError, "unauthorized"),
     ],
 )
-def test_error_reader_status_has_its_type(status: int, body: Any, kind: type[Exception], words: str) -> None:
+def test_error_reader_status_has_its_type(
+    status: int, body: Any, kind: type[Exception], words: str
+) -> None:
     error = READER(status, body)
     assert type(error) is kind
     assert words in str(error)

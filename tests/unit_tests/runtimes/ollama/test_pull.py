@@ -5,13 +5,22 @@ import sys
 
 import pytest
 
-from langchain_localllm.errors import LocalLLMError, ModelMissingError, ServerError, StreamBrokenError, WrongServerError
+from langchain_localllm.errors import (
+    LocalLLMError,
+    ModelMissingError,
+    ServerError,
+    StreamBrokenError,
+    WrongServerError,
+)
 from langchain_localllm.runtimes.ollama.management import StepDecoder
 from langchain_localllm.runtimes.ollama.progress import PullProgress, show_on_stderr
 
 STEPS = [
     PullProgress("pulling manifest"),
-    *(PullProgress("pulling 4ff8", "sha256:4ff8", 2_000_000_000, done * 100_000_000) for done in range(21)),
+    *(
+        PullProgress("pulling 4ff8", "sha256:4ff8", 2_000_000_000, done * 100_000_000)
+        for done in range(21)
+    ),
     PullProgress("verifying sha256 digest"),
     PullProgress("success"),
 ]
@@ -27,7 +36,9 @@ class Notebook(io.StringIO):
 
 
 @pytest.mark.parametrize("stream", [Terminal(), Notebook()], ids=["terminal", "notebook"])
-def test_progress_is_one_line_where_a_line_can_be_written_again(stream: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_progress_is_one_line_where_a_line_can_be_written_again(
+    stream: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(sys, "stderr", stream)
     report = show_on_stderr()
     for step in STEPS:
@@ -58,7 +69,10 @@ def test_lines_are_read_wherever_they_are_cut() -> None:
     data = b'{"status":"pulling 4ff8","digest":"sha256:4ff8","total":4,"completed":2}\n{"status":"success"}\n'
     decoder = StepDecoder("tiny")
     steps = [step for place in range(len(data)) for step in decoder.feed(data[place : place + 1])]
-    assert steps + decoder.end() == [PullProgress("pulling 4ff8", "sha256:4ff8", 4, 2), PullProgress("success")]
+    assert steps + decoder.end() == [
+        PullProgress("pulling 4ff8", "sha256:4ff8", 4, 2),
+        PullProgress("success"),
+    ]
     last = StepDecoder("tiny")
     assert (last.feed(data[:-1]), last.end()) == (steps[:1], steps[1:])
 
@@ -72,11 +86,21 @@ def test_lines_are_read_wherever_they_are_cut() -> None:
         (b"<html>\n", WrongServerError, "web page"),
         (b"[1]\n", StreamBrokenError, "cannot be read"),
         (b"{}\n", StreamBrokenError, "cannot be read"),
-        (b'{"error":"pull model manifest: file does not exist"}\n', ModelMissingError, "no model 'tiny'"),
-        (b'{"error":"digest mismatch, file must be downloaded again"}\n', ServerError, "digest mismatch"),
+        (
+            b'{"error":"pull model manifest: file does not exist"}\n',
+            ModelMissingError,
+            "no model 'tiny'",
+        ),
+        (
+            b'{"error":"digest mismatch, file must be downloaded again"}\n',
+            ServerError,
+            "digest mismatch",
+        ),
     ],
 )
-def test_a_download_that_fails_has_its_error(data: bytes, kind: type[LocalLLMError], words: str) -> None:
+def test_a_download_that_fails_has_its_error(
+    data: bytes, kind: type[LocalLLMError], words: str
+) -> None:
     decoder = StepDecoder("tiny")
 
     def read() -> None:

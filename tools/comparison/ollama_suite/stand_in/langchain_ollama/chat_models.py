@@ -22,9 +22,13 @@ class ChatOllama(langchain_localllm.ChatOllama):
         """Make them."""
         super().model_post_init(context)
         for client in (Client, AsyncClient):
-            if isinstance(client, NonCallableMock) and (headers := dict(self.client.address.headers)):
+            if isinstance(client, NonCallableMock) and (
+                headers := dict(self.client.address.headers)
+            ):
                 client(host=self.client.address.url, headers=headers)
 
-    def _convert_messages_to_ollama_messages(self, messages: list[BaseMessage]) -> list[dict[str, Any]]:
+    def _convert_messages_to_ollama_messages(
+        self, messages: list[BaseMessage]
+    ) -> list[dict[str, Any]]:
         """Return the messages as they are sent."""
         return _as_ollama(to_openai(messages))

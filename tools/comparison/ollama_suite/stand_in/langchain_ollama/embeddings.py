@@ -18,5 +18,7 @@ class OllamaEmbeddings(langchain_localllm.OllamaEmbeddings):
         """Make them."""
         super().model_post_init(context)
         for client in (Client, AsyncClient):
-            if isinstance(client, NonCallableMock) and (headers := dict(self.client.address.headers)):
+            if isinstance(client, NonCallableMock) and (
+                headers := dict(self.client.address.headers)
+            ):
                 client(host=self.client.address.url, headers=headers)
