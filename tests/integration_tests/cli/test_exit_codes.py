@@ -39,6 +39,7 @@ OUTPUT = {
     "rag move": "rag move sqlite --store index",
     "bench": "bench -n 2",
     "prompt": "prompt tiny-chat",
+    "migrate": "migrate code.py",
     "help": "rag --help",
     "serve": "serve tiny-chat --port 0",
 }
@@ -54,6 +55,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "q.jsonl").write_text(
         '{"question": "How high is the hill?", "answers": ["143 metres"]}'
     )
+    (tmp_path / "code.py").write_text("from langchain_community.llms import LlamaCpp\n")
     (tmp_path / "spare.gguf").write_bytes(tiny_chat_model().read_bytes())
     return tmp_path
 
