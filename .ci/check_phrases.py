@@ -69,11 +69,12 @@ def _prose(path: Path) -> str:
 
 def _strings_and_comments(path: Path) -> str:
     """Return the strings and comments of a Python file, each at its line."""
+    # as of 3.12
     kinds = {
         tokenize.COMMENT,
         tokenize.STRING,
         getattr(tokenize, "FSTRING_MIDDLE", tokenize.STRING),
-    }  # as of 3.12
+    }
     with tokenize.open(path) as file:
         tokens = [token for token in tokenize.generate_tokens(file.readline) if token.type in kinds]
     lines = [""] * max((token.end[0] for token in tokens), default=0)

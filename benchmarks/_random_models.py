@@ -110,11 +110,8 @@ def _write(size: Size, path: Path, kind: GGMLQuantizationType) -> None:
 
 
 def _add_vocabulary(writer: gguf.GGUFWriter, words: int) -> None:
-    tokens = [
-        *_SPECIAL,
-        *_byte_names(),
-        *(f"\u0120{word(number)}" for number in range(words)),
-    ]  # U+0120 is a space
+    # U+0120 is a space
+    tokens = [*_SPECIAL, *_byte_names(), *(f"\u0120{word(number)}" for number in range(words))]
     kinds = [gguf.TokenType.CONTROL] * len(_SPECIAL) + [gguf.TokenType.NORMAL] * (256 + words)
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre("llama-bpe")  # takes a word that is in the vocabulary as it is
@@ -151,9 +148,8 @@ def _add_matrix(
     # Q8_0 is written as blocks at once: that is much faster, and benchmarks use it for large
     # models.
     blocks = np.empty((rows, columns // _BLOCK, 2 + _BLOCK), np.uint8)
-    blocks[:, :, :2] = np.frombuffer(
-        np.float16(1 / 73 / columns**0.5).tobytes(), np.uint8
-    )  # variance 1 / columns
+    # variance 1 / columns
+    blocks[:, :, :2] = np.frombuffer(np.float16(1 / 73 / columns**0.5).tobytes(), np.uint8)
     blocks[:, :, 2:] = random.integers(-127, 128, (rows, columns // _BLOCK, _BLOCK), np.int8).view(
         np.uint8
     )

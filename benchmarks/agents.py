@@ -144,13 +144,17 @@ def tasks() -> list[Task]:
             Task(3, f"Find the city of {name}, look at {day}, and add a trip there at {9 + at}."),
             Task(
                 4,
-                f"List the files, read {file}, find {name}, and add a meeting with {name} on "
-                f"{day}.",
+                (
+                    f"List the files, read {file}, find {name}, and add a meeting with {name} on "
+                    f"{day}."
+                ),
             ),
             Task(
                 4,
-                f"Add {a} and {b}, multiply the sum by {a}, subtract {b}, and add an event at "
-                f"that hour on {day}.",
+                (
+                    f"Add {a} and {b}, multiply the sum by {a}, subtract {b}, and add an event at "
+                    f"that hour on {day}."
+                ),
             ),
             Task(4, f"Compare the ages of {name} and Ada, subtract them, and read {file}."),
         ]
@@ -334,8 +338,8 @@ def main() -> None:
     asked = tasks()
     asked = asked[:: max(1, len(asked) // given.tasks)][: given.tasks]
     print(
-        "| model | class | steps | well formed | ended | with the object | tokens read again per "
-        "step | seconds per task |"
+        "| model | class | steps | well formed | ended | with the object | tokens read again "
+        "per step | seconds per task |"
     )
     print("|---|---|---|---|---|---|---|---|")
     for model in given.model or [tiny_chat_model(), *([_SMOLLM2] if _SMOLLM2.exists() else [])]:

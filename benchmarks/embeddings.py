@@ -172,9 +172,8 @@ def _posted(url: str, body: dict[str, Any]) -> Any:
 def on_ollama(model: Path, threads: int) -> Iterator[Case]:
     """The real Ollama."""
     with tempfile.TemporaryDirectory() as folder, ollama.serve(Path(folder)) as url:
-        ollama.create(
-            url, model.stem, model, parameters={"num_thread": threads, "num_ctx": 512}
-        )  # else each class loads it again
+        # else each class loads it again
+        ollama.create(url, model.stem, model, parameters={"num_thread": threads, "num_ctx": 512})
         settings: dict[str, Any] = {"base_url": url, "model": model.stem}
         community = old("langchain_community.embeddings", "OllamaEmbeddings", **settings)
         others = [

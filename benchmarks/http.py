@@ -292,9 +292,8 @@ def main() -> None:
     """Print the tables."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Ready)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    with (
-        asyncio.Runner() as runner
-    ):  # one event loop for all: langchain_ollama's classes fail in a second one
+    # one event loop for all: langchain_ollama's classes fail in a second one
+    with asyncio.Runner() as runner:
         for language in LANGUAGES:
             cases = _cases(language, f"http://127.0.0.1:{server.server_port}", runner)
             times: dict[str, tuple[list[float], list[float]]] = {name: ([], []) for name in cases}

@@ -363,9 +363,8 @@ def _answer_all(options: argparse.Namespace, answered: list[Answered]) -> None:
             for chat_model in options.chat_model:
                 path = str(tiny_chat_model()) if chat_model == "tiny-chat" else chat_model
                 models = f"{Path(path).stem}, {Path(model).stem}"
-                tokens = (
-                    options.bytes and options.bytes // 3
-                )  # as RagProfile.context_bytes counts them
+                # as RagProfile.context_bytes counts them
+                tokens = options.bytes and options.bytes // 3
                 with (
                     ChatLlamaCpp(model_path=path, temperature=0, max_tokens=_MAX_TOKENS) as llm,
                     LocalRAG(

@@ -121,8 +121,10 @@ def figures(model: Path) -> None:
     with LocalServer(tiny_embedding_model(), threads=1, embedding=True) as server:
         embeddings = LlamafileEmbeddings(base_url=server.base_url)
         texts = [
-            "The lamp in the hall is green, the boat at the pier is blue, and the key hangs by "
-            f"door {n}."
+            (
+                "The lamp in the hall is green, the boat at the pier is blue, and the key hangs by "
+                f"door {n}."
+            )
             for n in range(256)
         ]
         seconds = core_seconds(server.pid, lambda: embeddings.embed_documents(texts))

@@ -84,9 +84,8 @@ class StructuredOutputError(LocalLLMError, OutputParserException):
     """
 
     def __init__(self, message: str, *, llm_output: str | None = None) -> None:
-        super(OutputParserException, self).__init__(
-            message
-        )  # its own would add a link to LangChain's pages
+        # its own would add a link to LangChain's pages
+        super(OutputParserException, self).__init__(message)
         self.observation = message
         self.llm_output = llm_output
         self.send_to_llm = False

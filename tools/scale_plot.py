@@ -91,7 +91,10 @@ def draw(lines: list[tuple[int, float]], dots: list[tuple[int, float]]) -> str:
                 for tick in ticks
             ),
             *(
-                f'<text x="{x_of(count):.1f}" y="{bottom + 20}" text-anchor="middle">{count}</text>'
+                (
+                    f'<text x="{x_of(count):.1f}" y="{bottom + 20}" '
+                    f'text-anchor="middle">{count}</text>'
+                )
                 for count in MACHINES
             ),
             (

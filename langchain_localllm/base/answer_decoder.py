@@ -145,8 +145,8 @@ def wrong_kind(name: str, value: Any) -> StreamBrokenError:
     """Return the error for a field of an answer whose value is of a kind that it cannot have."""
     shown = repr(value)[:_SHOWN]
     return StreamBrokenError(
-        f"The server sent {shown} as `{name}`, which cannot be read. Is another program answering "
-        "there?"
+        f"The server sent {shown} as `{name}`, which cannot be read. Is another program "
+        "answering there?"
     )
 
 

@@ -110,8 +110,10 @@ class Decision:
             return self._call_again()
         if self.answer is not None:
             _LOG.warning(
-                "The call %r was cut at the limit of tokens: the final answer is next. Raise "
-                "`max_tokens`.",
+                (
+                    "The call %r was cut at the limit of tokens: the final answer is next. Raise "
+                    "`max_tokens`."
+                ),
                 calls[-1],
             )
         return self.answer

@@ -118,9 +118,8 @@ class LocalChatModel(ReasoningOptions, SamplingOptions, BaseChatModel):
                 `response_format` (as OpenAI's), where the call has them.
         """
 
-    _progress_run: Any = PrivateAttr(
-        default=None
-    )  # whose handlers learn how much of a prompt was read, in a stream
+    # whose handlers learn how much of a prompt was read, in a stream
+    _progress_run: Any = PrivateAttr(default=None)
 
     @property
     def reports_progress(self) -> bool:
@@ -465,9 +464,8 @@ class LocalChatModel(ReasoningOptions, SamplingOptions, BaseChatModel):
                 chunk_position="last",
             )
             return ChatGenerationChunk(message=message, generation_info=dict(about))
-        if not (
-            event.tool_calls or event.reasoning or event.logprobs is not None
-        ):  # most tokens; pydantic is slow per field given
+        # most tokens; pydantic is slow per field given
+        if not (event.tool_calls or event.reasoning or event.logprobs is not None):
             return ChatGenerationChunk(message=AIMessageChunk(content=event.text))
         message = AIMessageChunk(
             content=event.text,
@@ -649,9 +647,8 @@ class LocalChatModel(ReasoningOptions, SamplingOptions, BaseChatModel):
             )
         form = form_of(schema, strict=strict)
         is_model = isinstance(schema, type) and issubclass(schema, BaseModel)
-        traced = (
-            schema if is_model else {"name": form.name, "parameters": form.schema or {}}
-        )  # LangChain cannot read every type
+        # LangChain cannot read every type
+        traced = schema if is_model else {"name": form.name, "parameters": form.schema or {}}
         tracing = {
             "ls_structured_output_format": {"kwargs": {"method": method}, "schema": traced},
             **kwargs,
@@ -676,9 +673,8 @@ class LocalChatModel(ReasoningOptions, SamplingOptions, BaseChatModel):
             model = self.bind(response_format=canonical_format({"type": "json_object"}), **tracing)
         output = StructuredOutput(form, calls=method == "function_calling", include_raw=include_raw)
         chain: Runnable[LanguageModelInput, Any] = model | output
-        if (
-            include_raw or self.ATTEMPTS == 1 or self.temperature == 0
-        ):  # the same answer would come again
+        # the same answer would come again
+        if include_raw or self.ATTEMPTS == 1 or self.temperature == 0:
             return chain
         return chain.with_retry(
             retry_if_exception_type=(StructuredOutputError,),

@@ -304,9 +304,8 @@ class TemplatedChatModel(LocalChatModel):
         """
         choice = request.get("tool_choice")
         callable_tools = [] if choice == "none" else request.get("tools", [])
-        tools = (
-            request.get("tools", []) if "response_format" in request else callable_tools
-        )  # of one step, with one prompt
+        # of one step, with one prompt
+        tools = request.get("tools", []) if "response_format" in request else callable_tools
         template = self._template_for(tools)
         if callable_tools and "tools" not in template.source:
             raise InvalidRequestError(
@@ -326,8 +325,8 @@ class TemplatedChatModel(LocalChatModel):
         thoughts = splitter()
         if not all(marker in prompt for marker in images):
             raise ChatTemplateError(
-                "The chat template of this model leaves out an image. Put images into messages of "
-                "the user."
+                "The chat template of this model leaves out an image. Put images into "
+                "messages of the user."
             )
         raw = RawAnswer.of(
             template.source, prompt if schema is None else "", splitter, callable_tools

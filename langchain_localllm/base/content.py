@@ -128,9 +128,8 @@ def _readable(block: Any) -> Any:
             f"A message holds a content block whose type is a {type(kind).__name__}: {kind!r}."
         )
     inner = block.get("file")
-    if (
-        kind == "file" and isinstance(inner, dict) and is_data_url(str(inner.get("file_data")))
-    ):  # LangChain takes each for a PDF
+    # LangChain takes each for a PDF
+    if kind == "file" and isinstance(inner, dict) and is_data_url(str(inner.get("file_data"))):
         data, mime = _data(inner, "file")
         return {
             "type": "file",
@@ -264,8 +263,8 @@ def _parts_of(block: Any) -> Iterator[Part]:
         return
     if not isinstance(block, dict):
         raise InvalidRequestError(
-            f"A message's content holds a {type(block).__name__}. It may hold texts and content "
-            "blocks."
+            f"A message's content holds a {type(block).__name__}. It may hold texts and "
+            "content blocks."
         )
     block = unwrapped(block)
     kind = block.get("type") or next((key for key in _UNTYPED if key in block), None)

@@ -290,8 +290,8 @@ def _text(value: Any) -> str:
         value = value["content"]
     if _holds_media(value):
         raise InvalidRequestError(
-            "Only decision models take images and audio. Give a state of text, or use a decision "
-            "model."
+            "Only decision models take images and audio. Give a state of text, or use a "
+            "decision model."
         )
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 

@@ -68,8 +68,8 @@ class VectorPostprocessor:
         """
         if not vector:
             raise ServerError(
-                "the engine returned an empty vector. Is the text empty, or does this model not "
-                "make embeddings?"
+                "the engine returned an empty vector. Is the text empty, or does this model "
+                "not make embeddings?"
             )
         known = self.known.setdefault(self.key, len(vector))
         if known != len(vector):
@@ -79,8 +79,8 @@ class VectorPostprocessor:
             )
         if self.dimensions is not None and self.dimensions > len(vector):
             raise InvalidOptionError(
-                f"`dimensions` is {self.dimensions}, but the model's vectors have {len(vector)} "
-                "numbers."
+                f"`dimensions` is {self.dimensions}, but the model's vectors have "
+                f"{len(vector)} numbers."
             )
         kept = vector if self.dimensions is None else vector[: self.dimensions]
         try:
@@ -194,9 +194,8 @@ class EmbeddingJob:
         else:
             self._keep(start, end, vectors)
             return
-        middle = (
-            start + end
-        ) // 2  # by halves, the text that fails is found soon, and the others get their vectors
+        # by halves, the text that fails is found soon, and the others get their vectors
+        middle = (start + end) // 2
         yield from self._part(start, middle)
         yield from self._part(middle, end)
 

@@ -62,9 +62,8 @@ class LocalEmbeddings(TextBatches, Embeddings):
     """Numbers of a vector that are kept, for models whose vectors may be cut (Matryoshka). They are
     scaled again. Default: all."""
 
-    _lengths: dict[Any, int] = PrivateAttr(
-        default_factory=dict
-    )  # of the engine's vectors; copies share it
+    # of the engine's vectors; copies share it
+    _lengths: dict[Any, int] = PrivateAttr(default_factory=dict)
 
     # --- what a runtime states ---
 

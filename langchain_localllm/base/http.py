@@ -86,9 +86,8 @@ class ServerOptions(Options, Closing):
         elsewhere = any(Address.parse(url).url not in known for url in _each(urls))
         dropped = dict.fromkeys(self.CREDENTIALS) if elsewhere else {}
         others = {name: value for name, value in options.items() if name != "base_url"}
-        return super().with_options(
-            {**dropped, **others, "base_url": urls}
-        )  # last, since credentials in it go before others
+        # last, since credentials in it go before others
+        return super().with_options({**dropped, **others, "base_url": urls})
 
     def _known_urls(self) -> set[str]:
         """The addresses that get this object's credentials."""
@@ -97,9 +96,8 @@ class ServerOptions(Options, Closing):
     def sent_headers(self) -> dict[str, str]:
         """Return the headers that every request carries; they may hold secrets."""
         headers = dict(self.headers or {})
-        if (
-            self.api_key is not None and self.api_key.get_secret_value().strip()
-        ):  # an empty key is how other clients say "none"
+        # an empty key is how other clients say "none"
+        if self.api_key is not None and self.api_key.get_secret_value().strip():
             headers["Authorization"] = f"Bearer {self.api_key.get_secret_value()}"
         return headers
 

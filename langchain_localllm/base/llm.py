@@ -318,9 +318,8 @@ class LocalLLM(SamplingOptions, BaseLLM):
             try:
                 return combined([future.result() for future in futures], run_managers)
             except BaseException as error:
-                failures.append(
-                    error
-                )  # ends the other prompts too; the callbacks of each run get its error
+                # ends the other prompts too; the callbacks of each run get its error
+                failures.append(error)
                 if isinstance(error, Exception) and error is not failures[0]:
                     raise failures[0] from None
                 raise

@@ -78,8 +78,8 @@ def to_openai(
         ):
             wanted = "thoughts" if continue_final == "reasoning_content" else "text"
             raise InvalidRequestError(
-                "`continue_final_message` needs a conversation that ends with an AI message with "
-                f"{wanted}."
+                "`continue_final_message` needs a conversation that ends with an AI message "
+                f"with {wanted}."
             )
     elif last["role"] == "assistant":
         entries.append({"role": "user", "content": ""})
@@ -91,9 +91,8 @@ class _Calls:
 
     def __init__(self) -> None:
         self._names: dict[str, str] = {}
-        self._waiting: dict[
-            str, str
-        ] = {}  # names of the last AI message's calls without a result, by id
+        # names of the last AI message's calls without a result, by id
+        self._waiting: dict[str, str] = {}
         self._numbers = count()
         self._answered = False  # whether an AI message came
 

@@ -145,9 +145,8 @@ class Options(BaseModel):
             return given
         named = cls._normalize_names(given)
         for name in named:
-            if name not in cls.model_fields and not name.startswith(
-                "_"
-            ):  # LangChain caches its own under such names
+            # LangChain caches its own under such names
+            if name not in cls.model_fields and not name.startswith("_"):
                 raise cls._unknown(name, frozenset(cls.model_fields))
         return named
 
@@ -294,9 +293,8 @@ class SamplingOptions(Options):
         Raises:
             InvalidRequestError: The engine offers no tokenizer.
         """
-        custom: Callable[[str], list[int]] | None = getattr(
-            self, "custom_get_token_ids", None
-        )  # LangChain's field
+        # LangChain's field
+        custom: Callable[[str], list[int]] | None = getattr(self, "custom_get_token_ids", None)
         return custom(text) if custom else self.token_ids(text)
 
     def token_ids(self, text: str) -> list[int]:
@@ -312,9 +310,8 @@ class SamplingOptions(Options):
         Raises:
             WrongServerError: The server offers no tokenizer.
         """
-        custom: Callable[[str], list[int]] | None = getattr(
-            self, "custom_get_token_ids", None
-        )  # LangChain's field
+        # LangChain's field
+        custom: Callable[[str], list[int]] | None = getattr(self, "custom_get_token_ids", None)
         return len(custom(text)) if custom else self.token_count(text)
 
     def token_count(self, text: str) -> int:

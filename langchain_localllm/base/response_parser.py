@@ -42,9 +42,8 @@ class AnswerReader:
         """
         self._keeps_thoughts = keeps_thoughts
         self._found_thoughts = False
-        self._state = (
-            ""  # of an answer whose thoughts the engine finds: "thoughts", "after thoughts"
-        )
+        # of an answer whose thoughts the engine finds: "thoughts", "after thoughts"
+        self._state = ""
         self._space = ""  # at the end of these thoughts
         self._thoughts = thoughts
         self._calls = calls
@@ -113,9 +112,8 @@ class AnswerReader:
             finish = event.finish
             if self._args and finish.reason == "stop":
                 finish = replace(finish, reason="tool_calls")
-            if (
-                self._found_thoughts and finish.reasoning_tokens == 0
-            ):  # an engine that took them for text counted none
+            # an engine that took them for text counted none
+            if self._found_thoughts and finish.reasoning_tokens == 0:
                 finish = replace(finish, reasoning_tokens=None)
             yield StreamEvent("", finish)
 

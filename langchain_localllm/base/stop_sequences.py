@@ -33,9 +33,8 @@ class StopFilter:
         found = [(at + len(stop), at) for stop in self._stops if (at := text.find(stop)) >= 0]
         if found:
             self.met, self._held = True, ""
-            return text[
-                : min(found)[1]
-            ]  # the one that ends first, however the text is cut into pieces
+            # the one that ends first, however the text is cut into pieces
+            return text[: min(found)[1]]
         kept = next(
             (
                 size

@@ -93,9 +93,8 @@ class OutputSchema:
             AnswerCutError: The answer was cut.
             StructuredOutputError: It is not JSON, or breaks a rule.
         """
-        values = [
-            value for value in _values_in(text) if not (cut and type(value) in (int, float))
-        ]  # more digits might follow
+        # more digits might follow
+        values = [value for value in _values_in(text) if not (cut and type(value) in (int, float))]
         failures: list[StructuredOutputError] = []
         for value in [
             value for value in values if isinstance(value, dict) == self.is_object
@@ -184,9 +183,8 @@ def _values_in(text: str) -> Iterator[Any]:
         try:
             value, at = _decoder.raw_decode(text, found.start())
         except json.JSONDecodeError as error:
-            at = max(
-                error.pos, found.end()
-            )  # what is inside a value that is broken is not the answer
+            # what is inside a value that is broken is not the answer
+            at = max(error.pos, found.end())
             continue
         yield value
 
@@ -220,9 +218,8 @@ def form_of(schema: Mapping[str, Any] | type | None, *, strict: bool | None = No
 def _converted(schema: Any, *, strict: bool | None) -> dict[str, Any]:
     if isinstance(schema, Mapping):
         inner = schema.get("json_schema", schema)
-        if isinstance(inner, Mapping) and isinstance(
-            inner.get("schema"), Mapping
-        ):  # OpenAI's `response_format`, or what is in it
+        # OpenAI's `response_format`, or what is in it
+        if isinstance(inner, Mapping) and isinstance(inner.get("schema"), Mapping):
             return {"title": inner.get("name", ""), **inner["schema"]}
     try:
         return convert_to_json_schema(provider_function(schema), strict=strict)
@@ -243,9 +240,8 @@ def _form_of_class(schema: Any) -> OutputSchema:
     return OutputSchema(
         _as_name(schema.__name__),
         class_schema(schema),
-        lambda value: schema.model_validate_json(
-            json.dumps(value)
-        ),  # as JSON, in which a strict class reads dates and enums too
+        # as JSON, in which a strict class reads dates and enums too
+        lambda value: schema.model_validate_json(json.dumps(value)),
     )
 
 

@@ -48,9 +48,8 @@ class TextBatches(Options):
             for future in [pool.submit(self._run, worker) for worker in workers]:
                 future.result()
         finally:
-            pool.shutdown(
-                wait=False, cancel_futures=True
-            )  # who is interrupted does not wait for the others' answers
+            # who is interrupted does not wait for the others' answers
+            pool.shutdown(wait=False, cancel_futures=True)
 
     async def _arun_all(self, workers: list[Plan[None]]) -> None:
         tasks = [asyncio.ensure_future(self._arun(worker)) for worker in workers]

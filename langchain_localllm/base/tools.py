@@ -107,10 +107,8 @@ def _converted(tool: Any, *, strict: bool | None) -> dict[str, Any]:
             and isinstance(given, Mapping)
             and given.keys() <= {"name", "description"}
         ):
-            given = {
-                **given,
-                "parameters": NO_PARAMETERS,
-            }  # LangChain expects some where `strict` is given
+            # LangChain expects some where `strict` is given
+            given = {**given, "parameters": NO_PARAMETERS}
         converted = (
             tool if _runs_at_provider(tool) else convert_to_openai_tool(given, strict=strict)
         )
@@ -120,8 +118,8 @@ def _converted(tool: Any, *, strict: bool | None) -> dict[str, Any]:
     if "function" not in converted:
         kind = converted.get("type")
         raise InvalidOptionError(
-            f"A tool of the type {kind!r} runs at a provider, and a local model has none. Give a "
-            "function."
+            f"A tool of the type {kind!r} runs at a provider, and a local model has none. "
+            "Give a function."
         )
     return converted
 

@@ -65,9 +65,8 @@ def run(arguments: Sequence[str]) -> int:
     _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(
-                errors="backslashreplace"
-            )  # a name that the terminal cannot show is no reason to fail
+            # a name that the terminal cannot show is no reason to fail
+            stream.reconfigure(errors="backslashreplace")
     try:
         result = app(expand(arguments), prog_name="localllm", standalone_mode=False)
         sys.stdout.flush()
@@ -134,8 +133,8 @@ def _report_error(error: Exception) -> int:
     elif isinstance(error, OSError) and error.errno in _NO_SPACE and not error.filename:
         _discard_output()
         print_stderr(
-            f"The output cannot be written: {error.strerror}. Free space on the disk, and run the "
-            "command again."
+            f"The output cannot be written: {error.strerror}. Free space on the disk, and run "
+            "the command again."
         )
     elif isinstance(error, OSError) and error.filename:
         print_stderr(f"{_name(error.filename)} cannot be used: {error.strerror}.")

@@ -178,8 +178,8 @@ def _print_pieces(
         )
     if about.get("finish_reason") == "length":
         print_stderr(
-            "The answer was cut at --max-tokens. Allow more with a larger --max-tokens, up to the "
-            "model's context."
+            "The answer was cut at --max-tokens. Allow more with a larger --max-tokens, up to "
+            "the model's context."
         )
     if not answer.strip():
         print_stderr(

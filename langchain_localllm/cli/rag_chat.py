@@ -110,8 +110,8 @@ def _open(rag: "LocalRAG", citations: "list[Citation]", number: str) -> None:
     if cited is None:
         numbers = ", ".join(str(each.marker) for each in citations) or "none"
         print_stderr(
-            f"{number or 'Nothing'} is not a source of the last answer. Sources: {numbers}. Write "
-            "/open and a number."
+            f"{number or 'Nothing'} is not a source of the last answer. Sources: {numbers}. "
+            "Write /open and a number."
         )
         return
     if not cited.passage_id:

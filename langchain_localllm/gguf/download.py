@@ -175,9 +175,8 @@ def _fetch(url: str, part: Path, report: Progress) -> None:
     headers = {"Accept-Encoding": "identity", **({"Range": f"bytes={begun}-"} if begun else {})}
     try:
         with requests.get(url, headers=headers, stream=True, timeout=_SECONDS) as reply:
-            if (
-                reply.status_code == _BEYOND
-            ):  # it is complete, or too long, which the hash check finds
+            # it is complete, or too long, which the hash check finds
+            if reply.status_code == _BEYOND:
                 return
             _check_status(url, reply)
             begun = begun if reply.status_code == _PARTIAL else 0

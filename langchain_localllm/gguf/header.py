@@ -30,11 +30,8 @@ __all__ = [
 
 _NEWEST_VERSION: Final = 3
 
-_APE_MAGIC: Final = (
-    b"MZqFpD",
-    b"jartsr",
-    b"APEDBG",
-)  # the first bytes of Cosmopolitan Libc programs, such as llamafiles
+# the first bytes of Cosmopolitan Libc programs, such as llamafiles
+_APE_MAGIC: Final = (b"MZqFpD", b"jartsr", b"APEDBG")
 
 # The formats before GGUF, as the first four bytes of the file (a little-endian number, so the names
 # read backwards).
@@ -97,18 +94,8 @@ _BLOCK_SIZES: Final = {
     64: {40: 36},  # NVFP4
     128: {41: 18},  # Q1_0
     256: {10: 84, 11: 110, 12: 144, 13: 176, 14: 210, 15: 292}  # Q2_K to Q8_K
-    | {
-        16: 66,
-        17: 74,
-        18: 98,
-        19: 50,
-        21: 110,
-        22: 82,
-        23: 136,
-        29: 56,
-        34: 54,
-        35: 66,
-    },  # IQ2_XXS to IQ1_M, TQ1_0, TQ2_0
+    # IQ2_XXS to IQ1_M, TQ1_0, TQ2_0
+    | {16: 66, 17: 74, 18: 98, 19: 50, 21: 110, 22: 82, 23: 136, 29: 56, 34: 54, 35: 66},
 }
 BLOCKS: Final = {
     kind: (values, size) for values, kinds in _BLOCK_SIZES.items() for kind, size in kinds.items()
@@ -360,8 +347,8 @@ def _read_header(path: Path, file: BinaryIO) -> GGUFInfo:
     if magic in _BEFORE_GGUF:
         name = _BEFORE_GGUF[magic]
         raise ModelFileError(
-            f"{path} is a model in the {name} format from before GGUF: fetch the model as a GGUF "
-            "file."
+            f"{path} is a model in the {name} format from before GGUF: fetch the model as a "
+            "GGUF file."
         )
     if magic != b"GGUF":
         raise ModelFileError(f"{path} is not a GGUF model file: fetch the model as a GGUF file.")
@@ -416,9 +403,8 @@ def tokens_with_nul(path: Path, info: GGUFInfo) -> list[int]:
         path: The model file.
         info: Its header.
     """
-    nul = (
-        "\u0100".encode() if info.metadata.get("tokenizer.ggml.model") == "gpt2" else b"\0"
-    )  # the byte in GPT-2's alphabet
+    # the byte in GPT-2's alphabet
+    nul = "\u0100".encode() if info.metadata.get("tokenizer.ggml.model") == "gpt2" else b"\0"
     tokens = read_lists(path, info, [_TOKENS]).get(_TOKENS, ())
     return [number for number, token in enumerate(tokens) if nul in token or token == b"<0x00>"]
 

@@ -126,9 +126,8 @@ def require_renderable(template: str, unusual: str, model: Path, engine: str, mo
 
 def _remember(record: Path | None) -> None:
     if record:
-        with contextlib.suppress(
-            OSError
-        ):  # a read-only home directory: the file is tried again next time
+        # a read-only home directory: the file is tried again next time
+        with contextlib.suppress(OSError):
             record.parent.mkdir(parents=True, exist_ok=True)
             record.touch()
 

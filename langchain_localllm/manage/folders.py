@@ -55,9 +55,8 @@ def files_here() -> Iterator[tuple[str, Path]]:
     found: dict[Path, tuple[str, Path]] = {}
     for place, path in paths_here():
         real = path.resolve()
-        if real not in found or (
-            found[real][1].is_symlink() and not path.is_symlink()
-        ):  # a file comes before links to it
+        # a file comes before links to it
+        if real not in found or (found[real][1].is_symlink() and not path.is_symlink()):
             found[real] = place, path
     yield from found.values()
 

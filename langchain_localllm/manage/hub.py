@@ -151,9 +151,8 @@ def _fault(what: str, error: Exception, errors: Any) -> LocalLLMError | None:
 
     Return `None` for errors of this package and for programming errors.
     """
-    if isinstance(
-        error, errors.LocalEntryNotFoundError
-    ):  # offline, and the file is not in the cache
+    # offline, and the file is not in the cache
+    if isinstance(error, errors.LocalEntryNotFoundError):
         return no_network(endpoint(), error.__cause__ or error)
     status = getattr(getattr(error, "response", None), "status_code", "no answer")
     kinds: list[tuple[type[Exception], type[LocalLLMError], str]] = [

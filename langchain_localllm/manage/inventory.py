@@ -95,9 +95,8 @@ def installed(on_fault: Callable[[str], object] | None = None) -> list[ListedMod
     `on_fault` is called with each error.
     """
     with ThreadPoolExecutor() as pool:
-        asked = [
-            pool.submit(source) for source in (_of_ollama, _of_servers)
-        ]  # each waits for silent servers
+        # each waits for silent servers
+        asked = [pool.submit(source) for source in (_of_ollama, _of_servers)]
         found = [of_file(path, place) for place, path in files_here()]
     for source in asked:
         try:

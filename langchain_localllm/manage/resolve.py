@@ -132,9 +132,8 @@ def _by_name(name: str) -> list[Callable[[], ListedModel]]:
 
     A header is read only when its loader is called.
     """
-    files: dict[
-        Path, partial[ListedModel]
-    ] = {}  # one for each file: links of one name to it are the same model
+    # one for each file: links of one name to it are the same model
+    files: dict[Path, partial[ListedModel]] = {}
     for place, path in paths_here():
         if name in _file_names(path):
             files.setdefault(path.resolve(), partial(of_file, path.absolute(), place))
@@ -237,8 +236,8 @@ def ollama_name(name: str) -> str:
 def _at_address(source: Source) -> ListedModel:
     if other := respelled(source.name):
         raise InvalidOptionError(
-            f"{source.name} is a model's page, not a server. Write {other}. To get it: localllm "
-            f"pull {other}"
+            f"{source.name} is a model's page, not a server. Write {other}. To get it: "
+            f"localllm pull {other}"
         )
     url, _, name = source.name.partition("#")
     Address.parse(url)
@@ -343,20 +342,20 @@ def _check(model: ListedModel, purpose: Purpose) -> None:
     if model.ranks:
         wanted = "an embedding model" if purpose == "embeddings" else "a chat model"
         raise InvalidOptionError(
-            f"{model.short_name} is a reranker: it scores pairs of texts and makes no text. Pass "
-            f"{wanted}."
+            f"{model.short_name} is a reranker: it scores pairs of texts and makes no text. "
+            f"Pass {wanted}."
         )
     if purpose == "embeddings":
         if model.embeddings is False and "embed" not in model.short_name.lower():
             raise InvalidOptionError(
-                f"{model.short_name} is not an embedding model: it makes text. Pass an embedding "
-                "model."
+                f"{model.short_name} is not an embedding model: it makes text. Pass an "
+                "embedding model."
             )
         return
     if model.embeddings:
         raise InvalidOptionError(
-            f"{model.short_name} is an embedding model: it makes vectors and no text. Pass a chat "
-            "model."
+            f"{model.short_name} is an embedding model: it makes vectors and no text. Pass a "
+            "chat model."
         )
     if purpose == "chat" and model.chat is False:
         raise InvalidOptionError(
@@ -401,8 +400,8 @@ def _with_file(model: ListedModel) -> ListedModel:
         path = _ollama_file(model.name)
         return replace(of_file(path, "Ollama"), name=str(path))
     raise InvalidOptionError(
-        f"{model.name} has no file on this machine, and a file is needed. Give the path of a GGUF "
-        "file."
+        f"{model.name} has no file on this machine, and a file is needed. Give the path of a "
+        "GGUF file."
     )
 
 

@@ -125,8 +125,10 @@ def _check_unpacked(parsed: Parsed, arg: cst.Arg, cls: Any) -> None:
     what = f" Check that none of these is in it: {removed}." if removed else ""
     parsed.note(
         arg,
-        f"What `{parsed.text(arg.value)}` holds is not known here; an unknown argument "
-        f"raises.{what}",
+        (
+            f"What `{parsed.text(arg.value)}` holds is not known here; an unknown argument "
+            f"raises.{what}"
+        ),
         by_hand=True,
     )
 

@@ -93,9 +93,8 @@ def parse_error(code: str) -> tuple[int, str] | None:
         raise MissingDependencyError(
             f"Code is read with libcst: {pip_install('migrate')}"
         ) from error
-    flags = (
-        ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
-    )  # notebooks await outside of functions
+    # notebooks await outside of functions
+    flags = ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of escapes in strings

@@ -143,8 +143,8 @@ def write_files(changes: list[tuple[SourceFile, bytes]]) -> None:
         for file, _ in changes:
             if file.path.read_bytes() != file.raw:
                 raise InvalidRequestError(
-                    f"{file.path} has changed while the files were read. Nothing was written: run "
-                    "it again."
+                    f"{file.path} has changed while the files were read. Nothing was written: "
+                    "run it again."
                 )
         while staged:
             new_path, real = staged[0]

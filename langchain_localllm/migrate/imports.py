@@ -112,9 +112,8 @@ class _Statement:
         alone = isinstance(line, cst.SimpleStatementLine) and len(line.body) == 1
         between = "; " if indent is None or not alone else f"{parsed.newline}{indent}"
         if len(self.gone) == len(names):
-            parsed.replace(
-                start, end, between.join(self.before or [self._last])
-            )  # a block must not become empty
+            # a block must not become empty
+            parsed.replace(start, end, between.join(self.before or [self._last]))
             return
         if self.before:
             parsed.replace(start, start, "".join(f"{each}{between}" for each in self.before))
@@ -220,9 +219,8 @@ def _change_module(statement: _Statement, alias: cst.ImportAlias, base: str) -> 
         return None
     if not (dotted and _root_is_used(parsed, bound, statement.changed)):
         return ""
-    return (
-        LANGCHAIN if base.startswith(f"{LANGCHAIN}.") else None
-    )  # LangChain 1 lacks the module, and has the package
+    # LangChain 1 lacks the module, and has the package
+    return LANGCHAIN if base.startswith(f"{LANGCHAIN}.") else None
 
 
 def _whole_module(statement: _Statement, base: str, *, dotted: bool) -> str | None:

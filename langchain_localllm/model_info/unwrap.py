@@ -21,9 +21,8 @@ def unwrap_with_options(llm: Any) -> tuple[Any, dict[str, Any]]:
     """Return the innermost model and its bound options; options of outer wrappers win."""
     options: dict[str, Any] = {}
     while not isinstance(llm, BaseLanguageModel):
-        held = (
-            vars(llm) if hasattr(llm, "__dict__") else {}
-        )  # pydantic's getattr is slow for missing fields
+        # pydantic's getattr is slow for missing fields
+        held = vars(llm) if hasattr(llm, "__dict__") else {}
         inner = held.get("bound") or held.get("runnable") or held.get("default")
         if inner is None:
             break

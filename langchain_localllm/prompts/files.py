@@ -99,9 +99,10 @@ def load_folder(folder: str | Path) -> ConditionalPromptSelector:
         prompts[file.stem] = _read(file)
     default = prompts.pop("default", None)
     chat = [(is_chat_model, prompts.pop("chat"))] if "chat" in prompts else []
+    # branches first
     families = [
         (is_llm & is_family(name), prompts[name]) for name in sorted(prompts, key=len, reverse=True)
-    ]  # branches first
+    ]
     return ConditionalPromptSelector(default_prompt=default, conditionals=[*families, *chat])
 
 

@@ -377,9 +377,8 @@ class LocalRAG(Runnable[Asked, dict[str, Any]]):
             if self._trace
             else in_private(lambda: self.chain.stream(values, config))
         )
-        with closing(
-            cast("Generator[dict[str, Any]]", parts)
-        ):  # closing the stream stops the model
+        # closing the stream stops the model
+        with closing(cast("Generator[dict[str, Any]]", parts)):
             for part in parts:
                 meter.see(part)
                 yield part
@@ -391,9 +390,8 @@ class LocalRAG(Runnable[Asked, dict[str, Any]]):
     ) -> AsyncIterator[dict[str, Any]]:
         meter = _Meter()
         values, config = _values(input), self._config(config, meter)
-        chain = await asyncio.to_thread(
-            lambda: self.chain
-        )  # the first call asks the server for its model
+        # the first call asks the server for its model
+        chain = await asyncio.to_thread(lambda: self.chain)
         parts = (
             chain.astream(values, config)
             if self._trace

@@ -66,9 +66,8 @@ class RagProfile:
         given = {name: number for name, number in numbers.items() if number is not None}
         if "context_tokens" in given and "passage_size" not in given:
             given["passage_size"] = _passage_size(given["context_tokens"])
-        if (
-            "k" in given and "context_tokens" not in given
-        ):  # as many passages as were asked for, if the context holds them
+        # as many passages as were asked for, if the context holds them
+        if "k" in given and "context_tokens" not in given:
             size = given.get("passage_size", self.passage_size)
             given["context_tokens"] = max(
                 self.context_tokens, given["k"] * size // _BYTES_PER_TOKEN

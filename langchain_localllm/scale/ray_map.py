@@ -188,9 +188,8 @@ class RayMap:
 
         revived = {"max_restarts": self._restarts, "max_task_retries": self._restarts}
         with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore", DeprecationWarning
-            )  # that Ray 2.64 takes `ray_remote_args_fn` out
+            # that Ray 2.64 takes `ray_remote_args_fn` out
+            warnings.simplefilter("ignore", DeprecationWarning)
             mapped = dataset.map_batches(
                 worker,
                 fn_constructor_args=arguments,
@@ -226,8 +225,8 @@ class RayMap:
             )
         if taken := {self._job.output, self._job.error} & set(known):
             raise InvalidOptionError(
-                f"The rows have a column {min(taken)!r} already. Give another name as `output`, "
-                "or rename it."
+                f"The rows have a column {min(taken)!r} already. Give another name as "
+                "`output`, or rename it."
             )
 
 

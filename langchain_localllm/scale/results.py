@@ -46,10 +46,8 @@ class Results:
                 self.key,
             )
         )
-        now = {
-            "runnable": job.runnable,
-            "settings": hashlib.sha256(settled.encode()).hexdigest(),
-        }  # arguments may hold keys
+        # arguments may hold keys
+        now = {"runnable": job.runnable, "settings": hashlib.sha256(settled.encode()).hexdigest()}
         path = f"{folder}/{_RUN}"
         if files.get_file_info(path).is_file:
             with files.open_input_stream(path) as stream:

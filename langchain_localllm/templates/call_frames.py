@@ -71,12 +71,13 @@ def _dsml(block: str) -> CallFrame:
 
 
 _FRAMES: Final[tuple[tuple[tuple[str | re.Pattern[str], ...], CallFrame | None], ...]] = (
+    # gpt-oss
     (
         ("<|channel|>",),
         CallFrame(
             r"<\|(?:channel|start)\|>[^<]*\bto=functions\.", "{name}{header}<|message|>{args}"
         ),
-    ),  # gpt-oss
+    ),
     (
         ("<atem:function_calls>",),  # Muse
         _marked(
@@ -148,10 +149,8 @@ _FRAMES: Final[tuple[tuple[tuple[str | re.Pattern[str], ...], CallFrame | None],
                 r"<\|tool_call_start\|>\s*(?=\[\s*\{)", _JSON, "[ ", " , ", " ]<|tool_call_end|>"
             ),
         )
-        for sign in (
-            "<|tool_call_start|>",
-            "List of tools: ",
-        )  # LFM2, where it writes JSON and not Python
+        # LFM2, where it writes JSON and not Python
+        for sign in ("<|tool_call_start|>", "List of tools: ")
     ),
     (
         ("<|START_ACTION|>",),  # Command R7B and A
@@ -161,15 +160,14 @@ _FRAMES: Final[tuple[tuple[tuple[str | re.Pattern[str], ...], CallFrame | None],
             '{ "tool_call_id" : "{id}" , "tool_name" : "{name}" , "parameters" : {args} }',
         ),
     ),
-    (
-        ("Action:",),
-        None,
-    ),  # Command R+: it also calls `directly-answer`, which is not one of the tools
+    # Command R+: it also calls `directly-answer`, which is not one of the tools
+    (("Action:",), None),
     (("<TOOLCALL>",), _listed("<TOOLCALL>", "</TOOLCALL>")),  # Nemotron Nano 2
+    # Apertus
     (
         ("<|tools_prefix|>",),
         _listed("<|tools_prefix|>", "<|tools_suffix|>", '{ "{name}" : {args} }'),
-    ),  # Apertus
+    ),
     (
         ("<minimax:tool_call>",),  # MiniMax M2
         _marked(
@@ -200,14 +198,10 @@ _FRAMES: Final[tuple[tuple[tuple[str | re.Pattern[str], ...], CallFrame | None],
     ),
     (("<|function_call|>",), _marked("<|function_call|>", f" {_JSON}")),  # GigaChat 3.1
     (("<|role_sep|>",), _marked("function call<|role_sep|>", f" {_JSON}")),  # GigaChat 3
-    (
-        ("functools",),
-        CallFrame(r"functools(?=\s*\[\s*\{)", _JSON, " [ ", " , ", " ]"),
-    ),  # FireFunction
-    (
-        (">>>all",),
-        CallFrame(r"(?:^\s*|>>>)(?=(?:{names})\n)", "{name} {args}", between=">>>"),
-    ),  # Functionary 3.2
+    # FireFunction
+    (("functools",), CallFrame(r"functools(?=\s*\[\s*\{)", _JSON, " [ ", " , ", " ]")),
+    # Functionary 3.2
+    ((">>>all",), CallFrame(r"(?:^\s*|>>>)(?=(?:{names})\n)", "{name} {args}", between=">>>")),
     (("<|tool_call|>", "<|/tool_call|>"), _listed("<|tool_call|>", "<|/tool_call|>")),  # Phi-4-mini
     (("<|tool_call|>",), _listed("<|tool_call|>", "")),  # Granite 3
     (
@@ -234,19 +228,18 @@ _FRAMES: Final[tuple[tuple[tuple[str | re.Pattern[str], ...], CallFrame | None],
         ),
     ),
     (("<tool_call>", "<tool_sep"), None),
-    (
-        ("<tool_call>", _JSON_CALL),
-        _each("<tool_call>", f" {_JSON} ", "</tool_call>"),
-    ),  # Qwen, Hermes and many others
+    # Qwen, Hermes and many others
+    (("<tool_call>", _JSON_CALL), _each("<tool_call>", f" {_JSON} ", "</tool_call>")),
     (("<tool_call>",), None),
     (
         ("[TOOL_CALLS]", "[CALL_ID]"),  # Mistral Small 3.2
         _marked("[TOOL_CALLS]", "{name}[CALL_ID]{id}[ARGS]{args}", between=" [TOOL_CALLS]"),
     ),
+    # Ministral, Devstral
     (
         ("[TOOL_CALLS]", "[ARGS]"),
         _marked("[TOOL_CALLS]", "{name}[ARGS]{args}", between=" [TOOL_CALLS]"),
-    ),  # Ministral, Devstral
+    ),
     (
         ("[TOOL_CALLS]", "tool_call.id"),  # Mistral Nemo
         _listed("[TOOL_CALLS]", "", '{ "name" : "{name}" , "arguments" : {args} , "id" : "{id}" }'),

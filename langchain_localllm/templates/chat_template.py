@@ -103,9 +103,8 @@ class ChatTemplate:
         except ChatTemplateError:
             if tools or "tools" not in self.source:
                 raise
-            return sandbox.render(
-                _compiled(self.source), {**given, "tools": []}
-            )  # it goes through them, whether there are any
+            # it goes through them, whether there are any
+            return sandbox.render(_compiled(self.source), {**given, "tools": []})
 
     def _tools_by_other_names(self, tools: Sequence[Mapping[str, Any]] | None) -> dict[str, Any]:
         """Return the tools as SmolLM3's and FireFunction's templates read them."""

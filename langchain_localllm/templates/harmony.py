@@ -83,9 +83,8 @@ class HarmonySplitter:
             inside: Whether the prompt already held the beginning of the thoughts.
         """
         self._held = ""
-        self._kind = (
-            "reasoning" if inside else ""
-        )  # of the part that is read: reasoning, text or call; empty in a header
+        # of the part that is read: reasoning, text or call; empty in a header
+        self._kind = "reasoning" if inside else ""
         self.done = False
         _, self.closing, self.bridge = thoughts
         self.markers = (_START, _CHANNEL, _MESSAGE, "<|constrain|>", *_ENDS)

@@ -44,13 +44,13 @@ _FAMILIES: Final[Mapping[str, ThoughtMarkers]] = {
     "<|START_TEXT|>": ThoughtMarkers(
         "<|START_THINKING|>", "<|END_THINKING|>", ("<|START_TEXT|>", "<|END_TEXT|>")
     ),
-    "<|CHATBOT_TOKEN|>": ThoughtMarkers(
-        "<think>", "</think>", ("<|CHATBOT_TOKEN|>",)
-    ),  # Command R+
+    # Command R+
+    "<|CHATBOT_TOKEN|>": ThoughtMarkers("<think>", "</think>", ("<|CHATBOT_TOKEN|>",)),
     "<|inner_prefix|>": ThoughtMarkers("<|inner_prefix|>", "<|inner_suffix|>"),  # Apertus
+    # Gemma 4
     "<|channel>": ThoughtMarkers(
         "<|channel>thought", "<channel|>", ("<|channel>thought", "<channel|>")
-    ),  # Gemma 4
+    ),
     "<|open|>": ThoughtMarkers(  # Kimi K3
         "<|open|>think<|sep|>",
         "<|close|>think<|sep|>",
@@ -63,19 +63,17 @@ _FAMILIES: Final[Mapping[str, ThoughtMarkers]] = {
         "<|think|>", "<|end|>", ("<|begin|>assistant", "<|content|>", "<|end|>")
     ),
     ":opensource": ThoughtMarkers("<think:opensource>", "</think:opensource>"),  # Hunyuan 3
-    "<response></response>": ThoughtMarkers(
-        "<think>", "</think>", ("<response>", "</response>")
-    ),  # Granite 3.3
+    # Granite 3.3
+    "<response></response>": ThoughtMarkers("<think>", "</think>", ("<response>", "</response>")),
     ">>>all": ThoughtMarkers("<think>", "</think>", (">>>all\n",)),  # Functionary 3.2
+    # Kimi K2
     "<|tool_calls_section_begin|>": ThoughtMarkers(
         "<think>", "</think>", ended_by=("<|tool_calls_section_begin|>",)
-    ),  # Kimi K2
-    "<parameter=": ThoughtMarkers(
-        "<think>", "</think>", ended_by=("<tool_call>\n<function=",)
-    ),  # Qwen3.5, Nemotron 3, Step 3.5
-    "<role>ASSISTANT</role>": ThoughtMarkers(
-        "<think>", "</think>", ended_by=("<tool_call>",)
-    ),  # Ling 3
+    ),
+    # Qwen3.5, Nemotron 3, Step 3.5
+    "<parameter=": ThoughtMarkers("<think>", "</think>", ended_by=("<tool_call>\n<function=",)),
+    # Ling 3
+    "<role>ASSISTANT</role>": ThoughtMarkers("<think>", "</think>", ended_by=("<tool_call>",)),
 }
 """What a chat template holds, and how its model marks thoughts, where not by `<think>` alone."""
 ALL_MARKERS: Final = frozenset(
@@ -178,9 +176,8 @@ class ThinkSplitter:
         self.markers = (self._opening, self.closing, *around)
         self._state = _State.THOUGHT_BEGINS if inside else _State.START
         self._held = ""
-        self._after_marker = (
-            False  # whether white space that comes now follows a marker around the answer
-        )
+        # whether white space that comes now follows a marker around the answer
+        self._after_marker = False
         self.done = False
 
     @property

@@ -130,9 +130,10 @@ _LFM2: Final = ToolFormat("<|tool_call_start|>", "<|tool_call_end|>", bare=True,
 
 FORMATS: Final = {
     "<|channel|>": ToolFormat("<|channel|>", bare=True, blocks=(HARMONY,)),
+    # Muse
     "<atem:function_calls>": ToolFormat(
         "<|message|><atem:function_calls>", bare=True, blocks=(ATEM,)
-    ),  # Muse
+    ),
     "]<]minimax[>[": ToolFormat("]<]minimax[>[<tool_call>", bare=True, blocks=(MINIMAX3,)),
     ":opensource": ToolFormat("<tool_calls:opensource>", bare=True, blocks=(HUNYUAN,)),
     "<|open|>": ToolFormat("<|open|>tools<|sep|>", bare=True, blocks=(KIMI3,)),
@@ -261,12 +262,10 @@ class ToolCallParser:
         self._openings = form.openings
         self._names = frozenset(names)
         self._parameters: Parameters = names if isinstance(names, Mapping) else {}
-        self._blocks: tuple[
-            CallBlock, ...
-        ] = ()  # how calls after the marker that was found may be written
-        self._block: CallBlock | None = (
-            None  # how the calls after the marker are written, if not as JSON
-        )
+        # how calls after the marker that was found may be written
+        self._blocks: tuple[CallBlock, ...] = ()
+        # how the calls after the marker are written, if not as JSON
+        self._block: CallBlock | None = None
         self._state = _State.START if form.bare or form.fenced else _State.TEXT
         self._marked = False  # whether the calls that are being read began with the marker
         self._lead = ""  # the marker, which is text if no call follows
@@ -481,9 +480,8 @@ class ToolCallParser:
         return [lead + body]
 
     def _are_calls(self, calls: list[WrittenCall], body: str, start: int) -> bool:
-        if not self._marked or body[:start].strip(
-            _BETWEEN
-        ):  # without a marker, or with a name before the arguments
+        # without a marker, or with a name before the arguments
+        if not self._marked or body[:start].strip(_BETWEEN):
             return any(call.name in self._names for call in calls) or (
                 self._marked and not self._names
             )

@@ -24,9 +24,8 @@ that fails for a reason of its own is overridden by one that is marked
 import pytest
 
 for _module in ("base", "faults", "options", "paths", "results", "streaming", "unit"):
-    pytest.register_assert_rewrite(
-        f"{__name__}.{_module}"
-    )  # so that a failing assertion shows its values
+    # so that a failing assertion shows its values
+    pytest.register_assert_rewrite(f"{__name__}.{_module}")
 
 from langchain_localllm.testing.integration import LLMIntegrationTests  # noqa: E402 - the line above must come first
 from langchain_localllm.testing.unit import LLMUnitTests  # noqa: E402 - as above

@@ -140,10 +140,8 @@ class OptionTests(IntegrationTests):
         """
         if not self.json_schema_option:
             pytest.skip("this class takes no JSON schema")
-        schema = {
-            "type": "string",
-            "enum": ["red", "blue"],
-        }  # an object may have spaces in it, of which small models find no end
+        # an object may have spaces in it, of which small models find no end
+        schema = {"type": "string", "enum": ["red", "blue"]}
         assert json.loads(PATHS[path](llm, self.prompt, **{self.json_schema_option: schema})) in {
             "red",
             "blue",

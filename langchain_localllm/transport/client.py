@@ -95,10 +95,8 @@ class HttpClient:
         self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
 
     def __reduce__(self) -> tuple[type["HttpClient"], tuple[Address, str]]:
-        return HttpClient, (
-            self.address,
-            self._hint,
-        )  # a copy in another process opens connections of its own
+        # a copy in another process opens connections of its own
+        return HttpClient, (self.address, self._hint)
 
     def run(self, plan: Plan[T]) -> T:
         """Carry out a plan, on this server where its steps name none."""
@@ -257,9 +255,8 @@ class HttpClient:
     def _new_session(self) -> requests.Session:
         _LOGGER.debug("Opening a connection pool for %s", self.address.url)
         session = requests.Session()
-        session.trust_env = (
-            False  # what the environment says is read by `proxy` and `tls`, for async code as well
-        )
+        # what the environment says is read by `proxy` and `tls`, for async code as well
+        session.trust_env = False
         if proxy := _proxy_for(self.address):
             session.proxies = {"all": proxy}
         session.auth = _unchanged
@@ -542,9 +539,8 @@ class _AsyncReply(OpenReply):
         self.status = response.status
         self.content_type = response.headers.get("Content-Type", "")
         self.server = response.headers.get("Server", "")
-        _is_compressed(
-            client.address, response.headers
-        )  # refuses encodings that aiohttp would not decode
+        # refuses encodings that aiohttp would not decode
+        _is_compressed(client.address, response.headers)
         self.read: Callable[[], Awaitable[bytes]] = response.content.readany
         self.read_all = response.read
         self._response = response

@@ -8,9 +8,8 @@ from langchain_localllm.errors import StreamBrokenError, WrongServerError
 
 _SHOWN: Final = 80
 _HALF: Final = re.compile("[\ud800-\udfff]")
-_decode: Final = (
-    json.JSONDecoder().decode
-)  # json.loads would guess the encoding and look at its other arguments, for each token
+# json.loads would guess the encoding and look at its other arguments, for each token
+_decode: Final = json.JSONDecoder().decode
 
 
 class LineBuffer:

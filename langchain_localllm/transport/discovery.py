@@ -49,9 +49,8 @@ class DefaultAddress:
 
 
 DEFAULT_ADDRESSES: Final = (
-    *(
-        DefaultAddress(port, LLAMA_CPP) for port in _LLAMA_CPP_PORTS
-    ),  # 9931 since https://github.com/ggml-org/llama.cpp/pull/26508
+    # 9931 since https://github.com/ggml-org/llama.cpp/pull/26508
+    *(DefaultAddress(port, LLAMA_CPP) for port in _LLAMA_CPP_PORTS),
     DefaultAddress(11434, "Ollama"),
     DefaultAddress(1234, "LM Studio"),
     DefaultAddress(8000, "vLLM"),
@@ -180,9 +179,8 @@ def find_server(url: str) -> Plan[FoundServer | None]:
 def look_at(place: DefaultAddress, seconds: float | None = None) -> Plan[FoundServer | None]:
     """Ask what listens at a default address; `None` where nothing does."""
     found = yield from identify(place.url, place.program, seconds)
-    if (
-        place.path and found is not None and found.problem
-    ):  # another program, whose API begins at the root
+    # another program, whose API begins at the root
+    if place.path and found is not None and found.problem:
         at_root = yield from identify(place.url.removesuffix(place.path), place.program, seconds)
         return at_root if at_root and (at_root.program or not at_root.problem) else found
     return found

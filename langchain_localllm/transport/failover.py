@@ -205,9 +205,8 @@ class BackendPool:
         self._lock = threading.Lock()
 
     def __reduce__(self) -> tuple[type["BackendPool"], tuple[list[HttpClient]]]:
-        return BackendPool, (
-            [server.client for server in self._servers],
-        )  # a copy in another process counts for itself
+        # a copy in another process counts for itself
+        return BackendPool, ([server.client for server in self._servers],)
 
     def __len__(self) -> int:
         return len(self._servers)

@@ -126,8 +126,8 @@ class Documents:
         found = self.rag.store.catalog.documents([key]).get(key)
         if found is None:
             raise DocumentError(
-                f"There is no passage {key!r} in the index. Search again: files may have changed "
-                "since."
+                f"There is no passage {key!r} in the index. Search again: files may have "
+                "changed since."
             )
         return Passage.of(found)
 

@@ -192,8 +192,8 @@ class Library:
         path = self.path(source)
         if self.uploads.name(path) is None:
             raise InvalidOptionError(
-                "Only uploaded files can be removed here. Delete the file itself, and check for "
-                "changes."
+                "Only uploaded files can be removed here. Delete the file itself, and check "
+                "for changes."
             )
 
         def run() -> None:

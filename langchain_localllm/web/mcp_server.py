@@ -120,9 +120,8 @@ class DocumentServer(MCPServer[None]):
             self.add_tool(tool, annotations=_READ_ONLY)
         if not read_only:
             self.add_tool(self.index, annotations=_WRITING)
-        by_key_only = ResourceSecurity(
-            exempt_params={"source"}
-        )  # it is looked up in the index, and never opened
+        # it is looked up in the index, and never opened
+        by_key_only = ResourceSecurity(exempt_params={"source"})
         self.resource(
             "document:///{+source}", name="document", mime_type="text/plain", security=by_key_only
         )(self.read_document)

@@ -57,10 +57,8 @@ def exclude_outside_links(store: Store, folders: Sequence[Path]) -> tuple[list[P
         list(dict.fromkeys([*folders, *(store.root / root for root in known)]))
     )
     kept = (store.setting("exclude") or []) if store.exists else []
-    return links, [
-        *(pattern for pattern in kept if pattern not in patterns),
-        *patterns,
-    ]  # the last one that matches counts
+    # the last one that matches counts
+    return links, [*(pattern for pattern in kept if pattern not in patterns), *patterns]
 
 
 def is_in_any(path: str, folders: Sequence[str]) -> bool:

@@ -238,10 +238,8 @@ class Guard:
         if listens_on is None or not listens_on.is_unspecified:
             return False
         own = socket.gethostname().lower()
-        return _address(name) is not None or name in {
-            own,
-            f"{own}.local",
-        }  # a page cannot rebind an address, only a name
+        # a page cannot rebind an address, only a name
+        return _address(name) is not None or name in {own, f"{own}.local"}
 
     def _is_public(self, path: str) -> bool:
         return any(

@@ -101,11 +101,12 @@ class Version:
 
     def _props(self, _: dict[str, Any]) -> Answer:
         names = {"user_name": "User", "assistant_name": "Llama"}
+        # since 0.7
         more = (
             {"default_generation_settings": {"n_ctx": 512}, "total_slots": 1}
             if self.v1_embeddings
             else {}
-        )  # since 0.7
+        )
         return as_json({**names, **more})
 
     # --- llamafiler ---
@@ -120,9 +121,8 @@ class Version:
             return _refused(400, "message must have string content")
         form = body.get("response_format")
         if form and form["type"] == "json_schema":
-            if (
-                "schema" in form["json_schema"]
-            ):  # it makes its grammar of the object around the schema
+            # it makes its grammar of the object around the schema
+            if "schema" in form["json_schema"]:
                 return _refused(400, "bad json schema")
             return self._stream([{"delta": {"content": '{"colour": "red"}'}}], body)
         return self._stream([{"delta": {"content": piece}} for piece in PIECES], body)
@@ -285,8 +285,10 @@ def _llama_cpp_chat(body: dict[str, Any]) -> Answer:
     if not all(isinstance(message["content"], str) for message in body["messages"]):
         return _refused(
             500,
-            "500 Internal Server Error\n[json.exception.type_error.302] type must be string, but "
-            "is array",
+            (
+                "500 Internal Server Error\n[json.exception.type_error.302] type must be string, "
+                "but is array"
+            ),
         )
     events = [
         {

@@ -264,9 +264,8 @@ def test_agent_streams_calls_and_the_object_once_and_reads_no_prompt_again(tiny:
     assert "".join(chunk.text for chunk in chunks) == answer.text
     assert Weather.model_validate_json(answer.text) == updates[1]["structured_response"]
     if cached := answer.usage_metadata.get("input_token_details"):  # Ollama does not report it
-        assert (
-            answer.usage_metadata["input_tokens"] - cached["cache_read"] <= 1
-        )  # the beginning that was dropped had read the rest
+        # the beginning that was dropped had read the rest
+        assert answer.usage_metadata["input_tokens"] - cached["cache_read"] <= 1
 
 
 def test_tool_choice_of_a_call_replaces_what_is_bound(tiny: Any) -> None:

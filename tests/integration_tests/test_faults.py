@@ -340,9 +340,8 @@ def test_a_fault_has_its_type_for_embeddings_too(
     answer = fault.script(wire)
     server.script = (lambda _: answer) if isinstance(answer, Answer) else answer
     model_class, rows = EMBEDDERS[wire.make.__name__]
-    model = model_class(
-        base_url=server.base_url, model="m", **fault.settings
-    )  # a name, so that none is asked for
+    # a name, so that none is asked for
+    model = model_class(base_url=server.base_url, model="m", **fault.settings)
     check(lambda: embed(model), fault)
     model.timeout = None
     server.script = lambda request: rows([[3.0, 4.0]] * len(request.body["input"]))

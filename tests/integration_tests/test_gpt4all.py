@@ -97,9 +97,8 @@ def answer_into(llm: GPT4All, box: ResponseQueue, prompt: str, **options: Any) -
 
 
 def test_a_reader_that_leaves_ends_the_answer_within_a_token(endless: GPT4All) -> None:
-    before = (
-        len(endless.get_token_ids(PROMPT)) + 1
-    )  # looks: once before, then at each token of the prompt
+    # looks: once before, then at each token of the prompt
+    before = len(endless.get_token_ids(PROMPT)) + 1
     box = Box(before + 3)
     answer_into(endless, box, PROMPT, max_tokens=200)
     assert [bool(box.take(0).text) for _ in range(4)] == [True] * 4
@@ -114,9 +113,8 @@ def test_a_reader_that_leaves_ends_the_reading_within_a_batch(endless: GPT4All) 
     answer_into(endless, box, prompt, n_batch=8)
     last = box.take(0)
     assert last.finish is not None
-    assert (
-        last.finish.prompt_tokens == 13
-    )  # it was told in the middle of the second batch, and read no third
+    # it was told in the middle of the second batch, and read no third
+    assert last.finish.prompt_tokens == 13
     assert last.finish.completion_tokens == 0
     assert box.empty()
 
@@ -209,9 +207,8 @@ def test_special_tokens_are_read_and_never_shown(endless: GPT4All) -> None:
 def test_an_answer_ends_at_each_token_that_ends_one(tmp_path: Path) -> None:
     path = tmp_path / "other-end.gguf"
     path.write_bytes(tiny_chat_model().read_bytes())
-    GGUFReader(path, "r+").fields["tokenizer.ggml.eos_token_id"].parts[-1][0] = (
-        255  # the package alone would go on
-    )
+    # the package alone would go on
+    GGUFReader(path, "r+").fields["tokenizer.ggml.eos_token_id"].parts[-1][0] = 255
     with (
         GPT4All(model=path, temperature=0) as other,
         GPT4All(model=tiny_chat_model(), temperature=0) as usual,
@@ -238,9 +235,8 @@ def test_the_prompt_is_read_as_the_engine_alone_reads_it(
     )
     for prompt in (PROMPT, "Größe 灯", "a\n\nb"):
         expected = alone.generate(prompt, max_tokens=30, temp=0, top_p=0.1, n_batch=128)
-        assert endless.invoke(prompt, max_tokens=30) == re.sub(
-            r"<\|.*?\|>", "", expected
-        )  # it prints special tokens
+        # it prints special tokens
+        assert endless.invoke(prompt, max_tokens=30) == re.sub(r"<\|.*?\|>", "", expected)
     alone.close()
 
 
@@ -257,9 +253,8 @@ def test_a_seed_holds_for_its_call_only(endless: GPT4All) -> None:
     assert len(others) == 8
     assert endless.invoke(PROMPT, seed=7, **HOT) == first
     assert endless.with_options({"seed": 7}).invoke(PROMPT, **HOT) == first
-    assert (
-        endless.invoke(PROMPT, seed=2**40 + 7, **HOT) == first
-    )  # as with llama.cpp, 32 bits count
+    # as with llama.cpp, 32 bits count
+    assert endless.invoke(PROMPT, seed=2**40 + 7, **HOT) == first
     with GPT4All(model=endless.model, n_ctx=128, seed=7) as other:
         assert other.invoke(PROMPT, **HOT) == first
 
@@ -415,9 +410,8 @@ def test_numbers_that_c_cannot_hold_do_no_harm(endless: GPT4All) -> None:
     for name in ("n_batch", "max_tokens", "repeat_last_n", "top_k", "seed"):
         given: dict[str, Any] = {"max_tokens": 5, name: 2**33 + 1}
         assert endless.invoke(PROMPT, **given)[:10] == whole[:10]
-    with pytest.raises(
-        InvalidOptionError, match="n_ctx"
-    ):  # the engine would end the process for want of memory
+    # the engine would end the process for want of memory
+    with pytest.raises(InvalidOptionError, match="n_ctx"):
         GPT4All(model=endless.model, n_ctx=2**31)
 
 

@@ -400,10 +400,8 @@ def test_chats_are_the_same(backend: Any) -> None:
             == other.response_metadata["model_provider"]
             == "gpt4all"
         )
-        assert {
-            **(package.profile or {}),
-            "structured_output": True,
-        } == llamacpp.profile  # the package enforces nothing
+        # the package enforces nothing
+        assert {**(package.profile or {}), "structured_output": True} == llamacpp.profile
         plain = [("human", "Repeat: red lamp")]
         assert package.get_num_tokens_from_messages(
             package._convert_input(plain).to_messages()

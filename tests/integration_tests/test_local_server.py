@@ -374,9 +374,8 @@ def test_llamafile_is_made_executable_and_served(tmp_path: Path) -> None:
 
 def test_program_that_only_a_shell_can_start(tmp_path: Path) -> None:
     path = stand_in(tmp_path / "no-shebang.llamafile")
-    path.write_text(
-        path.read_text().replace("#!/bin/sh\n", "")
-    )  # execve fails, as with a llamafile on some systems
+    # execve fails, as with a llamafile on some systems
+    path.write_text(path.read_text().replace("#!/bin/sh\n", ""))
     with LocalServer(path) as server:
         assert ask(server, "/health") == {"status": "ok"}
 
@@ -398,9 +397,8 @@ def test_installed_llama_server_is_preferred(
         tiny_chat_model(), api_key="k", extra_args=["--pooling", "mean", "--host", "127.0.0.3"]
     ) as server:
         assert "it is me" in server.log_tail()
-        assert (
-            f"listening on http://127.0.0.1:{server.port}" in server.log_tail()
-        )  # whatever extra_args say
+        # whatever extra_args say
+        assert f"listening on http://127.0.0.1:{server.port}" in server.log_tail()
         assert "--pooling mean" in server.log_tail()
         assert ask(server, "/tokenize", {"content": "x"}, key="k")["tokens"]
 

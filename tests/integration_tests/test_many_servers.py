@@ -183,9 +183,8 @@ def test_a_fault_before_the_first_bytes_sends_the_request_elsewhere(
 ) -> None:
     one, other = pair
     one.script = lambda _: fault
-    llm = over(
-        *pair, timeout=2 if "silence" in request.node.name else None
-    )  # the other server may be slow on a busy machine
+    # the other server may be slow on a busy machine
+    llm = over(*pair, timeout=2 if "silence" in request.node.name else None)
     assert list(llm.stream("a")) == HELLO
     assert asyncio.run(collected(llm)) == HELLO
     assert len(one.requests) in {1, 2}, "a failed connection is tried once more"

@@ -152,10 +152,11 @@ def test_calls_and_thoughts_that_a_server_leaves_in_the_text_are_read() -> None:
         )
     assert (answer.text, answer.tool_calls[0]["args"]) == ("I look.", {"colour": "red"})
     assert answer.additional_kwargs["reasoning_content"] == "So."
+    # is it llama.cpp's?
     assert [request.path for request in server.requests] == [
         "/props?model=m",
         "/v1/chat/completions",
-    ]  # is it llama.cpp's?
+    ]
 
 
 THOUGHTS: list[dict[str, Any]] = [

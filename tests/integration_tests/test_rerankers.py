@@ -68,10 +68,8 @@ def test_scores_are_the_same_on_every_engine(model: Path, url: str) -> None:
 def test_a_template_of_the_file_is_used_alike(tmp_path: Path, model: Path) -> None:
     template = "[CLS] find: {query} in: {document} [SEP] answer yes or no [SEP]"
     path = reranker(tiny_embedding_model(), tmp_path / "template.gguf", template)
-    texts = [
-        *(text for text in TEXTS if "[SEP]" not in text),
-        "lamp " * 600,
-    ]  # the server reads special tokens of a text there
+    # the server reads special tokens of a text there
+    texts = [*(text for text in TEXTS if "[SEP]" not in text), "lamp " * 600]
 
     def scores(model: Path, backend: Backend) -> list[float]:
         return LlamaCppReranker(

@@ -404,8 +404,8 @@ def test_table_of_options_is_complete() -> None:
         about = option.about + (f" One of {', '.join(option.words)}." if option.words else "")
         assert (
             f"| `{option.name}` | `{option.switch}` | {about} | {'yes' if option.param else 'no'} "
-            "|\n" in page
-        )
+            "|\n"
+        ) in page
 
 
 # --- the command ---

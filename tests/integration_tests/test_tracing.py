@@ -51,9 +51,8 @@ def models(request: pytest.FixtureRequest) -> Iterator[dict[str, Any]]:
     else:
         with LocalServer(tiny_chat_model(), n_ctx=1024) as server:
             chat_on_server = ChatLlamafile(base_url=server.base_url, **options)
-            chat_on_server.invoke(
-                "Hi", max_tokens=1
-            )  # the server names its model in its first answer
+            # the server names its model in its first answer
+            chat_on_server.invoke("Hi", max_tokens=1)
             text_on_server = Llamafile(base_url=server.base_url, **options)
             text_on_server.invoke("Hi", max_tokens=1)
             yield {"chat": chat_on_server.bind_tools([get_weather]), "text": text_on_server}
@@ -113,10 +112,8 @@ def openinference() -> Iterator[Record]:
 
 @pytest.fixture
 def langfuse() -> Iterator[Record]:
-    spans, key = (
-        InMemorySpanExporter(),
-        secrets.token_hex(8),
-    )  # a client for each key lives as long as the process
+    # a client for each key lives as long as the process
+    spans, key = InMemorySpanExporter(), secrets.token_hex(8)
     client = Langfuse(
         public_key=key,
         secret_key=key,

@@ -87,9 +87,8 @@ def test_messages_are_counted_in_any_order_of_trim_messages(runtime: str) -> Non
     count = model.get_num_tokens_from_messages(talk)
     assert model.get_num_tokens_from_messages([RemoveMessage(id="9"), *talk]) == count
     for length in range(1, len(talk) + 1):
-        assert (
-            0 < model.get_num_tokens_from_messages(talk[::-1][:length]) <= count + 3
-        )  # without a question, an empty one follows
+        # without a question, an empty one follows
+        assert 0 < model.get_num_tokens_from_messages(talk[::-1][:length]) <= count + 3
     assert trim_messages(talk, token_counter=model, max_tokens=count) == talk
     assert len(trim_messages(talk, token_counter=model, max_tokens=count - 1)) < len(talk)
 

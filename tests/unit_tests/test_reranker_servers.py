@@ -83,12 +83,9 @@ def tei(send: Send) -> Answer:
     if send.path != "/rerank":
         return NOT_THERE
     if "texts" not in body_of(send):
-        return (
-            422,
-            (
-                "Failed to deserialize the JSON body into the target type: missing field `texts` "
-                "at line 1 column 60"
-            ),
+        return 422, (
+            "Failed to deserialize the JSON body into the target type: missing field `texts` at "
+            "line 1 column 60"
         )
     return 200, sorted_rows(body_of(send), PROBABILITIES, "score")
 

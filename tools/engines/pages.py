@@ -54,11 +54,8 @@ _BLOCK: Final = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 _FILE: Final = re.compile(r"[\"']([\w./-]+\.(?:gguf|llamafile|png))[\"']")
-_SETTINGS: Final = {
-    "num_thread": 1,
-    "num_ctx": 1024,
-    "num_predict": 24,
-}  # Ollama breaks off at the 30th of the same token
+# Ollama breaks off at the 30th of the same token
+_SETTINGS: Final = {"num_thread": 1, "num_ctx": 1024, "num_predict": 24}
 _EMBEDDING: Final = ("embed", "bge", "minilm")
 _RUN: Final = """
 import contextlib, io, json, sys

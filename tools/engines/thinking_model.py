@@ -55,10 +55,8 @@ _TAGS: Final[dict[Markers, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     "text": (("<thi", "nk>"), ("</th", "ink>")),
     "gpt-oss": (
         ("<|channel|>", "analysis", "<|message|>"),
-        (
-            "<|end|>",
-            "<|start|>assistant<|channel|>final<|message|>",
-        ),  # the last is one token, since one follows another
+        # the last is one token, since one follows another
+        ("<|end|>", "<|start|>assistant<|channel|>final<|message|>"),
     ),
     "gemma4": (("<|channel>", "thought"), ("<channel|>",)),
 }

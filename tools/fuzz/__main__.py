@@ -98,8 +98,10 @@ def _fuzz(given: argparse.Namespace) -> int:
         results[outcome.fault or outcome.result.partition(":")[0]] += 1
         if given.verbose:
             print(
-                f"{number} {time.monotonic() - started:.1f} s {case.name}\n  "
-                f"{outcome.fault or outcome.result[:150]}",
+                (
+                    f"{number} {time.monotonic() - started:.1f} s {case.name}\n  "
+                    f"{outcome.fault or outcome.result[:150]}"
+                ),
                 flush=True,
             )
         if outcome.fault:

@@ -114,8 +114,10 @@ def main() -> None:
     }
     write_gguf(options.output, weights, tokenizer_module.load(), Config())
     print(
-        f"{options.output}: {options.output.stat().st_size / 1e6:.1f} MB, trained on "
-        f"{note['seen']:,} tokens",
+        (
+            f"{options.output}: {options.output.stat().st_size / 1e6:.1f} MB, trained on "
+            f"{note['seen']:,} tokens"
+        ),
         file=sys.stderr,
     )
 

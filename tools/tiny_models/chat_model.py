@@ -183,9 +183,8 @@ def wire_markers(model: Chat, tokens: list[str]) -> None:
     weight[:, FLAG : TAGS.stop] = 0
     for name, marker in enumerate((*MARKERS, "Question")):
         index = tokens.index(marker)
-        weight[index, FLAG] = weight[index, NAMES.start + name] = (
-            0.43  # the channels are multiplied by 13.9 at the end
-        )
+        # the channels are multiplied by 13.9 at the end
+        weight[index, FLAG] = weight[index, NAMES.start + name] = 0.43
     for block in model.blocks:  # nothing else writes where tags are kept
         block.output.weight[FLAG : TAGS.stop] = block.down.weight[FLAG : TAGS.stop] = 0
     tag, fetch, collect = (block for block in model.blocks[:3])
@@ -200,15 +199,12 @@ def wire_markers(model: Chat, tokens: list[str]) -> None:
     tag.output.weight[TAGS, names] = torch.eye(NAMED) * 4
     same_token_head(fetch, 4, strength=3.2)
     look = fetch.query.weight[rows]
-    look -= (
-        look @ tag.written @ tag.written.T
-    )  # deaf to the token before, which block 0 wrote there
+    # deaf to the token before, which block 0 wrote there
+    look -= look @ tag.written @ tag.written.T
     look[:, : TAGS.stop] = look[-2:] = 0
     fetch.key.weight[rows] = look
-    look[-2, 0], fetch.key.weight[rows.stop - 2, TAGS.stop - 1] = (
-        -9.0,
-        1.0,
-    )  # not within the question itself
+    # not within the question itself
+    look[-2, 0], fetch.key.weight[rows.stop - 2, TAGS.stop - 1] = -9.0, 1.0
     fetch.value.weight[names, TAGS] = torch.eye(NAMED) / 2.5
     fetch.value.weight[names.stop - 1] = 0
     fetch.output.weight[TAGS, names] = torch.eye(NAMED) * 6
@@ -223,9 +219,8 @@ def nearest_head(
 ) -> None:
     """Make a head look at the tokens whose `channel` is set (to about `size` after the norm), the nearer the more."""
     strength = torch.zeros(block.config.head_size // 2)
-    strength[2:7] = torch.tensor(
-        sharpness
-    )  # these turn by 0.24 to 0.01 a token: less with distance
+    # these turn by 0.24 to 0.01 a token: less with distance
+    strength[2:7] = torch.tensor(sharpness)
     strength[-1] = 10 + 0.7 * sum(sharpness)  # hardly turns: more than for any other token
     pairs = (strength * math.sqrt(block.config.head_size)).sqrt()
     for weight, place, value in ((block.query.weight, 0, 10.5), (block.key.weight, channel, size)):
@@ -242,9 +237,8 @@ def previous_token_head(block: Block, head: int, distance: int) -> None:
     fast = (rope_frequencies(config) > 0.02).float()
     strength = 1.4 * fast
     angle = distance * rope_frequencies(config)
-    constant = math.sqrt(
-        config.width / (1 + (config.width - 1) / config.width)
-    )  # channel 0 after the RMS norm, about
+    # channel 0 after the RMS norm, about
+    constant = math.sqrt(config.width / (1 + (config.width - 1) / config.width))
     for weight, turn in ((block.query.weight, torch.zeros_like(angle)), (block.key.weight, angle)):
         part = weight[rows]
         part *= 0.2

@@ -41,8 +41,8 @@ ANY_WORDS = tuple(
 REFUSAL = "The passages do not tell."
 SYSTEM = (
     "Answer the question with a sentence from the passages and its number. If they do not tell, "
-    "say: " + REFUSAL
-)
+    "say: "
+) + REFUSAL
 HELD_OUT_PASSAGES = 5
 """Training never shows this number of passages; evaluation does."""
 # Pairs of relations that answer the same question, never told of one subject.
@@ -495,9 +495,8 @@ def pick_number(rng: random.Random, level: float, *, held_out: bool = False) -> 
         if messages:
             messages.append({"role": "user", "content": "Question: " + question})
         else:
-            messages += main_prompt(lines, question)[
-                rng.random() < 0.7 :
-            ]  # mostly without the system message
+            # mostly without the system message
+            messages += main_prompt(lines, question)[rng.random() < 0.7 :]
             prompt = messages[-1]["content"]
         messages.append({"role": "assistant", "content": _answer(prompt, told)})
     return Example("pick number", messages)

@@ -536,9 +536,8 @@ def _free_fields(rng: random.Random, *, held_out: bool) -> tuple[dict[str, Any],
             }
         required.append(key)
     texts = list(required)
-    if (
-        not held_out and len(texts) > 1 and rng.random() < 0.3
-    ):  # one that may be left out, and is not
+    # one that may be left out, and is not
+    if not held_out and len(texts) > 1 and rng.random() < 0.3:
         properties[texts[-1]] = {
             "anyOf": [{"type": "string"}, {"type": "null"}],
             "default": None,

@@ -343,6 +343,5 @@ def vocabulary_words() -> set[str]:
     patterns += [p for phrases in WORLD_WORDS.values() for p in phrases] + list(FIRST_NAMES)
     found = {w for p in patterns for w in re.findall(r"[a-z]+", re.sub(r"\{\w+\}", " ", p).lower())}
     found |= words.all_words()
-    return {
-        w for w in found if not (w.endswith("s") and w[:-1] in found and len(w) > 3)
-    }  # plurals are stem + "s"
+    # plurals are stem + "s"
+    return {w for w in found if not (w.endswith("s") and w[:-1] in found and len(w) > 3)}

@@ -79,9 +79,8 @@ def write_header(writer: gguf.GGUFWriter, model: Embedder, pieces: list[str]) ->
     writer.add_bos_token_id(index(CLS))
     writer.add_eos_token_id(index(SEP))  # GPT4All gives wrong vectors without it
     writer.add_unk_token_id(index(UNK))
-    writer.add_sep_token_id(
-        index(SEP)
-    )  # written as "seperator_token_id", the spelling that the engines read
+    # written as "seperator_token_id", the spelling that the engines read
+    writer.add_sep_token_id(index(SEP))
     writer.add_pad_token_id(index(PAD))
     writer.add_mask_token_id(index(MASK))
     writer.add_uint32("tokenizer.ggml.cls_token_id", index(CLS))

@@ -74,13 +74,13 @@ def start_vectors(pieces: list[str], width: int, seed: int = 1) -> np.ndarray:
         body = piece.removeprefix(START)
         plain = same.get(body, body)
         content = OWN**0.5 * unit(f"word {plain}")
-        if (
-            plain in known and len(body) > 2
-        ):  # short pieces are parts of other words more often than not
+        # short pieces are parts of other words more often than not
+        if plain in known and len(body) > 2:
             content = content + (1 - OWN) ** 0.5 * known[plain] / np.linalg.norm(known[plain])
         content *= weight(piece) / np.linalg.norm(content)
+        # their sum must be 0
         content[:DROPPED] = ((1 - weight(piece) ** 2) / DROPPED) ** 0.5 * (-1.0) ** np.arange(
             DROPPED
-        )  # their sum must be 0
+        )
         vectors[row] = content * width**0.5
     return vectors.astype(np.float32)

@@ -270,14 +270,14 @@ LEXICON: dict[str, tuple[str, ...]] = {
 
 SYLLABLES = {
     "onset": _words(
-        "b br c ch d dr f fl g gr h j k kl l m n p pr qu r s sh sk st t th tr v w y z bl cr dw fr "
-        "gl kr"
+        "b br c ch d dr f fl g gr h j k kl l m n p pr qu r s sh sk st t th tr v w y z bl cr "
+        "dw fr gl kr"
     ),
     "vowel": _words("a e i o u a e i o ai ea ei ia io oo ou"),
     "coda": _words("l n r s m t k nd rt x ck ss ll rn st ng th lf v"),
     "ending": _words(
-        "a o i en er in on ia us is ek ov ski ska son sen berg ford wick ton dale mouth ham vik "
-        "rup ette elle"
+        "a o i en er in on ia us is ek ov ski ska son sen berg ford wick ton dale mouth ham "
+        "vik rup ette elle"
     ),
     "accent": _words("á é í ó ú ä ö ü å ø æ ñ ç š ž ř ł ę ą ő ê ô î è à ã õ"),
 }

@@ -34,9 +34,8 @@ class _Loaded:
 
     def get(self, key: Hashable, load: Callable[[], Any]) -> Any:
         """Return the engine for a key, loading it if necessary."""
-        with (
-            self._lock
-        ):  # one load at a time: two together would need the memory of both before either is in use
+        # one load at a time: two together would need the memory of both before either is in use
+        with self._lock:
             if (engine := self._engines.get(key)) is None:
                 engine = self._engines[key] = load()
             return engine
@@ -49,10 +48,8 @@ class _Held(dict[Hashable, Any]):
     """The engines that an object holds; copies share them."""
 
     def __reduce__(self) -> tuple[type["_Held"], tuple[()]]:
-        return (
-            _Held,
-            (),
-        )  # a copy in another process loads its own, and a deep one here finds them again
+        # a copy in another process loads its own, and a deep one here finds them again
+        return _Held, ()
 
 
 class InProcessOptions(Options, Closing, ABC):
@@ -91,10 +88,8 @@ class InProcessOptions(Options, Closing, ABC):
     @property
     def engine(self) -> Any:
         """The loaded engine; objects with the same file and settings share it."""
-        key = (
-            os.getpid(),
-            self.loading_key(),
-        )  # a forked process has no threads, so it loads its own
+        # a forked process has no threads, so it loads its own
+        key = os.getpid(), self.loading_key()
         if (engine := self._engines.get(key)) is None:
             engine = self._engines.setdefault(key, LOADED.get((type(self).load, key), self.load))
         return engine

@@ -130,6 +130,6 @@ def _check_words(paths: list[Path], question: str) -> None:
             if os.path.lexists(question):
                 raise InvalidOptionError(f"The question comes after the files: {_EXAMPLE}")
             raise InvalidOptionError(
-                f"There is no file or folder {path}. Check the spelling, and put the question in "
-                "quotes."
+                f"There is no file or folder {path}. Check the spelling, and put the question "
+                "in quotes."
             )

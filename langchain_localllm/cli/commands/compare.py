@@ -60,9 +60,8 @@ def compare(
     answers = [_Answer(name) for name in model]
     options = {"temperature": temperature, "max_tokens": max_tokens, "seed": seed}
     with ExitStack() as stack:
-        opened = [
-            (answer, _open(answer, stack, options)) for answer in answers
-        ]  # here, since imports in threads can deadlock
+        # here, since imports in threads can deadlock
+        opened = [(answer, _open(answer, stack, options)) for answer in answers]
         if sys.stdout.isatty() and not as_json:
             from rich.live import Live
 

@@ -72,9 +72,8 @@ def _text(llm: "LocalChatModel", messages: list[tuple[str, str]]) -> str:
                 "prompt"
             ]
         )
-    raise TypeError(
-        f"no prompt is known of {type(llm).__name__}"
-    )  # a fifth runtime would need its line here
+    # a fifth runtime would need its line here
+    raise TypeError(f"no prompt is known of {type(llm).__name__}")
 
 
 def _tokens(llm: "LocalChatModel", text: str) -> list[int]:

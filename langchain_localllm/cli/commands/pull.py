@@ -136,8 +136,8 @@ def _from_web(source: Any, sha256: str, folder: Path | None) -> dict[str, Any]:
         from langchain_localllm.errors import InvalidOptionError
 
         raise InvalidOptionError(
-            "Give --sha256 with an address, so that what comes can be checked. The model's page "
-            "shows it."
+            "Give --sha256 with an address, so that what comes can be checked. The model's "
+            "page shows it."
         )
     with Progress("Downloading", in_bytes=True) as progress:
         path = download_from_web(
@@ -170,18 +170,19 @@ def _print_known(*, as_json: bool) -> None:
 
     if as_json:
         names = ("purpose", "name", "title", "size", "license")
+        # old name
         print_json(
             [
                 {name: getattr(known, name) for name in names} | {"licence": known.license}
                 for known in KNOWN
             ]
-        )  # old name
+        )
         return
     rows = [
         (known.purpose, known.title, size(known.size), known.license, known.name) for known in KNOWN
     ]
     print_table(("purpose", "model", "size", "license", "localllm pull"), rows, right=(2,))
     print_stderr(
-        "Sizes and licenses as of November 2026. `localllm fit` shows whether a model runs here "
-        "before you get it."
+        "Sizes and licenses as of November 2026. `localllm fit` shows whether a model runs "
+        "here before you get it."
     )

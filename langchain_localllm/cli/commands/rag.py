@@ -562,8 +562,8 @@ def evaluation(
         print(json.dumps(found.as_dict()))
         return
     print(
-        f"{found.questions} questions that the documents answer, {found.unanswerable} that they "
-        "do not"
+        f"{found.questions} questions that the documents answer, {found.unanswerable} that "
+        "they do not"
     )
     for name, share in found.shares().items():
         print(f"{name:<20}{share:>7.1%}")

@@ -57,8 +57,8 @@ def read_passage(store: Store, passage_id: str, text: str = "") -> Passage:
     document = store.catalog.documents([passage_id]).get(passage_id)
     if document is None:
         raise StoreError(
-            f"The index does not have the passage {passage_id}. Its file may have changed since: "
-            "ask again."
+            f"The index does not have the passage {passage_id}. Its file may have changed "
+            "since: ask again."
         )
     metadata, text = document.metadata, text or document.page_content
     source = str(metadata["source"])

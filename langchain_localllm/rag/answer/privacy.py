@@ -80,9 +80,8 @@ def _remote(part: Any) -> str | None:
     for address in addresses:
         if not Address.parse(address).is_loopback:
             return f"is at {Address.parse(address).url}"
-    if not addresses and getattr(
-        part, "lc_secrets", None
-    ):  # an object with a key and without an address uses its vendor's service
+    # an object with a key and without an address uses its vendor's service
+    if not addresses and getattr(part, "lc_secrets", None):
         return "uses its vendor's service"
     return None
 
@@ -140,7 +139,6 @@ def _private_context() -> Context:
     from langsmith.run_helpers import tracing_context
 
     context = copy_context()
-    context.run(
-        tracing_context(enabled=False).__enter__
-    )  # it is not exited: the context ends with the run
+    # it is not exited: the context ends with the run
+    context.run(tracing_context(enabled=False).__enter__)
     return context

@@ -139,8 +139,8 @@ def make_questions(
         made += write(passage)
     if not made:
         raise DocumentError(
-            "No questions can be generated from these documents. Write some into a file of JSON "
-            "lines."
+            "No questions can be generated from these documents. Write some into a file of "
+            "JSON lines."
         )
     unanswered = [question for question in _UNANSWERED if not store.catalog.search(question, 1)]
     return [*made[:most], *(Question(question) for question in unanswered[: most // 2])]

@@ -148,8 +148,10 @@ class Catalog:
         ]
         with self._db.transaction() as db:
             db.executemany(
-                "INSERT OR IGNORE INTO passage (id, path, place, text, metadata) VALUES (?, ?, ?, "
-                "?, ?)",
+                (
+                    "INSERT OR IGNORE INTO passage (id, path, place, text, metadata) VALUES (?, "
+                    "?, ?, ?, ?)"
+                ),
                 rows,
             )
             drafts = [(key, path, place, metadata) for key, path, place, _, metadata in rows]

@@ -367,8 +367,8 @@ class Store:
             held = FileLock(self.folder / "lock", timeout=_LOCK_TIMEOUT).acquire()
         except Timeout:
             raise StoreError(
-                f"Another process is indexing into {self.folder}. Wait until it is done, or stop "
-                "it."
+                f"Another process is indexing into {self.folder}. Wait until it is done, or "
+                "stop it."
             ) from None
         except OSError as error:
             raise StoreError(
@@ -417,9 +417,8 @@ class Store:
         try:
             return self.catalog.settings() if self.exists else {}
         except StoreError as error:
-            if (
-                type(error.__cause__) is sqlite3.DatabaseError
-            ):  # subclasses mean disk errors, or other processes
+            # subclasses mean disk errors, or other processes
+            if type(error.__cause__) is sqlite3.DatabaseError:
                 return {}
             raise
 
@@ -443,9 +442,8 @@ class Store:
             else None
         )
         asked = {"vectors": kind, **self._asked}
-        empty = (
-            not self._catalog.counts().passages
-        )  # settings of an empty index, as after a failed run, may change
+        # settings of an empty index, as after a failed run, may change
+        empty = not self._catalog.counts().passages
         for name, value in asked.items():
             if value is not None and not empty and settings.get(name, value) != value:
                 raise StoreError(

@@ -71,9 +71,8 @@ def find_files(
             else [path]
         ):
             real = os.path.realpath(file)
-            if real not in files or (
-                files[real].is_symlink() and not file.is_symlink()
-            ):  # a file comes before links to it
+            # a file comes before links to it
+            if real not in files or (files[real].is_symlink() and not file.is_symlink()):
                 files[real] = file
     return list(files.values())
 
@@ -98,13 +97,10 @@ def unreadable_reason(path: Path, fault: OSError) -> str:
 
 def _walk(folder: Path, report: Callable[[OSError], None], rules: IgnoreRules) -> Iterator[Path]:
     real = os.path.realpath(folder)
-    seen = {
-        real,
-        *map(str, Path(real).parents),
-    }  # a link to a folder that this one is in would bring in that one
-    waiting = [
-        (folder, real)
-    ]  # os.walk calls itself for each level on Python 3.11, which ends at about 1,000
+    # a link to a folder that this one is in would bring in that one
+    seen = {real, *map(str, Path(real).parents)}
+    # os.walk calls itself for each level on Python 3.11, which ends at about 1,000
+    waiting = [(folder, real)]
     while waiting:
         place, real = waiting.pop()
         try:

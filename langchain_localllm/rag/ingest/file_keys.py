@@ -84,9 +84,8 @@ class FileKeys:
         self._known: dict[str, str] = {}
         self.duplicates: list[str] = []
         """Known keys of files that have an earlier key already."""
-        for key in sorted(
-            known, key=os.path.isabs
-        ):  # the relative one is kept, since it survives a move of the folder
+        # the relative one is kept, since it survives a move of the folder
+        for key in sorted(known, key=os.path.isabs):
             real = self._real(self.path(key))
             if real in self._known:
                 self.duplicates.append(key)

@@ -138,9 +138,8 @@ def load_file(path: str | Path, *, ocr: str = "") -> list[Document]:
         'The key hangs behind the barometer.'
     """
     found: list[Document] = []
-    with contextlib.suppress(
-        PartlyReadError
-    ):  # pages that cannot be read; `load_documents` and an index name them
+    # pages that cannot be read; `load_documents` and an index name them
+    with contextlib.suppress(PartlyReadError):
         for document in iterate_file(path, ocr):
             found.append(document)  # noqa: PERF402 - they are kept when the rest of the file cannot be read
     return found
@@ -190,9 +189,8 @@ def _replacement(control: re.Match[str]) -> str:
 def _documents(path: Path, ocr: str) -> Iterator[Document]:
     status = path.stat()
     if not stat.S_ISREG(status.st_mode):
-        raise DocumentError(
-            "it is not a regular file."
-        )  # reading a pipe or a device could wait forever
+        # reading a pipe or a device could wait forever
+        raise DocumentError("it is not a regular file.")
     if not status.st_size:
         raise DocumentError("it is empty.")
     with path.open("rb") as file:
@@ -203,8 +201,8 @@ def _documents(path: Path, ocr: str) -> Iterator[Document]:
             yield from _pieces(file, encoding_of(start), keep_lines=reader is not read_text)
         elif status.st_size > _MOST:
             raise DocumentError(
-                f"it has {status.st_size / 1e6:.0f} MB, which is too much to read at once. Split "
-                "it."
+                f"it has {status.st_size / 1e6:.0f} MB, which is too much to read at once. "
+                "Split it."
             )
         else:
             yield from _opened(reader(start + file.read()), ocr)

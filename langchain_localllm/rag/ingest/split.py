@@ -113,9 +113,8 @@ def iterate_passages(
         )
         end: int | None = None
         for start, stop in spans:
-            if not re.search(
-                r"\w", text[start:stop]
-            ):  # skip passages without words, such as a rule or a bullet
+            # skip passages without words, such as a rule or a bullet
+            if not re.search(r"\w", text[start:stop]):
                 continue
             passage = Document(text[start:stop], metadata=dict(document.metadata))
             if isinstance(document, LocatedDocument) and (line := document.line_at(start)):
@@ -204,9 +203,8 @@ class _Splitter:
         text = self._text
         if text[end - 1] == ":" or _UNDERLINE.fullmatch(text, start, end):
             return True
-        if level and not _BLANK_LINE.match(
-            text, end, following
-        ):  # within a paragraph, a heading is known by its underline
+        # within a paragraph, a heading is known by its underline
+        if level and not _BLANK_LINE.match(text, end, following):
             underline = _UNDERLINE.match(text, following)
             return underline is not None and text[underline.end() : underline.end() + 1] in {
                 "",
@@ -270,8 +268,7 @@ def _code_splitter(
         "add_start_index": True,
     }
     if language in set(Language):
-        with contextlib.suppress(
-            ValueError
-        ):  # the library names languages, such as Perl, that it cannot split
+        # the library names languages, such as Perl, that it cannot split
+        with contextlib.suppress(ValueError):
             return RecursiveCharacterTextSplitter.from_language(Language(language), **sizes)
     return None

@@ -64,9 +64,8 @@ def open_qdrant(folder: Path | None, address: str, embeddings: Embeddings) -> Qd
                 vectors_config=models.VectorParams(size=size, distance=models.Distance.COSINE),
             )
         except Exception:
-            if not client.collection_exists(
-                collection
-            ):  # another writer may have made it meanwhile
+            # another writer may have made it meanwhile
+            if not client.collection_exists(collection):
                 raise
     return QdrantVectors(
         client, collection, embeddings, validate_embeddings=False, validate_collection_config=False

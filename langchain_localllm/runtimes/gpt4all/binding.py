@@ -92,9 +92,8 @@ def captured_stderr(noise: bytes = rb"(?!)") -> Iterator[list[bytes]]:
         try:
             yield lines
         finally:
-            os.dup2(
-                kept, 2
-            )  # which closes the last end that writes into the pipe, so that the reader ends
+            # which closes the last end that writes into the pipe, so that the reader ends
+            os.dup2(kept, 2)
             reader.join(_LAST_LINES)
 
 

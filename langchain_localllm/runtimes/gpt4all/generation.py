@@ -101,9 +101,8 @@ def _count(prompt: str, loaded: Loaded) -> int | None:
     Raise for a prompt that the engine cannot answer.
     """
     count = len(loaded.vocabulary.tokens(prompt)) if loaded.vocabulary else None
-    if not count and (
-        count == 0 or not prompt
-    ):  # without a token, the engine would answer what it was asked before
+    # without a token, the engine would answer what it was asked before
+    if not count and (count == 0 or not prompt):
         raise InvalidRequestError(
             "The prompt is empty, and this model has no token for a beginning. Give it some text."
         )
@@ -137,9 +136,8 @@ class _Answer:
         self._stops = stops
         self._most = most
         self._shown, self._thoughts = request.shown, request.thoughts
-        self._decoder = codecs.getincrementaldecoder("utf-8")(
-            "replace"
-        )  # a character may come in several tokens
+        # a character may come in several tokens
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._read = 0
         self._tokens = 0
         self._ended = False

@@ -109,8 +109,8 @@ def check_kind(path: Path, info: GGUFInfo, *, embeds: bool) -> None:
     """Raise `ModelFileError` where vectors are wanted of a model that makes text, or the other way round."""
     if embeds and not (info.embeds or info.architecture in EMBEDDING_ARCHITECTURES):
         raise ModelFileError(
-            f"{path} is a model for text ({info.architecture}), not for embeddings: use it with "
-            "GPT4All."
+            f"{path} is a model for text ({info.architecture}), not for embeddings: use it "
+            "with GPT4All."
         )
     if not embeds and info.architecture in EMBEDDING_ARCHITECTURES:
         raise ModelFileError(f"{path} makes embeddings and no text: use it with GPT4AllEmbeddings.")

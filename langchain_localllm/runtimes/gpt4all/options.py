@@ -100,9 +100,8 @@ class ModelOptions(InProcessOptions):
     100 MB (more are slower there), else one per physical core."""
 
     _used: dict[Hashable, Backend] = PrivateAttr(default_factory=dict)
-    _files: dict[str, Path] = PrivateAttr(
-        default_factory=dict
-    )  # where models were found, should the working folder change
+    # where models were found, should the working folder change
+    _files: dict[str, Path] = PrivateAttr(default_factory=dict)
 
     @property
     def path(self) -> Path:
@@ -284,9 +283,8 @@ class GPT4AllOptions(ModelOptions, SamplingOptions):
         """Return the request for a prompt, with the defaults where an option is not set."""
         self._check_binding_has_all()
         chosen = self._with_defaults()
-        chosen["n_batch"] = min(
-            chosen["n_batch"], _DEFAULTS["n_batch"]
-        )  # what C's int cannot hold would wrap
+        # what C's int cannot hold would wrap
+        chosen["n_batch"] = min(chosen["n_batch"], _DEFAULTS["n_batch"])
         return Request(
             prompt=prompt,
             stop=stop,
@@ -307,14 +305,12 @@ class GPT4AllOptions(ModelOptions, SamplingOptions):
     @override
     def llamacpp_options(self) -> dict[str, Any]:
         sampling: dict[str, Any] = self._with_defaults()
-        del sampling[
-            "n_batch"
-        ]  # of no effect but on speed, and part of what a model is loaded with
+        # of no effect but on speed, and part of what a model is loaded with
+        del sampling["n_batch"]
         sampling["last_n_tokens_size"] = sampling.pop("repeat_last_n")
         others = {name: getattr(self, name) for name in ("seed", *self.BINDING_LACKS)}
-        same_digits = {
-            "flash_attn": False
-        }  # as the package computes, so that greedy answers are the same
+        # as the package computes, so that greedy answers are the same
+        same_digits = {"flash_attn": False}
         return {**super().llamacpp_options(), **sampling, **others, **same_digits}
 
     @property

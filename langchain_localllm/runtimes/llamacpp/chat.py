@@ -235,9 +235,8 @@ class ChatLlamaCpp(LlamaCppOptions, ReasoningBudgetOptions, TemplatedChatModel):
             self.engine.chat, with_enforced_call(payload, schema) if schema else payload
         )
         source = self.template().source
-        thoughts = (
-            None if is_harmony(source) else ThinkSplitter(answer_markers(source))
-        )  # what the server leaves in the text
+        # what the server leaves in the text
+        thoughts = None if is_harmony(source) else ThinkSplitter(answer_markers(source))
         reader = AnswerReader(thoughts, calls, keeps_thoughts=self.keeps_thoughts)
         handle = ReadHandle(WorkerHandle(submit, self.timeout), reader)
         if forced or "tools" not in payload:
@@ -310,8 +309,8 @@ class ChatLlamaCpp(LlamaCppOptions, ReasoningBudgetOptions, TemplatedChatModel):
         prepared = self.prepare(messages, stop, request)
         if prepared.images:
             raise InvalidRequestError(
-                "The backend xllamacpp does not accept a grammar with images. Use `json_schema` "
-                "instead."
+                "The backend xllamacpp does not accept a grammar with images. Use "
+                "`json_schema` instead."
             )
         return self._complete(options, prepared)
 
@@ -344,9 +343,8 @@ class ChatLlamaCpp(LlamaCppOptions, ReasoningBudgetOptions, TemplatedChatModel):
             options, with_switch_word(source, messages, self.reasoning), stop, request
         )
         if "tools" in payload:
-            payload.setdefault(
-                "parallel_tool_calls", True
-            )  # the server's grammar allows one call of many families otherwise
+            # the server's grammar allows one call of many families otherwise
+            payload.setdefault("parallel_tool_calls", True)
         if thought_tags(source) or self.reasoning is not None or self.budget is not None:
             payload |= thinking_fields(self.budget, self.budget_message, thought_tags(source))
         if variables := self.template_variables(source):
@@ -369,9 +367,8 @@ class ChatLlamaCpp(LlamaCppOptions, ReasoningBudgetOptions, TemplatedChatModel):
         conversation = to_openai(messages, continue_final=bool(self.continue_final_message))
         request = {"tools": openai_tools(tools)} if tools else {}
         payload = self._chat_payload({}, conversation, [], request)
-        if any(
-            isinstance(message.get("content"), list) for message in conversation
-        ):  # only reading an image says how many it has
+        # only reading an image says how many it has
+        if any(isinstance(message.get("content"), list) for message in conversation):
             *_, last = WorkerHandle(
                 partial(self.engine.chat, {**payload, "max_tokens": 1}), self.timeout
             ).events()

@@ -134,9 +134,8 @@ class Context:
             np.zeros(size, np.int32) for _ in range(3)
         )
         self._counts, self._outputs = np.ones(size, np.int32), np.zeros(size, np.int8)
-        places = self._sequences.ctypes.data + 4 * np.arange(
-            size, dtype=np.uintp
-        )  # a token's list of sequences holds one
+        # a token's list of sequences holds one
+        places = self._sequences.ctypes.data + 4 * np.arange(size, dtype=np.uintp)
         self._places: npt.NDArray[np.uintp] = places
         integers, lists = (
             ctypes.POINTER(ctypes.c_int32),
@@ -224,9 +223,8 @@ class Context:
 
         Valid until the next batch.
         """
-        if (
-            self._logits is None
-        ):  # asking llama.cpp once for all lets other threads have Python's lock once
+        # asking llama.cpp once for all lets other threads have Python's lock once
+        if self._logits is None:
             pointer = lib.llama_get_logits(self.pointer)
             self._logits = np.ctypeslib.as_array(pointer, shape=(len(self._rows), self.model.size))
         values: npt.NDArray[np.float32] = self._logits[self._rows.index(row)]

@@ -49,9 +49,8 @@ class Worker:
         self._model, self._settings, self._n_ctx, self._lora = model, settings, n_ctx, lora
         self._nothing = model.tokenize("")
         self._size = self._length(model)
-        self._pack = min(
-            int(settings.get("n_batch", 512)), n_ctx
-        )  # tokens of a batch, but for a longer text
+        # tokens of a batch, but for a longer text
+        self._pack = min(int(settings.get("n_batch", 512)), n_ctx)
         self._context = self._make_context(self._pack)
         self.thread: EngineThread[Job] = EngineThread(
             f"llama.cpp embeddings {model.name}", self._run, self._interrupt
@@ -147,9 +146,8 @@ class Worker:
     def _make_room(self, tokens: int) -> None:
         """A text is computed in one piece, so a longer one needs a larger context, which only then takes its memory."""
         if tokens > self._context.batch_size:
-            larger = self._make_context(
-                min(self._n_ctx, 1 << (tokens - 1).bit_length())
-            )  # where that fails, the old one stays
+            # where that fails, the old one stays
+            larger = self._make_context(min(self._n_ctx, 1 << (tokens - 1).bit_length()))
             self._context.free()
             self._context = larger
 

@@ -118,9 +118,8 @@ class Engine:
         )
         self._together = int(lib.llama_n_ubatch(context.pointer))
         files = prompt_files(settings, self.model.info, VERSION, self.n_ctx)
-        aside = (
-            0 if on_gpu and not files else host_cache_bytes(self.cells, per_token, free)
-        )  # moving it from a GPU is slow
+        # moving it from a GPU is slow
+        aside = 0 if on_gpu and not files else host_cache_bytes(self.cells, per_token, free)
         if settings.cache_ram_mib is not None:
             aside = settings.cache_ram_mib * _MEBIBYTE
         runs = max_segments(aside, per_token, flash=given.get("flash_attn_type") == 1)
@@ -272,9 +271,8 @@ class _Worker:
             try:
                 self._begin(*admitted)
             except Exception as error:
-                admitted[1].put(
-                    error
-                )  # it neither waits nor is answered, so `_fail_all` does not reach it
+                # it neither waits nor is answered, so `_fail_all` does not reach it
+                admitted[1].put(error)
                 raise
         self._encode_next_image()
         if parts := self._plan():
@@ -459,17 +457,15 @@ class _Worker:
         plan: list[tuple[Answer, Part]] = []
         for answer in reading:
             text = answer.text
-            whole = len(text) <= min(
-                most, room + room // 2
-            )  # a small rest is not worth a batch of its own
+            # a small rest is not worth a batch of its own
+            whole = len(text) <= min(most, room + room // 2)
             tokens = text if whole else text[:room]
             if room <= 0 or (self._shortest_first and plan and len(tokens) < len(text)):
                 break  # a short prompt does not wait for a part of a long one
             room, most = room - len(tokens), most - len(tokens)
             plan.append((answer, self._part(answer, tokens, int(len(tokens) == len(answer.rest)))))
-        self._shortest_first = (
-            len(reading) == 1 or not self._shortest_first
-        )  # a request that arrives meanwhile is next
+        # a request that arrives meanwhile is next
+        self._shortest_first = len(reading) == 1 or not self._shortest_first
         return plan
 
     def _reading_share(self, reading: list[Answer]) -> int:

@@ -37,9 +37,8 @@ class Log:
         line = text.decode("utf-8", "replace")
         if level in {_WARNING, _ERROR}:
             self._kept.append(line)
-        _LOGGER.debug(
-            "%s", line.rstrip()
-        )  # its errors too: a batch that the engine aborts on purpose is one of them
+        # its errors too: a batch that the engine aborts on purpose is one of them
+        _LOGGER.debug("%s", line.rstrip())
         if self.shown:
             sys.stderr.write(line)
 

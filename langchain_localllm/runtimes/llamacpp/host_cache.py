@@ -5,9 +5,8 @@ from collections.abc import Sequence as ListOf
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-if (
-    TYPE_CHECKING
-):  # where only xllamacpp is installed, `context` cannot be imported; NumPy takes long to import
+# where only xllamacpp is installed, `context` cannot be imported; NumPy takes long to import
+if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
@@ -93,9 +92,8 @@ class PromptCache:
         )
         if saved and self._files:
             saved.on_disk = True
-            if (
-                max(saved.tokens) < self._context.model.size and min(saved.tokens) >= 0
-            ):  # no part of an image
+            # no part of an image
+            if max(saved.tokens) < self._context.model.size and min(saved.tokens) >= 0:
                 self._files.write(saved.tokens, saved.state, saved.first)
         return saved is not None
 

@@ -194,8 +194,8 @@ class Projector:
             prompt.tokens.extend([-1 - int(_mtmd.mtmd_input_chunk_get_id(chunk), 16)] * positions)
         if not prompt.tokens or prompt.tokens[-1] < 0:  # the answer's first token follows a text
             raise InvalidRequestError(
-                "The prompt ends with an image. The model's chat template has to put text behind "
-                "it."
+                "The prompt ends with an image. The model's chat template has to put text "
+                "behind it."
             )
         return prompt
 

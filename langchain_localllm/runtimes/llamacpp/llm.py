@@ -111,8 +111,8 @@ class LlamaCpp(LlamaCppOptions, LocalLLM):
         before, after, middle = model.infill_tokens
         if before is None or after is None or middle is None:
             raise InvalidRequestError(
-                f"{model.name} was not trained to fill gaps: leave `suffix` out, or use a model "
-                "for code."
+                f"{model.name} was not trained to fill gaps: leave `suffix` out, or use a "
+                "model for code."
             )
         prefix = [before, *model.tokenize(prompt, begin=False, special=False)]
         suffix = [after, *model.tokenize(self.suffix, begin=False, special=False)]

@@ -255,9 +255,8 @@ def check_companions(settings: EngineSettings) -> None:
             it.
     """
     if settings.lora or settings.projector:
-        _require_loadable(
-            settings.path, settings.model
-        )  # first, so that no other file is blamed for it
+        # first, so that no other file is blamed for it
+        _require_loadable(settings.path, settings.model)
         settings.check_companions(_ENGINE, _LOAD_ONCE)
 
 
@@ -305,8 +304,8 @@ def _set_all(params: Any, settings: Mapping[str, Any]) -> list[Any]:
         if name == "tensor_split":
             if len(value) > (most := lib.llama_max_devices()):
                 raise InvalidOptionError(
-                    f"`tensor_split` has shares for {len(value)} devices, and llama.cpp takes at "
-                    f"most {most}."
+                    f"`tensor_split` has shares for {len(value)} devices, and llama.cpp takes "
+                    f"at most {most}."
                 )
             kept.append((ctypes.c_float * most)(*value))
             params.tensor_split = kept[-1]
@@ -338,9 +337,8 @@ def _check_override(key: str, value: float | str) -> None:
 
 
 def _overrides(values: Mapping[str, bool | int | float | str]) -> Any:
-    array = (
-        lib.llama_model_kv_override * (len(values) + 1)
-    )()  # the last one stays empty and ends the list
+    # the last one stays empty and ends the list
+    array = (lib.llama_model_kv_override * (len(values) + 1))()
     for item, (key, value) in zip(array, values.items(), strict=False):
         _check_override(key, value)
         item.key = key.encode()

@@ -52,9 +52,8 @@ def _cache_type(value: Any) -> Any:
                 f"{value!r} is not a cache type. Use one of {', '.join(CACHE_TYPES)}."
             )
         return CACHE_TYPES[value.lower()]
-    if (
-        isinstance(value, int) and value not in CACHE_TYPES.values()
-    ):  # llama.cpp would end the process
+    # llama.cpp would end the process
+    if isinstance(value, int) and value not in CACHE_TYPES.values():
         numbers = ", ".join(f"{number} ({name})" for name, number in CACHE_TYPES.items())
         raise InvalidOptionError(f"{value} is not a cache type. Use one of {numbers}.")
     return value
@@ -441,10 +440,8 @@ class LlamaCppOptions(ModelOptions, SamplerOptions):
         settings = super().engine_settings()
         context = settings.context
         if (speculation := self._speculation()) and "flash_attn" not in self.model_fields_set:
-            context = {
-                **context,
-                "flash_attn_type": 1,
-            }  # without it, several tokens together are computed a little differently
+            # without it, several tokens together are computed a little differently
+            context = {**context, "flash_attn_type": 1}
         return replace(
             settings,
             n_parallel=self.n_parallel,
@@ -480,8 +477,8 @@ class LlamaCppOptions(ModelOptions, SamplerOptions):
                 if getattr(self, name) is not None
             ]:
                 raise InvalidOptionError(
-                    f"`{alone[0]}` has no effect without `spec_type` or `draft_model_path`. Give "
-                    "one of them."
+                    f"`{alone[0]}` has no effect without `spec_type` or `draft_model_path`. "
+                    "Give one of them."
                 )
             return None
         path = (
@@ -525,9 +522,8 @@ class LlamaCppOptions(ModelOptions, SamplerOptions):
         if self.logit_bias:
             self.engine.check_tokens(token for token in self.logit_bias if isinstance(token, int))
             chosen["logit_bias"] = [[token, bias] for token, bias in self.logit_bias.items()]
-        if (
-            self.lora_adapters and not self.cache_dir
-        ):  # always: the server would not notice that a request has other scales again
+        # always: the server would not notice that a request has other scales again
+        if self.lora_adapters and not self.cache_dir:
             scales = self.lora_scales() or [scale for _, scale in self.lora_adapters]
             chosen["lora"] = [{"id": number, "scale": scale} for number, scale in enumerate(scales)]
         else:

@@ -46,9 +46,8 @@ def pair_tokens(model: Model, query: str, document: str) -> list[int]:
     """
     template = model.metadata.get(_TEMPLATE)
     if template and not any(map(model.reads_special_token, (query, document))):
-        head, _, tail = template.partition(
-            _DOCUMENT
-        )  # as a whole, since a token may reach over the edge of a gap
+        # as a whole, since a token may reach over the edge of a gap
+        head, _, tail = template.partition(_DOCUMENT)
         return model.tokenize(f"{head.replace(_QUERY, query)}{document}{tail}", begin=False)
     before, middle, after = _pair_parts(model, query, document)
     return [*before, *middle, *after]

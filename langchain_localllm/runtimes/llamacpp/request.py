@@ -138,9 +138,8 @@ class Answer:
         self._bridge = deque(request.thinking.bridge if request.thinking else ())
         self._grammar_after = re.compile(request.sampling.grammar_after)
         self._latest = ""  # the end of the answer, in which that may come
-        self._latest_at = (
-            0  # where to look in it; 1 where it is not the whole answer, so that `^` does not match
-        )
+        # where to look in it; 1 where it is not the whole answer, so that `^` does not match
+        self._latest_at = 0
         self._begins_later = bool(request.sampling.grammar_after)
         self.sampler.grammar_waits = self._begins_later or self._thinks
         self._started = self._first = self.looked = time.perf_counter()
@@ -180,9 +179,8 @@ class Answer:
                 return token
             if self.request.sampling.grammar is None or self._begins_later:
                 return token
-            self._next.extend(
-                self._thinking.closing
-            )  # a model that would end in its thoughts still has to answer
+            # a model that would end in its thoughts still has to answer
+            self._next.extend(self._thinking.closing)
         token = self._next.popleft()
         self.sampler.accept(token)
         return token

@@ -108,9 +108,8 @@ class Sampler:
         self._chain = lib.llama_sampler_chain_init(params)
         self._grammar: Any = None
         self.grammar_waits = False
-        self._bias: tuple[npt.NDArray[np.intp], npt.NDArray[np.float32]] | None = (
-            None  # where nothing but that changes the choice
-        )
+        # where nothing but that changes the choice
+        self._bias: tuple[npt.NDArray[np.intp], npt.NDArray[np.float32]] | None = None
         try:
             self._fill(options, prompt)
             if options.grammar is not None:
@@ -190,9 +189,8 @@ class Sampler:
         for name in options.samplers:
             if name in add:
                 add[name]()
-        if (
-            "adaptive_p" in options.samplers
-        ):  # it chooses a token, so it is the last one wherever it is listed
+        # it chooses a token, so it is the last one wherever it is listed
+        if "adaptive_p" in options.samplers:
             self._add(
                 lib.llama_sampler_init_adaptive_p(
                     options.adaptive_target, options.adaptive_decay, seed
@@ -250,9 +248,8 @@ class Sampler:
             return int(lib.llama_sampler_sample(self._chain, context.pointer, row))
         logits = context.logits(row)
         token, _ = self._choose(_candidates(logits))
-        if not self._allows(
-            token
-        ):  # only then is the grammar asked about the whole vocabulary, which is slow
+        # only then is the grammar asked about the whole vocabulary, which is slow
+        if not self._allows(token):
             candidates = _candidates(logits)
             candidates["logit"][self._model.tokens_with_nul] = -np.inf
             self._restrict(candidates)
@@ -301,9 +298,8 @@ class Sampler:
         lib.llama_sampler_apply(self._grammar, ctypes.byref(array))
 
     def _allows(self, token: int) -> bool:
-        if (
-            token in self._model.tokens_with_nul
-        ):  # the grammar does not see what follows a NUL in a token
+        # the grammar does not see what follows a NUL in a token
+        if token in self._model.tokens_with_nul:
             return False
         candidate = np.array([(token, 1.0, 0.0)], _CANDIDATE)
         self._restrict(candidate)

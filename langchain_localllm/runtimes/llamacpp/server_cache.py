@@ -40,10 +40,8 @@ class SlotFiles:
 
     def restore_for(self, payload: Mapping[str, Any]) -> None:
         """Restore the beginning of a request's prompt, where a file has it."""
-        with (
-            contextlib.suppress(ModelCallError, OSError, KeyError),
-            self._lock,
-        ):  # the request itself says what is wrong
+        # the request itself says what is wrong
+        with contextlib.suppress(ModelCallError, OSError, KeyError), self._lock:
             self._used.set()
             if self._files.is_empty or _has_media(payload):
                 return

@@ -155,9 +155,8 @@ class ServerEmbedder:
         pooling = self._pooling_type(path)
         check_companions(settings, embeds=True)
         self.n_ctx = text_length(settings.n_ctx, self.info.context_length)
-        batch = max(
-            self.n_ctx, int(settings.context.get("n_batch", 0))
-        )  # a text is embedded in one batch or not at all
+        # a text is embedded in one batch or not at all
+        batch = max(self.n_ctx, int(settings.context.get("n_batch", 0)))
         batch += -batch % _SLOTS  # llama.cpp aborts the process at other lengths
         more = {
             "cache_ram_mib": 0,

@@ -163,13 +163,11 @@ class ServerEngine:
             if on_gpu
             else cache_length(info, self.n_ctx, wanted, per_token, free)
         )
-        slots = max(
-            1, cells // self.n_ctx
-        )  # each request has a whole context, so that none fails in the middle
+        # each request has a whole context, so that none fails in the middle
+        slots = max(1, cells // self.n_ctx)
         files = prompt_files(settings, info, VERSION, self.n_ctx)
-        ram = (
-            0 if settings.lora_per_call else settings.cache_ram_mib
-        )  # the server would share prompts between scales
+        # the server would share prompts between scales
+        ram = 0 if settings.lora_per_call else settings.cache_ram_mib
         sizes = {
             "cache_ram_mib": host_cache_bytes(cells, per_token, free) // _MEBIBYTE
             if ram is None
@@ -230,9 +228,8 @@ class ServerEngine:
         }
         isolated = payload.get("cache_prompt") is False
         if "seed" in payload and "cache_prompt" not in payload and not self.busy:
-            extra["cache_prompt"] = (
-                False  # a request with a seed repeats itself, where nothing else is computed
-            )
+            # a request with a seed repeats itself, where nothing else is computed
+            extra["cache_prompt"] = False
         prepare = (
             partial(self._slots.restore_for, dict(payload))
             if self._slots and not isolated
@@ -493,9 +490,8 @@ def _signal_handlers_kept() -> Iterator[None]:
         yield
         return
     library = ctypes.CDLL(None)
-    kept = {
-        number: ctypes.create_string_buffer(1024) for number in (signal.SIGINT, signal.SIGTERM)
-    }  # larger than the struct
+    # larger than the struct
+    kept = {number: ctypes.create_string_buffer(1024) for number in (signal.SIGINT, signal.SIGTERM)}
     for number, action in kept.items():
         library.sigaction(number, None, action)
     try:

@@ -40,9 +40,8 @@ _ENUMS: Final[dict[str, Callable[[Any], Any]]] = {
 }
 _CONVERTED: Final[dict[str, Callable[[Any], Any]]] = {
     **_ENUMS,
-    "n_gpu_layers": lambda layers: (
-        -2 if layers == -1 else layers
-    ),  # -1 would fit them to the free memory
+    # -1 would fit them to the free memory
+    "n_gpu_layers": lambda layers: -2 if layers == -1 else layers,
     "tensor_split": lambda shares: [*shares, *[0.0] * (_DEVICE_COUNT - len(shares))],
 }
 _QUIET, _INFO = 0, 3
@@ -87,10 +86,8 @@ def server_params(settings: EngineSettings, more: Mapping[str, Any]) -> Any:
         _set_projector(params, *settings.projector)
     if settings.speculation:
         _set_speculation(params, settings.speculation)
-    for name in (
-        "n_batch",
-        "n_ubatch",
-    ):  # llama.cpp aborts the process if a batch cannot hold a token and its drafts per slot
+    # llama.cpp aborts the process if a batch cannot hold a token and its drafts per slot
+    for name in ("n_batch", "n_ubatch"):
         setattr(params, name, max(getattr(params, name), params.n_parallel, _SMALLEST_BATCH))
     params.numa = xllamacpp.ggml_numa_strategy(int(settings.numa))
     params.verbosity = _INFO if settings.verbose else _QUIET
@@ -115,10 +112,8 @@ def _set_speculation(params: Any, speculation: Speculation) -> None:
     chosen.types = kinds
     size_n, n_max = speculation.size_n or DEFAULT_SIZE_N, speculation.n_max or DEFAULT_N_MAX
     for ngram in (chosen.ngram_simple, chosen.ngram_map_k, chosen.ngram_map_k4v):
-        ngram.size_n, ngram.size_m = (
-            size_n,
-            max(size_n, n_max),
-        )  # llama.cpp drafts no fewer than it compares
+        # llama.cpp drafts no fewer than it compares
+        ngram.size_n, ngram.size_m = size_n, max(size_n, n_max)
     chosen.ngram_mod.n_match = speculation.size_n or chosen.ngram_mod.n_match
     chosen.ngram_mod.n_max = speculation.n_max or chosen.ngram_mod.n_max
     chosen.ngram_mod.n_min = min(chosen.ngram_mod.n_min, chosen.ngram_mod.n_max)

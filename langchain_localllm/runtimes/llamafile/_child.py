@@ -111,7 +111,6 @@ def _forget_all() -> None:
         child.forget()
 
 
-if hasattr(
-    os, "register_at_fork"
-):  # a forked worker must not keep a server alive that its parent left behind
+# a forked worker must not keep a server alive that its parent left behind
+if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_all)

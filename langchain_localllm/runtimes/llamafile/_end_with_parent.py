@@ -29,9 +29,8 @@ def main(command: list[str]) -> None:
     if os.fork() == 0:
         _watch(starter_lives, server)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    signal.signal(
-        signal.SIGPIPE, signal.SIG_DFL
-    )  # Python ignores it; a program expects the default
+    # Python ignores it; a program expects the default
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     try:
         _become(command)
     except OSError as error:

@@ -187,9 +187,8 @@ class _EventDecoder(AnswerDecoder):
             raise self._broken()
         if self._whole is not None:
             pieces += self._whole_answer(b"\n".join(self._whole))
-        if not self._finished and (
-            last := self._done()
-        ):  # llamafile and llama.cpp of 2024 send no [DONE]
+        # llamafile and llama.cpp of 2024 send no [DONE]
+        if not self._finished and (last := self._done()):
             self._keep(last)
             pieces.append(last)
         if not self._finished:
@@ -381,9 +380,8 @@ class ChatDecoder(_EventDecoder):
     def _whole_answer(self, body: bytes) -> list[StreamEvent]:
         pieces = super()._whole_answer(body)
         if pieces:
-            self._reason = (
-                self._reason or "stop"
-            )  # it is whole, even where it does not say why it ended
+            # it is whole, even where it does not say why it ended
+            self._reason = self._reason or "stop"
         return pieces
 
     @override
@@ -434,12 +432,10 @@ class CompletionDecoder(ChatDecoder):
         super().__init__(read_error, tracker, answer_count=answer_count)
         self._tokens: list[int] | None = [] if keep_tokens else None
         self._fields = fields
-        self._latest: dict[
-            str, Any
-        ] = {}  # the last event but one, where the last one may be without counts
-        self._last_piece: StreamEvent | None = (
-            None  # of the first answer, while others are being made
-        )
+        # the last event but one, where the last one may be without counts
+        self._latest: dict[str, Any] = {}
+        # of the first answer, while others are being made
+        self._last_piece: StreamEvent | None = None
 
     def _event(self, event: dict[str, Any]) -> StreamEvent | None:
         if "choices" in event:

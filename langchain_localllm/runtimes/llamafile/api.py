@@ -112,9 +112,8 @@ def _opening(
         reply = yield from open_reply(
             Send("POST", path, body, options.timeout, client), retry_policy, read_error
         )
-        if getattr(reply, "content_type", "").startswith(
-            "application/json"
-        ):  # not a stream: a whole answer, or an error
+        # not a stream: a whole answer, or an error
+        if getattr(reply, "content_type", "").startswith("application/json"):
             whole = yield Read(reply)
             answer = json_or_text(whole)
             if error := reported_error(answer):
@@ -186,9 +185,8 @@ def ask(
     """Ask for one JSON answer."""
 
     def asking(model: str | None) -> Plan[Any]:
-        body = (
-            {"model": model, **payload} if payload is not None and model else payload
-        )  # a router sends it on to the model
+        # a router sends it on to the model
+        body = {"model": model, **payload} if payload is not None and model else payload
 
         def plan(client: HttpClient, retry_policy: RetryPolicy) -> Plan[Any]:
             read_error = ErrorReader(client.address.url)
@@ -246,9 +244,8 @@ def model_at(client: HttpClient, retry_policy: RetryPolicy, model: str | None) -
     if not models:
         return None
     name = model if model in models else next(iter(models))
-    size = models[name].get(
-        "size"
-    )  # llama.cpp reports it; the same name may mean another quantization
+    # llama.cpp reports it; the same name may mean another quantization
+    size = models[name].get("size")
     return re.split(r"[/\\]", name)[-1] + (f" ({size} bytes)" if size else "")
 
 

@@ -48,9 +48,8 @@ class DefaultServer:
             return (yield from ask(self.client_of(self.found[DEFAULT_URL]), retry_policy))
         except ConnectionFailedError as error:
             if not isinstance(error, WrongServerError):
-                self.found.pop(
-                    DEFAULT_URL, None
-                )  # the next call looks for one that was started since
+                # the next call looks for one that was started since
+                self.found.pop(DEFAULT_URL, None)
             raise
 
 

@@ -70,9 +70,8 @@ def _openai(
     try:
         answer = yield from ask(options, "POST", "/v1/embeddings", body)
     except InvalidRequestError as error:
-        if (
-            "pooling" in str(error).lower()
-        ):  # this way wants one vector a text, and the server has one a token
+        # this way wants one vector a text, and the server has one a token
+        if "pooling" in str(error).lower():
             raise NoPoolingError from error
         raise
     try:

@@ -75,9 +75,8 @@ class LlamafileEmbeddings(ManyServers, ServedBatches, LocalEmbeddings):
         "`base_url`."
     )
 
-    _told: dict[Any, str | None] = PrivateAttr(
-        default_factory=dict
-    )  # the model's name by address; copies share it
+    # the model's name by address; copies share it
+    _told: dict[Any, str | None] = PrivateAttr(default_factory=dict)
     _found: dict[Any, Way] = PrivateAttr(default_factory=dict)  # how to ask, as above
 
     @override
@@ -113,9 +112,8 @@ class LlamafileEmbeddings(ManyServers, ServedBatches, LocalEmbeddings):
                 vectors = yield from way(self, texts)
             except NoPoolingError:
                 warn_once(f"The model on the server {NO_POOLING}")
-                ways += (
-                    [] if openai_token_vectors in ways else [openai_token_vectors]
-                )  # the last resort
+                # the last resort
+                ways += [] if openai_token_vectors in ways else [openai_token_vectors]
             except ModelLoadingError:
                 raise
             except _REFUSED as error:
@@ -130,9 +128,8 @@ class LlamafileEmbeddings(ManyServers, ServedBatches, LocalEmbeddings):
                 self._found[place] = way
                 return vectors
         if texts != _PLAIN:
-            yield from self._ask_for(
-                [*_PLAIN]
-            )  # finds the way, or shows that the texts are not to blame
+            # finds the way, or shows that the texts are not to blame
+            yield from self._ask_for([*_PLAIN])
             return (yield from self._ask_for(texts))
         refusal = next(
             (error for error in refusals if not isinstance(error, WrongServerError)), refusals[-1]

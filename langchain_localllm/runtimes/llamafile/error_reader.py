@@ -154,8 +154,8 @@ class ErrorReader:
     def _not_found(self, status: int, reason: str) -> ModelCallError:
         if "model" in reason.lower() and not _NO_SUCH_PATH.search(reason):
             return ModelMissingError(
-                f"The server at {self.url} lacks the model ({reason}). Give one that it offers as "
-                "`model`."
+                f"The server at {self.url} lacks the model ({reason}). Give one that it "
+                "offers as `model`."
             )
         return self._foreign(f"it answered {status}{': ' if reason else ''}{reason}")
 

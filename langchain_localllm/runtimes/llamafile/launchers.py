@@ -95,9 +95,8 @@ class Launcher:
         parameters: dict[str, Any] = {}
         for name, value in options.items():
             parameters |= OPTIONS[name].parameters(value)
-        if options.get(
-            "lora_init_without_apply"
-        ):  # the package reads it only where an adapter is applied to the context itself
+        # the package reads it only where an adapter is applied to the context itself
+        if options.get("lora_init_without_apply"):
             parameters |= OPTIONS["lora"].parameters(
                 [(path, 0.0) for path, _ in options.get("lora", [])]
             )
@@ -140,8 +139,8 @@ def find_launcher(path: Path, name: LauncherName | None, *, router: bool) -> Lau
     """
     if name not in {None, _BINARY, _PACKAGE}:
         raise InvalidOptionError(
-            f"`launcher` must be {_BINARY!r} or {_PACKAGE!r}, not {name!r}. A llamafile runs by "
-            "itself."
+            f"`launcher` must be {_BINARY!r} or {_PACKAGE!r}, not {name!r}. A llamafile runs "
+            "by itself."
         )
     installed = shutil.which(_BINARY) if name != _PACKAGE else None
     if router:

@@ -88,9 +88,8 @@ class Llamafile(LlamafileOptions, LlamaServerClient, LocalLLM):
             try:
                 return (yield from open_stream(self, *self._request(payload), read_error))
             except WrongServerError:
-                asked = self.with_options(
-                    {"base_url": read_error.url}
-                )  # of several servers the one that refused
+                # of several servers the one that refused
+                asked = self.with_options({"base_url": read_error.url})
                 name = yield from name_if_told(asked)
                 facts = yield from server_facts(asked, self._facts)
                 if facts.llama_cpp or (name is None and len(self.pool) > 1):

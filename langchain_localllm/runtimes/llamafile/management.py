@@ -301,9 +301,8 @@ def _change(options: ManyServers, action: str, model: str | None) -> Plan[str]:
         ) from error
     except InvalidRequestError as error:
         text = str(error)
-        if (
-            "already" in text or "not running" in text or "not loaded" in text
-        ):  # it is as was asked for
+        # it is as was asked for
+        if "already" in text or "not running" in text or "not loaded" in text:
             return name
         if "not found" in text:
             raise ModelMissingError(f"{text} `list()` returns the models of the server.") from None

@@ -133,9 +133,8 @@ class LlamafileOptions(ManyServers, SamplerOptions):
     replace fields of the same name."""
 
     _facts: Known = PrivateAttr(default_factory=dict)  # copies share it
-    _served: dict[Any, str] = PrivateAttr(
-        default_factory=dict
-    )  # by address, the model that answered; as above
+    # by address, the model that answered; as above
+    _served: dict[Any, str] = PrivateAttr(default_factory=dict)
 
     @property
     @override

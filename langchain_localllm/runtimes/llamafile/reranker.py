@@ -72,9 +72,8 @@ class LlamafileReranker(ManyServers, ServedBatches, LocalReranker):
     """Fields to send with each request as they are, such as `{"truncate_prompt_tokens": -1}` for
     vLLM."""
 
-    _ways: dict[Any, tuple[str, str]] = PrivateAttr(
-        default_factory=dict
-    )  # by address, what it answered; copies share it
+    # by address, what it answered; copies share it
+    _ways: dict[Any, tuple[str, str]] = PrivateAttr(default_factory=dict)
 
     @override
     def _scores(self, query: str, texts: list[str]) -> Plan[list[float]]:

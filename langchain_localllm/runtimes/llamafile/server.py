@@ -204,8 +204,8 @@ class LocalServer:
         asked = self._port
         if asked and _is_taken(asked):
             raise ServerStartError(
-                f"Port {asked} on {HOST} is in use: stop what uses it, or leave `port` out for a "
-                "free one."
+                f"Port {asked} on {HOST} is in use: stop what uses it, or leave `port` out "
+                "for a free one."
             )
         for attempt in range(1, _TRIES + 1):
             # The wheel's server chooses a free port and reports it in its log.
@@ -222,9 +222,8 @@ class LocalServer:
                     if not asked and port_in_use(log):
                         continue
                     if NO_BROWSER in self._program and is_unknown_argument(log, NO_BROWSER):
-                        self._program.remove(
-                            NO_BROWSER
-                        )  # llamafile 0.10 opens no browser and does not know the flag
+                        # llamafile 0.10 opens no browser and does not know the flag
+                        self._program.remove(NO_BROWSER)
                         continue
                 raise
             return
@@ -342,8 +341,8 @@ def _context_options(
         if info and not info.embeds:
             name = info.metadata.get("general.name", "in the file")
             warn_once(
-                f"The model {name} was not made for embeddings: the mean of its tokens' vectors "
-                "is used."
+                f"The model {name} was not made for embeddings: the mean of its tokens' "
+                "vectors is used."
             )
     return arguments
 
@@ -356,9 +355,8 @@ def _free_port() -> int:
 
 def _is_taken(port: int) -> bool:
     with socket.socket() as probe:
-        probe.setsockopt(
-            socket.SOL_SOCKET, socket.SO_REUSEADDR, 1
-        )  # a port that was just left is free
+        # a port that was just left is free
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((HOST, port))
             probe.listen(1)

@@ -65,9 +65,8 @@ def props_path(model: str | None) -> str:
 
 
 def _facts_of(props: Any) -> ServerFacts:
-    if (
-        not isinstance(props, dict) or "default_generation_settings" not in props
-    ):  # LM Studio answers unknown paths with 200
+    # LM Studio answers unknown paths with 200
+    if not isinstance(props, dict) or "default_generation_settings" not in props:
         return ServerFacts(llama_cpp=False)
     modalities, settings = props.get("modalities"), props["default_generation_settings"]
     vision, audio, video = (

@@ -137,9 +137,8 @@ _TO_PARAMETERS: Final[dict[str, Callable[[Any], Any]]] = {
     "json": lambda variables: {
         "dict": {name: json.dumps(value) for name, value in variables.items()}
     },
-    "layers": lambda layers: {"auto": -1, "all": -2, -1: -2}.get(
-        layers, layers
-    ),  # -1 would fit them to the free memory
+    # -1 would fit them to the free memory
+    "layers": lambda layers: {"auto": -1, "all": -2, -1: -2}.get(layers, layers),
     "lora": lambda adapters: {"lora": adapters},
     "tensor_split": lambda shares: {"shares": shares},
     "reasoning": lambda word: {"auto": -1, "off": 0, "on": 1}[word],

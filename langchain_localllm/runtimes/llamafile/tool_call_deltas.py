@@ -97,9 +97,8 @@ def _begins_another(call: _Call, call_id: str, name: str, args: str) -> bool:
         return False
     if name != call.name and call_id != call.id:
         return True
-    other_id = bool(
-        call_id and call.id and call_id != call.id
-    )  # some servers make a new id for each part
+    # some servers make a new id for each part
+    other_id = bool(call_id and call.id and call_id != call.id)
     if not call.args:
         return other_id
     if not call.is_complete():

@@ -58,16 +58,15 @@ class GenerateDecoder(AnswerDecoder):
         last = self._part(event)
         if event.get("done_reason") == "load" and not last.text.strip():
             _LOG.warning(
-                "Ollama returned empty response with done_reason='load'. It loaded the model and "
-                "answered nothing."
+                "Ollama returned empty response with done_reason='load'. It loaded the model "
+                "and answered nothing."
             )
             self._loaded = True
             return None
         self._leave_out_what_came(last)  # gateways repeat the whole answer there
         self._check_context(event)
-        context = (
-            event.get("context") if self._keeps_context else None
-        )  # thousands of numbers, which few want in their traces
+        # thousands of numbers, which few want in their traces
+        context = event.get("context") if self._keeps_context else None
         last.finish = _finish(event, context)
         return last
 
@@ -97,9 +96,8 @@ class GenerateDecoder(AnswerDecoder):
         )
         is_trained = facts is not None and prompt == facts.trained_context
         if not options.truncate and (is_trained or (context and prompt >= context)):
-            context = min(
-                context or prompt, prompt
-            )  # Ollama uses no more than the model's own context, whatever `num_ctx` is
+            # Ollama uses no more than the model's own context, whatever `num_ctx` is
+            context = min(context or prompt, prompt)
             advice = (
                 "Shorten it; the model takes no more."
                 if is_trained

@@ -75,9 +75,8 @@ class ChatOllama(OllamaModels, OllamaOptions, LocalChatModel):
             payload["options"]["stop"] = stop
         payload["messages"] = _as_ollama(messages)
         tools, choice = request.get("tools", []), request.get("tool_choice")
-        if tools and (
-            choice != "none" or "response_format" in request
-        ):  # of one step, with one prompt
+        # of one step, with one prompt
+        if tools and (choice != "none" or "response_format" in request):
             payload["tools"] = [_tool_as_ollama(tool) for tool in tools]
         schema = enforced_schema(request, several=request.get("parallel_tool_calls") is True)
         if schema is not None:

@@ -47,9 +47,8 @@ def prompt_bytes(options: OllamaServer, payload: Mapping[str, Any]) -> int:
     texts["messages"] = [
         {name: value for name, value in message.items() if name != "images"} for message in messages
     ]
-    text = json.dumps(
-        texts, ensure_ascii=False, default=str
-    )  # what JSON cannot hold is refused when the request is sent
+    # what JSON cannot hold is refused when the request is sent
+    text = json.dumps(texts, ensure_ascii=False, default=str)
     own = options.facts.own_bytes if options.facts else 0
     return (
         len(text.encode("utf-8", "replace"))
@@ -145,9 +144,8 @@ def _served_context(options: OllamaServer, load: Plan[Any]) -> Plan[int]:
 
     `UNKNOWN_CONTEXT` where the server does not report it.
     """
-    with contextlib.suppress(
-        *_HIDDEN
-    ):  # a gateway may load the model, and not answer as Ollama does
+    # a gateway may load the model, and not answer as Ollama does
+    with contextlib.suppress(*_HIDDEN):
         yield from load
     try:
         rows = (yield from fetch(options, "GET", "/api/ps"))["models"]

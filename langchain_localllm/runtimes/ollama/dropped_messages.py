@@ -49,9 +49,8 @@ def whole_conversation(
         options: The server and the model.
         payload: The request, with `messages`.
     """
-    fits = (
-        prompt_bytes(options, payload) <= options.context_tokens
-    )  # which is 0 before the first answer
+    # which is 0 before the first answer
+    fits = prompt_bytes(options, payload) <= options.context_tokens
     return handle if fits or options.truncate else _CheckedHandle(handle, options, payload)
 
 

@@ -180,9 +180,8 @@ class OllamaServer(ServerOptions):
     """Fields of the request that are not known here, for newer Ollamas; they win over fields of the
     same name. `options` in it is added to the other options."""
 
-    _states: dict[tuple[str, str], ModelState] = PrivateAttr(
-        default_factory=dict
-    )  # by address and model; copies share it
+    # by address and model; copies share it
+    _states: dict[tuple[str, str], ModelState] = PrivateAttr(default_factory=dict)
 
     @classmethod
     @override
@@ -407,10 +406,8 @@ class OllamaOptions(OllamaServer, ReasoningOptions, SamplingOptions):
         top, logprobs = named.get("top_logprobs"), named.get("logprobs")
         check_top_logprobs(top, logprobs)
         if logprobs is False:
-            return {
-                "top_logprobs": None,
-                **named,
-            }  # first, since options of a call are checked one after the other
+            # first, since options of a call are checked one after the other
+            return {"top_logprobs": None, **named}
         if top is None:
             return named
         if not logprobs:

@@ -123,9 +123,8 @@ def count_long_messages(
         if any(map(message.get, ("content", "images", "tool_calls")))
     ]
     *parts, last = _parts_of_chat(filled, part_bytes)
-    counts = [
-        count(part, "keep_alive", "tools") for part in parts
-    ]  # a `keep_alive` of 0 would load the model for each part
+    # a `keep_alive` of 0 would load the model for each part
+    counts = [count(part, "keep_alive", "tools") for part in parts]
     total = tools + sum(counts) + count(last, "tools")
     return total, total - around * len(parts)
 

@@ -49,10 +49,8 @@ class DocumentAnswer:
             async for part in parts:
                 self._citations += part.get("citations", [])
                 self._tokens = part.get("tokens") or self._tokens
-                if part.get("finish_reason") in {
-                    "length",
-                    "repetition",
-                }:  # OpenAI has one word for both
+                # OpenAI has one word for both
+                if part.get("finish_reason") in {"length", "repetition"}:
                     self._finish_reason = "length"
                 if text := part.get("answer", "") + "".join(
                     map(marker_of, part.get("statements", ()))

@@ -160,8 +160,10 @@ class EmbeddingRequest(BaseModel):
             )
             raise APIError(
                 400,
-                "input: only texts are embedded here, since token numbers differ between models; "
-                f"{advice}.",
+                (
+                    "input: only texts are embedded here, since token numbers differ between "
+                    f"models; {advice}."
+                ),
                 param="input",
             )
         if not 0 < len(texts) <= MOST_TEXTS:

@@ -161,9 +161,8 @@ def test_one_that_fails_does_not_stop_the_others(answer: str) -> None:
 @pytest.mark.parametrize("columns", ["40", "120"])
 def test_columns_on_a_terminal(columns: str, answer: str) -> None:
     command = ["compare", "Hello!", "-m", str(MODEL), "-m", f"llamacpp:{MODEL}", "-t", "0"]
-    shown = re.sub(
-        r"\x1b\[[0-9;?]*[A-Za-z]", "", on_a_terminal(columns, *command)
-    )  # without what moves the cursor
+    # without what moves the cursor
+    shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", on_a_terminal(columns, *command))
     assert shown.count(answer[:5]) >= 2
     assert max(map(len, shown.replace("\r", "\n").splitlines())) <= int(columns)
 

@@ -141,9 +141,8 @@ def ollama_server(model: Path, folder: Path) -> Iterator[Engine]:
                 "test_logprobs": "Ollama 0.9.3 reports no log probabilities",
                 "test_token_count": "Ollama counts tokens by reading the text, and does not report their ids",
             },
-            fresh={
-                "keep_alive": 0
-            },  # the runner of 0.9.3 dies of "could not find a kv cache slot" now and then
+            # the runner of 0.9.3 dies of "could not find a kv cache slot" now and then
+            fresh={"keep_alive": 0},
             varied={"temperature": 5, "top_k": 0, "top_p": 1, "seed": 1},
         )
         requests.delete(f"{url}/api/delete", json={"model": "endless"}, timeout=60)

@@ -124,9 +124,8 @@ def test_an_unknown_option_is_refused(make: Make, path: Path) -> None:
 
 @chat_only
 def test_a_seed_repeats_the_answer(make: Make, path: Path) -> None:
-    model = make(
-        temperature=3, top_p=1, min_p=0
-    )  # so hot that even a model that is sure of its answer varies
+    # so hot that even a model that is sure of its answer varies
+    model = make(temperature=3, top_p=1, min_p=0)
     first = path(model, PROMPT, seed=7)
     assert path(model, PROMPT, seed=7) == first
     assert any(path(model, PROMPT, seed=seed) != first for seed in (8, 9, 10))

@@ -54,11 +54,8 @@ class TestText(LLMIntegrationTests):
 
     @property
     def random_params(self) -> dict[str, Any]:
-        return {
-            "temperature": 3,
-            "top_p": 1,
-            "min_p": 0,
-        }  # so hot that even a model that is sure of its answer varies
+        # so hot that even a model that is sure of its answer varies
+        return {"temperature": 3, "top_p": 1, "min_p": 0}
 
     @property
     def long_answer(self) -> dict[str, Any]:

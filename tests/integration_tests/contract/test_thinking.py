@@ -280,9 +280,8 @@ def test_an_agent_goes_on_after_its_thoughts(runtime: str, reasoning: Any, make:
     assert [message.type for message in messages] == ["human", "ai", "tool", "ai"]
     assert messages[2].content == "4"
     assert thoughts_in(messages[1]) == (THOUGHTS if reasoning else "")
-    assert (
-        messages[3].text.replace(" ", "").endswith(TEXT.replace(" ", ""))
-    )  # Ollama 0.9.3 may write the first word twice
+    # Ollama 0.9.3 may write the first word twice
+    assert messages[3].text.replace(" ", "").endswith(TEXT.replace(" ", ""))
 
 
 @pytest.mark.parametrize("runtime", ["llamacpp", "llamacpp_xllamacpp"])
@@ -298,9 +297,8 @@ def test_thoughts_of_earlier_answers_are_sent_as_the_template_wants(
     without = [("user", "Hi"), AIMessage("Hello."), ("user", "Two and two?")]
     kept = chat.get_num_tokens_from_messages(chat._convert_input(talk).to_messages())
     left = chat.get_num_tokens_from_messages(chat._convert_input(without).to_messages())
-    assert (
-        kept - left == len("Kind.") + 2
-    )  # a byte is a token in this model, and each marker is one
+    # a byte is a token in this model, and each marker is one
+    assert kept - left == len("Kind.") + 2
 
 
 @pytest.mark.parametrize("markers", ["control", "user_defined", "text"])

@@ -151,9 +151,8 @@ def test_a_cancelled_task_ends_the_work(
 
 
 def test_freeing_ends_what_runs() -> None:
-    embeddings = LlamaCppEmbeddings(
-        model_path=tiny_embedding_model(), n_batch=64
-    )  # an engine of its own
+    # an engine of its own
+    embeddings = LlamaCppEmbeddings(model_path=tiny_embedding_model(), n_batch=64)
     future = embeddings.engine.submit(TEXTS * 20)
     embeddings.close()
     with pytest.raises(ServerError, match="was freed"):
@@ -162,9 +161,8 @@ def test_freeing_ends_what_runs() -> None:
 
 
 def test_a_text_that_memory_has_no_room_for_fails_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    with LlamaCppEmbeddings(
-        model_path=tiny_embedding_model(), n_batch=48
-    ) as embeddings:  # an engine of its own
+    # an engine of its own
+    with LlamaCppEmbeddings(model_path=tiny_embedding_model(), n_batch=48) as embeddings:
         before = embeddings.embed_query("short")
         with monkeypatch.context() as patch:
             patch.setattr(vectors, "Context", no_memory)

@@ -173,9 +173,8 @@ def test_cut_texts_are_the_same_everywhere(arguments: Callable[[str], Arguments]
 def test_the_last_text_that_fits_is_whole_and_the_next_raises(
     length: int, arguments: Callable[[str], Arguments]
 ) -> None:
-    text = " ".join(
-        ["lamp"] * (length - 4) + ["red", "boat"]
-    )  # with the tokens for beginning and end, `length` in all
+    # with the tokens for beginning and end, `length` in all
+    text = " ".join(["lamp"] * (length - 4) + ["red", "boat"])
     found = []
     for runtime in sorted(ENGINES):
         embeddings = class_of(runtime)(**arguments(runtime))

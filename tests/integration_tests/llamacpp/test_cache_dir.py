@@ -26,8 +26,8 @@ from tools.engines.models import with_window
 
 SYSTEM: Final = (
     "You sell lamps. Answer with one short sentence that names the colour of the lamp. Never "
-    "speak of boats. " * 3
-)
+    "speak of boats. "
+) * 3
 AGAIN: Final = """
 import json, sys
 from langchain_localllm import ChatLlamaCpp

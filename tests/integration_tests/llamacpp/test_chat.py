@@ -26,9 +26,8 @@ def chat(tmp_path_factory: pytest.TempPathFactory) -> Any:
     with ChatLlamaCpp(model_path=path, n_ctx=512, temperature=0, max_tokens=60) as chat:
         control = chat.engine.model.special_token_ids(MARKERS)
         assert len(control) == len(MARKERS)
-        yield chat.bind(
-            logit_bias=dict.fromkeys(control, 1000.0)
-        )  # so that they are taken wherever a grammar lets them
+        # so that they are taken wherever a grammar lets them
+        yield chat.bind(logit_bias=dict.fromkeys(control, 1000.0))
 
 
 def test_calls_are_read_where_their_markers_are_tokens(chat: Any) -> None:

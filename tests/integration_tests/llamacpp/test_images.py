@@ -398,9 +398,8 @@ def test_the_prompt_is_measured_with_its_images(llava: Path) -> None:
             == small.get_num_tokens_from_messages(ask(RED, BLUE, WIDE, RED))
             >= 64
         )
-        assert (
-            len(small.batch([ask(png(number, 0, 0)) for number in range(12)])) == 12
-        )  # and the cache makes room
+        # and the cache makes room
+        assert len(small.batch([ask(png(number, 0, 0)) for number in range(12)])) == 12
 
 
 def test_the_profile_tells_of_images(chat: ChatLlamaCpp) -> None:

@@ -143,9 +143,8 @@ def test_both_backends_choose_the_same_tokens(model_file: Path) -> None:
         "dynatemp_range": 0.5,
         "seed": 7,
     }
-    options |= {
-        "flash_attn": False
-    }  # the last digits differ with it, and only xllamacpp has it on by default
+    # the last digits differ with it, and only xllamacpp has it on by default
+    options |= {"flash_attn": False}
     answers = []
     for backend in ENGINES[:2]:
         with LlamaCpp(

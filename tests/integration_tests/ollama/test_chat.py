@@ -154,9 +154,8 @@ def test_an_answer_has_the_form_that_was_asked_for(chat: ChatOllama, method: Any
     )
     text = kept["raw"].text or json.dumps(kept["raw"].tool_calls[0]["args"])
     assert set(json.loads(text)) == {"colour", "rooms", "street"}
-    assert isinstance(kept["parsed"], House) or "`street` is" in str(
-        kept["parsing_error"]
-    )  # a pattern is checked afterwards
+    # a pattern is checked afterwards
+    assert isinstance(kept["parsed"], House) or "`street` is" in str(kept["parsing_error"])
 
 
 def test_json_mode_gives_json(chat: ChatOllama) -> None:

@@ -96,9 +96,8 @@ def test_images_are_refused_by_a_model_that_does_not_see_them(llm: Ollama) -> No
 
 @pytest.mark.parametrize("level", [True, "high"])
 def test_reasoning_and_its_levels_reach_the_model(llm: Ollama, level: Any) -> None:
-    with pytest.raises(
-        InvalidRequestError, match="think"
-    ):  # this model cannot think, and Ollama 0.9.3 knows no levels
+    # this model cannot think, and Ollama 0.9.3 knows no levels
+    with pytest.raises(InvalidRequestError, match="think"):
         llm.invoke(PROMPT, reasoning=level)
     assert llm.invoke(PROMPT, think=False)
 

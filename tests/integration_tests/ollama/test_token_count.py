@@ -132,9 +132,8 @@ def test_a_conversation_whose_first_message_is_dropped_raises_on_every_path(url:
     )
     usage = chat.invoke(fits).usage_metadata
     assert usage
-    assert (
-        100 < usage["input_tokens"] < 124
-    )  # a larger one would be dropped, so that it was looked at
+    # a larger one would be dropped, so that it was looked at
+    assert 100 < usage["input_tokens"] < 124
     for call in (
         chat.invoke,
         lambda talk: list(chat.stream(talk)),

@@ -164,9 +164,8 @@ def test_ollama_as_it_is(case: Case, ollama_url: str) -> None:
     assert prompt_tokens(llm) == len(case.tokens)
 
 
-@pytest.mark.parametrize(
-    "case", ["gemma", "llama3"], indirect=True
-)  # the other two templates write single questions
+# the other two templates write single questions
+@pytest.mark.parametrize("case", ["gemma", "llama3"], indirect=True)
 def test_chat_ollama(case: Case, ollama_url: str) -> None:
     assert prompt_tokens(ChatOllama(base_url=ollama_url, model="x", **ONE_TOKEN)) == len(
         case.tokens

@@ -38,9 +38,8 @@ def _bare_xllamacpp(path: Path) -> Ask:
     params.n_parallel = 1
     params.warmup = False
     params.swa_full = True  # as ours
-    params.flash_attn_type = (
-        llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
-    )  # its sums differ in the last digits
+    # its sums differ in the last digits
+    params.flash_attn_type = llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
     server = Server(params)
 
     def ask(prompt: str) -> str:

@@ -245,9 +245,8 @@ def test_a_full_disk_and_then_room_again(folder: Path, kind: str) -> None:
     write_files(folder / "more", count=40, sentences=40)
 
     def little_room() -> None:
-        resource.setrlimit(
-            resource.RLIMIT_FSIZE, (400_000, 400_000)
-        )  # no file may grow beyond; writing fails as on a full disk
+        # no file may grow beyond; writing fails as on a full disk
+        resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000))
 
     check_fault(
         run(folder, "index", "notes", "more", "--vectors", kind, before=little_room), 1, "disk"

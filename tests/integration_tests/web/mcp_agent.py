@@ -45,9 +45,8 @@ class Turns(AgentMiddleware):
 
 async def main(work: Path, documents: Path) -> None:
     """Let the agent search and answer; print what came."""
-    from langchain_mcp_adapters.client import (
-        MultiServerMCPClient,
-    )  # pytest imports this file, where there is none
+    # pytest imports this file, where there is none
+    from langchain_mcp_adapters.client import MultiServerMCPClient
     from langchain_mcp_adapters.tools import load_mcp_tools
 
     server = {

@@ -359,9 +359,8 @@ def test_answer_that_takes_too_long_ends_with_an_error(rag: LocalRAG) -> None:
             pytest.raises(openai.APIError, match="too long"),
         ):
             list(client.chat.completions.create(model=MODEL, messages=ask(), stream=True))
-        assert not llm.begun.is_set() or llm.stopped.wait(
-            60
-        )  # a busy machine may not have begun in time
+        # a busy machine may not have begun in time
+        assert not llm.begun.is_set() or llm.stopped.wait(60)
 
 
 def test_failure_of_the_engine_reaches_the_client_before_and_in_the_stream(rag: LocalRAG) -> None:

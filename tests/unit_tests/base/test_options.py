@@ -252,9 +252,8 @@ def test_a_calls_options_hold_on_every_path_and_for_that_call_only(
 
 
 def test_what_the_caller_gave_is_not_changed(subject: Subject, path: Path) -> None:
-    given = {
-        name: case.value for name, case in subject.options.items() if name != "model"
-    }  # the path's own argument has that name
+    # the path's own argument has that name
+    given = {name: case.value for name, case in subject.options.items() if name != "model"}
     before = copy.deepcopy(given)
     path(subject.make(**given), "Hi", **given)
     assert given == before
@@ -276,9 +275,10 @@ def test_bound_configured_copied_and_pickled_models_work(subject: Subject) -> No
         bound.invoke("Hi")
         assert subject.sent(body_of(bound.asked[-1]), "temperature") == heat
         assert bound.client.address == model.client.address
+    # it can be pickled
     real_class = next(
         parent for parent in subject.make.__mro__ if not parent.__module__.startswith("tests")
-    )  # it can be pickled
+    )
     real = real_class(temperature=0.1, api_key=SecretStr("a-key"), base_url="http://me:word@host")
     address = real.client.address
     copies = [real.model_copy(), real.model_copy(deep=True), copy.copy(real), copy.deepcopy(real)]
@@ -338,9 +338,8 @@ def test_the_cache_key_holds_what_changes_the_answer(
     call = {} if given == "to the object" else {name: case.value}
     changed.invoke("Hi", **call)
     changed.invoke("Hi", **call)
-    without_tools = (
-        name == "parallel_tool_calls" and given == "to the call"
-    )  # a call without tools leaves it out
+    # a call without tools leaves it out
+    without_tools = name == "parallel_tool_calls" and given == "to the call"
     assert len(changed.asked) == int(case.changes and not without_tools)
 
 

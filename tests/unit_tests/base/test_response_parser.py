@@ -193,9 +193,8 @@ MENTIONS = st.sampled_from(
 def test_an_answer_that_mentions_markers_loses_nothing(
     text: str, data: st.DataObject, tools: bool
 ) -> None:
-    assume(
-        not (tools and re.search(r'<tool_call>\s*\{\s*"name"', text))
-    )  # that is a call which was cut
+    # that is a call which was cut
+    assume(not (tools and re.search(r'<tool_call>\s*\{\s*"name"', text)))
     text = f"It is {text}"
     offered = [{"function": {"name": "add"}}] if tools else []
     places = sorted(data.draw(st.sets(st.integers(0, len(text)), max_size=6)))

@@ -23,9 +23,8 @@ EMBEDDINGS = DeterministicFakeEmbedding(size=8)
 
 @pytest.fixture(autouse=True)
 def _no_calibration(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        "langchain_localllm.rag.index.update.calibrate", lambda *_: None
-    )  # it has tests of its own
+    # it has tests of its own
+    monkeypatch.setattr("langchain_localllm.rag.index.update.calibrate", lambda *_: None)
 
 
 @pytest.fixture
@@ -133,9 +132,8 @@ def test_update_link_within_a_folder_whose_target_is_away_keeps_its_passages(
     assert keys(store) == ["notes/a.txt", "notes/sub/b.txt"]
 
 
-@pytest.mark.parametrize(
-    "number", [5, 13, 116]
-)  # input/output error, permission denied, stale file handle
+# input/output error, permission denied, stale file handle
+@pytest.mark.parametrize("number", [5, 13, 116])
 def test_update_subfolder_that_fails_keeps_its_passages(
     store: Store, notes: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:

@@ -26,9 +26,8 @@ def notes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def asked(notes: Path, llm: Runnable[Any, Any]) -> LocalRAG:
-    rag = LocalRAG(
-        llm, DeterministicFakeEmbedding(size=8), refusal_quantile=0
-    )  # its vectors are noise
+    # its vectors are noise
+    rag = LocalRAG(llm, DeterministicFakeEmbedding(size=8), refusal_quantile=0)
     rag.index(notes)
     return rag
 

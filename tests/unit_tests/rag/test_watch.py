@@ -23,9 +23,8 @@ PATIENCE = 60
 
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
-    monkeypatch.setattr(
-        "langchain_localllm.rag.index.update.calibrate", lambda *_: None
-    )  # it has tests of its own
+    # it has tests of its own
+    monkeypatch.setattr("langchain_localllm.rag.index.update.calibrate", lambda *_: None)
     for name, value in {"_DEBOUNCE": 200, "_QUIET": 50, "_LOOK": 100, "_RETRY": 0.1}.items():
         monkeypatch.setattr(watching, name, value)
     return Store(tmp_path / ".localllm", DeterministicFakeEmbedding(size=8), vectors="sqlite")
@@ -96,9 +95,8 @@ def test_update_excluded_files_leave_the_index_and_come_back(store: Store, notes
     assert (report := update(store, exclude=[])).removed == 1
     assert report.added == 3
     assert update(store, gitignore=False).added == 1
-    assert (
-        update(store, [notes / "c.log"], exclude=["*.log"]).unchanged == 1
-    )  # a file that is named is wanted
+    # a file that is named is wanted
+    assert update(store, [notes / "c.log"], exclude=["*.log"]).unchanged == 1
     assert update(store, [notes]).removed == 0
     assert remove(store, [notes / "c.log"]) == 1
 

@@ -54,9 +54,8 @@ def read_docx(data: bytes) -> Iterator[Document]:
     except Exception as error:  # python-docx raises errors of many types on broken files
         raise DocumentError(f"it is a broken .docx file ({error}). Save it again.") from error
     for section in sections("\n\n".join(blocks)):
-        yield Document(
-            section.page_content, metadata=section.metadata
-        )  # a Word document has no lines
+        # a Word document has no lines
+        yield Document(section.page_content, metadata=section.metadata)
 
 
 class _Reader:
@@ -64,13 +63,11 @@ class _Reader:
 
     def __init__(self, document: "WordDocument") -> None:
         self._document = document
-        self._styles: dict[
-            str | None, str
-        ] = {}  # the name of each style that was looked up, which is slow
+        # the name of each style that was looked up, which is slow
+        self._styles: dict[str | None, str] = {}
         self._notes: dict[str, dict[str, str]] = {element: {} for element in _NOTES}
-        self._notes |= {
-            element: self._notes_in(part) for element, part in _NOTES.items()
-        }  # no note holds a note
+        # no note holds a note
+        self._notes |= {element: self._notes_in(part) for element, part in _NOTES.items()}
 
     def blocks(self) -> Iterator[str]:
         """Yield paragraphs and tables as Markdown."""

@@ -56,11 +56,8 @@ _COVERED: Final = "\0"
 _MOST_SPANNED: Final = 1000
 _MOST_COLUMNS: Final = 5000
 _HIDDEN: Final = re.compile(r"display\s*:\s*none", re.IGNORECASE)
-_AROUND = {
-    **_HEADINGS,
-    **_ROWS,
-    **dict.fromkeys(_BLOCKS, ("\n\n", "\n\n")),
-}  # what a tag puts before and after its text
+# what a tag puts before and after its text
+_AROUND = {**_HEADINGS, **_ROWS, **dict.fromkeys(_BLOCKS, ("\n\n", "\n\n"))}
 
 
 def read_html(data: bytes) -> Iterator[Document]:
@@ -84,9 +81,8 @@ def parse_markup(data: bytes) -> "BeautifulSoup":
             "not read. Split it."
         )
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore"
-        )  # on XML, which is read as HTML on purpose: no entity is expanded, and errors are mended
+        # on XML, which is read as HTML on purpose: no entity is expanded, and errors are mended
+        warnings.simplefilter("ignore")
         return BeautifulSoup(data, "html.parser")
 
 
@@ -95,9 +91,8 @@ def markup_sections(
 ) -> Iterator[Document]:
     """Yield the sections of a tree, without the elements named in `not_text`."""
     for section in sections(_markdown(soup, not_text)):
-        yield Document(
-            section.page_content, metadata=section.metadata
-        )  # the lines of the Markdown are not those of the file
+        # the lines of the Markdown are not those of the file
+        yield Document(section.page_content, metadata=section.metadata)
 
 
 def _markdown(soup: "Tag", not_text: frozenset[str]) -> str:
@@ -105,9 +100,8 @@ def _markdown(soup: "Tag", not_text: frozenset[str]) -> str:
 
     pieces: list[str] = []
     depth = 0  # of tables within tables
-    waiting: list[object] = [
-        soup
-    ]  # nodes still to write, and plain texts to put after a node; the next one is last
+    # nodes still to write, and plain texts to put after a node; the next one is last
+    waiting: list[object] = [soup]
     while waiting:
         node = waiting.pop()
         if isinstance(node, Tag):

@@ -27,11 +27,12 @@ def read_json(data: bytes) -> Iterator[Document]:
     except DocumentError:
         raise
     except (ValueError, RecursionError) as error:
+        # a value in each line
         if (
             isinstance(error, json.JSONDecodeError)
             and error.msg == "Extra data"
             and error.lineno > 1
-        ):  # a value in each line
+        ):
             yield from read_json_lines(data)
             return
         raise DocumentError(
@@ -62,8 +63,8 @@ def read_json_lines(data: bytes) -> Iterator[Document]:
                 raise
             except (ValueError, RecursionError) as error:
                 raise DocumentError(
-                    f"line {number} is not valid JSON ({error}). Correct it, or save it as a .txt "
-                    "file."
+                    f"line {number} is not valid JSON ({error}). Correct it, or save it as a "
+                    ".txt file."
                 ) from error
             yield located(text, [(0, number)])
 

@@ -96,9 +96,8 @@ def read_latex(data: bytes) -> Iterator[Document]:
     pieces = _MATH.split(text)
     pieces[::2] = map(_plain, pieces[::2])
     for section in sections(re.sub(r"\n{3,}", "\n\n", "".join(pieces))):
-        yield Document(
-            section.page_content, metadata=section.metadata
-        )  # the lines of the Markdown are not those of the file
+        # the lines of the Markdown are not those of the file
+        yield Document(section.page_content, metadata=section.metadata)
 
 
 def _plain(text: str) -> str:

@@ -80,9 +80,8 @@ def ordered_text(text_page: Any, raw: Any) -> str:
         text = _with_tables(pieces, height)
     else:
         text = _lines(_by_columns(pieces, height)) if _is_mixed(pieces, gutter) else ""
-    return text.encode("utf-16", "surrogatepass").decode(
-        "utf-16", "replace"
-    )  # PDFium yields halves of pairs
+    # PDFium yields halves of pairs
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _pieces(text_page: Any, raw: Any, count: int) -> Iterator[Piece]:
@@ -121,9 +120,8 @@ def _gutter(pieces: Sequence[Piece], height: float) -> float | None:
     """Return where the space between two columns of text is, or `None` if there are no columns."""
     start, end = min(piece.left for piece in pieces), max(piece.right for piece in pieces)
     step = max(height / 2, (end - start) / _MOST_PLACES)
-    steps = {
-        int((piece.right - start) / step) + 1 for piece in pieces
-    }  # few places to look at, however many parts there are
+    # few places to look at, however many parts there are
+    steps = {int((piece.right - start) / step) + 1 for piece in pieces}
     edges = [
         start + each * step
         for each in sorted(steps)

@@ -133,8 +133,8 @@ def _rows(rows: Iterable[tuple[Any, ...]], seen: list[int]) -> Iterator[tuple[in
         seen[0] += len(row)
         if seen[0] > _MOST_CELLS:
             raise DocumentError(
-                f"it has more than {_MOST_CELLS / 1e6:.0f} million cells. Save the filled part as "
-                ".csv."
+                f"it has more than {_MOST_CELLS / 1e6:.0f} million cells. Save the filled "
+                "part as .csv."
             )
         cells: Cells = {}
         for column, cell in enumerate(row):

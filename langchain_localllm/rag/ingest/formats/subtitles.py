@@ -29,9 +29,8 @@ def read_subtitles(data: bytes) -> Iterator[Document]:
     spoken = False
     for number, line in enumerate(normalize(decode(data)).split("\n"), 1):
         if not line.strip() or _TIMES.match(line.strip()):
-            spoken = bool(
-                line.strip()
-            )  # text follows the times, up to an empty line; numbers, notes and styles have none
+            # text follows the times, up to an empty line; numbers, notes and styles have none
+            spoken = bool(line.strip())
             continue
         text = _TAG.sub("", line).strip()
         if spoken and text and text != (pieces[-1] if pieces else ""):

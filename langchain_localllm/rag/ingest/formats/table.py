@@ -34,9 +34,8 @@ def read_csv(data: bytes) -> Iterator[Document]:
         ['boat: Heron; price: 14', 'boat: Tern; price: 9']
     """
     text = normalize(decode(data))
-    csv.field_size_limit(
-        max(csv.field_size_limit(), len(text))
-    )  # a long cell is split into passages later
+    # a long cell is split into passages later
+    csv.field_size_limit(max(csv.field_size_limit(), len(text)))
     lines = csv.reader(StringIO(text, newline=""), _dialect(text[:_SAMPLE]))
     try:
         rows = _csv_rows(lines)

@@ -141,9 +141,8 @@ def _legacy_encoding(data: bytes) -> str:
 def _decoded(data: bytes, encoding: str) -> str | None:
     """Return the characters of the beginning of a text, or `None` where the encoding is another."""
     try:
-        return codecs.getincrementaldecoder(encoding)().decode(
-            data
-        )  # a character that is cut at the end is not a fault
+        # a character that is cut at the end is not a fault
+        return codecs.getincrementaldecoder(encoding)().decode(data)
     except UnicodeDecodeError:
         return None
 
@@ -300,9 +299,8 @@ def _joined(text: str, line: str, following: str, hyphenated: set[str]) -> tuple
 def _without_encoded(lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]]:
     """Yield the lines without files that are encoded in them, as base64 or by uuencode."""
     waiting: list[tuple[int, str]] = []
-    begin: tuple[int, str] | None = (
-        None  # the line that begins a uuencoded file, until the next one shows whether it does
-    )
+    # the line that begins a uuencoded file, until the next one shows whether it does
+    begin: tuple[int, str] | None = None
     uuencoded = False
     for number, line in lines:
         uuencoded = (uuencoded or begin is not None) and _is_uuencoded(line)

@@ -249,10 +249,8 @@ def test_statements_paraphrase_is_found_by_the_embedding_model() -> None:
     [
         ("It leaks [1].", [(1, "It leaks.")]),  # the model named the first sentence of the passage
         ("[1] It leaks. [3] The key is old.", [(1, "It leaks."), (3, "The key is old.")]),
-        (
-            "It sinks, the boat [2].",
-            [(2, "It leaks.")],
-        ),  # no sentence supports it: the one that was named
+        # no sentence supports it: the one that was named
+        ("It sinks, the boat [2].", [(2, "It leaks.")]),
     ],
 )
 def test_citation_quotes_the_sentence_that_supports_the_statement(

@@ -25,9 +25,8 @@ def notes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def rag_with(notes: Path, llm: Runnable[Any, Any]) -> LocalRAG:
-    rag = LocalRAG(
-        llm, DeterministicFakeEmbedding(size=8), refusal_quantile=0
-    )  # its vectors are noise
+    # its vectors are noise
+    rag = LocalRAG(llm, DeterministicFakeEmbedding(size=8), refusal_quantile=0)
     rag.index(notes)
     return rag
 

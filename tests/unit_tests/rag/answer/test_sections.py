@@ -88,10 +88,8 @@ def test_store_of_an_earlier_version_says_how_to_rebuild_and_is_rebuilt_with_new
     embeddings = DeterministicFakeEmbedding(size=8)
     with LocalRAG(None, embeddings, tmp_path / "index", vectors="sqlite", chunk_size=300) as rag:
         rag.index(tmp_path / "a.txt")
-    with (
-        closing(sqlite3.connect(tmp_path / "index" / "catalogue.sqlite")) as db,
-        db,
-    ):  # as an earlier version wrote it
+    # as an earlier version wrote it
+    with closing(sqlite3.connect(tmp_path / "index" / "catalogue.sqlite")) as db, db:
         db.execute(
             "DELETE FROM setting WHERE name IN ('longest_sentence', 'sizes_given', 'with_headings')"
         )

@@ -148,10 +148,8 @@ def test_index_of_an_earlier_version_gets_the_words_on_its_next_run(tmp_path: Pa
     embeddings = Counted(size=8)
     with LocalRAG(None, embeddings, tmp_path / "index", vectors="sqlite", chunk_size=60) as rag:
         rag.index(tmp_path / "a.txt")
-    with (
-        closing(sqlite3.connect(tmp_path / "index" / "catalogue.sqlite")) as db,
-        db,
-    ):  # as an earlier version wrote it
+    # as an earlier version wrote it
+    with closing(sqlite3.connect(tmp_path / "index" / "catalogue.sqlite")) as db, db:
         db.execute("DELETE FROM setting WHERE name = 'word_rules'")
         db.execute("DROP TABLE word")
         db.execute(

@@ -74,9 +74,8 @@ def test_gone_files_are_taken_out_but_only_below_the_given_paths(
     other.unlink()
     assert update(store, [notes]).removed == 1
     assert "The other one." in texts(store)
-    assert (
-        update(store).removed == 0
-    )  # a path that was given and is missing is kept until it is removed by name
+    # a path that was given and is missing is kept until it is removed by name
+    assert update(store).removed == 0
     assert remove(store, [other]) == 1
     assert store.catalog.paths() == ["notes/b.txt", "notes/c.txt"]
 
@@ -424,9 +423,8 @@ def test_ten_thousand_tiny_files(tmp_path: Path) -> None:
 def test_one_large_file_with_flat_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("langchain_localllm.rag.ingest.load._LARGE", 1_000_000)
     monkeypatch.setattr("langchain_localllm.rag.ingest.load._PIECE", 100_000)
-    monkeypatch.setattr(
-        "langchain_localllm.rag.index.update.calibrate", lambda *_: None
-    )  # searching needs all vectors in memory
+    # searching needs all vectors in memory
+    monkeypatch.setattr("langchain_localllm.rag.index.update.calibrate", lambda *_: None)
     large = tmp_path / "large.txt"
     with large.open("w") as out:
         for number in range(40_000):
@@ -441,9 +439,8 @@ def test_one_large_file_with_flat_memory(tmp_path: Path, monkeypatch: pytest.Mon
     tracemalloc.stop()
     assert report.passages > 5_000
     assert peak < large.stat().st_size
-    assert (
-        0.3 < seen[len(seen) // 2].bytes / seen[-1].all_bytes < 0.7
-    )  # progress within the file, so the time left is known
+    # progress within the file, so the time left is known
+    assert 0.3 < seen[len(seen) // 2].bytes / seen[-1].all_bytes < 0.7
 
 
 def test_update_index_of_an_earlier_version_reads_files_again_and_embeds_only_what_changed(
@@ -471,9 +468,8 @@ def test_update_index_of_an_earlier_version_reads_files_again_and_embeds_only_wh
 def test_a_catalog_that_is_only_being_made_is_no_index_yet(store: Store, notes: Path) -> None:
     assert store.folder
     store.folder.mkdir()
-    sqlite3.connect(
-        store.folder / "catalogue.sqlite"
-    ).close()  # as it is before its tables, and after a process that was killed
+    # as it is before its tables, and after a process that was killed
+    sqlite3.connect(store.folder / "catalogue.sqlite").close()
     assert not store.exists
     with pytest.raises(StoreError, match="There is no index"):
         store.setting("roots")

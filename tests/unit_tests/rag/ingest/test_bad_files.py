@@ -26,9 +26,8 @@ from langchain_localllm.rag.ingest.split import split_documents
 
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
-    monkeypatch.setattr(
-        "langchain_localllm.rag.index.update.calibrate", lambda *_: None
-    )  # it has tests of its own
+    # it has tests of its own
+    monkeypatch.setattr("langchain_localllm.rag.index.update.calibrate", lambda *_: None)
     return Store(tmp_path / ".localllm", DeterministicFakeEmbedding(size=8), vectors="sqlite")
 
 
@@ -242,9 +241,8 @@ def test_update_reader_that_fails_names_the_file(
             assert report.problems == list(problems(store).values())
         with pytest.raises(AssertionError, match=rf"bad\.txt: .*{reason}"):
             raise AssertionError(report.problems[0])
-        assert (
-            "The key is old." in texts(store)
-        ) is stays  # what may be readable again keeps its passages
+        # what may be readable again keeps its passages
+        assert ("The key is old." in texts(store)) is stays
         assert "What was read before." not in texts(store)
     bad.write_text("The key is new again.")
     assert update(store, [notes]).problems == []

@@ -83,9 +83,8 @@ def test_find_files_in_a_thousand_folders_within_each_other(
         found = find_files([tmp_path])
         assert [file.name for file in found] == ["deep.txt"]
         assert len(found[0].relative_to(tmp_path).parts) == 1001
-    for folder in found[
-        0
-    ].parents:  # shutil.rmtree, with which pytest cleans up, calls itself for each level
+    # shutil.rmtree, with which pytest cleans up, calls itself for each level
+    for folder in found[0].parents:
         if folder == tmp_path:
             break
         for file in folder.glob("*.txt"):
