@@ -2,7 +2,7 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-WORKERS ?= 0
+WORKERS ?= 2
 PIP := $(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check --constraint .ci/constraints.txt
 
 # pip compiles nothing and Python keeps what it compiles on first use: that halves the time to the first answer.
@@ -17,7 +17,7 @@ help:  ## Show these targets
 demo: .venv/demo.stamp  ## Ask the tiny models about the handbook in docs/handbook
 	$(BIN)/python tools/demo.py
 
-test: .venv/test.stamp .engines/ollama/done .engines/models/done .engines/packages/done chromium tesseract  ## Run all tests, those with real engines too; PYTEST_ARGS adds options, WORKERS=2 runs two processes side by side
+test: .venv/test.stamp .engines/ollama/done .engines/models/done .engines/packages/done chromium tesseract  ## Run all tests, those with real engines too; PYTEST_ARGS adds options, WORKERS=0 runs one process instead of two
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 unit: .venv/test.stamp  ## Run the unit tests and the examples in docstrings: no server is started

@@ -59,11 +59,11 @@ class IgnoreRules:
         if (found := _decision(self._given, self._root, place, is_folder=is_folder)) is not None:
             return found
         if self._gitignore:
-            inside = [folder for folder in place.parents if folder.is_relative_to(self._root)]
-            for folder in [*inside, *self._above]:
-                if (
-                    found := _decision(self._in_folder(folder), folder, place, is_folder=is_folder)
-                ) is not None:
+            depth = max(0, len(place.parts) - len(self._root.parts))
+            for folder in [*place.parents[:depth], *self._above]:
+                patterns = self._in_folder(folder)
+                found = _decision(patterns, folder, place, is_folder=is_folder)
+                if found is not None:
                     return found
         return bool(_decision(self._default, self._root, place, is_folder=is_folder))
 
@@ -110,6 +110,8 @@ def _decision(patterns: _Patterns, folder: Path, place: Path, *, is_folder: bool
 
     The last one that matches counts.
     """
+    if not patterns:
+        return None
     path = place.relative_to(folder).as_posix()
     for include, regex, is_below in patterns:
         text = f"{path}/" if is_folder and not is_below else path
