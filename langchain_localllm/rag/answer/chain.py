@@ -79,11 +79,9 @@ def answer_chain(
         - `context`: the passages that the model was given, as Documents;
         - `left_out`: the passages that did not fit into its context;
         - `answer`: the text, without numbers that have no passage;
-        - `citations`: a `Citation` for each number in it that the passages support, and for each
-          source found by itself;
+        - `citations`: a `Citation` for each number that passages support, and each source found;
         - `rejected`: an `InvalidCitation` for each number that they do not support;
-        - `statements`: a `Statement` for each sentence of the answer, which says whether the
-          passages support it;
+        - `statements`: a `Statement` for each sentence, which says whether passages support it;
         - `finish_reason`: `"repetition"`, if the answer repeated itself and was cut.
 
         `stream` and `astream` yield these in this order: the answer in chunks, and each citation
