@@ -47,10 +47,12 @@ def test_stop_sequence_over_several_tokens_ends_the_text_before_it(llm: Any) -> 
 
 @pytest.mark.parametrize("text", ["日本の首都は東京です。", "🙂🙃 ça va, naïve café"])
 def test_characters_of_several_tokens_are_whole_in_a_stream(text: str, chat: Any) -> None:
-    chunks = [chunk.text for chunk in chat.stream(f"Repeat: {text}", max_tokens=24)]
-    assert any(not chunk.isascii() for chunk in chunks)
+    question = f"Repeat: {text}"
+    # the calls below then find the same in GPT4All's cache, on which the rounding of a tie depends
+    chat.invoke(question, max_tokens=24)
+    chunks = [chunk.text for chunk in chat.stream(question, max_tokens=24)]
+    assert "".join(chunks) == chat.invoke(question, max_tokens=24).text
     assert not any("\ufffd" in chunk for chunk in chunks)
-    "".join(chunks).encode()  # no halves of surrogate pairs
 
 
 def test_prompt_that_does_not_fit_raises_and_the_next_one_is_answered(llm: Any) -> None:
