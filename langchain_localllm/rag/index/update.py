@@ -114,8 +114,9 @@ def update(
     start = time.monotonic()
     report = Report()
     given, away = _existing(store, paths, report, rebuild=rebuild)
-    rules = _ignore_options(store, exclude, gitignore)
-    ocr = require_languages(_kept(store, "ocr", ocr, ""))
+    patterns = None if exclude is None else list(exclude)
+    rules = _kept_options(store, exclude=patterns, gitignore=gitignore, ocr=ocr)
+    ocr = require_languages(rules.pop("ocr"))
     with store.writing(rebuild=rebuild):
         store.check_model()
         store.purge()
@@ -424,21 +425,14 @@ class _IsGone:
         return bool(found) and all(found)
 
 
-def _ignore_options(
-    store: Store, exclude: Sequence[str] | None, gitignore: bool | None
-) -> dict[str, Any]:
-    """Return which files are left out: as asked for, else as the index keeps it."""
+def _kept_options(store: Store, **given: Any) -> dict[str, Any]:
+    """Return options of updates: as asked for, else as the index keeps them."""
+    kept = store.readable_settings() if store.exists else {}
+    defaults = {"exclude": [], "gitignore": True, "ocr": ""}
     return {
-        "exclude": list(_kept(store, "exclude", exclude, ()) or ()),
-        "gitignore": _kept(store, "gitignore", gitignore, default=True),
+        name: kept.get(name, defaults[name]) if value is None else value
+        for name, value in given.items()
     }
-
-
-def _kept(store: Store, name: str, given: Any, default: Any) -> Any:
-    """Return a setting of updates: as asked for, else as the index keeps it."""
-    if given is not None:
-        return given
-    return (store.readable_settings() if store.exists else {}).get(name, default)
 
 
 def _remove_gone(

@@ -11,7 +11,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from itertools import groupby
-from typing import Any, Final
+from typing import Final
 
 from langchain_core.documents import Document
 
@@ -30,9 +30,6 @@ _LEAST_CONFIDENCE: Final = 60.0
 below."""
 _IMAGES: Final = (b"\x89PNG\r\n", b"\xff\xd8\xff", b"GIF8", b"II*\0", b"MM\0*", b"BM")
 _LANGUAGES: Final = re.compile(r"[A-Za-z0-9_/-]+(?:\+[A-Za-z0-9_/-]+)*")
-_DOTS_PER_INCH: Final = 300
-_MOST_PIXELS: Final = 5000
-"""Of the longer side of a rendered page."""
 
 
 def is_image(start: bytes) -> bool:
@@ -116,22 +113,6 @@ def recognize(image: bytes, languages: str) -> list[str]:
         said = ran.stderr.decode(errors="replace").strip().splitlines() or ["no reason given"]
         raise DocumentError(f"Tesseract cannot read it: {said[-1]}")
     return _pages(ran.stdout.decode(errors="replace"))
-
-
-def recognize_page(page: Any, lock: Any, languages: str) -> str:
-    """Return the text that a page of a PDF shows.
-
-    Args:
-        page: A page of pypdfium2.
-        lock: What is held while PDFium renders.
-        languages: As of `recognize`.
-    """
-    with lock:
-        scale = min(_DOTS_PER_INCH / 72, _MOST_PIXELS / max(*page.get_size(), 1))
-        pixels = page.render(scale=scale, grayscale=True).to_numpy()
-        height, width = pixels.shape[:2]
-        image = b"P5 %d %d 255\n" % (width, height) + pixels.tobytes()
-    return "\n\n".join(recognize(image, languages))
 
 
 def _pages(table: str) -> list[str]:

@@ -10,7 +10,7 @@ from langchain_core.documents import Document
 
 from langchain_localllm.errors import DocumentError, MissingDependencyError
 from langchain_localllm.extras import pip_install
-from langchain_localllm.rag.ingest.formats.ocr import NEEDS_OCR, recognize_page
+from langchain_localllm.rag.ingest.formats.ocr import NEEDS_OCR, recognize
 from langchain_localllm.rag.ingest.formats.partly import PartlyReadError
 from langchain_localllm.rag.ingest.formats.pdf_layout import ordered_text
 from langchain_localllm.rag.ingest.formats.text import tidy
@@ -29,6 +29,10 @@ _SAMPLE: Final = 2000
 _MOST_PAGES: Final = 50_000
 """A file of some kilobytes can name the same page a million times."""
 _MOST_OBJECTS: Final = 100
+_DOTS_PER_INCH: Final = 300
+_POINTS_PER_INCH: Final = 72
+_MOST_PIXELS: Final = 5000
+"""Of the longer side of a page that is recognized."""
 _PASSWORD: Final = 4  # FPDF_ERR_PASSWORD
 
 
@@ -156,15 +160,22 @@ def _page_text(file: Any, number: int) -> tuple[str, bool, bool]:
 
 def _recognized(file: Any, number: int, languages: str) -> str:
     """Return the text that Tesseract sees on a page; empty where it sees none or fails."""
-    with _LOCK:
-        page = file[number]
     try:
-        return recognize_page(page, _LOCK, languages)
+        return "\n\n".join(recognize(_picture(file, number), languages))
     except DocumentError:
         return ""  # the other pages may be readable
-    finally:
-        with _LOCK:
-            page.close()
+
+
+def _picture(file: Any, number: int) -> bytes:
+    """Return a page as a gray picture, a PGM file."""
+    with _LOCK:
+        page = file[number]
+        scale = min(_DOTS_PER_INCH / _POINTS_PER_INCH, _MOST_PIXELS / max(*page.get_size(), 1))
+        pixels = page.render(scale=scale, grayscale=True).to_numpy()
+        height, width = pixels.shape[:2]
+        image: bytes = b"P5 %d %d 255\n" % (width, height) + pixels.tobytes()
+        page.close()
+    return image
 
 
 def _has_picture(page: Any, raw: Any) -> bool:

@@ -1,6 +1,7 @@
 """Scans and pictures are read by the real Tesseract where it is asked for, and else named with the
 advice."""
 
+import random
 import shutil
 import subprocess
 from io import BytesIO
@@ -28,6 +29,18 @@ def scan(*lines: str) -> Image.Image:
     for number, line in enumerate(lines):
         draw.text((100, 120 + 60 * number), line, font=font, fill=20)
     return page.rotate(0.5, fillcolor=250)
+
+
+def strokes() -> Image.Image:
+    """Return a drawing in which Tesseract sees letters that it is not sure of."""
+    drawing = Image.new("L", (1000, 600), 250)
+    draw = ImageDraw.Draw(drawing)
+    chance = random.Random(0)  # noqa: S311 - not for secrets
+    for y in range(60, 560, 60):
+        for x in range(60, 900, 30):
+            points = [(x + chance.randint(0, 22), y + chance.randint(0, 30)) for _ in range(4)]
+            draw.line(points, fill=20, width=4)
+    return drawing
 
 
 def saved(folder: Path, name: str, *pages: Image.Image) -> Path:
@@ -82,6 +95,10 @@ class TestTesseract:
         noise = Image.effect_noise((600, 400), 120)
         with pytest.raises(DocumentError, match="no text was recognized in it"):
             load_file(saved(tmp_path, "a.png", noise), ocr="eng")
+
+    def test_load_file_picture_of_strokes_like_letters_is_refused(self, tmp_path: Path) -> None:
+        with pytest.raises(DocumentError, match="no text was recognized in it"):
+            load_file(saved(tmp_path, "a.png", strokes()), ocr="eng")
 
     def test_load_file_damaged_picture_is_refused(self, tmp_path: Path) -> None:
         file = saved(tmp_path, "a.png", scan(BOAT))
