@@ -9,22 +9,30 @@ from pathlib import Path
 from typing import Any, Final
 
 from langchain_localllm.errors import ModelFileError
-from langchain_localllm.gguf.header import BLOCKS, GGUFInfo, file_kind, read_file_header
+from langchain_localllm.gguf.header import (
+    BLOCKS,
+    BOOL,
+    FLOAT32,
+    STRING,
+    UINT32,
+    GGUFInfo,
+    file_kind,
+    read_file_header,
+)
 
 __all__ = ["check_adapter", "check_projector"]
 
-_UINT32, _FLOAT32, _BOOL, _STRING = 4, 6, 7, 8
 _TYPE_NAMES: Final = {
-    _UINT32: "a 32-bit number",
-    _FLOAT32: "a 32-bit float",
-    _BOOL: "a Boolean",
-    _STRING: "a text",
+    UINT32: "a 32-bit number",
+    FLOAT32: "a 32-bit float",
+    BOOL: "a Boolean",
+    STRING: "a text",
 }
 _ADAPTER_TYPES: Final = {
-    "general.type": _STRING,
-    "general.architecture": _STRING,
-    "adapter.type": _STRING,
-    "adapter.lora.alpha": _FLOAT32,
+    "general.type": STRING,
+    "general.architecture": STRING,
+    "adapter.type": STRING,
+    "adapter.lora.alpha": FLOAT32,
 }
 _TEXTS: Final = (
     "general.name",
@@ -47,13 +55,13 @@ _NUMBERS: Final = {
 }
 """Keys after `clip.vision.`, with the smallest and the largest value of usable projectors."""
 _PROJECTOR_TYPES: Final = {
-    **dict.fromkeys(_TEXTS, _STRING),
+    **dict.fromkeys(_TEXTS, STRING),
     **dict.fromkeys(
         ("clip.has_vision_encoder", "clip.has_audio_encoder", "clip.use_gelu", "clip.use_silu"),
-        _BOOL,
+        BOOL,
     ),
-    **dict.fromkeys((f"clip.vision.{name}" for name in _NUMBERS), _UINT32),
-    "clip.vision.attention.layer_norm_epsilon": _FLOAT32,
+    **dict.fromkeys((f"clip.vision.{name}" for name in _NUMBERS), UINT32),
+    "clip.vision.attention.layer_norm_epsilon": FLOAT32,
 }
 _COLORS: Final = 3
 _KERNEL_DIMENSIONS: Final = 4

@@ -37,8 +37,9 @@ _APE_MAGIC: Final = (b"MZqFpD", b"jartsr", b"APEDBG")
 # read backwards).
 _BEFORE_GGUF: Final = {b"lmgg": "ggml", b"fmgg": "ggmf", b"tjgg": "ggjt", b"algg": "ggla"}
 
-# Value types of the header: number in the file -> struct code. 8 is a string, 9 a list.
-_SCALARS: Final = {
+UINT32, INT32, FLOAT32, BOOL, STRING, LIST, UINT64 = 4, 5, 6, 7, 8, 9, 10
+"""Types of values in the header, by their numbers in the file."""
+SCALAR_CODES: Final = {
     0: "B",
     1: "b",
     2: "H",
@@ -51,8 +52,7 @@ _SCALARS: Final = {
     11: "q",
     12: "d",
 }
-_STRING: Final = 8
-_LIST: Final = 9
+"""Code of `struct` for each type but texts and lists."""
 _MOST_ITEMS: Final = 1 << 26
 """The most items of a list, tensors or values in a header; a larger count means damage, and would
 take minutes to read."""
@@ -437,13 +437,15 @@ def _parse(reader: "_Reader", size: int) -> GGUFInfo:
     for _ in range(value_count):
         key = reader.string()
         (types[key],) = (kind,) = reader.take("I")
-        if kind == _LIST:
+        if kind == LIST:
             places[key] = reader.position
             list_lengths[key] = reader.skip_list()
             if list_lengths[key] <= _LONGEST_LIST:
                 lists[key] = reader.numbers(places[key])
         else:
-            metadata[key] = reader.string() if kind == _STRING else reader.take(_SCALARS[kind])[0]
+            metadata[key] = (
+                reader.string() if kind == STRING else reader.take(SCALAR_CODES[kind])[0]
+            )
     alignment = metadata.get("general.alignment", 32)
     if not isinstance(alignment, int) or not 0 < alignment <= _MOST_ITEMS:
         raise _DamagedError(f"general.alignment is {alignment!r}, which is not a valid number")
@@ -517,15 +519,15 @@ class _Reader:
         """Skip the next list and return its number of items."""
         (kind,) = self.take("I")
         count = self.count()
-        if kind == _STRING:
+        if kind == STRING:
             self._skip_strings(count)
-        elif kind == _LIST:
+        elif kind == LIST:
             if depth == _DEEPEST_LIST:
                 raise _DamagedError
             for _ in range(count):
                 self.skip_list(depth + 1)
         else:
-            self._move(count * struct.calcsize(f"<{_SCALARS[kind]}"))
+            self._move(count * struct.calcsize(f"<{SCALAR_CODES[kind]}"))
         return int(count)
 
     def numbers(self, place: int) -> tuple[Any, ...]:
@@ -535,8 +537,8 @@ class _Reader:
         """
         kind, count = struct.unpack_from("<IQ", self.data, place)
         return (
-            struct.unpack_from(f"<{count}{_SCALARS[kind]}", self.data, place + 12)
-            if kind in _SCALARS
+            struct.unpack_from(f"<{count}{SCALAR_CODES[kind]}", self.data, place + 12)
+            if kind in SCALAR_CODES
             else ()
         )
 
@@ -547,7 +549,7 @@ class _Reader:
         """
         kind, count = struct.unpack_from("<IQ", self.data, place)
         unpack, data, position, found = struct.Struct("<Q").unpack_from, self.data, place + 12, []
-        for _ in range(count if kind == _STRING else 0):
+        for _ in range(count if kind == STRING else 0):
             start = position + 8
             position = start + unpack(data, position)[0]
             found.append(data[start:position])

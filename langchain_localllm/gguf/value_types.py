@@ -4,21 +4,28 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from langchain_localllm.gguf.header import GGUFInfo
+from langchain_localllm.gguf.header import (
+    BOOL,
+    FLOAT32,
+    INT32,
+    LIST,
+    STRING,
+    UINT32,
+    GGUFInfo,
+)
 
 __all__ = ["wrong_types"]
 
-_UINT32, _INT32, _FLOAT32, _BOOL, _STRING, _LIST = 4, 5, 6, 7, 8, 9
 _GENERAL: Final = {
-    "general.alignment": _UINT32,
-    "general.architecture": _STRING,
-    "general.file_type": _UINT32,
-    "general.name": _STRING,
-    "general.quantization_version": _UINT32,
-    "general.sampling.mirostat": _INT32,
-    "general.sampling.penalty_last_n": _INT32,
-    "general.sampling.sequence": _STRING,
-    "general.sampling.top_k": _INT32,
+    "general.alignment": UINT32,
+    "general.architecture": STRING,
+    "general.file_type": UINT32,
+    "general.name": STRING,
+    "general.quantization_version": UINT32,
+    "general.sampling.mirostat": INT32,
+    "general.sampling.penalty_last_n": INT32,
+    "general.sampling.sequence": STRING,
+    "general.sampling.top_k": INT32,
 }
 """Keys that engines read, and their types in files that the `gguf` package writes."""
 _STRING_NAMES: Final = re.compile(
@@ -32,7 +39,7 @@ _BOOL_NAMES: Final = re.compile(
     r"(?:add_\w+_token|add_space_prefix|causal|dt_b_c_rms|finetuned|norm|remove_extra_whitespaces"
     r"|shift_logits|use_parallel_residual)$"
 )
-"""Ends of other keys by their types; the rest are `_UINT32`."""
+"""Ends of other keys by their types; the rest are `UINT32`."""
 _NUMBER_LISTS: Final = frozenset(
     [
         "activation_sparsity_scale",
@@ -61,7 +68,7 @@ def wrong_types(info: GGUFInfo) -> Iterator[str]:
     """
     for key, kind in info.value_types.items():
         wanted = _wanted_type(key, info.architecture)
-        is_list = kind == _LIST and _may_be_list(key, info, wanted)
+        is_list = kind == LIST and _may_be_list(key, info, wanted)
         if wanted is not None and kind != wanted and not is_list:
             yield f"{key} has the GGUF type {kind}, not {wanted}"
 
@@ -72,8 +79,8 @@ def _wanted_type(key: str, architecture: str) -> int | None:
         return _GENERAL[key]
     if not key.startswith((f"{architecture}.", "tokenizer.", "general.sampling.")):
         return None
-    names = {_STRING: _STRING_NAMES, _FLOAT32: _FLOAT_NAMES, _BOOL: _BOOL_NAMES}
-    return next((kind for kind, pattern in names.items() if pattern.search(key)), _UINT32)
+    names = {STRING: _STRING_NAMES, FLOAT32: _FLOAT_NAMES, BOOL: _BOOL_NAMES}
+    return next((kind for kind, pattern in names.items() if pattern.search(key)), UINT32)
 
 
 def _may_be_list(key: str, info: GGUFInfo, wanted: int | None) -> bool:
@@ -84,4 +91,4 @@ def _may_be_list(key: str, info: GGUFInfo, wanted: int | None) -> bool:
     if name in _TEXT_LISTS:
         return key not in info.lists  # which has those of numbers only
     types = {type(value) for value in info.lists.get(key, ())}
-    return name in _NUMBER_LISTS and types in ([{float}] if wanted == _FLOAT32 else [{int}, {bool}])
+    return name in _NUMBER_LISTS and types in ([{float}] if wanted == FLOAT32 else [{int}, {bool}])

@@ -22,7 +22,7 @@ from langchain_localllm.errors import (
     MissingDependencyError,
     ModelFileError,
 )
-from langchain_localllm.gguf.header import GGUFInfo, Tensor, check_gguf
+from langchain_localllm.gguf.header import STRING, GGUFInfo, Tensor, check_gguf
 from langchain_localllm.models import tiny_chat_model, tiny_embedding_model
 from langchain_localllm.runtimes.gpt4all import binding, llamacpp_engine, options
 from langchain_localllm.runtimes.gpt4all.backend import (
@@ -34,7 +34,7 @@ from langchain_localllm.runtimes.gpt4all.backend import (
 from langchain_localllm.runtimes.gpt4all.engine import GPT4AllEngine
 from langchain_localllm.runtimes.gpt4all.llamacpp_engine import LlamaCppEngine
 from langchain_localllm.runtimes.gpt4all.vocabulary import Vocabulary
-from tools.engines.gguf_mutations import STRING, Header
+from tools.engines.gguf_mutations import Header
 from tools.engines.models import recurrent, with_newer_type, with_window
 from tools.engines.real_models import GEMMA, SMOLLM2
 

@@ -9,20 +9,15 @@ from typing import Any, Final
 
 import gguf
 
-UINT32, INT32, FLOAT32, BOOL, STRING, LIST, UINT64 = 4, 5, 6, 7, 8, 9, 10
-_CODES: Final = {
-    0: "B",
-    1: "b",
-    2: "H",
-    3: "h",
-    4: "I",
-    5: "i",
-    6: "f",
-    7: "?",
-    10: "Q",
-    11: "q",
-    12: "d",
-}
+from langchain_localllm.gguf.header import (
+    FLOAT32,
+    INT32,
+    LIST,
+    SCALAR_CODES,
+    STRING,
+    UINT32,
+    UINT64,
+)
 
 
 @dataclass
@@ -126,7 +121,7 @@ def _value(kind: int, value: Any) -> bytes:
     if kind == LIST:
         item, items = value
         return struct.pack("<IQ", item, len(items)) + b"".join(_value(item, each) for each in items)
-    return struct.pack(f"<{_CODES[kind]}", value)
+    return struct.pack(f"<{SCALAR_CODES[kind]}", value)
 
 
 Change = Callable[[Header], object]

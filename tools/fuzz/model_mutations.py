@@ -8,7 +8,8 @@ from typing import Any, Final
 
 import gguf
 
-from tools.engines.gguf_mutations import BOOL, FLOAT32, INT32, LIST, STRING, UINT32, UINT64, Header
+from langchain_localllm.gguf.header import BOOL, FLOAT32, INT32, LIST, STRING, UINT32, UINT64
+from tools.engines.gguf_mutations import Header
 
 _NUMBERS: Final = (
     0,

@@ -7,9 +7,10 @@ import pytest
 from langchain_localllm import ChatLlamaCpp, LlamaCppEmbeddings
 from langchain_localllm.errors import ChatTemplateError
 from langchain_localllm.gguf import trial_load
+from langchain_localllm.gguf.header import STRING
 from langchain_localllm.models import tiny_chat_model
 from langchain_localllm.templates.named import named_template
-from tools.engines.gguf_mutations import STRING, Header
+from tools.engines.gguf_mutations import Header
 
 DEEP = "{{ " + "(" * 20_000 + ")" * 20_000 + " }}"
 SELF = "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}"

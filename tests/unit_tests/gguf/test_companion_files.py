@@ -11,9 +11,9 @@ import pytest
 
 from langchain_localllm.errors import ModelFileError
 from langchain_localllm.gguf.companion_files import check_adapter, check_projector
-from langchain_localllm.gguf.header import check_gguf
+from langchain_localllm.gguf.header import FLOAT32, INT32, LIST, STRING, UINT32, UINT64, check_gguf
 from langchain_localllm.models import tiny_chat_model
-from tools.engines.gguf_mutations import FLOAT32, INT32, LIST, STRING, UINT32, UINT64, Header
+from tools.engines.gguf_mutations import Header
 from tools.engines.images import GEMMA, LLAVA, QWEN, projector
 from tools.engines.models import lora_adapter
 

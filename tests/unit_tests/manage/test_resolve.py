@@ -13,6 +13,7 @@ from langchain_localllm.errors import (
     ModelFileError,
     ModelMissingError,
 )
+from langchain_localllm.gguf.header import UINT32
 from langchain_localllm.manage import inventory as listing
 from langchain_localllm.manage import resolve as module
 from langchain_localllm.manage.inventory import ListedModel
@@ -21,7 +22,7 @@ from langchain_localllm.models import tiny_chat_model, tiny_embedding_model
 from langchain_localllm.runtimes.ollama.api_show import ModelCard
 from langchain_localllm.runtimes.ollama.model_list import InstalledModel
 from tests.unit_tests.gguf.test_header import write_gguf
-from tools.engines.gguf_mutations import UINT32, Header
+from tools.engines.gguf_mutations import Header
 
 OLLAMA = [
     "llama3.2:latest",
