@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from langchain_localllm.cli.rag_output import MOST_NAMED, note_problems
 from langchain_localllm.cli.stderr import Progress
 from langchain_localllm.errors import DocumentError
 
@@ -58,6 +59,7 @@ def index_paths(
     if not may_be_empty and not rag.store.catalog.counts().passages:
         if len(report.problems) == 1:
             raise DocumentError(report.problems[0])
+        note_problems(report.problems[:MOST_NAMED])
         names = ", ".join(map(str, paths or rag.store.setting("roots")))
         raise DocumentError(
             f"There is no readable text in {names}. Give text, Markdown, HTML, PDF or Office "

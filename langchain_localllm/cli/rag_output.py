@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from langchain_localllm.rag import LocalRAG, Statement
 
-_MOST_NAMED = 10  # unreadable files that are named one by one
+MOST_NAMED = 10  # unreadable files that are named one by one
 
 
 def note_problems(problems: list[str], where: str = "") -> None:
@@ -25,7 +25,7 @@ def note_problems(problems: list[str], where: str = "") -> None:
         problems: A file and its reason each.
         where: What names all of them, where that is possible.
     """
-    shown = problems[:_MOST_NAMED] if where else problems
+    shown = problems[:MOST_NAMED] if where else problems
     for problem in shown:
         print_stderr(f"Left out: {problem}")
     if len(problems) > len(shown):

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from PIL import Image, ImageDraw, ImageFont
 
 from langchain_localllm import LocalServer
 from langchain_localllm.models import tiny_embedding_model
@@ -61,6 +62,21 @@ def check_fault(ran: subprocess.CompletedProcess[str], code: int, *words: str) -
     assert "Traceback" not in ran.stderr
     for word in words:
         assert word in ran.stderr
+
+
+@pytest.mark.skipif(not shutil.which("tesseract"), reason="Tesseract is not installed")
+def test_index_with_ocr_reads_scans_that_it_named_before(tmp_path: Path) -> None:
+    page = Image.new("L", (1240, 400), 250)
+    font = ImageFont.load_default(size=34)
+    ImageDraw.Draw(page).text((100, 120), "A ticket costs fourteen marks.", font=font, fill=20)
+    (tmp_path / "scans").mkdir()
+    page.save(tmp_path / "scans" / "a.png")
+    page.save(tmp_path / "scans" / "b.pdf")
+    ran = run(tmp_path, "index", "scans")
+    check_fault(ran, 1, "a.png", "b.pdf", "--ocr eng", "There is no readable text in scans")
+    said = stdout_of(tmp_path, "index", "--ocr", "eng")
+    assert said == "Files: 2 changed. The index holds 2 passages of 2 files.\n"
+    assert "fourteen marks" in stdout_of(tmp_path, "search", "ticket")
 
 
 def test_index_ask_status_and_again(folder: Path) -> None:
