@@ -6,14 +6,15 @@ Wikipedia. The constants of `rag.index.threshold` were chosen on one half of the
 (`--tuning`), and the other half is what this reports. Within a half, some articles are indexed, and
 all questions are asked: those about the other articles should be refused, and those about the
 indexed ones should not. The indexed ones make at most about 230 passages; a larger index is filled
-up with the documentation and code of the Python packages that are installed, or with the files of
-`--filler`. Each line is the mean of several draws of articles.
+up with the documentation of the Python packages and the programs that are installed, or with the
+files of `--filler`. Each line is the mean of several draws of articles.
 
 `--model MODEL.gguf` uses another embedding model than the tiny one, and `--write` puts the table
 into docs/rag.md.
 """
 
 import argparse
+import itertools
 import json
 import random
 import statistics
@@ -25,8 +26,9 @@ from typing import Any, Final
 
 from langchain_core.embeddings import Embeddings
 
+from benchmarks._cached_embeddings import CachedEmbeddings
 from benchmarks.rag import write_table
-from langchain_localllm import LlamafileEmbeddings, LocalServer
+from langchain_localllm import LlamaCppEmbeddings
 from langchain_localllm.errors import DocumentError
 from langchain_localllm.models import tiny_embedding_model
 from langchain_localllm.rag import LocalRAG
@@ -44,23 +46,9 @@ _CANDIDATES: Final = 48
 """Passages that each side of the search offers, as `HybridRetriever` asks for."""
 _FILES: Final = 1_000
 """Passages of a file of filler."""
-_SUFFIXES: Final = frozenset({".md", ".rst", ".txt", ".html", ".py"})
-
-
-class _Cached(Embeddings):
-    """Embeds each text once, since the same texts are in many indexes."""
-
-    def __init__(self, embeddings: Embeddings) -> None:
-        self._embeddings = embeddings
-        self._vectors: dict[str, list[float]] = {}
-
-    def embed_documents(self, texts: list[str]) -> list[list[float]]:
-        if new := [text for text in dict.fromkeys(texts) if text not in self._vectors]:
-            self._vectors.update(zip(new, self._embeddings.embed_documents(new), strict=True))
-        return [self._vectors[text] for text in texts]
-
-    def embed_query(self, text: str) -> list[float]:
-        return self.embed_documents([text])[0]
+_MOST_OF_FILE: Final = 200
+"""Passages that one file of filler gives, so that there are many subjects."""
+_SUFFIXES: Final = frozenset({".md", ".rst", ".txt", ".html", ".mdx"})
 
 
 def _filler(folders: Sequence[Path]) -> Iterator[str]:
@@ -75,9 +63,8 @@ def _filler(folders: Sequence[Path]) -> Iterator[str]:
     seen: set[str] = set()
     for file in files:
         try:
-            texts = [
-                chunk.page_content for chunk in iterate_passages(iterate_file(file), _CHUNK, 0)
-            ]
+            chunks = iterate_passages(iterate_file(file), _CHUNK, 0)
+            texts = [chunk.page_content for chunk in itertools.islice(chunks, _MOST_OF_FILE)]
         except DocumentError:
             continue
         for text in texts:
@@ -188,11 +175,19 @@ def main() -> None:
         action="store_true",
         help="take the half of the articles that the constants were chosen on",
     )
-    parser.add_argument("--filler", type=Path, action="append")
+    parser.add_argument(
+        "--filler",
+        type=Path,
+        action="append",
+        help="a folder of documentation; can be given several times",
+    )
+    parser.add_argument(
+        "--cache", type=Path, help="a file that keeps the vectors: a run that was ended resumes"
+    )
     parser.add_argument("--write", action="store_true", help="write the table into docs/rag.md")
     asked = parser.parse_args()
     data = _half(json.loads(asked.xquad.read_text(encoding="utf-8"))["data"], tuning=asked.tuning)
-    folders = asked.filler or [Path(sysconfig.get_path("purelib"))]
+    folders = asked.filler or [Path(sysconfig.get_path("purelib")), Path("/usr/share/doc")]
     heads = (
         "embedding model",
         "passages",
@@ -201,8 +196,8 @@ def main() -> None:
     rows: list[tuple[str, ...]] = []
     print(" | ".join(heads))
     for model in asked.model or [str(tiny_embedding_model())]:
-        with LocalServer(model, embedding=True) as server:
-            embeddings = _Cached(LlamafileEmbeddings(base_url=server.base_url))
+        with LlamaCppEmbeddings(model_path=model) as engine:
+            embeddings = CachedEmbeddings(engine, Path(model).stem, asked.cache)
             for size in asked.size or _SIZES:
                 passages, cells = _measure(data, embeddings, size, folders, asked.draws)
                 rows.append((Path(model).stem, f"{passages:,}", *cells))

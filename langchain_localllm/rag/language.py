@@ -16,7 +16,7 @@ _SCRIPTS: Final = {
     "th": re.compile(r"[\u0e00-\u0e7f]"),
 }
 """Scripts that name the language, the special ones first."""
-_LEAST_SHARE: Final = {"ja": 0.1, "uk": 0.05}
+_LEAST_SHARE: Final = {"ja": 0.1, "uk": 0.03}
 """The share of a text's letters that must be of the script: others share most of theirs. Default: a
 half."""
 _LETTERS: Final = {
@@ -25,7 +25,7 @@ _LETTERS: Final = {
     "pl": "ąęłżźśćń",
     "pt": "ãõ",
     "ro": "ăâîțșţ",
-    "tr": "ığş",
+    "tr": "ığşöüç",
     "vi": "đơưăạảấầẩẫậắằẳẵặẹẻẽếềểễệỉịọỏốồổỗộớờởỡợụủứừửữựỳỵỷỹ",
 }
 _WORDS: Final = {
@@ -38,7 +38,7 @@ _WORDS: Final = {
         "de": (
             "wer was wem wen wann wo wie woher wohin warum welche welcher welches welchen welchem "
             "der die das den dem ein eine ist sind war waren hat haben wurde wurden viele viel "
-            "und für von im nicht gibt"
+            "und für von im nicht gibt wird werden"
         ),
         "es": (
             "qué quién quiénes cuál cuáles cuándo cuánto cuánta cuántos cuántas dónde cómo por el "
@@ -46,15 +46,15 @@ _WORDS: Final = {
         ),
         "fr": (
             "qui que quoi quel quelle quels quelles quand où comment pourquoi combien est le la "
-            "les un une des du de dans sont été au aux il elle a quand"
+            "les un une des du de dans sont été au aux il elle a en se et pour ne"
         ),
         "it": (
             "chi che cosa quale quali quando dove come perché quanto quanta quanti quante il lo "
-            "la gli le un una è sono di del della nel nella ha"
+            "la gli le un una è sono di del della nel nella ha si al ai ogni mio ora in per"
         ),
         "nl": (
             "wie wat wanneer waar hoe hoeveel waarom welke welk het de een is zijn was waren van "
-            "voor en niet heeft kost"
+            "voor en niet heeft kost er wordt in hun mijn"
         ),
         "pl": (
             "kto co kiedy gdzie jak jaki jaka jakie który która które dlaczego ile czy jest są "
@@ -62,7 +62,7 @@ _WORDS: Final = {
         ),
         "pt": (
             "quem qual quais quando onde como porque quanto quanta quantos quantas o a os as um "
-            "uma é são foi do da no na em"
+            "uma é são foi do da no na em que por se para tem ao aos"
         ),
         "ro": (
             "cine ce când unde cum care de câți câte cât este sunt era a al ale în din la cu pe "
@@ -70,7 +70,7 @@ _WORDS: Final = {
         ),
         "tr": (
             "kim kimin ne nedir zaman nerede nereye nasıl neden niçin hangi kaç kadar mi mı mu mü "
-            "bir ve ile için"
+            "bir ve ile için saat kaçta"
         ),
         "vi": "ai gì nào khi đâu sao bao nhiêu là của và trong có được những các một",
     }.items()

@@ -28,7 +28,7 @@ from typing import Any, Final
 from langchain_core.documents import Document
 
 from langchain_localllm.rag.index.candidates import nearest
-from langchain_localllm.rag.index.off_topic_questions import questions_like
+from langchain_localllm.rag.index.off_topic_questions import questions_in
 from langchain_localllm.rag.index.store import Store
 from langchain_localllm.rag.index.text_search import content_words, stems_in, terms_by_stem
 from langchain_localllm.rag.language import known_language
@@ -159,9 +159,9 @@ def calibrate(store: Store, changed: int) -> None:
         if changed:
             store.catalog.write_settings(off_topic_pending=pending)
         return
-    sample = store.catalog.sample(_SAMPLE)
-    store.catalog.write_settings(language=_language_of(sample))
-    found = [_evidence_of(store, question) for question in questions_like(sample)]
+    language = _language_of(store.catalog.sample(_SAMPLE))
+    store.catalog.write_settings(language=language)
+    found = [_evidence_of(store, question) for question in questions_in(language)]
     best = [max(each.similarities, default=0.0) for each in found]
     spread = statistics.pstdev(best)
     weight = _WEIGHT * spread

@@ -10,7 +10,7 @@ from langchain_core.embeddings import Embeddings
 
 from langchain_localllm.rag import HybridRetriever, LocalRAG
 from langchain_localllm.rag.index import threshold as module
-from langchain_localllm.rag.index.off_topic_questions import QUESTIONS, questions_like
+from langchain_localllm.rag.index.off_topic_questions import QUESTIONS
 from langchain_localllm.rag.index.store import Store
 from langchain_localllm.rag.index.text_search import terms_by_stem
 
@@ -279,20 +279,40 @@ def test_retriever_vector_store_that_scores_by_distance_refuses_the_same(tmp_pat
     [
         ("en", ["The boat is blue."]),
         ("en", ["Skibet er blåt."]),
-        ("en", []),
         ("en", ["def run(self): return 1"]),
-        ("de", ["Das Boot ist blau, und der Schlüssel hängt an der Tür.", "A word of English."]),
+        ("de", ["Das Boot ist blau.", "Der Schlüssel hängt an der Tür.", "A word of English."]),
         ("fr", ["Le bateau est bleu et la clé est près de la porte."]),
         ("es", ["El barco es azul y la llave está en la puerta."]),
         ("it", ["La barca è blu e la chiave è alla porta."]),
         ("pt", ["O barco é azul e a chave está na porta."]),
+        ("ro", ["Barca este albastră și cheia este lângă ușă."]),
+        ("tr", ["Tekne mavidir ve anahtar kapının yanında asılıdır."]),
+        ("vi", ["Chiếc thuyền màu xanh và chìa khóa treo cạnh cửa."]),
         ("ru", ["Лодка синяя, и ключ висит в доме."]),
+        ("uk", ["Човен синій, і ключ висить біля дверей."]),
+        ("ar", ["القارب أزرق والمفتاح معلق بجانب الباب."]),
+        ("el", ["Η βάρκα είναι μπλε και το κλειδί κρέμεται δίπλα στην πόρτα."]),
+        ("hi", ["नाव नीली है और चाबी दरवाज़े के पास लटकी है।"]),
+        ("th", ["เรือเป็นสีน้ำเงิน และกุญแจแขวนอยู่ข้างประตู"]),
         ("zh", ["这条船是蓝色的。"]),
         ("ja", ["この船は青いです。"]),
+        ("ko", ["배는 파란색이고 열쇠는 문 옆에 걸려 있습니다."]),
     ],
 )
-def test_questions_like_texts_are_in_their_language(language: str, texts: list[str]) -> None:
-    assert questions_like(texts) is QUESTIONS[language]
+def test_calibrate_asks_questions_in_the_language_of_the_passages(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, language: str, texts: list[str]
+) -> None:
+    asked: list[str] = []
+
+    def recorded(_store: Store, question: str) -> module.Evidence:
+        asked.append(question)
+        return module.Evidence([0.1], [0.1])
+
+    monkeypatch.setattr(module, "_evidence_of", recorded)
+    for number, text in enumerate(texts):
+        (tmp_path / f"{number}.txt").write_text(text)
+    LocalRAG(None, Letters()).index(tmp_path)
+    assert asked == QUESTIONS[language]
 
 
 def test_terms_by_stem_of_chinese_are_pairs_of_characters() -> None:
