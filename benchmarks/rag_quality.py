@@ -377,7 +377,11 @@ def _answer_all(options: argparse.Namespace, answered: list[Answered]) -> None:
                 ):
                     rag.index(docs)
                     budget = rag.profile.context_bytes
-                    pipelines = answer_pipelines(rag, docs, budget)
+                    pipelines = {
+                        name: answer
+                        for name, answer in answer_pipelines(rag, docs, budget).items()
+                        if not options.pipeline or name in options.pipeline
+                    }
                     for each in measure_answers(models, pipelines, budget, asked, tuple(answered)):
                         answered.append(each)
                         if options.answers:
@@ -472,6 +476,11 @@ def main() -> None:
         "--bytes",
         type=int,
         help="the budget of all passages; default: that of LocalRAG for the chat model",
+    )
+    parser.add_argument(
+        "--pipeline",
+        action="append",
+        help="measure the answers of this pipeline only; can be given several times",
     )
     parser.add_argument(
         "--answers",

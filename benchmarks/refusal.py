@@ -9,6 +9,9 @@ indexed ones should not. The indexed ones make at most about 230 passages; a lar
 up with the documentation of the Python packages and the programs that are installed, or with the
 files of `--filler`. Each line is the mean of several draws of articles.
 
+With the files of several languages (`xquad.ar.json xquad.de.json ...`), each has its own lines, and
+nothing is filled up, since the documentation is in English.
+
 `--model MODEL.gguf` uses another embedding model than the tiny one, and `--write` puts the table
 into docs/rag.md.
 """
@@ -161,7 +164,7 @@ def _measure(
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("xquad", type=Path)
+    parser.add_argument("xquad", type=Path, nargs="+")
     parser.add_argument("--model", action="append", help="a GGUF file; can be given several times")
     parser.add_argument(
         "--size",
@@ -186,24 +189,29 @@ def main() -> None:
     )
     parser.add_argument("--write", action="store_true", help="write the table into docs/rag.md")
     asked = parser.parse_args()
-    data = _half(json.loads(asked.xquad.read_text(encoding="utf-8"))["data"], tuning=asked.tuning)
     folders = asked.filler or [Path(sysconfig.get_path("purelib")), Path("/usr/share/doc")]
+    by_language = len(asked.xquad) > 1
     heads = (
         "embedding model",
+        *(("language",) if by_language else ()),
         "passages",
         *(f"{quantile or 'default'}: lost / refused" for quantile in _QUANTILES),
     )
     rows: list[tuple[str, ...]] = []
     print(" | ".join(heads))
-    for model in asked.model or [str(tiny_embedding_model())]:
+    for model, file in itertools.product(asked.model or [str(tiny_embedding_model())], asked.xquad):
+        data = _half(json.loads(file.read_text(encoding="utf-8"))["data"], tuning=asked.tuning)
+        language = (file.suffixes[0].strip("."),) if by_language else ()
         with LlamaCppEmbeddings(model_path=model) as engine:
             embeddings = CachedEmbeddings(engine, Path(model).stem, asked.cache)
             for size in asked.size or _SIZES:
-                passages, cells = _measure(data, embeddings, size, folders, asked.draws)
-                rows.append((Path(model).stem, f"{passages:,}", *cells))
+                passages, cells = _measure(
+                    data, embeddings, size, [] if by_language else folders, asked.draws
+                )
+                rows.append((Path(model).stem, *language, f"{passages:,}", *cells))
                 print(" | ".join(rows[-1]), flush=True)
     if asked.write:
-        write_table("refusal", heads, rows)
+        write_table("refusal-languages" if by_language else "refusal", heads, rows)
 
 
 if __name__ == "__main__":
