@@ -37,6 +37,7 @@ from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.runnables import RunnableLambda
 from langchain_core.vectorstores import InMemoryVectorStore
 
+from benchmarks._cached_embeddings import CachedEmbeddings
 from benchmarks.rag import write_table
 from langchain_localllm import ChatLlamaCpp, LlamaCppEmbeddings
 from langchain_localllm.cli.plot import Bar, write_bars
@@ -355,8 +356,9 @@ def _answer_all(options: argparse.Namespace, answered: list[Answered]) -> None:
     for model in options.model or [str(tiny_embedding_model())]:
         with (
             tempfile.TemporaryDirectory() as folder,
-            LlamaCppEmbeddings(model_path=model) as embeddings,
+            LlamaCppEmbeddings(model_path=model) as engine,
         ):
+            embeddings = CachedEmbeddings(engine, Path(model).stem, options.cache)
             docs = Path(folder, "docs")
             docs.mkdir()
             asked = _sample(write_articles(options.xquad, docs), options.questions)
@@ -373,6 +375,8 @@ def _answer_all(options: argparse.Namespace, answered: list[Answered]) -> None:
                         Path(folder, "index"),
                         vectors="sqlite",
                         context_tokens=tokens,
+                        k=options.passages,
+                        passage_size=options.passage_size,
                     ) as rag,
                 ):
                     rag.index(docs)
@@ -425,8 +429,9 @@ def _run_retrieval(options: argparse.Namespace) -> None:
     for model in options.model or [str(tiny_embedding_model())]:
         with (
             tempfile.TemporaryDirectory() as folder,
-            LlamaCppEmbeddings(model_path=model) as embeddings,
+            LlamaCppEmbeddings(model_path=model) as engine,
         ):
+            embeddings = CachedEmbeddings(engine, Path(model).stem, options.cache)
             docs = Path(folder, "docs")
             docs.mkdir()
             asked = _sample(write_articles(options.xquad, docs), options.questions)
@@ -477,6 +482,10 @@ def main() -> None:
         type=int,
         help="the budget of all passages; default: that of LocalRAG for the chat model",
     )
+    parser.add_argument("--passages", type=int, help="the most passages of LocalRAG")
+    parser.add_argument(
+        "--passage-size", type=int, help="bytes up to which a passage of LocalRAG grows"
+    )
     parser.add_argument(
         "--pipeline",
         action="append",
@@ -486,6 +495,9 @@ def main() -> None:
         "--answers",
         type=Path,
         help="a file of JSON lines that keeps the answers, to resume and to read them",
+    )
+    parser.add_argument(
+        "--cache", type=Path, help="a file that keeps the vectors, for the next run"
     )
     parser.add_argument("--write", action="store_true", help="write the table into docs/rag.md")
     options = parser.parse_args()
