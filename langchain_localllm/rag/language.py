@@ -54,7 +54,7 @@ _WORDS: Final = {
         ),
         "nl": (
             "wie wat wanneer waar hoe hoeveel waarom welke welk het de een is zijn was waren van "
-            "voor en niet heeft kost er wordt in hun mijn"
+            "voor en niet heeft kost wordt in hun mijn"
         ),
         "pl": (
             "kto co kiedy gdzie jak jaki jaka jakie który która które dlaczego ile czy jest są "
