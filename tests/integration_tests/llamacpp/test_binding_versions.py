@@ -6,6 +6,7 @@ records it.
 """
 
 import ctypes
+import enum
 import importlib.metadata
 import json
 import re
@@ -20,12 +21,27 @@ import xllamacpp
 from langchain_localllm.models import tiny_chat_model
 
 RECORD: Final = Path(__file__).with_name("binding_versions.json")
-SOURCE: Final = Path(__file__).parents[3] / "langchain_localllm/runtimes/llamacpp"
+RUNTIMES: Final = Path(__file__).parents[3] / "langchain_localllm/runtimes"
+
+
+def _source() -> str:
+    """The code that uses the bindings."""
+    files = sorted(RUNTIMES.glob("llama*/*.py"))
+    return "\n".join(path.read_text(encoding="utf-8") for path in files)
 
 
 def _plain(value: Any) -> Any:
-    """A default value, or the name of its type where it is an object of the binding."""
-    return value if isinstance(value, bool | int | float | str | None) else type(value).__name__
+    """A default value, the attributes of an object of xllamacpp, or the name of another type."""
+    if isinstance(value, bool | int | float | str | None):
+        return value
+    if type(value).__module__.startswith("xllamacpp"):
+        return _attributes(value)
+    return type(value).__name__
+
+
+def _attributes(thing: Any) -> dict[str, Any]:
+    """The attributes of an object with their values; methods by the name of their type."""
+    return {name: _plain(getattr(thing, name)) for name in dir(thing) if not name.startswith("_")}
 
 
 def _xllamacpp() -> dict[str, Any]:
@@ -40,24 +56,30 @@ def _xllamacpp() -> dict[str, Any]:
     )
     server = xllamacpp.Server(params)
     asked = {"max_tokens": 1, "prompt": "a", "messages": [{"role": "user", "content": "a"}]}
+    used = sorted(set(re.findall(r"\bxllamacpp\.([A-Za-z]\w+)", _source())))
     fresh = xllamacpp.CommonParams()
     fresh.hf_token = ""  # read from the environment
     return {
         "methods of Server": sorted(name for name in dir(server) if not name.startswith("_")),
-        "defaults of CommonParams": {
-            name: _plain(getattr(fresh, name)) for name in dir(fresh) if not name.startswith("_")
-        },
-        "defaults of sampling": {
-            name: _plain(getattr(fresh.sampling, name))
-            for name in dir(fresh.sampling)
-            if not name.startswith("_")
-        },
+        "defaults of CommonParams": _attributes(fresh),
+        "used": {name: _members(name) for name in used},
         "keys of an answer": sorted(server.handle_completions(asked)),
         "keys of a chat answer": sorted(server.handle_chat_completions(asked)),
     }
 
 
+def _members(name: str) -> Any:
+    """The members of an enumeration of xllamacpp, or the name of the type of something else."""
+    thing = getattr(xllamacpp, name, "missing")
+    if isinstance(thing, type) and issubclass(thing, enum.Enum):
+        return {member.name: member.value for member in thing}
+    return "missing" if thing == "missing" else type(thing).__name__
+
+
 def _signature(thing: Any) -> Any:
+    if hasattr(thing, "_argtypes_"):  # the type of a callback
+        kinds = [thing._restype_, *thing._argtypes_]
+        return [kind.__name__ if kind else "None" for kind in kinds]
     if isinstance(thing, type) and issubclass(thing, ctypes.Structure):
         return [f"{name}: {kind.__name__}" for name, kind, *_ in thing._fields_]
     if callable(thing) and hasattr(thing, "__annotations__"):
@@ -66,8 +88,8 @@ def _signature(thing: Any) -> Any:
 
 
 def _llama_cpp_python() -> dict[str, Any]:
-    text = "\n".join(path.read_text(encoding="utf-8") for path in SOURCE.glob("*.py"))
-    used = sorted(set(re.findall(r"\b(?:lib|mtmd)\.((?:llama|ggml|mtmd|LLAMA|GGML)_\w+)", text)))
+    names = r"\b(?:lib|_mtmd)\.((?:llama|ggml|mtmd|LLAMA|GGML|MTMD)_\w+)"
+    used = sorted(set(re.findall(names, _source())))
     structures = ["llama_model_params", "llama_context_params", "llama_batch"]
     return {
         name: _signature(
