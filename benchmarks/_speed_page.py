@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks._speed_plot import Interval, Panel, draw
-from benchmarks._speed_rows import COMPARISONS, LLAMA_CPP_PYTHON, METRICS, explanation
+from benchmarks._speed_rows import COMPARISONS, ENGINES, LLAMA_CPP_PYTHON, METRICS, explanation
 
 DOCS: Final = Path(__file__).parents[1] / "docs"
 BEGIN: Final = "<!-- measured -->"
@@ -15,8 +15,9 @@ END: Final = "<!-- end of measured -->"
 TITLES: Final = {"quiet": "On idle cores", "busy": "With all cores busy"}
 PLOTTED: Final = ("stream", "batch", "texts")
 _LOST: Final = 0.95
-"""A median ratio below this is a loss, and so is one with each of several rounds below 1."""
+"""A median ratio below this is a loss, if no round shows the opposite."""
 _SEVERAL: Final = 3
+"""So many rounds that are all below 1 are a loss, however small."""
 _IDLE: Final = 0.5
 """Load up to which a machine counts as idle."""
 
@@ -46,9 +47,13 @@ class Ratio:
 
     @property
     def is_lost(self) -> bool:
-        """Whether ours is clearly worse."""
-        always = len(self.rounds) >= _SEVERAL and max(self.rounds) < 1
-        return self.median < _LOST or always
+        """Whether ours is clearly worse: in the median and in each round."""
+        return max(self.rounds) < 1 and (self.median < _LOST or len(self.rounds) >= _SEVERAL)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether ours is worse in the median, and better in other rounds."""
+        return self.median < _LOST and not self.is_lost
 
     def __str__(self) -> str:
         if len(self.rounds) == 1:
@@ -59,7 +64,7 @@ class Ratio:
 def ratios(model: Model) -> list[Ratio]:
     """Return all comparisons of a model's subjects, round by round."""
     found, subjects = [], model["subjects"]
-    for ours, other in COMPARISONS:
+    for ours, other in (*COMPARISONS, *ENGINES):
         if ours in subjects and other in subjects:
             for metric, kind in METRICS.items():
                 pairs = zip(
@@ -163,15 +168,26 @@ def _ratio_table(model: Model) -> str:
 
 
 def _losses(run: dict[str, Any]) -> Iterator[str]:
-    lines = []
+    lost, unclear = [], []
     for model in run["models"]:
-        for each in filter(lambda each: each.is_lost, ratios(model)):
-            why = explanation(each.ours, each.other, each.metric) or "not explained yet."
+        for each in ratios(model):
             title = METRICS[each.metric].title.partition(",")[0]
-            lines.append(f"- {model['model']}, {each.ours} / {each.other}, {title}: {each}: {why}")
-    yield "**Where this package loses:**" + (
-        "\n\n" + "\n".join(lines) if lines else " nowhere in this run."
+            line = f"- {model['model']}, {each.ours} / {each.other}, {title}: {each}"
+            if (each.ours, each.other) in ENGINES:
+                continue
+            if each.is_lost:
+                why = explanation(each.ours, each.other, each.metric) or "not explained yet."
+                lost.append(f"{line}: {why}")
+            elif each.is_open:
+                unclear.append(line)
+    yield "**Where this package loses in every round:**" + (
+        "\n\n" + "\n".join(lost) if lost else " nowhere in this run."
     )
+    if unclear:
+        yield (
+            "Below 1 in the median, and above 1 in other rounds, so this run does not decide them:"
+            "\n\n" + "\n".join(unclear)
+        )
 
 
 def _panels(run: dict[str, Any]) -> list[Panel]:
@@ -179,7 +195,7 @@ def _panels(run: dict[str, Any]) -> list[Panel]:
     for model in run["models"]:
         rows: dict[str, dict[str, Interval]] = {}
         for each in ratios(model):
-            if each.metric in PLOTTED:
+            if each.metric in PLOTTED and (each.ours, each.other) not in ENGINES:
                 interval = Interval(min(each.rounds), each.median, max(each.rounds))
                 rows.setdefault(f"{each.ours} / {each.other}", {})[each.metric] = interval
         panels.append(Panel(model["model"], rows))

@@ -88,6 +88,8 @@ COMPARISONS: Final = (
     (OLLAMA_EMBEDDING, LANGCHAIN_OLLAMA_EMBEDDING),
 )
 """Our class, and what it is compared with, on the same engine or server."""
+ENGINES: Final = ((XLLAMACPP, LLAMA_CPP_PYTHON),)
+"""The engines by themselves, without this package."""
 
 
 @dataclass(frozen=True)

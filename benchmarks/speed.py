@@ -5,9 +5,10 @@ keep all cores busy; each takes at most ten minutes and replaces its part of the
 are kept in docs/speed.json; `--page` writes the page from them without measuring. `--minutes`,
 `--rounds` and `--models` make a run shorter.
 
-Every subject runs in a process of its own. A round measures all of them, one right after the other,
-in an order that changes from round to round; a ratio is of one round, and the page gives the median
-of the ratios and the lowest and highest. Each prompt is new, so that no cache has seen it.
+Every subject runs in a process of its own. A round measures streaming with all of them, one right
+after the other, then batches, then prompts, in an order that changes from round to round; a ratio
+is of one round, and the page gives the median of the ratios and the lowest and highest. Each prompt
+is new, so that no cache has seen it.
 """
 
 import argparse
@@ -23,7 +24,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
@@ -36,9 +38,9 @@ from benchmarks._speed_subjects import CONTEXT, PEER_FOLDER, SLOTS, Setup
 
 RESULTS: Final = Path(__file__).parents[1] / "docs" / "speed.json"
 PEER: Final = "langchain-llama-cpp==0.1.0"
-BATCH_TOKENS: Final = 16
+BATCH_TOKENS: Final = 12
 BATCH: Final = 8
-PROMPT_WORDS: Final = 300
+PROMPT_WORDS: Final = 250
 TEXTS: Final = 32
 MOST_ROUNDS: Final = 9
 SHARES: Final = {"smollm2": 0.44, "gemma": 0.4, "minilm": 0.1, "tiny": 0.06}
@@ -85,7 +87,7 @@ class Prompts:
         answer: Tokens of a streamed answer.
     """
 
-    def __init__(self, task: str = "{} Write a long story about it.", answer: int = 48) -> None:
+    def __init__(self, task: str = "{} Write a long story about it.", answer: int = 32) -> None:
         self._task, self.answer = task, answer
         self._number = random.SystemRandom().randrange(1_000, 500_000)
 
@@ -112,28 +114,51 @@ class Tokens:
         return len(self._llama.tokenize(text.encode(), add_bos=False))
 
 
-def measure(subject: Isolated, prompts: Prompts, tokens: Tokens | None) -> dict[str, float]:
-    """Measure a subject once; `tokens` is `None` for embeddings."""
-    if tokens is None:
-        texts = [prompts.text(40) for _ in range(TEXTS)]
+@dataclass(frozen=True)
+class Steps:
+    """What a round measures of a subject, one step after the other.
+
+    Attributes:
+        prompts: For the subjects.
+        tokens: Counts tokens; `None` for embedding models.
+    """
+
+    prompts: Prompts
+    tokens: Tokens | None
+
+    def all(self) -> tuple[Callable[[Isolated], dict[str, float]], ...]:
+        """Return the steps; each takes a subject and returns what it measured, by metric."""
+        return (self.stream, self.batch, self.prompt) if self.tokens else (self.texts,)
+
+    def texts(self, subject: Isolated) -> dict[str, float]:
+        """Embed texts."""
+        texts = [self.prompts.text(40) for _ in range(TEXTS)]
         return {"texts": TEXTS / subject.call("embed", texts)}
-    first, spent, answer = subject.call("stream", prompts.story(), prompts.answer)
-    stream = tokens.count(answer) / spent
-    spent, answers = subject.call("batch", [prompts.story() for _ in range(BATCH)], BATCH_TOKENS)
-    batch = sum(map(tokens.count, answers)) / spent
-    if not stream * batch:
-        raise SubjectError("an answer was empty")
-    prompt, words = prompts.text(PROMPT_WORDS), PROMPT_WORDS
-    while tokens.count(prompt) > CONTEXT * 0.7:
-        words //= 2
-        prompt = prompts.text(words)
-    _, spent, _ = subject.call("stream", prompt, 1)
-    return {
-        "stream": stream,
-        "batch": batch,
-        "first": first * 1000,
-        "prompt": tokens.count(prompt) / spent,
-    }
+
+    def stream(self, subject: Isolated) -> dict[str, float]:
+        """Stream an answer."""
+        first, spent, answer = subject.call("stream", self.prompts.story(), self.prompts.answer)
+        return {"stream": self._length(answer) / spent, "first": first * 1000}
+
+    def batch(self, subject: Isolated) -> dict[str, float]:
+        """Answer several prompts together."""
+        stories = [self.prompts.story() for _ in range(BATCH)]
+        spent, answers = subject.call("batch", stories, BATCH_TOKENS)
+        return {"batch": sum(map(self._length, answers)) / spent}
+
+    def prompt(self, subject: Isolated) -> dict[str, float]:
+        """Read a long prompt."""
+        prompt, words = self.prompts.text(PROMPT_WORDS), PROMPT_WORDS
+        while self._length(prompt) > CONTEXT * 0.7:
+            words //= 2
+            prompt = self.prompts.text(words)
+        _, spent, _ = subject.call("stream", prompt, 1)
+        return {"prompt": self._length(prompt) / spent}
+
+    def _length(self, text: str) -> int:
+        if self.tokens is None or not (length := self.tokens.count(text)):
+            raise SubjectError("an answer was empty")
+        return length
 
 
 class Bench:
@@ -157,8 +182,8 @@ class Bench:
         embeds: bool,
     ) -> None:
         self.title, self.setup, self._embeds = title, setup, embeds
-        self._tokens = None if embeds else Tokens(setup.path)
         self._prompts = prompts
+        self._steps = Steps(prompts, None if embeds else Tokens(setup.path)).all()
         self._subjects: dict[str, Isolated] = {}
         self.values: dict[str, dict[str, list[float]]] = {name: {} for name in makes}
         self.failed: dict[str, str] = {}
@@ -174,13 +199,13 @@ class Bench:
             if number >= at_least and time.monotonic() - started + longest > seconds:
                 break
             began = time.monotonic()
-            names = list(self._subjects)
-            shift = number % max(len(names), 1)
-            for name in names[shift:] + names[:shift]:
-                with self._failures(name):
-                    figures = measure(self._subjects[name], self._prompts, self._tokens)
-                    for metric, value in figures.items():
-                        self.values[name].setdefault(metric, []).append(value)
+            for step in self._steps:
+                names = list(self._subjects)
+                shift = number % max(len(names), 1)
+                for name in names[shift:] + names[:shift]:
+                    with self._failures(name):
+                        for metric, value in step(self._subjects[name]).items():
+                            self.values[name].setdefault(metric, []).append(value)
             longest = max(longest, time.monotonic() - began)
             print(f"  {self.title}, round {number + 1}: {longest:.0f} s", flush=True)
 

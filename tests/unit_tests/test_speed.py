@@ -59,17 +59,21 @@ def test_ratio_of_a_time_or_memory_is_above_one_if_ours_is_less(metric: str) -> 
 
 
 @pytest.mark.parametrize(
-    ("rounds", "lost"),
+    ("rounds", "lost", "unclear"),
     [
-        ((1.0, 1.1), False),
-        ((0.97, 1.02), False),
-        ((0.9, 0.94), True),
-        ((0.97, 0.98, 0.99), True),
-        ((0.97,), False),
+        ((1.0, 1.1), False, False),
+        ((0.97, 1.02), False, False),
+        ((0.9, 0.94), True, False),
+        ((0.97, 0.98, 0.99), True, False),
+        ((0.97,), False, False),
+        ((0.8, 0.9, 1.1), False, True),
     ],
 )
-def test_is_lost_means_clearly_below_one(rounds: tuple[float, ...], lost: bool) -> None:
-    assert Ratio(OURS, OTHER, "stream", rounds).is_lost is lost
+def test_is_lost_means_below_one_in_every_round(
+    rounds: tuple[float, ...], lost: bool, unclear: bool
+) -> None:
+    ratio = Ratio(OURS, OTHER, "stream", rounds)
+    assert (ratio.is_lost, ratio.is_open) == (lost, unclear)
 
 
 def test_page_names_command_date_machine_versions_and_what_was_not_measured() -> None:
@@ -98,6 +102,24 @@ def test_page_says_that_a_run_beside_other_programs_is_provisional(
 def test_page_lists_a_loss_without_explanation_as_not_explained() -> None:
     text = page({"quiet": run({"batch": [45.0, 45.0, 45.0]})})
     assert f"{OURS} / {OTHER}, batch of 8: 0.50 (0.50 to 0.50): not explained yet." in text
+
+
+def test_page_lists_what_the_rounds_do_not_decide_by_itself() -> None:
+    text = page({"quiet": run({"batch": [45.0, 45.0, 99.0]})})
+    assert "nowhere in this run" in text
+    assert text.endswith(
+        f"decide them:\n\n- SmolLM2 135M, {OURS} / {OTHER}, batch of 8: 0.50 (0.50 to 1.10)"
+    )
+
+
+def test_page_lists_no_loss_of_an_engine_by_itself() -> None:
+    subjects = {
+        rows.XLLAMACPP: {**SAME, "prompt": [30.0, 30.0, 30.0]},
+        rows.LLAMA_CPP_PYTHON: SAME,
+    }
+    text = page({"quiet": run({}, subjects=subjects)})
+    assert f"| {rows.XLLAMACPP} / {rows.LLAMA_CPP_PYTHON} |" in text
+    assert "nowhere in this run" in text
 
 
 def test_page_gives_the_reason_of_a_loss(monkeypatch: pytest.MonkeyPatch) -> None:
