@@ -1,6 +1,7 @@
-"""Local language models in LangChain: text, chat and embeddings that stream, stay on the machine and behave alike.
+"""Local language models in LangChain: text, chat and embeddings.
 
-Importing this package loads no runtime and no binding; each name is loaded when it is first used.
+They stream, stay on the machine, and behave the same on every runtime. Importing this package loads
+no runtime and no binding; each name is loaded when it is first used.
 """
 
 from typing import TYPE_CHECKING

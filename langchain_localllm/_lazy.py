@@ -1,4 +1,4 @@
-"""Public names that are loaded when they are first used, so that one runtime never loads another or a binding."""
+"""Load public names when they are first used: one runtime never loads another or a binding."""
 
 import importlib
 from collections.abc import Callable, Collection, Mapping

@@ -69,7 +69,7 @@ class DocumentError(LocalLLMError, ValueError):
 
 
 class StoreError(LocalLLMError, RuntimeError):
-    """An index is missing, damaged, busy, not writable, of a newer version, or made with another embedding model."""
+    """An index is missing, damaged, busy, read-only, too new, or of another embedding model."""
 
 
 class ServerStartError(LocalLLMError, RuntimeError):
@@ -114,7 +114,7 @@ class ModelCallError(LocalLLMError, ModelError):
 
 
 class InvalidRequestError(ModelCallError, ModelInvalidRequestError, ValueError):
-    """The engine refused the request, for example for a wrong option type or a grammar that does not parse."""
+    """The engine refused the request, such as a wrong option type or an invalid grammar."""
 
 
 class ChatTemplateError(InvalidRequestError):

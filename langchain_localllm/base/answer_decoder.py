@@ -100,7 +100,7 @@ class AnswerDecoder(ABC):
             self._thoughts_read.append(event.reasoning)
 
     def _leave_out_what_came(self, event: StreamEvent) -> None:
-        """Empty the text and the thoughts of an event that ends an answer, where they repeat the whole of it."""
+        """Empty the text and thoughts of an event that ends an answer and repeats all of it."""
         if event.text and event.text == "".join(self._texts):
             event.text = ""
         if event.reasoning and event.reasoning == "".join(self._thoughts_read):
@@ -136,7 +136,10 @@ def flag_in(part: Mapping[str, Any], name: str) -> bool:
 
 
 def check_not_number(part: Mapping[str, Any], name: str) -> None:
-    """Raise `StreamBrokenError` where a name that may have nothing has a number or a truth value, even 0 or false."""
+    """Raise `StreamBrokenError` if a name that may be missing is a number or a boolean.
+
+    Also if it is 0 or false.
+    """
     if isinstance(value := part.get(name), int | float):
         raise wrong_kind(name, value)
 

@@ -9,7 +9,7 @@ from langchain_localllm.base.token_stream import StreamEvent
 
 
 class BlockNumbers:
-    """Gives the chunks of one answer their content blocks, numbered in the order in which they begin.
+    """Give the chunks of one answer their content blocks, numbered in order of their beginning.
 
     LangChain's own numbers of blocks and those of calls meet at 0, so that it merges the first call
     into the thoughts.

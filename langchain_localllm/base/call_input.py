@@ -1,4 +1,4 @@
-"""Read the arguments of a call: its input, and run settings that older code passes in addition to the config."""
+"""Read the arguments of a call: its input, and run settings that older code passes."""
 
 from collections.abc import Callable
 from json import JSONDecodeError

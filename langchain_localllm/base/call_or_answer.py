@@ -1,4 +1,4 @@
-"""One step of an agent: calls whose arguments fit their tools, or else an answer of the form that was asked for.
+"""One step of an agent: calls whose arguments fit their tools, or else a structured answer.
 
 A grammar of calls and object together, from the first token on, was measured against this: a model
 that would have answered in words then calls a tool again, or fills the object before it calls one.
@@ -79,7 +79,10 @@ class Decision:
         return self.held if self.follows is None else ()
 
     def recover(self, error: ServerError | StreamBrokenError) -> bool:
-        """Choose what follows an error: llama.cpp's server fails at calls of a wrong format, and Ollama at repetitions."""
+        """Choose what follows an error.
+
+        llama.cpp's server fails at calls of a wrong format, and Ollama at repetitions.
+        """
         self.follows = self._call_again() if isinstance(error, ServerError) else self.answer
         return self.follows is not None
 

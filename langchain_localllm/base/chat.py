@@ -1,4 +1,4 @@
-"""Share between all chat models: messages, streaming, tool calls, per-call options, the cache key."""
+"""Share messages, streaming, tool calls, per-call options and the cache key of chat models."""
 
 from abc import abstractmethod
 from collections.abc import (
@@ -247,7 +247,10 @@ class LocalChatModel(ReasoningOptions, SamplingOptions, BaseChatModel):
         return CallOrAnswer(free, Decision(request["tools"], enforced, answer))
 
     def _enforces_strict(self, request: Mapping[str, Any]) -> bool:
-        """Whether calls that the model makes by itself are held to their schemas also where the engine does not do so."""
+        """Return whether calls that the model makes unasked are held to their schemas.
+
+        This holds also where the engine does not do so.
+        """
         return self.ATTEMPTS == 1 and any(
             tool["function"].get("strict") for tool in request["tools"]
         )
@@ -297,7 +300,10 @@ class LocalChatModel(ReasoningOptions, SamplingOptions, BaseChatModel):
         return ChatPromptValue(messages=messages)
 
     def _for_call(self, kwargs: dict[str, Any]) -> tuple[Self, dict[str, Any]]:
-        """Return a copy with the call's options, so that traces and cache keys treat them as the object's; and the rest."""
+        """Return a copy with the call's options, and the remaining arguments.
+
+        So traces and cache keys treat the options as the object's.
+        """
         rest = {name: value for name, value in kwargs.items() if name in _FOR_LANGCHAIN}
         if not _REQUEST_ONLY.isdisjoint(kwargs):
             rest |= canonical_request(kwargs)

@@ -1,4 +1,7 @@
-"""Chat with engines that only complete text: render the model's chat template, and parse tool calls from the answer."""
+"""Chat with engines that only complete text.
+
+The model's chat template is rendered here, and tool calls are parsed from the answer.
+"""
 
 import re
 from abc import abstractmethod
@@ -97,13 +100,19 @@ class Prepared:
 
     @property
     def separated(self) -> str:
-        """The prompt with a character of no width in its literals, for engines that read special tokens in any text."""
+        """Return the prompt with a zero-width character in its literals.
+
+        It is for engines that read special tokens in any text.
+        """
         return "".join(
             separated(part) if isinstance(part, LiteralText) else str(part) for part in self.parts()
         )
 
     def parts(self) -> list[str | LiteralText | bytes]:
-        """Return the prompt in parts: texts, texts in which special tokens are not read, and images."""
+        """Return the prompt in parts: texts, texts without special tokens, and images.
+
+        In the second kind, special tokens are not read.
+        """
         places: dict[str, str | bytes] = {**self.images, **self.literals}
         if not places:
             return [self.prompt]
@@ -170,7 +179,7 @@ class RawAnswer:
 
 
 def ends_in_thoughts(prompt: str, markers: ThoughtMarkers, *, continues: bool) -> bool:
-    """Return whether the answer to a prompt begins with thoughts whose opening marker is a part of the prompt.
+    """Return whether the answer begins with thoughts whose opening marker the prompt holds.
 
     Args:
         prompt: The prompt.
@@ -276,7 +285,7 @@ class TemplatedChatModel(LocalChatModel):
         )
 
     def _template_for(self, tools: list[dict[str, Any]]) -> ChatTemplate:
-        """Return the template for a conversation: where there are tools, the file's own for them."""
+        """Return the template for a conversation: with tools, the file's own for them."""
         template = self.template()
         if self.chat_template or self.chat_format or not tools:
             return template
@@ -285,11 +294,14 @@ class TemplatedChatModel(LocalChatModel):
 
     @staticmethod
     def kept_tokens(role: str) -> frozenset[str]:
-        """Return the special tokens that keep their meaning in texts of a role: those of thoughts, but for users and tools."""
+        """Return the special tokens that keep their meaning in texts of a role.
+
+        They are those of thoughts, except for users and tools.
+        """
         return frozenset() if role in {"user", "tool"} else _THINKING
 
     def reads_special_token(self, text: str) -> bool:  # noqa: ARG002 - for engines that can be asked
-        """Return whether the tokenizer reads a token in a text that controls the model, such as `<|im_end|>`."""
+        """Return whether the tokenizer reads a control token, such as `<|im_end|>`, in a text."""
         return False
 
     def prepare(
@@ -436,7 +448,7 @@ class TemplatedChatModel(LocalChatModel):
 
 
 def thought_tags(template: str) -> tuple[str, str] | None:
-    """Return what begins and ends the thoughts of a chat template's model, or `None` where it does not think."""
+    """Return the markers around a chat template's thoughts, or `None` without thinking."""
     tags = harmony_thoughts(template) if is_harmony(template) else thinking_markers(template)
     return (tags.opening, tags.closing) if tags else None
 
@@ -447,7 +459,10 @@ def may_think(template: str) -> bool:
 
 
 def _with_parts(markers: tuple[str, ...]) -> tuple[str, ...]:
-    """Markers, and the special tokens that they are made of, such as `<|open|>` in `<|open|>think<|sep|>`."""
+    """Return markers, and the special tokens that they are made of.
+
+    An example is `<|open|>` in `<|open|>think<|sep|>`.
+    """
     return tuple(
         dict.fromkeys([*markers, *(part for marker in markers for part in _PART.findall(marker))])
     )

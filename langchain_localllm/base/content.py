@@ -1,4 +1,7 @@
-"""Convert content blocks of LangChain and of other providers to OpenAI's content parts, which all engines accept."""
+"""Convert content blocks of LangChain and of other providers to OpenAI's content parts.
+
+All engines accept these.
+"""
 
 import base64
 import binascii
@@ -90,7 +93,9 @@ def to_parts(content: str | list[Any] | None) -> list[Part]:
 
 
 def with_readable_blocks(message: BaseMessage) -> BaseMessage:
-    """Return a message whose blocks LangChain's own tracing can read: it needs MIME types, and all keys of blocks of version 0.
+    """Return a message whose blocks LangChain's own tracing can read.
+
+    Tracing needs MIME types, and all keys of blocks of version 0.
 
     Raises:
         InvalidRequestError: Such a block lacks its data, or a block's type is not a text.
@@ -102,7 +107,9 @@ def with_readable_blocks(message: BaseMessage) -> BaseMessage:
 
 
 def with_text_only(message: BaseMessage) -> BaseMessage:
-    """Return a message whose content is text, for text models: LangChain leaves out all blocks but texts.
+    """Return a message whose content is text, for text models.
+
+    LangChain drops all blocks but texts.
 
     Raises:
         InvalidRequestError: It holds an image, audio, a video, a file that is not text, or an
@@ -377,7 +384,10 @@ def _file_block(block: Part) -> Part:
 
 
 def _text_of_file(given: Mapping[str, Any]) -> Any:
-    """Return the text of a file that is given as text, in LangChain's, Bedrock's or Anthropic's forms, else something else."""
+    """Return the text of a file that is given as text, else something else.
+
+    The forms are LangChain's, Bedrock's and Anthropic's.
+    """
     source = given.get("source")
     if not isinstance(source, dict) or isinstance(given.get("text"), str):
         return given.get("text")
@@ -387,7 +397,7 @@ def _text_of_file(given: Mapping[str, Any]) -> Any:
 
 
 def _search_result_block(block: Part) -> Part:
-    """Convert Anthropic's block for a passage that was found: its title, where it is from, and its texts."""
+    """Convert Anthropic's block for a search result: its title, source and texts."""
     found = joined(to_parts(block.get("content")))
     return _text(
         "\n".join(str(value) for value in (block.get("title"), block.get("source"), found) if value)
@@ -430,7 +440,7 @@ _BY_MIME: Final = {"image/": _image_block, "audio/": _audio_block, "video/": _vi
 
 
 def _data(block: Mapping[str, Any], kind: str) -> tuple[str, str]:
-    """Return the base64 text of a block's data and its MIME type, or an empty text where that is unknown."""
+    """Return the base64 text of a block's data (empty if unknown), and its MIME type."""
     source = block.get("source")
     if isinstance(source, dict):  # Anthropic's and Bedrock's
         mime = (

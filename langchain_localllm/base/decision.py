@@ -1,4 +1,7 @@
-"""What the decision models share: questions as requests to the engine, and LangChain's interface of decision models."""
+"""Share what the decision models have in common.
+
+That is: questions as requests to the engine, and LangChain's interface of decision models.
+"""
 
 import importlib.metadata
 import importlib.util

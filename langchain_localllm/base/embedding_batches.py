@@ -1,4 +1,4 @@
-"""Texts that are being embedded: their batches, the vectors that came, the checks, and what an error says.
+"""Texts that are being embedded: batches, vectors so far, checks and error messages.
 
 It does no I/O. Its workers are plans (see `transport.operations`): generators that yield the steps
 of the engine's own plans, so that sync and async code, over HTTP and in this process, share all of
@@ -256,7 +256,9 @@ def split(texts: list[str], most_texts: int, most_tokens: int) -> Iterator[tuple
 
 
 def shortened(tokens: list[int], empty_text_tokens: list[int], most: int) -> list[int]:
-    """Return the tokens without the end of the text, but with those that the model wants after a text.
+    """Return the tokens without the end of the text, but with those that end every text.
+
+    The model requires the latter.
 
     Args:
         tokens: The tokens of the text.

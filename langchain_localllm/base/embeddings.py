@@ -1,4 +1,7 @@
-"""Share between all embedding classes: prefixes, batches in order, checked and normalized vectors, progress."""
+"""Share prefixes, batches in order, checked vectors and progress of embedding classes.
+
+The vectors are normalized as well.
+"""
 
 import hashlib
 import re
@@ -129,10 +132,10 @@ class LocalEmbeddings(TextBatches, Embeddings):
         return self._run(self._prefixes())
 
     def cache_namespace(self) -> str:
-        """Return a name for a cache of vectors (`CacheBackedEmbeddings`): the model's name and a hash of all that changes vectors.
+        """Return a name for a cache of vectors (`CacheBackedEmbeddings`).
 
-        Prefixes, `dimensions`, `normalize` and `truncate` are in the hash. It fits into a file's
-        name.
+        It is the model's name and a hash of all that changes vectors. Prefixes, `dimensions`,
+        `normalize` and `truncate` are in the hash. It fits into a file's name.
         """
         names = self._run(self._names())
         chosen = self._options_in_key(_NAMED_OTHERWISE)

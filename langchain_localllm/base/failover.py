@@ -1,4 +1,4 @@
-"""Retry an answer on another server if its server broke it off before the consumer has seen any of it."""
+"""Retry an answer on another server if its server broke off before any of it was consumed."""
 
 from collections.abc import Iterator
 from types import TracebackType

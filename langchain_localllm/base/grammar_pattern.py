@@ -48,7 +48,9 @@ class _Unsupported(Exception):  # noqa: N818 - not an error of the caller
 
 
 def grammar_pattern(pattern: str, longest: int | None = None) -> str | None:
-    r"""Return the pattern in the subset that grammars have: classes, groups, alternatives and repetitions.
+    r"""Return the pattern in the subset that grammars have.
+
+    That is: classes, groups, alternatives and repetitions.
 
     Args:
         pattern: A pattern of JSON Schema.
@@ -102,7 +104,10 @@ class _Writer:
         return "|".join(alternatives)
 
     def _group(self) -> tuple[str, int]:
-        """Return what is written for a group, up to its end, and how many characters it spans at most, not counting `*` and `+`."""
+        """Return what is written for a group, up to its end, and its longest length.
+
+        The length is in characters and does not count `*` and `+`.
+        """
         alternatives: list[str] = []
         largest, last = 0, "|"
         self._depth += 1
@@ -116,7 +121,10 @@ class _Writer:
         return f"({'|'.join(alternatives)})", largest
 
     def _sequence(self) -> tuple[str, int, str]:
-        """Return what is written up to the next `|`, `)`, `$` or the end; how many characters it spans; and what ended it."""
+        """Return what is written up to the next `|`, `)`, `$` or the end.
+
+        Return also how many characters it spans, and what ended it.
+        """
         parts: list[tuple[str, int]] = []
         last = ""
         while found := self._next():

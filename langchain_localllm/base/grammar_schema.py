@@ -70,16 +70,17 @@ def grammar_schema(schema: Any, *, escapes: bool = False) -> dict[str, Any]:
 
 
 def tool_parameters(schema: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return a tool's parameters as a server takes them, which shows them to the model and makes a grammar of them.
+    """Return a tool's parameters as a server accepts them.
 
-    They stay as they are where a grammar can hold them: models were trained on such schemas.
+    The server shows them to the model and makes a grammar of them. They stay as they are where a
+    grammar can hold them: models were trained on such schemas.
     """
     converted = grammar_schema(schema)
     return schema if _bare(converted) == _bare(schema) else converted
 
 
 def _bare(schema: Any) -> Any:
-    """Return the schema without what the conversion adds, to see whether it changed anything else."""
+    """Return the schema without what the conversion adds, to see any other change."""
     if isinstance(schema, list):
         return [_bare(item) for item in schema]
     if not isinstance(schema, Mapping):
@@ -141,7 +142,10 @@ def _name_in(reference: str) -> str:
 
 
 def _free_name(reference: str, taken: Iterable[str]) -> str:
-    """Return a name that a grammar's rules can have, and that no property is likely to have: some converters mix them up."""
+    """Return a rule name that no property is likely to have.
+
+    Some converters mix up the names of rules and of properties.
+    """
     plain = re.sub(r"[^a-zA-Z0-9-]+", "-", reference.rpartition("/")[2]).strip("-") or "root"
     number = 0
     while (name := f"def{number or ''}-{plain}") in taken:
@@ -201,7 +205,7 @@ class _Document:
         return self._typed(schema, kinds)
 
     def _expanded(self, schema: Any, rules: Mapping[str, Any]) -> dict[str, Any]:
-        """Return a schema with its references followed, and further rules that hold for the same value.
+        """Return a schema with its references followed, and further rules for the same value.
 
         Inside itself, a recursive schema is referred to without the further rules: it would be
         expanded without end.
@@ -299,7 +303,10 @@ class _Document:
         }
 
     def _possible_names(self, schema: Mapping[str, Any]) -> list[str]:
-        """Return the property names that an object may have, where `propertyNames` lists them, as for a dict with enum keys."""
+        """Return the property names that an object may have, if `propertyNames` lists them.
+
+        This is the form of a dict with enum keys.
+        """
         rule = self._flat(schema.get("propertyNames"), set())
         names = rule.get("enum", [rule["const"]] if "const" in rule else [])
         return [name for name in names if isinstance(name, str)]

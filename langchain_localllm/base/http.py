@@ -107,7 +107,10 @@ class ServerOptions(Options, Closing):
 
     @property
     def client(self) -> HttpClient:
-        """The connections to the server, or to the first of several. Objects made by `bind` or per-call options share them."""
+        """The connections to the server, or to the first of several.
+
+        Objects made by `bind` or per-call options share them.
+        """
         return self._connections.client(self._addresses()[0], self.START_HINT)
 
     @property
@@ -140,7 +143,10 @@ def _each(urls: str | Sequence[str]) -> Sequence[str]:
 def _without_credentials(
     urls: str | Sequence[str], headers: dict[str, str] | None
 ) -> tuple[str | tuple[str, ...], dict[str, str]]:
-    """Return the address or addresses as they are shown, and the headers with what was hidden in a single one."""
+    """Return the shown address or addresses, and the headers with a hidden credential.
+
+    The latter is what was hidden in a single address.
+    """
     if isinstance(urls, str):
         address = Address.parse(urls, headers)
         return address.url, dict(address.headers)

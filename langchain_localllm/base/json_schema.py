@@ -43,7 +43,10 @@ _DEEPEST: Final = 50
 
 
 def is_json_schema(value: Any) -> bool:
-    """Return whether this is a JSON schema, judged by its keywords, and not another dict such as an OpenAI function."""
+    """Return whether a dict is a JSON schema, judged by its keywords.
+
+    Another dict is, for example, an OpenAI function.
+    """
     if not isinstance(value, Mapping) or "parameters" in value:
         return False
     kinds = value.get("type")
@@ -110,10 +113,10 @@ def _or_null(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def check_schema(schema: Any) -> None:
-    """Check that this is a valid JSON schema, of draft 2020-12 or in the older words that `modern_schema` reads.
+    """Check that this is a valid JSON schema.
 
-    A pattern that cannot be compiled is not an error: a warning says that answers are not checked
-    against it.
+    It may be of draft 2020-12 or in the older words that `modern_schema` reads. A pattern that
+    cannot be compiled is not an error: a warning says that answers are not checked against it.
 
     Raises:
         InvalidOptionError: It is not valid, or refers to what it does not hold. The message has the
@@ -161,7 +164,7 @@ def _is_about_type(error: Any) -> bool:
 
 
 def without_null(schema: Any) -> Any:
-    """Return the same without keywords that are null, which some libraries write for what is left out."""
+    """Return the same without keywords that are null, which some libraries write."""
     if isinstance(schema, list):
         return [without_null(item) for item in schema]
     if not isinstance(schema, Mapping):
@@ -215,7 +218,7 @@ def _subschemas(schema: Any) -> Iterator[Mapping[str, Any]]:
 
 
 def _check_loops(schema: Any) -> None:
-    """Raise for a schema that leads back to itself for the same value: no value could be checked against it."""
+    """Raise for a schema that refers to itself for the same value, which cannot be checked."""
     done: set[int] = set()
 
     def follow(part: Any, begun: frozenset[int]) -> None:
@@ -427,7 +430,10 @@ def _compiled(pattern: str) -> "regex.Pattern[str] | None":
 
 
 def _as_regex(pattern: str) -> str:
-    r"""Return the pattern of JSON Schema (ECMA 262) for `regex`: `$` is the very end, `\u{1F600}` is a character."""
+    r"""Return a pattern of JSON Schema (ECMA 262) for `regex`.
+
+    `$` is the very end, and `\u{1F600}` is a character.
+    """
     import re
 
     def written(found: "re.Match[str]") -> str:

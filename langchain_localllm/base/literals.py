@@ -87,5 +87,8 @@ class Separated(Placeholders):
 
 
 def separated(text: str) -> str:
-    """Return a special token's text with a character of no width in it, by which it is text to any tokenizer."""
+    """Return a special token's text with a zero-width character in it.
+
+    With that, it is text to any tokenizer.
+    """
     return f"{text[:1]}{_WORD_JOINER}{text[1:]}"

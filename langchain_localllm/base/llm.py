@@ -47,7 +47,7 @@ class LocalLLM(SamplingOptions, BaseLLM):
         """Begin an answer to the prompt with this object's options."""
 
     def begin(self, prompt: str, stop: list[str] | None) -> TokenStream:
-        """Work like `open_answer`, for a prompt that may be empty and stop sequences that are still to be merged."""
+        """Work like `open_answer`, but also allow an empty prompt and unmerged stop sequences."""
         if not prompt:
             raise InvalidRequestError("The prompt is empty. Pass some text to continue.")
         return self.open_answer(prompt, self.stops(stop))
@@ -239,7 +239,10 @@ class LocalLLM(SamplingOptions, BaseLLM):
     def _for_call(
         self, stop: list[str] | None, kwargs: dict[str, Any]
     ) -> tuple["LocalLLM", dict[str, Any]]:
-        """Return a copy with the call's options, since LangChain's cache key holds only the object's, and the other arguments."""
+        """Return a copy with the call's options, and the other arguments.
+
+        LangChain's cache key holds only the object's options.
+        """
         # the object's, as LangChain's callbacks get it; copies take it along, else each makes it
         # again
         _ = self._serialized

@@ -1,4 +1,7 @@
-"""Normalize options about single tokens that other packages spell differently: `logit_bias`, `logprobs` and `top_logprobs`."""
+"""Normalize options about single tokens that other packages spell differently.
+
+They are `logit_bias`, `logprobs` and `top_logprobs`.
+"""
 
 import math
 from collections.abc import Mapping
@@ -12,7 +15,7 @@ token."""
 
 
 def normalize_logit_bias(value: Any) -> Any:
-    """Return a bias as a dict, however it is spelled: as a dict, or as llama.cpp's server's list of pairs.
+    """Return a bias as a dict, from a dict or from llama.cpp's list of pairs.
 
     A text of digits is a token id, as in JSON. `-inf` means `False`.
 
@@ -51,7 +54,7 @@ def _bias(bias: Any) -> float | Literal[False]:
 
 
 def enable_logprobs(named: dict[str, Any], option: str, *, least: int = 0) -> dict[str, Any]:
-    """Return the options with `logprobs` and `top_logprobs`, as OpenAI's API has them, as the runtime's one number.
+    """Return the options with OpenAI's `logprobs` and `top_logprobs` as the runtime's number.
 
     Args:
         named: The options of an object or a call.
@@ -82,7 +85,7 @@ def enable_logprobs(named: dict[str, Any], option: str, *, least: int = 0) -> di
 
 
 def check_top_logprobs(top: Any, logprobs: Any) -> None:
-    """Raise `InvalidOptionError` where `top_logprobs` is not a positive number, or contradicts `logprobs`."""
+    """Raise `InvalidOptionError` unless `top_logprobs` is positive and fits `logprobs`."""
     if top is None:
         return
     if isinstance(top, bool) or not isinstance(top, int) or top < 1:

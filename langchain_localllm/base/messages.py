@@ -1,4 +1,7 @@
-"""Convert LangChain's messages to OpenAI's format, which engines accept, and check them before anything is sent."""
+"""Convert LangChain's messages to OpenAI's format, and check them before sending.
+
+All engines accept that format.
+"""
 
 import json
 import secrets
@@ -44,7 +47,7 @@ Entry = dict[str, Any]
 def to_openai(
     messages: Sequence[BaseMessage], *, continue_final: bool | str = False
 ) -> list[Entry]:
-    """Convert a conversation to dicts with `role` and `content`, which is a text or a list of parts.
+    """Convert a conversation to dicts with `role` and `content`, a text or a list of parts.
 
     The results of tools are put in the order of their calls, and get the names of the tools. A
     conversation that ends with an AI message gets an empty user message, so that every engine
@@ -105,7 +108,10 @@ class _Calls:
         self._names.update(self._waiting)
 
     def new_id(self) -> str:
-        """Return an id for a call without one: nine letters and digits, as Mistral's templates require."""
+        """Return an id for a call without one: nine alphanumeric characters, as Mistral requires.
+
+        Mistral's chat templates raise on others.
+        """
         return f"call{next(self._numbers):05d}"
 
     def id_of_result(self, name: str | None) -> str:
@@ -216,7 +222,7 @@ def _custom(message: BaseMessage, calls: _Calls) -> Iterator[Entry]:
 
 
 def _named_result(message: BaseMessage, calls: _Calls) -> Entry:
-    """Return the result of a function that was called by name, as OpenAI's API had it before tools."""
+    """Return the result of a function called by name, OpenAI's form before tools."""
     return _result(
         message.additional_kwargs.get("tool_call_id"), message.content, message.name, calls
     )
@@ -250,7 +256,10 @@ def _ai(message: BaseMessage, calls: _Calls) -> Iterator[Entry]:
 
 
 def _spoken(extras: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what OpenAI's models said in another way than as text: a refusal, and the transcript of audio."""
+    """Yield what OpenAI's models said other than as text.
+
+    That is a refusal, and the transcript of audio.
+    """
     audio = extras.get("audio")
     for said in (
         extras.get("refusal"),
@@ -310,7 +319,10 @@ _CONVERTERS: Final[Mapping[type[BaseMessage], Callable[[BaseMessage, _Calls], It
 
 
 def _with_ordered_results(entries: Iterable[Entry]) -> Iterator[Entry]:
-    """Yield the same with the results that follow an AI message in the order of its calls: many templates write no ids."""
+    """Yield the same with tool results in the order of the AI message's calls.
+
+    Many templates write no ids.
+    """
     order: dict[str, int] = {}
     results: list[Entry] = []
     for entry in entries:
@@ -326,7 +338,10 @@ def _with_ordered_results(entries: Iterable[Entry]) -> Iterator[Entry]:
 
 
 def with_role_probes(messages: Iterable[Entry]) -> tuple[list[Entry], dict[str, str]]:
-    """Return the same with other texts in messages of custom roles, to see whether a template writes them; and these by role."""
+    """Return the same with other texts in messages of custom roles, and these by role.
+
+    They show whether a template writes such messages.
+    """
     messages = list(messages)
     roles = sorted({message["role"] for message in messages} - STANDARD_ROLES)
     probes = {role: f"probe{number}" for number, role in enumerate(roles)}
@@ -337,7 +352,9 @@ def with_role_probes(messages: Iterable[Entry]) -> tuple[list[Entry], dict[str, 
 
 
 def check_roles(probes: Mapping[str, str], prompt: str, source: str) -> None:
-    """Raise `InvalidRequestError` for a role whose text is not in the prompt that a template made of `with_role_probes`.
+    """Raise `InvalidRequestError` for a role whose text the template does not write.
+
+    The prompt is one that a template made of `with_role_probes`.
 
     Args:
         probes: The texts by role.
@@ -367,7 +384,10 @@ def reasoning_of(message: AIMessage) -> str:
 
 
 def with_parsed_arguments(messages: Iterable[Entry]) -> list[Entry]:
-    """Return the same with the arguments of calls as objects, as most templates and Ollama take them."""
+    """Return the same with arguments of calls as objects.
+
+    Most templates and Ollama require this form.
+    """
     return [
         {**message, "tool_calls": [_with_parsed(call) for call in message["tool_calls"]]}
         if message.get("tool_calls")

@@ -190,7 +190,10 @@ class Options(BaseModel):
 
 
 def _to_option_error(error: ValidationError) -> InvalidOptionError:
-    """Convert a validation error to `InvalidOptionError`, without the values, which may be keys and passwords."""
+    """Convert a validation error to `InvalidOptionError`, without values.
+
+    These may be keys and passwords.
+    """
     reasons = []
     for problem in error.errors(include_url=False, include_input=False):
         reason = str(problem.get("ctx", {}).get("error", problem["msg"]))
@@ -237,11 +240,16 @@ class SamplingOptions(Options):
 
     @property
     def lc_secrets(self) -> dict[str, str]:
-        """The options that LangChain's `dumps` leaves out, and the names under which `load` takes them in `secrets_map`."""
+        """Return the options that LangChain's `dumps` omits, and their names in `secrets_map`.
+
+        `load` accepts them under these names.
+        """
         return {}
 
     def to_json(self) -> SerializedConstructor | SerializedNotImplemented:
-        """Return what LangChain's `dumps` writes: the options that are set, without secrets, `headers` and `auth`.
+        """Return what LangChain's `dumps` writes: the options that are set, without secrets.
+
+        `headers` and `auth` are omitted too.
 
         `load(text, allowed_objects=[type(model)], valid_namespaces=["langchain_localllm"])` makes
         the object again. LangChain loads classes of other packages only if they are named so, and
@@ -264,10 +272,10 @@ class SamplingOptions(Options):
 
     @classmethod
     def get_lc_namespace(cls) -> list[str]:
-        """Return the path under which LangChain's `load` looks for the class: `langchain_localllm.llms` or `.chat_models`.
+        """Return the path under which LangChain's `load` looks for the class.
 
-        The modules below `runtimes` may move, and these do not. A subclass of your own has the path
-        of its module.
+        It is `langchain_localllm.llms` or `.chat_models`. The modules below `runtimes` may move,
+        and these do not. A subclass of your own has the path of its module.
         """
         package, *folders = cls.__module__.split(".")
         if [package, *folders[:1]] != ["langchain_localllm", "runtimes"]:
@@ -285,7 +293,7 @@ class SamplingOptions(Options):
         return list(dict.fromkeys([*(self.stop or ()), *(_no_empty_stop(stop) or ())]))
 
     def get_token_ids(self, text: str) -> list[int]:
-        """Return the text's token ids, by `custom_get_token_ids` where it is set, else by the model's own tokenizer.
+        """Return the text's token ids, by `custom_get_token_ids` or the model's own tokenizer.
 
         Args:
             text: The text, without a chat template.
@@ -302,7 +310,7 @@ class SamplingOptions(Options):
         raise NotImplementedError
 
     def get_num_tokens(self, text: str) -> int:
-        """Return how many tokens a text has, by `custom_get_token_ids` where it is set, else by the model's own tokenizer.
+        """Return how many tokens a text has, by `custom_get_token_ids` or the model's tokenizer.
 
         Args:
             text: The text, without a chat template.
@@ -328,7 +336,10 @@ class SamplingOptions(Options):
         """Learn from how an answer ended, such as the name of a server's model."""
 
     def with_model_name(self) -> Self:
-        """Return this object with its model named, for the cache key, where only the engine knows the name."""
+        """Return this object with its model named, for the cache key.
+
+        Some names are known to the engine only.
+        """
         return self
 
     async def aidentified(self) -> Self:

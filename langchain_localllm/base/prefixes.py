@@ -1,4 +1,7 @@
-"""List the prefixes that embedding models need before queries and documents, by model name, with the page that documents them."""
+"""List the prefixes that embedding models need before queries and documents.
+
+Each is listed by model name, with the page that documents it.
+"""
 
 import re
 from collections.abc import Iterable

@@ -1,7 +1,7 @@
-"""Show the progress of long work on stderr: in one line on a terminal and in a notebook, else a line for each tenth.
+"""Show the progress of long work on stderr.
 
-It is our own, since a library for it would be one more dependency of every installation, for forty
-lines.
+It is one line on a terminal and in a notebook, else a line for each tenth. It is our own, since a
+library for it would be one more dependency of every installation, for forty lines.
 """
 
 import sys

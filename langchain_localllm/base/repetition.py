@@ -62,7 +62,10 @@ def _ends_in_few_sentences(text: str) -> bool:
 
 
 def _ends_in_repetition(text: str, min_length: int) -> bool:
-    """Find the shortest period of each end of the text, by the failure function of Knuth, Morris and Pratt."""
+    """Find the shortest period of each end of the text.
+
+    It uses the failure function of Knuth, Morris and Pratt.
+    """
     backwards = text[::-1]
     borders = [0] * len(backwards)
     border = 0

@@ -13,7 +13,9 @@ ANY_OBJECT: Final[dict[str, Any]] = {"type": "object"}
 
 
 def canonical_request(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a call's arguments for tools and structured output in canonical form, without those that are not set.
+    """Return a call's arguments for tools and structured output in canonical form.
+
+    Those that are not set are omitted.
 
     Args:
         given: Any of `tools`, `tool_choice`, `strict`, `parallel_tool_calls`, `response_format` and
@@ -57,7 +59,9 @@ def enforced_schema(
     several: bool = False,
     escapes: bool = False,
 ) -> dict[str, Any] | None:
-    """Return the schema to constrain the answer with, as engines accept it: of a required call, or of the form that was asked for.
+    """Return the schema to constrain the answer with, as engines accept it.
+
+    It is that of a required call, or of the requested output.
 
     Args:
         request: `tools`, `tool_choice` and `response_format`, in canonical form, where the call has

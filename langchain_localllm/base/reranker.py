@@ -1,4 +1,7 @@
-"""Share between all rerankers: batches in order, checked scores between 0 and 1, and LangChain's interface of compressors."""
+"""Share batches, checked scores and LangChain's interface between all rerankers.
+
+Batches are in order, scores between 0 and 1; the interface is that of compressors.
+"""
 
 import math
 from abc import abstractmethod
@@ -40,13 +43,14 @@ CUTS: Final = 4
 
 
 class LocalReranker(TextBatches, BaseDocumentCompressor):
-    """Score documents by how well they answer a query, by a model that reads both together (a cross-encoder).
+    """Score documents by how well they answer a query.
 
-    Scores are between 0 and 1 unless `normalize=False`. Most rerankers compute logits, of which the
-    sigmoid is returned; scores that are probabilities already, such as those of Qwen3-Reranker and
-    of most servers other than llama.cpp's, are returned as they are. Logits are recognized by a
-    score outside of 0 to 1. Where the first scores are all inside, four short documents are scored
-    once to find out. The order of documents is the same either way.
+    The model reads both together (a cross-encoder). Scores are between 0 and 1 unless
+    `normalize=False`. Most rerankers compute logits, of which the sigmoid is returned; scores that
+    are probabilities already, such as those of Qwen3-Reranker and of most servers other than
+    llama.cpp's, are returned as they are. Logits are recognized by a score outside of 0 to 1. Where
+    the first scores are all inside, four short documents are scored once to find out. The order of
+    documents is the same either way.
     """
 
     ALIASES: ClassVar[Mapping[str, str]] = {"request_timeout": "timeout"}

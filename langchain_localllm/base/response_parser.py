@@ -1,4 +1,7 @@
-"""Parse an engine's events: separate thoughts, tool calls and text, and number and name the calls."""
+"""Parse an engine's events: separate thoughts, tool calls and text, and number the calls.
+
+Calls are also named.
+"""
 
 import json
 import secrets
@@ -81,7 +84,7 @@ class AnswerReader:
         return self._told(event)
 
     def _trim(self, event: StreamEvent) -> None:
-        """Leave out white space around thoughts that the engine found, as in those that are found here."""
+        """Strip white space around thoughts that the engine found, as around those found here."""
         if event.reasoning:
             thought = self._space + event.reasoning if self._state else event.reasoning.lstrip()
             event.reasoning = thought.rstrip()
@@ -155,7 +158,9 @@ class AnswerReader:
         return call
 
     def _cut_calls(self, *, cut: bool) -> Iterator[StreamEvent]:
-        """Make calls that cannot be read invalid: LangChain would repair them, and a tool would run with half of its arguments.
+        """Make calls that cannot be read invalid.
+
+        LangChain would repair them, and a tool would run with half of its arguments.
 
         Args:
             cut: Whether the answer ended at a limit of tokens, so that missing arguments are not
@@ -180,7 +185,10 @@ def _is_object(text: str) -> bool:
 
 
 def _unreadable_end(text: str) -> str:
-    """Return what makes JSON that is not complete unreadable for a parser that repairs: a bracket that nothing opened."""
+    """Return what makes incomplete JSON unreadable even for a parser that repairs it.
+
+    That is a bracket that nothing opened.
+    """
     open_brackets: list[str] = []
     in_string = escaped = False
     for char in text:

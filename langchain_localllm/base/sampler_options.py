@@ -1,4 +1,6 @@
-"""Define llama.cpp's sampler options under its own names, for its server and for the engines in this process.
+"""Define llama.cpp's sampler options under its own names.
+
+They are for its server and for the engines in this process.
 
 Source: https://github.com/ggml-org/llama.cpp/tree/master/tools/server ("POST /completion").
 """
@@ -48,7 +50,10 @@ _OTHER_NAMES: Final = {
 
 
 def _sampler_names(value: Any) -> Any:
-    """Return names of samplers as the server writes them, also of a text with `;` as the command line takes it."""
+    """Return names of samplers in the server's form.
+
+    They may be a text with `;`, as on the command line.
+    """
     names = value.split(";") if isinstance(value, str) else value
     if not isinstance(names, Sequence) or not all(isinstance(name, str) for name in names):
         return value

@@ -1,4 +1,7 @@
-"""Implement `with_structured_output`: parse and validate an answer, and report which rule it breaks."""
+"""Implement `with_structured_output`: parse and validate an answer.
+
+An error names the rule that the answer breaks.
+"""
 
 import json
 import re
@@ -170,7 +173,10 @@ class OutputSchema:
 
 
 def _values_in(text: str) -> Iterator[Any]:
-    """Yield the JSON values in a text, in order: the text itself, the contents of code fences, or the objects and lists in it."""
+    """Yield the JSON values in a text, in order.
+
+    They are the text itself, the contents of code fences, or the objects and lists in it.
+    """
     for candidate in (text, *_FENCE.findall(text)):
         try:
             yield _decoder.decode(candidate.strip())
@@ -190,10 +196,10 @@ def _values_in(text: str) -> Iterator[Any]:
 
 
 def form_of(schema: Mapping[str, Any] | type | None, *, strict: bool | None = None) -> OutputSchema:
-    """Return the form that a pydantic class, another type, a JSON schema or an OpenAI function describes.
+    """Return the output schema of a pydantic class, a type, a JSON schema or a function.
 
-    Values of a `TypedDict` are dicts that are checked by its JSON schema; pydantic makes those of
-    all other types.
+    The function is one of OpenAI's. Values of a `TypedDict` are dicts that are checked by its JSON
+    schema; pydantic makes those of all other types.
 
     Raises:
         InvalidOptionError: It describes none.
@@ -376,7 +382,7 @@ def _whole(chunks: list[AIMessage]) -> AIMessage:
 
 
 def _partial(text: str, opening: str) -> Any:
-    """Return the object or list that has begun in a text, with what is missing at its end left out."""
+    """Return the object or list that begins in a text, without its incomplete end."""
     at = text.find(opening)
     if at < 0:
         return None

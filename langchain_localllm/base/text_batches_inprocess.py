@@ -57,7 +57,10 @@ class InProcessBatches(InProcessOptions, TextBatches):
 
     @contextlib.contextmanager
     def _given_up(self, future: "Future[Any]") -> Iterator[None]:
-        """Tell the engine when the caller no longer waits, because of the time, an interrupt or a cancelled task."""
+        """Notify the engine when the caller stops waiting.
+
+        The reason is the time, an interrupt or a cancelled task.
+        """
         try:
             yield
         except TimeoutError:

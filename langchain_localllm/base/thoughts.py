@@ -28,7 +28,7 @@ class ThoughtCount:
         self._last = 0
 
     def add(self, token: int, thought: str) -> None:
-        """Count a token, by its number in the answer, and the text of thoughts that is certain with it."""
+        """Count a token, by its number in the answer, and the thoughts that it completes."""
         if thought and not thought.isspace():
             if self._first is None:
                 self._first = token
@@ -45,7 +45,7 @@ class ThoughtCount:
 
 
 class ThoughtTracker:
-    """Follows an answer while it is made: whether the model thinks, for how many tokens, and whether it has to end.
+    """Follow an answer's thoughts: whether the model thinks, for how long, and when to stop it.
 
     Attributes:
         thinking: Whether the next token is a part of thoughts, if known.

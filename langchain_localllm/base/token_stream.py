@@ -1,4 +1,4 @@
-"""Define the protocol between the LangChain classes and a runtime: a request returns a stream of events."""
+"""Define the protocol between LangChain classes and runtimes: a request returns events."""
 
 from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,8 @@
-"""Fit tool calls to their tools: parse lists and objects that are written as text, and drop calls beyond the first if asked."""
+"""Fit tool calls to their tools.
+
+Lists and objects that are written as text are parsed, and calls beyond the first are dropped on
+request.
+"""
 
 import ast
 import json

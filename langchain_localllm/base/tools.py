@@ -168,7 +168,10 @@ def _arguments_of(function: Callable[..., Any]) -> type:
 
 
 def _function(given: Any, *, strict: bool | None) -> dict[str, Any]:
-    """Return a function of OpenAI's Chat Completions or Responses API, without what is null: llama.cpp refuses it."""
+    """Return a function of OpenAI's Chat Completions or Responses API, without nulls.
+
+    llama.cpp refuses nulls.
+    """
     if not isinstance(given, Mapping) or "name" not in given:
         raise ValueError(f"`function` must be a dict with a `name`, not {given!r}.")
     function = {
@@ -184,7 +187,9 @@ def _function(given: Any, *, strict: bool | None) -> dict[str, Any]:
 
 
 def provider_function(given: Any) -> Any:
-    """Return the tool with the keys that LangChain reads: the Model Context Protocol's `inputSchema` is renamed.
+    """Return the tool with the keys that LangChain reads.
+
+    The Model Context Protocol's `inputSchema` is renamed.
 
     Raises:
         ValueError: A schema is under a key that LangChain would silently leave out.
@@ -218,7 +223,10 @@ def provider_function(given: Any) -> Any:
 
 
 def _runs_at_provider(tool: Any) -> bool:
-    """Return whether a dict names a provider's own tool, such as Anthropic's web search, which LangChain converts to a function."""
+    """Return whether a dict names a provider's own tool, such as Anthropic's web search.
+
+    LangChain converts such a dict to a function.
+    """
     if (
         not isinstance(tool, Mapping)
         or tool.get("type", "object") == "object"
@@ -235,7 +243,9 @@ def _like(name: str) -> str:
 def choice_of(
     tools: Sequence[dict[str, Any]], choice: str | bool | Mapping[str, Any] | None
 ) -> str | None:
-    """Return the choice in one form: `auto`, `none`, `required`, the name of one of the tools, or `None` where it is left open.
+    """Return the tool choice in canonical form.
+
+    It is `auto`, `none`, `required`, the name of one of the tools, or `None` for no choice.
 
     Args:
         tools: The tools on offer, in OpenAI's form.
@@ -265,9 +275,10 @@ def choice_of(
 def chosen_tools(
     tools: list[dict[str, Any]], choice: str | None
 ) -> tuple[list[dict[str, Any]], str | None]:
-    """Return the tools to offer, and `auto`, `none`, `required` or nothing, for a choice that `choice_of` returns.
+    """Return the tools to offer, and `auto`, `none`, `required` or nothing.
 
-    Engines force some call, not a certain one; so a tool that is chosen by name is offered alone.
+    The choice is one that `choice_of` returns. Engines force some call, not a certain one; so a
+    tool that is chosen by name is offered alone.
     """
     named = [tool for tool in tools if tool["function"]["name"] == choice]
     return (named, "required") if named else (tools, choice)
@@ -280,7 +291,9 @@ def call_schema(
     several: bool = False,
     escapes: bool = False,
 ) -> dict[str, Any]:
-    """Return the JSON schema of a call of one of the tools, for engines that force a call by constraining the answer.
+    """Return the JSON schema of a call of one of the tools.
+
+    It is for engines that force a call by constraining the answer.
 
     Args:
         tools: The tools, in OpenAI's form.

@@ -41,12 +41,15 @@ _PLAIN: Final = (str, int, float, bool, list, dict, type(None))
 
 
 def is_typed_dict(value: Any) -> bool:
-    """Return whether this is a `TypedDict` class of `typing` or `typing_extensions`, or a generic one with its arguments."""
+    """Return whether this is a `TypedDict` class, or a generic one with its arguments.
+
+    The class may be of `typing` or `typing_extensions`.
+    """
     return is_typeddict(get_origin(value) or value)
 
 
 def is_type(value: Any) -> bool:
-    """Return whether this is a type that can be written in an annotation, such as a class, `list[int]` or `int | None`."""
+    """Return whether this is a type of annotations: a class, `list[int]`, `int | None`, ..."""
     return (
         isinstance(value, type | typing_extensions.TypeAliasType) or get_origin(value) is not None
     )
@@ -96,14 +99,17 @@ JsonSchema = Annotated[dict[str, Any], BeforeValidator(as_json_schema)]
 
 
 def adapter_of(annotation: Any) -> TypeAdapter[Any]:
-    """Return what reads values of a type, with each `TypedDict` in it in a form that pydantic reads; raises as `type_schema`."""
+    """Return an adapter that reads values of a type; raises as `type_schema` does.
+
+    Each `TypedDict` in it gets a form that pydantic reads.
+    """
     with schema_errors(annotation):
         return TypeAdapter(_Reader().read(annotation, {}))
 
 
 @contextmanager
 def schema_errors(annotation: Any) -> Iterator[None]:
-    """Raise `InvalidOptionError` for what pydantic says about a type that cannot be written as a JSON schema."""
+    """Raise `InvalidOptionError` for what pydantic says about a type without a JSON schema."""
     try:
         yield
     except (PydanticUserError, AttributeError, NameError, TypeError, ValueError) as error:
@@ -114,7 +120,10 @@ def schema_errors(annotation: Any) -> Iterator[None]:
 
 
 def with_title(found: dict[str, Any], annotation: Any) -> dict[str, Any]:
-    """Return a type's JSON schema with its name, and without a reference at the top, which not all engines follow."""
+    """Return a type's JSON schema with its name, and without a reference at the top.
+
+    Not all engines follow such a reference.
+    """
     if "$ref" in found:  # of a recursive class
         _, definitions, name = found["$ref"].split("/")
         found = {**found[definitions][name], definitions: found[definitions]}
@@ -127,7 +136,10 @@ def name_of(annotation: Any) -> str:
 
 
 class _ClassSchemas(GenerateJsonSchema):
-    """Describes a `Decimal` as a number: pydantic also allows any text, and a model then writes texts that are not numbers."""
+    """Describe a `Decimal` as a number.
+
+    Pydantic also allows any text, and a model then writes texts that are not numbers.
+    """
 
     @override
     def decimal_schema(self, schema: Any) -> dict[str, Any]:
@@ -138,7 +150,7 @@ class _ClassSchemas(GenerateJsonSchema):
 
 
 class _TypedDictSchemas(GenerateJsonSchema):
-    """Gives no titles to keys: these are their names once more, and the model is shown the schema."""
+    """Omit titles of keys: they only repeat the names, and the model is shown the schema."""
 
     @override
     def field_title_should_be_set(self, schema: Any) -> bool:
@@ -146,7 +158,10 @@ class _TypedDictSchemas(GenerateJsonSchema):
 
 
 class _TypeSchemas(_TypedDictSchemas, _ClassSchemas):
-    """Both of these; only pydantic reads a type's values, whereas those of a `TypedDict` are checked by its schema."""
+    """Combine both of these.
+
+    Only pydantic reads a type's values, whereas those of a `TypedDict` are checked by its schema.
+    """
 
 
 class _Reader:
@@ -222,7 +237,7 @@ class _Reader:
 
 
 class _Key:
-    """A key of a `TypedDict`: its type without qualifiers, whether it is required, and what describes it."""
+    """A key of a `TypedDict`: its type without qualifiers, description, and if it is required."""
 
     def __init__(self, name: str, hint: Any, *, required: bool) -> None:
         self.name = name
@@ -248,7 +263,10 @@ class _Key:
 
 
 def _langchain_rules(name: str, metadata: tuple[Any, ...]) -> dict[str, Any]:
-    """Return what `Annotated[str, default or ..., description]` and `Annotated[str, description]` say."""
+    """Return the default and the description in `Annotated[str, ...]`.
+
+    The forms are `Annotated[str, default or ..., description]` and `Annotated[str, description]`.
+    """
     default, description = metadata[:2] if len(metadata) > 1 else (..., metadata[0])
     if not (isinstance(description, str) or description is ...):
         raise ValueError(
@@ -261,7 +279,10 @@ def _langchain_rules(name: str, metadata: tuple[Any, ...]) -> dict[str, Any]:
 
 
 def _documented(text: str | None) -> tuple[str | None, dict[str, str]]:
-    """Return the description in a docstring, and those of keys, which Google's style lists under `Args:`."""
+    """Return the description in a docstring, and those of keys.
+
+    Google's style lists keys under `Args:`.
+    """
     about, *listed = _KEYS.split(f"\n{text or ''}", maxsplit=1)
     lines = listed[0].partition("\n\n")[0] if listed else ""
     entries = [

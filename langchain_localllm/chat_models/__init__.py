@@ -1,4 +1,7 @@
-"""The names of `langchain_community.chat_models`, so that a changed package name in an import is the whole migration."""
+"""Re-export the names of `langchain_community.chat_models`.
+
+So a changed package name in an import is the whole migration.
+"""
 
 from typing import TYPE_CHECKING
 

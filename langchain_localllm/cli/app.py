@@ -1,4 +1,7 @@
-"""Register the commands, and report errors: one sentence on stderr and an exit code, never a traceback."""
+"""Register the commands, and report errors.
+
+An error is one sentence on stderr and an exit code, never a traceback.
+"""
 
 import errno
 import io

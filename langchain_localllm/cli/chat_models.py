@@ -90,7 +90,10 @@ Seed = Annotated[int | None, typer.Option("--seed", help="The same seed gives th
 
 
 def is_model(word: str) -> bool:
-    """Return whether a single word on the command line names a model, or looks so, rather than being a prompt."""
+    """Return whether a single word on the command line names a model, or looks so.
+
+    Otherwise it is a prompt.
+    """
     if not word or any(map(str.isspace, word)):
         return False
     runtime, colon, rest = word.partition(":")

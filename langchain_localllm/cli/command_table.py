@@ -157,7 +157,9 @@ def _point_elsewhere(words: list[str]) -> None:
 
 
 def option_hint(option: str) -> str:
-    """Return what to do instead of an option that other commands for local models have, or an empty string.
+    """Return what to use instead of an option of other commands for local models.
+
+    It is an empty string if nothing is known.
 
     Example:
         >>> option_hint("--num-predict")

@@ -21,7 +21,10 @@ _SHOW_CURSOR: Final = "\x1b[?25h"
 
 
 def exit_on_interrupt() -> None:
-    """Let Ctrl-C exit this process at once, unless its parent has it ignore interrupts, as `nohup` and shell scripts do."""
+    """Let Ctrl-C exit this process at once, unless its parent has interrupts ignored.
+
+    `nohup` and shell scripts do so.
+    """
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
         signal.signal(signal.SIGINT, _exit)
         reader, writer = os.pipe()

@@ -35,7 +35,7 @@ class LazyGroup(TyperGroup):
 
 
 def load(name: str) -> "Command":
-    """Return the command of this name: the function or the `app` that is the module of this name."""
+    """Return the command of this name: the function or the `app` in the module of this name."""
     module = importlib.import_module(f"langchain_localllm.cli.commands.{name}")
     app = getattr(module, "app", None)
     if app is None:

@@ -14,10 +14,10 @@ _SOON_MS: Final = 500
 
 
 def progress_call(model: "LocalChatModel") -> tuple[Any, dict[str, Any]]:
-    """Return the config and the options of a call that shows the progress of reading its prompt, where stderr is a terminal.
+    """Return the config and the options of a call that shows the prompt's progress.
 
-    Only llama.cpp's server reports it, also the one in this process; another server might refuse
-    the option.
+    It is shown while the prompt is read, if stderr is a terminal. Only llama.cpp's server reports
+    it, also the one in this process; another server might refuse the option.
     """
     if not sys.stderr.isatty() or not _reports_progress(model):
         return None, {}

@@ -49,7 +49,7 @@ def show_answer(rag: "LocalRAG", question: str, *, as_json: bool, in_full: bool)
 def print_stream(
     rag: "LocalRAG", question: str, stream: Iterator[dict[str, Any]], *, as_json: bool = False
 ) -> dict[str, Any]:
-    """Print an answer as it comes, then its sources and what is to be said about it, and return its parts.
+    """Print an answer as it comes, then its sources and remarks, and return its parts.
 
     Args:
         rag: The documents and the model.

@@ -36,7 +36,7 @@ def serve(
     allow_remote: Remote = False,
     as_json: AsJson = False,
 ) -> None:
-    """Serve the index with OpenAI's API, so that any chat client can ask your documents, until Ctrl-C.
+    """Serve the index with OpenAI's API, for any chat client, until Ctrl-C.
 
     The model is named documents. Answers stream, and end with their sources; these are also
     annotations, as of OpenAI's web search.

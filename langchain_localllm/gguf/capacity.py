@@ -1,4 +1,4 @@
-"""Compute the limits of a model on this machine: the context that fits, the layers on a GPU, and the speed."""
+"""Compute the limits of a model here: context that fits, layers on a GPU, and speed."""
 
 from typing import Final
 
@@ -25,7 +25,10 @@ _STEP: Final = 256
 def largest_context(
     info: GGUFInfo, settings: Settings, free: float, *, weights: int | None = None
 ) -> int:
-    """Return the longest context that fits into `free` bytes: the trained context, or a multiple of 256; 0 if none fits."""
+    """Return the longest context that fits into `free` bytes, or 0 if none fits.
+
+    It is the trained context, or a multiple of 256.
+    """
     trained = Architecture(info).trained_context or DEFAULT_CONTEXT
     low, high = 0, -(-trained // _STEP)
     while low < high:
@@ -75,7 +78,10 @@ def tokens_per_second(info: GGUFInfo, memory: Memory, bandwidth: float) -> float
 
 
 def _read_per_token(info: GGUFInfo) -> float:
-    """Return the bytes of weights read per token: the experts in use, and one row of the embeddings if they are not the output."""
+    """Return the bytes of weights read per token.
+
+    They are the experts in use, and one row of the embeddings if these are not the output.
+    """
     architecture = Architecture(info)
     experts = architecture.number("expert_count")
     share = architecture.number("expert_used_count") / experts if experts else 1.0

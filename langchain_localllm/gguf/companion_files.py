@@ -1,4 +1,4 @@
-"""Check files that are loaded together with a model: LoRA adapters, and projectors for images and audio.
+"""Check files that are loaded with a model: LoRA adapters, and image or audio projectors.
 
 llama.cpp reads their headers with `GGML_ASSERT`, which aborts the process if a value is missing or
 has the wrong type.

@@ -247,7 +247,10 @@ def _remove(path: Path) -> None:
 
 
 def check_model(part: Path, path: Path) -> None:
-    """Raise `ModelFileError` where a file that was just written is not a model, by the name it was to get, and remove the file."""
+    """Raise `ModelFileError` if a file just written is not a model, and remove it.
+
+    The error has the name that the file was to get.
+    """
     try:
         if path.suffix == ".gguf" or not is_llamafile(part):
             check_gguf(part)

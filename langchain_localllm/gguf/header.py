@@ -176,12 +176,15 @@ class GGUFInfo:
 
     @property
     def has_classifier(self) -> bool:
-        """Whether the model has a classification head, by which it can rank, even where the header does not say that it does."""
+        """Whether the model has a classification head, by which it can rank.
+
+        It may have one even where the header does not say so.
+        """
         return any(name.startswith("cls.") for name in self.tensors)
 
     @property
     def embeds(self) -> bool:
-        """Whether this is an embedding model: the file has a pooling type, or attention is not causal."""
+        """Whether this is an embedding model: pooling is set, or attention is not causal."""
         return (
             self.pooling_type is not None
             or self.metadata.get(f"{self.architecture}.attention.causal") is False
@@ -565,7 +568,7 @@ class _Reader:
         return text
 
     def _skip_strings(self, count: int) -> None:
-        """Skip strings. This is a tight loop: a vocabulary with its merges can have half a million."""
+        """Skip strings in a tight loop: a vocabulary and its merges can have half a million."""
         unpack, data, position = struct.Struct("<Q").unpack_from, self.data, self.position
         for _ in range(count):
             position += 8 + unpack(data, position)[0]

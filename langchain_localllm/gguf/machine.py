@@ -1,4 +1,4 @@
-"""Query the memory, the processors and the GPUs of this machine, and measure its memory bandwidth."""
+"""Query this machine's memory, processors and GPUs, and measure its memory bandwidth."""
 
 import functools
 import shutil
@@ -72,7 +72,10 @@ def this_machine() -> Machine:
 
 
 def free_memory() -> int:
-    """Return the bytes that this process can use: the free memory, or less if its control group has a limit."""
+    """Return the bytes that this process can use: free memory, or its control group's limit.
+
+    The smaller one counts.
+    """
     _, free = _system_memory()
     limit, taken = _group_number("memory.max"), _group_number("memory.current")
     return free if limit is None or taken is None else min(free, limit - taken)

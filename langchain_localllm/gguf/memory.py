@@ -1,4 +1,4 @@
-"""Estimate how much memory llama.cpp needs for a model and a context: weights, KV cache and buffers.
+"""Estimate llama.cpp's memory for a model and a context: weights, KV cache and buffers.
 
 What each layer of an architecture keeps in the cache is in `gguf.architecture`.
 """
@@ -104,7 +104,9 @@ class Memory:
 def estimate(
     info: GGUFInfo, context: int, settings: Settings | None = None, *, weights: int | None = None
 ) -> Memory:
-    """Estimate the memory that llama.cpp needs, without about 100 MB for the process and its libraries.
+    """Estimate the memory that llama.cpp needs.
+
+    The process and its libraries take about 100 MB more.
 
     Args:
         info: The model's header.
@@ -167,10 +169,10 @@ def layer_weights(info: GGUFInfo) -> dict[int, int]:
 
 
 def _buffers(architecture: Architecture, cells: int, settings: Settings) -> int:
-    """Return the bytes of the compute buffer, which holds the largest step of a batch, and of the logits.
+    """Return the bytes of the compute buffer and of the logits.
 
-    The number of vectors per step was found by experiment: tests compare the sums with llama.cpp's
-    own numbers.
+    The buffer holds the largest step of a batch. The number of vectors per step was found by
+    experiment: tests compare the sums with llama.cpp's own numbers.
     """
     tokens = min(cells, settings.n_ubatch)
     outputs = min(tokens, settings.outputs or tokens)

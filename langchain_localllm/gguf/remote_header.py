@@ -1,4 +1,4 @@
-"""Read the header of a remote model file by range requests: a few megabytes instead of the whole file."""
+"""Read the header of a remote model file by range requests: megabytes, not the whole file."""
 
 import re
 from collections.abc import Mapping

@@ -34,7 +34,10 @@ def default_threads(model_file: Path, *, sleeping: bool = False) -> int:
 
 
 def sleeping_environment() -> dict[str, str]:
-    """Return the environment variables that make the threads of a new process sleep as in `sleeping_openmp`; none where set."""
+    """Return environment variables that make a new process's threads sleep.
+
+    They work as `sleeping_openmp` does; those that are set already are omitted.
+    """
     if sys.platform != "linux" or {_WAIT_POLICY, _SPIN_COUNT} & os.environ.keys():
         return {}
     return {_SPIN_COUNT: _SHORT_SPIN}

@@ -1,4 +1,4 @@
-"""Try unusual files in a child process first, since an engine may abort the process that loads them."""
+"""Try unusual files in a child process first: an engine may abort the process it runs in."""
 
 import contextlib
 import hashlib
@@ -72,11 +72,12 @@ def require_loadable(path: Path, info: GGUFInfo, engine: str, module: str, **opt
 
 
 def require_usable(companion: Path, model: Path, engine: str, module: str, **options: Any) -> None:
-    """Make sure that an engine does not abort this process when it first uses a companion file of a model.
+    """Make sure that an engine does not abort this process on a model's companion file.
 
-    The headers of these files do not show everything that the engine needs: a projector with a
-    missing tensor loads, and aborts the process at the first image. So each file is loaded and used
-    once in a child process, for each model. A success is recorded as in `require_loadable`.
+    It could do so when it first uses the file. The headers of these files do not show everything
+    that the engine needs: a projector with a missing tensor loads, and aborts the process at the
+    first image. So each file is loaded and used once in a child process, for each model. A success
+    is recorded as in `require_loadable`.
 
     Args:
         companion: A LoRA adapter, a projector, or a draft model.

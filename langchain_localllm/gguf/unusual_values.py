@@ -1,4 +1,4 @@
-"""Find values in a model file's header that ordinary files do not have, and at which engines may abort the process.
+"""Find unusual values in a model file's header, at which engines may abort the process.
 
 llama.cpp checks much of a header with `GGML_ASSERT`, which calls `abort()`, and trusts the rest. An
 unusual value is not always wrong, so `trial_load` lets an engine load the file in a child process

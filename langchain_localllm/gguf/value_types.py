@@ -1,4 +1,4 @@
-"""Check the types of values in a model file's header: llama.cpp aborts the process at some that are not as it expects."""
+"""Check the types of values in a model file's header: llama.cpp aborts on wrong ones."""
 
 import re
 from collections.abc import Iterator

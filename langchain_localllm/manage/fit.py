@@ -1,4 +1,7 @@
-"""Estimate whether a model fits this machine: memory by context length, layers on the GPU, tokens per second."""
+"""Estimate whether a model fits this machine.
+
+That is: memory by context length, layers on the GPU, tokens per second.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

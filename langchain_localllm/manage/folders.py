@@ -18,7 +18,7 @@ _DEEPEST: Final = 6
 
 
 def models_folder() -> Path:
-    """Return the folder for `localllm pull`: `LOCALLLM_MODELS`, else one in the user's data folder."""
+    """Return the folder for `localllm pull`: `LOCALLLM_MODELS`, else in the user's data folder."""
     if named := os.environ.get("LOCALLLM_MODELS"):
         return Path(named).expanduser()
     if sys.platform == "darwin":

@@ -216,7 +216,7 @@ def _of_servers() -> list[ListedModel]:
 
 
 def servers_beside_ollama() -> list[RunningServer]:
-    """Return the servers at the usual addresses, without the Ollama whose models are listed by its own API."""
+    """Return the servers at the usual addresses, except the Ollama that its own API lists."""
     from langchain_localllm.runtimes.ollama.options import default_url
 
     try:
@@ -232,7 +232,10 @@ def servers_beside_ollama() -> list[RunningServer]:
 
 
 def of_running_server(server: RunningServer) -> list[ListedModel]:
-    """Return the models of a server: what its one model is, or the names of several; a problem where it cannot be asked."""
+    """Return the models of a server, or a problem if it cannot be asked.
+
+    One model is described; several are named.
+    """
     if server.is_silent:
         return [replace(_on_server(server, ""), problem=f"{server.url}: {server.problem}")]
     if len(server.models) > 1 and not server.problem:

@@ -1,4 +1,7 @@
-"""Parse references to models: `hf:owner/repo:Q4_K_M`, `ollama:llama3.2`, an address, a path or a name."""
+"""Parse references to models.
+
+They are `hf:owner/repo:Q4_K_M`, `ollama:llama3.2`, an address, a path or a name.
+"""
 
 import os
 import re

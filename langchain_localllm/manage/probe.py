@@ -64,9 +64,10 @@ class RunningServer:
 
 
 def running_servers() -> list[RunningServer]:
-    """Look at the default addresses of all known programs at the same time, and return the servers that answer.
+    """Probe the default addresses of all known programs at once, and return the servers.
 
-    It takes two seconds at most, with servers that accept a connection and do not answer too.
+    Only those that answer are returned. It takes two seconds at most, with servers that accept a
+    connection and do not answer too.
     """
     client = HttpClient(Address.parse(DEFAULT_ADDRESSES[0].url), "")
     found = client.run(find_servers(DEFAULT_ADDRESSES))

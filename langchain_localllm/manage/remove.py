@@ -14,7 +14,7 @@ _MODEL_FILES: Final = frozenset({".gguf", ".llamafile"})
 
 
 def remove(model: ListedModel) -> None:
-    """Remove a model: all its files, their content in the Hugging Face cache, or the model in Ollama.
+    """Remove a model: its files, their content in the Hugging Face cache, or Ollama's model.
 
     Args:
         model: The model, as `resolve` returns it.
@@ -70,7 +70,7 @@ def _remove(path: Path) -> None:
 
 
 def _hub_content(path: Path) -> Path | None:
-    """Return the file that holds the content of a link in the hub's cache, or `None` for any other file or link.
+    """Return the file behind a link in the hub's cache, or `None` for any other file or link.
 
     Other links are not followed: a link that the user made can lead to a file of another program,
     such as a blob of Ollama.

@@ -203,7 +203,7 @@ def _of_ollama(source: Source) -> ListedModel:
 
 
 def missing_in_ollama(name: str, known: list[str]) -> ModelMissingError:
-    """Return the error for a name that is not one of Ollama's models, whose references are these."""
+    """Return the error for a name that is not one of Ollama's models, given their references."""
     return ModelMissingError(
         f"There is no model {name} in Ollama.{similar(name, known)} To get it: localllm pull "
         f"ollama:{name}"
@@ -406,7 +406,7 @@ def _with_file(model: ListedModel) -> ListedModel:
 
 
 def _ollama_file(name: str) -> Path:
-    """Return the GGUF file that Ollama keeps for a model, where it is on this disk and can be read."""
+    """Return the GGUF file that Ollama keeps for a model, if it is readable on this disk."""
     match = _MODELFILE_FROM.search(_ollama().show(name.removeprefix("ollama:")).modelfile)
     path = Path(match[1]) if match else None
     if path is None or not os.access(path, os.R_OK):

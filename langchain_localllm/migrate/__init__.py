@@ -1,4 +1,7 @@
-"""Rewrite code that uses local models of `langchain_community`, `langchain_ollama` and LangChain before version 1."""
+"""Rewrite code that uses other packages' local models, so that it uses this package.
+
+They are those of `langchain_community`, `langchain_ollama` and LangChain before version 1.
+"""
 
 from typing import TYPE_CHECKING
 

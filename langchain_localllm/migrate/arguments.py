@@ -34,9 +34,10 @@ def change_arguments(parsed: Parsed) -> None:
 
 
 def made_class(parsed: Parsed, call: cst.Call) -> tuple[bool, str] | None:
-    """Return our class that a call makes an object of, also by `functools.partial`, and whether it is imported from an old place.
+    """Return our class that a call makes an object of, and whether the import is an old one.
 
-    It is `None` if the call makes something else, or one of several classes.
+    The call may be by `functools.partial`. It is `None` if the call makes something else, or one of
+    several classes.
     """
     found = parsed.imported_names(call.func)
     if found == {("functools", "partial")} and call.args and not call.args[0].keyword:
@@ -109,7 +110,7 @@ def _change_name(
 
 
 def _is_known(cls: Any, name: str) -> bool:
-    """Return whether the class takes an argument, also one that holds others, such as `client_kwargs`."""
+    """Return whether the class accepts an argument, also one with others, as `client_kwargs`."""
     if name in cls.model_fields or name in cls.ALIASES:
         return True
     return name not in cls._normalize_names({name: {}})
@@ -157,7 +158,10 @@ def _keys(node: cst.Dict) -> Iterator[tuple[str, cst.CSTNode]]:
 
 
 def _may_download(call: cst.Call) -> bool:
-    """Return whether the old class may have downloaded its model: no path says which file it is, and nothing says not to."""
+    """Return whether the old class may have downloaded its model.
+
+    It may if no path says which file it is and nothing forbids it.
+    """
     path = next(
         (
             _text_of(arg.value)

@@ -1,4 +1,7 @@
-"""Say what to change in lists of packages: they are not rewritten, since pins and groups are a person's choice."""
+"""Suggest changes in lists of packages.
+
+The lists are not rewritten, since pins and groups are a person's choice.
+"""
 
 import re
 from collections.abc import Iterable, Iterator

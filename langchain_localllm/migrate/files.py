@@ -122,9 +122,10 @@ def read_file(path: Path) -> SourceFile:
 
 
 def write_files(changes: list[tuple[SourceFile, bytes]]) -> None:
-    """Write new contents into files: all of them, or none when one cannot be written or has changed since it was read.
+    """Write new contents into files: all of them, or none.
 
-    Each file is replaced in one step, with its permissions; a link that was named stays a link.
+    None is written when one cannot be written or has changed since it was read. Each file is
+    replaced in one step, with its permissions; a link that was named stays a link.
 
     Raises:
         OSError: A file cannot be written. No file is changed, unless replacing one failed after

@@ -247,7 +247,7 @@ def _import_of(node: cst.Import | cst.ImportFrom, base: str, target: str | None)
 
 
 class _Use:
-    """A use of a module: the expression, the new module of what it means, and how many dots away that is."""
+    """A use of a module: the expression, the new module, and how many dots away that is."""
 
     def __init__(self, node: cst.CSTNode, path: str) -> None:
         self.node = node
@@ -284,7 +284,7 @@ def _outer(parsed: Parsed, node: cst.CSTNode) -> cst.Attribute | None:
 
 
 def _root_is_used(parsed: Parsed, bound: str, changed: set[tuple[int, int]]) -> bool:
-    """Return whether the first word of `import a.b` is used in another way than in the places that are changed."""
+    """Return whether the first word of `import a.b` is also used where nothing changes."""
     root = bound.partition(".")[0]
     for name in parsed.nodes(cst.Name):
         if name.value == root and not _in_import(parsed, name):

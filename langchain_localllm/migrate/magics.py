@@ -58,6 +58,6 @@ class HiddenMagics:
 
 
 def is_python_cell(source: str) -> bool:
-    """Return whether a cell is Python, and not in a language that a magic such as `%%bash` names."""
+    """Return whether a cell is Python, not another language of a magic such as `%%bash`."""
     first = source.lstrip()
     return not first.startswith("%%") or first.split(maxsplit=1)[0] in _PYTHON_MAGICS

@@ -1,4 +1,6 @@
-"""Where the names of old packages are now: those that this package replaces, and those of LangChain before version 1.
+"""Map the names of old packages to their current modules.
+
+The packages are those that this one replaces, and LangChain before version 1.
 
 The tables name modules. Which classes are ours is read from the registry, and which names moved to
 `langchain_core` from `langchain_core` itself, so neither is written down a second time.
@@ -192,7 +194,10 @@ def _elsewhere(inner: str, name: str) -> str | None:
 
 
 def is_current(inner: str, name: str) -> bool:
-    """Return whether LangChain 1 has a name in the same module, which is given without `langchain.`."""
+    """Return whether LangChain 1 has a name in the same module.
+
+    The module is given without `langchain.`.
+    """
     for prefix in _prefixes(inner):
         if prefix in LANGCHAIN_1:
             names = LANGCHAIN_1[prefix]
@@ -208,7 +213,7 @@ def _prefixes(inner: str) -> list[str]:
 
 @functools.cache
 def _exports(module: str) -> frozenset[str]:
-    """Return the public names of a module of `langchain_core`: those that it lists, or else those that it defines."""
+    """Return the public names of a module of `langchain_core`: listed, or else defined there."""
     found = importlib.import_module(module)
     defined = (
         name for name, value in vars(found).items() if getattr(value, "__module__", "") == module

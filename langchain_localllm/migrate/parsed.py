@@ -1,4 +1,4 @@
-"""A parsed file: its nodes with their places, and changes to its text that leave the rest as it is."""
+"""Parse a file: its nodes with their places, and changes that leave the other text as it is."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -67,7 +67,10 @@ class Parsed:
         return self._bytes[start:end].decode()
 
     def imported_names(self, node: cst.CSTNode) -> set[tuple[str, str]]:
-        """Return the modules and names that an expression means by the file's imports: several where `try` has several."""
+        """Return the modules and names that an expression means by the file's imports.
+
+        There are several where `try` has several.
+        """
         names = self._names.get(node, ())
         found = names() if callable(names) else names
         paths = [each.name.rpartition(".") for each in found if each.source.name == "IMPORT"]

@@ -61,7 +61,7 @@ class Migration:
 
 
 def migrate(paths: Iterable[str | Path] | str | Path, *, write: bool = False) -> Migration:
-    r"""Rewrite Python files and notebooks that use local models of other packages, so that they use those of this one.
+    r"""Rewrite Python files and notebooks with other packages' local models to use this one's.
 
     See `migrate_code` for what is changed. Lists of packages, such as `requirements.txt`, are read
     and not changed: notes say what to do. Nothing is sent anywhere, and no code runs.

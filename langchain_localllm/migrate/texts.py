@@ -1,4 +1,7 @@
-"""Find texts that name old modules and classes: they are not changed, since what reads them is not known."""
+"""Find texts that name old modules and classes.
+
+They are not changed, since what reads them is not known.
+"""
 
 import re
 from typing import Final
@@ -12,7 +15,10 @@ _PATH: Final = re.compile(rf"(?:{'|'.join(ROOTS)})(?:\.\w+)*")
 
 
 def note_texts(parsed: Parsed) -> None:
-    """Note each text that is the dotted path of something of ours, such as in `patch("langchain_community.llms.Ollama")`."""
+    """Note each text that is the dotted path of something of ours.
+
+    An example is `patch("langchain_community.llms.Ollama")`.
+    """
     for node in parsed.nodes(cst.SimpleString):
         value = node.evaluated_value
         if isinstance(value, str) and _PATH.fullmatch(value) and (new := _new_path(value)):

@@ -69,7 +69,9 @@ def describe_model_or_raise(llm: Any) -> ModelInfo:
 
 
 def look_again(llm: Any) -> ModelInfo:
-    """Work like `describe_model_or_raise`, and retry a server that does not answer in time, as on a busy machine.
+    """Work like `describe_model_or_raise`, and retry a server that does not answer in time.
+
+    This happens on a busy machine.
 
     Raises:
         LocalLLMError: The file is unusable, the server cannot be reached, or it does not answer

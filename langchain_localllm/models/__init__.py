@@ -1,4 +1,4 @@
-"""The two tiny models that ship with the package: for demos, offline work and tests of your own chains.
+"""Ship two tiny models for demos, offline work and tests of your own chains.
 
 `fit` estimates whether a model runs on this machine, and `find_model` returns the file of one that
 you downloaded. Both are imported when they are first used.
@@ -32,7 +32,9 @@ _MODULES = {
 
 
 def tiny_chat_model() -> Path:
-    """Return the path of the shipped chat model, a GGUF file of a few megabytes (llama, ChatML, 2,048 tokens of context).
+    """Return the path of the shipped chat model, a GGUF file of a few megabytes.
+
+    Its architecture is llama, its format ChatML, its context 2,048 tokens.
 
     It answers questions from passages, calls tools and fills JSON, all in a simple way: see
     `tiny-chat.md` there for what it can and cannot do. It runs on every engine that reads GGUF.
@@ -46,7 +48,9 @@ def tiny_chat_model() -> Path:
 
 
 def tiny_chat_modelfile() -> Path:
-    """Return the path of the Modelfile that adds the chat model to Ollama: `ollama create tiny-chat -f <path>`.
+    """Return the path of the Modelfile that adds the chat model to Ollama.
+
+    The command is `ollama create tiny-chat -f <path>`.
 
     Example:
         >>> from langchain_localllm.models import tiny_chat_modelfile
@@ -57,10 +61,10 @@ def tiny_chat_modelfile() -> Path:
 
 
 def tiny_embedding_model() -> Path:
-    """Return the path of the shipped embedding model, a GGUF file of a few megabytes (bert, mean pooling, 512 tokens of context).
+    """Return the path of the shipped embedding model, a GGUF file of a few megabytes.
 
-    A question gets a vector close to that of the passage that answers it: see `tiny-embed.md` in
-    the same folder.
+    Its architecture is bert with mean pooling, its context 512 tokens. A question gets a vector
+    close to that of the passage that answers it: see `tiny-embed.md` in the same folder.
 
     Example:
         >>> from langchain_localllm.models import tiny_embedding_model

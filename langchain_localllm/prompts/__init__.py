@@ -1,4 +1,4 @@
-"""Prompts that fit the model: selectors, conditions, families and their formats, and a library of ready prompts."""
+"""Prompts that fit the model: selectors, conditions, formats of families, and a library."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,7 @@
-"""Adapt a plain prompt to a model: in its own chat template, else in its family's format, else as plain text."""
+"""Adapt a plain prompt to a model.
+
+It gets the model's own chat template, else its family's format, else it stays plain text.
+"""
 
 import functools
 import importlib.util
@@ -68,9 +71,10 @@ async def afor_model(prompt: str | Prompt, llm: Any) -> Prompt:
 
 
 def adapt_prompt(text: Prompt, chat: Prompt, llm: Any) -> Prompt:
-    """Return the prompt for a model, from a form for text LLMs without a template and a form with messages; they may be the same.
+    """Return the prompt for a model, from a form for text LLMs and a form with messages.
 
-    A model's template is put around the form with messages.
+    The former is without a template; they may be the same. A model's template is put around the
+    form with messages.
     """
     model, options = unwrap_with_options(llm)
     if not isinstance(model, BaseLLM):
@@ -144,14 +148,14 @@ def wrap_in_template(inner: Prompt, about: ModelInfo | None) -> ModelPrompt:
 
 
 def _without_bos(prompt: Prompt, bos: str) -> Prompt:
-    """Return a prompt that was written for a family, less the token that the engine puts before it."""
+    """Return a prompt written for a family without the token that the engine prepends."""
     if bos and isinstance(prompt, PromptTemplate) and prompt.template.startswith(bos):
         return prompt.model_copy(update={"template": prompt.template.removeprefix(bos)})
     return prompt
 
 
 def _plain(prompt: Prompt) -> Prompt:
-    """Chat prompts without the `System:` and `Human:` that LangChain would write before each message."""
+    """Chat prompts without the `System:` and `Human:` that LangChain writes before messages."""
     return prompt if isinstance(prompt, StringPromptTemplate) else wrap_in_template(prompt, None)
 
 

@@ -1,4 +1,7 @@
-"""Define conditions on a model, which can be combined: `is_runtime("llamafile") & ~is_family("llama2")`."""
+"""Define conditions on a model and combine them.
+
+An example is `is_runtime("llamafile") & ~is_family("llama2")`.
+"""
 
 import difflib
 from collections.abc import Callable, Iterable
@@ -14,7 +17,9 @@ from langchain_localllm.prompts.format_table import FAMILIES
 
 
 class Condition:
-    """A named question about a model, which looks inside `.bind()`, `.with_retry()` and `.with_fallbacks()`.
+    """A named question about a model, which looks inside its wrappers.
+
+    These are `.bind()`, `.with_retry()` and `.with_fallbacks()`.
 
     `&`, `|` and `~` combine conditions, also with plain functions.
 
@@ -92,7 +97,9 @@ has `bind_tools`."""
 
 
 def is_runtime(name: str) -> Condition:
-    """Return whether the model runs on `ollama`, `llamacpp`, `gpt4all` or `llamafile`, also with other packages' classes for it.
+    """Return whether the model runs on `ollama`, `llamacpp`, `gpt4all` or `llamafile`.
+
+    This includes other packages' classes for the runtime.
 
     Raises:
         InvalidOptionError: There is no such runtime.

@@ -95,12 +95,12 @@ class ModelFamily:
         return FAMILIES[self.name] if self.name else None
 
     def belongs_to(self, name: str) -> bool:
-        """Return whether this is the family, or a branch of it: `mistral-v3` belongs to `mistral`."""
+        """Return whether this is the family or a branch: `mistral-v3` belongs to `mistral`."""
         return self.name is not None and (self.name == name or self.name.startswith(f"{name}-"))
 
 
 def model_family(llm: Any) -> ModelFamily:
-    """Find a model's family: from its chat template, else from its name, else from its architecture.
+    """Find a model's family by its chat template, else its name, else its architecture.
 
     The first look reads the header of its file, or asks its server once; what was found is kept as
     long as the object lives. A server that cannot be reached is not an error: then the name
@@ -167,5 +167,8 @@ def family_in(text: str) -> str | None:
 
 
 def _tells_roles(template: str) -> bool:
-    """Return whether a template is more than the prompt alone, as Ollama has it for models without one."""
+    """Return whether a template is more than the prompt alone.
+
+    Ollama has the latter for models without a template.
+    """
     return template.replace(" ", "") not in {"", "{{.Prompt}}"}

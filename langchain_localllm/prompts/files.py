@@ -1,4 +1,4 @@
-"""Keep your own prompts in a folder: one file per family, one for chat models and one for all others."""
+"""Keep your own prompts in a folder: one file per family, for chat models and for others."""
 
 import json
 import warnings

@@ -44,7 +44,10 @@ class PromptPair:
     chat: ChatPromptTemplate
 
     def get_prompt(self, llm: Any) -> Prompt:
-        """Return the form that fits a model, also of one inside `.bind()`, `.with_retry()` or `.with_fallbacks()`."""
+        """Return the form that fits a model, also inside its wrappers.
+
+        These are `.bind()`, `.with_retry()` and `.with_fallbacks()`.
+        """
         model, options = unwrap_with_options(llm)
         if not isinstance(model, BaseLLM):
             return self.chat

@@ -92,7 +92,7 @@ def language_of(text: str) -> str:
 
 
 def known_language(text: str) -> str | None:
-    """Return the language of a text, or `None` if neither its script, its letters nor its words show it.
+    """Return the language of a text by its script, letters or words, or `None` if unknown.
 
     Example:
         >>> known_language("How high is the hill?"), known_language("Dunlin")

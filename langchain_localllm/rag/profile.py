@@ -1,4 +1,4 @@
-"""Choose sizes of passages, and how many of them a model is given, from what the models can hold."""
+"""Choose the sizes and the number of passages that a model is given, by its limits."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -89,7 +89,9 @@ def index_profile(embeddings: Any) -> RagProfile:
 
 
 def chat_profile(llm: Any, profile: RagProfile) -> RagProfile:
-    """Return a profile whose budget fits a chat model: a quarter of the context that the answer leaves, at most 4,000 tokens.
+    """Return a profile whose budget fits a chat model.
+
+    It is a quarter of the context that the answer leaves, at most 4,000 tokens.
 
     Args:
         llm: The model; `None`, or one whose context is unknown, counts as having 8,192 tokens.

@@ -34,9 +34,10 @@ def watch(
     on_error: Callable[[LocalLLMError], None] | None = None,
     poll: bool = False,
 ) -> None:
-    """Update an index now, and again whenever its files change, until `stop` is set or an exception is raised, such as Ctrl-C.
+    """Update an index now and whenever its files change.
 
-    Changes that follow each other are one update. A file that did not change is not read again.
+    It returns when `stop` is set, or when an exception such as Ctrl-C is raised. Changes that
+    follow each other are one update. A file that did not change is not read again.
 
     Args:
         store: The index.

@@ -1,4 +1,4 @@
-"""How many machines a plan needs: a calculation that anyone can follow, and a simulation that checks it.
+"""Plan how many machines a job needs: a simple calculation, and a simulation to check it.
 
 Example:
     >>> from langchain_localllm.scale import ActorThroughput, plan_capacity
@@ -139,7 +139,9 @@ def simulate(
     hours_between_failures: float = 200.0,
     seed: int = 0,
 ) -> float:
-    """Play a run with chance in it: documents of different lengths, actors that start, fail and do their batch again.
+    """Simulate a run with random lengths, starts and failures.
+
+    Documents have different lengths, and actors start, fail and repeat their batch.
 
     Args:
         documents: How many there are.

@@ -258,7 +258,10 @@ def _without(table: Any, done: Any, key: str) -> Any:
 
 @contextmanager
 def _plain_messages() -> Iterator[None]:
-    """Ray's errors in our words: it wraps those of an actor several times, and shows all of their tracebacks."""
+    """Rephrase Ray's errors.
+
+    Ray wraps those of an actor several times, and shows all of their tracebacks.
+    """
     from ray.exceptions import RayError
 
     try:

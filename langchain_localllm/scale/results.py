@@ -1,4 +1,7 @@
-"""Write results to disk or a bucket: one complete file per batch, so that a stopped run can resume."""
+"""Write results to disk or a bucket.
+
+There is one complete file per batch, so that a stopped run can resume.
+"""
 
 import hashlib
 import json
@@ -69,7 +72,10 @@ class Results:
         return pa.array(keys)
 
     def write(self, table: Any) -> None:
-        """Write the results of a batch as one file, named after its rows, so that a batch that is done again replaces it."""
+        """Write the results of a batch as one file, named after its rows.
+
+        A batch that is repeated replaces its file.
+        """
         import pyarrow as pa
         import pyarrow.parquet as pq
 

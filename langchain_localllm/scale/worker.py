@@ -134,7 +134,7 @@ def answers(engine: Any, inputs: Sequence[Any]) -> list[Any]:
 
 
 def plain(value: Any) -> Any:
-    """Return a value as a column can hold it: text and vectors as they are, a message's text, all else as JSON."""
+    """Return a value as a column can hold it: text, vectors, a message's text, else JSON."""
     if isinstance(value, BaseMessage):
         return value.text
     if isinstance(value, BaseModel):

@@ -1,4 +1,7 @@
-"""Parse tool calls that are not JSON with a name: as tags, as Python, or with the name before the arguments."""
+"""Parse tool calls that are not JSON with a name.
+
+They are tags, Python, or a name before the arguments.
+"""
 
 import ast
 import json
@@ -75,7 +78,7 @@ def _object(text: str) -> dict[str, Any] | None:
 
 
 def _typed(text: str, schema: Any) -> Any:
-    """Return a value that a model wrote as plain text: text where the schema wants text, else what it is as JSON."""
+    """Return a value that a model wrote as plain text: text if the schema says so, else JSON."""
     if accepts_text(schema):
         return text
     try:

@@ -1,4 +1,7 @@
-"""Describe what surrounds a tool call in each format, for the grammar of what follows the opening marker."""
+"""Describe what surrounds a tool call in each format.
+
+The grammar of what follows the opening marker needs it.
+"""
 
 import re
 from collections.abc import Sequence
@@ -260,7 +263,9 @@ be simple."""
 
 
 def call_frame(template: str) -> CallFrame | None:
-    """Return how a chat template's model writes calls, where a grammar can hold them to the tools' schemas.
+    """Return how a chat template's model writes calls, if a grammar can enforce schemas.
+
+    The schemas are those of the tools.
 
     Example:
         >>> call_frame("{{ '<TOOLCALL>[' }}").end

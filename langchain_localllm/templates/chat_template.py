@@ -1,4 +1,7 @@
-"""Render chat templates: Jinja programs of a model that turn a conversation into the text that it was trained on."""
+"""Render chat templates: Jinja programs that turn a conversation into a prompt.
+
+The model was trained on prompts of this form.
+"""
 
 import copy
 import functools
@@ -29,7 +32,7 @@ _CHANGES_LISTS: Final = re.compile(r"\.(append|pop)\(")
 
 @dataclass(frozen=True, slots=True)
 class ChatTemplate:
-    """A chat template in the dialect of the Hugging Face hub, rendered in a sandbox with bounds on time and size.
+    """A Hugging Face chat template, rendered in a sandbox with bounds on time and size.
 
     A template is a program from a file that someone else wrote: it sees no more than what is passed
     to `render`.
@@ -117,7 +120,10 @@ class ChatTemplate:
 
 
 def _with_thinking(message: Mapping[str, Any], *, blocks: bool) -> Mapping[str, Any]:
-    """Return the message with its thoughts under all names that templates read, or as a block of the content."""
+    """Return the message with its thoughts under all names that templates read.
+
+    For some templates, they are a block of the content.
+    """
     if not (thought := message.get("reasoning_content")):
         return message
     if blocks:

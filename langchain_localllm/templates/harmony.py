@@ -1,4 +1,6 @@
-"""Parse Harmony, the format of gpt-oss, and that of Muse: each part of an answer has a header that says for whom it is.
+"""Parse Harmony, the format of gpt-oss, and that of Muse.
+
+Each part of an answer has a header that names its recipient.
 
 Source: https://github.com/openai/harmony/blob/main/docs/format.md
 """
@@ -55,7 +57,9 @@ def harmony_thoughts(template: str) -> HarmonyThoughts:
 
 
 class HarmonySplitter:
-    """Splits an answer into thoughts (the channel `analysis`, or to `self`) and text, as `ThinkSplitter` does for other models.
+    """Split an answer into thoughts and text, as `ThinkSplitter` does for other models.
+
+    Thoughts are the channel `analysis`, or addressed to `self`.
 
     A call of a function becomes text in one form, `<|channel|>commentary
     to=functions.NAME<|message|>{...}<|call|>` or `<|message|><atem:function_calls>...`, which

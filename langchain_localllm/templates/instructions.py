@@ -1,4 +1,7 @@
-"""Render conversations for what templates differ in: instructions, the arguments of calls, and roles that they leave out."""
+"""Render conversations for what templates differ in.
+
+That is: instructions, the arguments of calls, and roles that they omit.
+"""
 
 import json
 import secrets
@@ -54,7 +57,7 @@ def render_with_instructions(template: ChatTemplate, messages: Messages, **varia
 
 
 def render_to_continue(template: ChatTemplate, messages: Messages, **variables: Any) -> str:
-    r"""Render a conversation up to the end of the text of its last message, which the model continues.
+    r"""Render a conversation up to the end of its last message, which the model continues.
 
     Raises:
         ChatTemplateError: The template does not take the conversation, or leaves out the last
@@ -146,7 +149,10 @@ def _with_text(call: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _with_merged_thoughts(message: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the conversation with text before a call moved into the thoughts: gpt-oss's template refuses both."""
+    """Return the conversation with text before a call moved into the thoughts.
+
+    gpt-oss's template refuses both.
+    """
     if not (
         message.get("tool_calls") and message.get("content") and message.get("reasoning_content")
     ):
@@ -159,7 +165,10 @@ def _with_merged_thoughts(message: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _without_empty_text(message: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the conversation with `None` for empty text next to a call: DeepSeek R1's template drops the call otherwise."""
+    """Return the conversation with `None` for empty text next to a call.
+
+    DeepSeek R1's template drops the call otherwise.
+    """
     return (
         {**message, "content": None}
         if message.get("tool_calls") and message.get("content") == ""
@@ -175,7 +184,10 @@ _CHANGES: Final[Sequence[Callable[[Mapping[str, Any]], Mapping[str, Any]]]] = (
 
 
 def _with_one_call_each(messages: Messages) -> Messages:
-    """Return the conversation with one call per message, each before its result: Llama 3's template accepts one at a time."""
+    """Return the conversation with one call per message, each before its result.
+
+    Llama 3's template accepts one at a time.
+    """
     rest = list(messages)
     split: list[Mapping[str, Any]] = []
     while rest:
@@ -203,7 +215,10 @@ def _results(messages: Messages) -> Iterator[Mapping[str, Any]]:
 
 
 def _with_merged_users(messages: Messages) -> Messages:
-    """Return the conversation with consecutive user messages merged: Gemma's template refuses two in a row."""
+    """Return the conversation with consecutive user messages merged.
+
+    Gemma's template refuses two in a row.
+    """
     merged: list[Mapping[str, Any]] = []
     for message in messages:
         if merged and message["role"] == merged[-1]["role"] == "user":
@@ -217,9 +232,10 @@ def _with_merged_users(messages: Messages) -> Messages:
 
 
 def _with_calls_as_text(message: Mapping[str, Any], form: ToolFormat) -> Mapping[str, Any]:
-    """Return the conversation with calls written into the text, as the model writes them, and results as user messages.
+    """Return the conversation with calls as text, and results as user messages.
 
-    So templates that know no calls in a history hold them, as in llama.cpp's server.
+    The text has the form in which the model writes calls. So templates that know no calls in a
+    history hold them, as in llama.cpp's server.
     """
     if message["role"] == "tool":
         return {
@@ -239,7 +255,10 @@ def _with_calls_as_text(message: Mapping[str, Any], form: ToolFormat) -> Mapping
 
 
 def _holds_python(messages: Messages, text: str) -> bool:
-    """Return whether the arguments of a call were written as Python writes an object: the template needs text."""
+    """Return whether a call's arguments were written as a Python object.
+
+    If so, the template needs text.
+    """
     return any(
         given and not isinstance(given, str) and repr(given) in text
         for given in (call["arguments"] for call in _calls_of(messages))
@@ -253,11 +272,12 @@ def _calls_of(messages: Messages) -> list[Mapping[str, Any]]:
 def _check_whole(
     template: ChatTemplate, messages: Messages, text: str, variables: Mapping[str, Any]
 ) -> None:
-    """Raise `ChatTemplateError` where the template leaves out a message that is not an answer, or a call.
+    """Raise `ChatTemplateError` if the template drops a call or a message.
 
-    A template may edit a text, for example take a switch such as `/no_think` out of it, and the
-    names of tools are in its list of tools. So where that is in doubt, the conversation is rendered
-    with other texts and names to see whether those are there.
+    Messages that are answers are not checked. A template may edit a text, for example take a switch
+    such as `/no_think` out of it, and the names of tools are in its list of tools. So where that is
+    in doubt, the conversation is rendered with other texts and names to see whether those are
+    there.
     """
     doubtful = {
         number

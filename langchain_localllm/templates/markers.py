@@ -4,7 +4,9 @@ from collections.abc import Iterable
 
 
 def held_back(text: str, markers: Iterable[str]) -> int:
-    """Where the end of a text begins that may turn out to be white space before a marker, or a marker's beginning.
+    """Return where white space before a marker, or a marker's beginning, may start.
+
+    It is at the end of the text.
 
     Example:
         >>> "Let me see. <tool"[held_back("Let me see. <tool", ["<tool_call>"]) :]

@@ -159,7 +159,10 @@ class _Environment(ImmutableSandboxedEnvironment):
 
 
 class _Bounding(NodeTransformer):
-    """Puts a counter into each loop, and a check into each `~` and each list, tuple and dict that is written down."""
+    """Add a counter to each loop, and a check to each `~` and each collection literal.
+
+    The latter are lists, tuples and dicts.
+    """
 
     def visit_For(self, node: nodes.For) -> nodes.Node:  # noqa: N802 - Jinja's name
         self.generic_visit(node)

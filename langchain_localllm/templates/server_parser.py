@@ -1,4 +1,4 @@
-"""Choose the models whose answers this package parses, since llama.cpp's server parses them wrongly.
+"""Choose the models whose answers are parsed here, as llama.cpp's server misparses them.
 
 The places are those in llama.cpp's source as of September 2026 (llama-cpp-python 0.3.36, xllamacpp
 2026.10).
@@ -28,7 +28,9 @@ common/chat-diff-analyzer.cpp."""
 
 
 def is_misparsed_by_server(template: str) -> bool:
-    """Return whether llama.cpp's server loses a part of what the model of a chat template writes, or fails at it.
+    """Return whether llama.cpp's server misparses what a chat template's model writes.
+
+    It loses a part of the answer, or fails at it.
 
     Example:
         >>> is_misparsed_by_server("{{ '<|inner_prefix|>' + message.thoughts + '<|inner_suffix|>' }}")

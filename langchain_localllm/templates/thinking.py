@@ -131,9 +131,9 @@ class _State(Enum):
 
 
 class ThinkSplitter:
-    """Splits a text that comes in pieces into thoughts, which are at its beginning between two markers, and the answer.
+    """Split a text that comes in pieces into thoughts and the answer.
 
-    White space around the markers is left out.
+    Thoughts are at the beginning, between two markers. White space around the markers is left out.
 
     Attributes:
         bridge: What comes between the end of the thoughts and the answer: nothing.
@@ -230,7 +230,7 @@ class ThinkSplitter:
         return before.rstrip()
 
     def _answer(self, *, last: bool) -> str:
-        """Return the text of the answer without the markers around it and the white space next to them."""
+        """Return the answer's text without its markers and the white space next to them."""
         if not self._around:
             return self._release(len(self._held))
         answer = ""

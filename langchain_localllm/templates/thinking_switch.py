@@ -1,4 +1,7 @@
-"""What switches thinking on and off in a chat template, and says how hard to think: each family has names of its own."""
+"""Switch thinking on and off in a chat template, and set its effort.
+
+Each family has its own names for this.
+"""
 
 import functools
 import re
@@ -61,7 +64,7 @@ def switch_variables(
 
 
 def usual_variables(reasoning: bool | str) -> dict[str, Any]:
-    """Return the variables for a template that is not known: those that most templates read, and that hurt no other."""
+    """Return the variables for an unknown template: common ones that hurt no other template."""
     on = reasoning is not False
     level = {"reasoning_effort": reasoning} if isinstance(reasoning, str) else {}
     return {"enable_thinking": on, "thinking": on, **level}
@@ -70,7 +73,10 @@ def usual_variables(reasoning: bool | str) -> dict[str, Any]:
 def with_switch_word(
     template: str, messages: Sequence[Mapping[str, Any]], reasoning: bool | str | None
 ) -> list[dict[str, Any]]:
-    """Return the conversation with a word that switches thinking, for a template that looks for one and has no variable."""
+    """Return the conversation with a word that switches thinking.
+
+    It is for a template that looks for one and has no variable.
+    """
     conversation = [dict(message) for message in messages]
     if (
         reasoning is None

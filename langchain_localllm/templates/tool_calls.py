@@ -449,7 +449,7 @@ class ToolCallParser:
         return [lead]
 
     def _end_calls(self, rest: str, closing: str) -> list[str | WrittenCall]:
-        """Return what is left after calls: white space and the beginning of the closing marker are nothing, all else is text."""
+        """Return the text after calls, without white space and a partial closing marker."""
         text, lead = self._take(len(self._text)), self._lead
         self._lead = ""
         return [lead] if text.isspace() or (rest and closing.startswith(rest)) else [lead + text]

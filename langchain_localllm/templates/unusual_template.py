@@ -110,7 +110,10 @@ def _calls_itself(name: str, calls: dict[str, set[str]]) -> bool:
 
 
 def _ends(source: str) -> bool:
-    """Return whether a template whose macros call themselves, as for nested schemas of tools, ends with a sample of them."""
+    """Return whether a template with recursive macros ends with a sample of nested schemas.
+
+    The macros call themselves for nested schemas of tools.
+    """
     from langchain_localllm.templates.chat_template import ChatTemplate
 
     template = ChatTemplate(source)

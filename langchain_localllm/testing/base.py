@@ -53,7 +53,7 @@ class LLMTests:
         return {self.max_tokens_option: tokens}
 
     def make(self, **kwargs: Any) -> Any:
-        """Return an object of the class: greedy, and with at most 24 tokens of answer, unless specified otherwise."""
+        """Return an object of the class, by default greedy with at most 24 tokens of answer."""
         return self.llm_class(
             **{**self.llm_params, **self.greedy_params, **self.limit(24), **kwargs}
         )
@@ -102,7 +102,9 @@ class LLMTests:
     # --- the suite itself ---
 
     def test_no_overrides_DO_NOT_OVERRIDE(self) -> None:  # noqa: N802 - the name that langchain-tests gives it
-        """No standard test is overridden or removed, unless it is marked as an expected failure, with the reason.
+        """No standard test is overridden or removed, unless it is an expected failure.
+
+        That needs a reason.
 
         If this test fails, remove your method of that name, or mark it with
         `@pytest.mark.xfail(reason="...")`.
@@ -159,7 +161,7 @@ class IntegrationTests(LLMTests):
 
     @property
     def long_answer(self) -> dict[str, Any]:
-        """Options for an answer that takes a while: its first tokens must be much quicker than the whole."""
+        """Options for a long answer: its first tokens must be much quicker than the whole."""
         return self.limit(400)
 
     def engine_is_busy(self) -> bool | None:

@@ -39,7 +39,7 @@ class FaultTests(IntegrationTests):
 
     @on_paths(BATCH_PATHS)
     def test_batch_errors(self, path: str) -> None:
-        """With `return_exceptions=True`, an item of a batch that fails does not take the others with it.
+        """With `return_exceptions=True`, a failed item of a batch does not fail the others.
 
         If this test fails: LangChain's `batch` for text models fails as a whole; hand such calls to
         `Runnable.batch`.
@@ -201,7 +201,7 @@ class FaultTests(IntegrationTests):
         )
 
     async def _longest_pause(self, llm: Any) -> float:
-        """Return the longest time for which another task did not run, as a share of the time that an answer takes."""
+        """Return the longest time in which no other task ran, as a share of the answer's time."""
         pauses, started = [], time.perf_counter()
         task = asyncio.ensure_future(llm.ainvoke(self.prompt))
         while not task.done():

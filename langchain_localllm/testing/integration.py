@@ -7,10 +7,11 @@ from langchain_localllm.testing.streaming import StreamingTests
 
 
 class LLMIntegrationTests(StreamingTests, OptionTests, ResultTests, FaultTests):
-    """Checks what a text LLM does on the real engine, on nine paths: sync and async, calls, streams and batches.
+    """Check a text LLM on the real engine, on nine paths.
 
-    The model must answer `prompt` with 24 tokens or more, always the same with `greedy_params`. A
-    small one is best: there are some two hundred cases.
+    They are sync and async, calls, streams and batches. The model must answer `prompt` with 24
+    tokens or more, always the same with `greedy_params`. A small one is best: there are some two
+    hundred cases.
 
     Example:
         ```text

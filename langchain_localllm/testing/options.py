@@ -17,10 +17,10 @@ class OptionTests(IntegrationTests):
 
     @each_path
     def test_stop(self, llm: Any, path: str) -> None:
-        """A call's `stop` ends the answer before the stop sequence, and handlers never see it, also when it is split over tokens.
+        """A call's `stop` ends the answer before the stop sequence.
 
-        If this test fails, let the engine stop, and hold back text that may be the beginning of a
-        stop sequence.
+        Handlers never see it, also when it is split over tokens. If this test fails, let the engine
+        stop, and hold back text that may be the beginning of a stop sequence.
         """
         whole, stop = self._whole_and_stop(llm, path)
         notes = Recorder()

@@ -25,7 +25,10 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 
 @contextlib.contextmanager
 def one_event_loop() -> Iterator[None]:
-    """Within this, all async paths share an event loop, so that a fault of a second loop does not hide others."""
+    """Within this, all async paths share an event loop.
+
+    So a fault of a second loop does not hide others.
+    """
     with asyncio.Runner() as runner:
         _runners.append(runner)
         try:

@@ -41,9 +41,9 @@ class LLMUnitTests(LLMTests):
         "option", ["temperature", "max_tokens", "timeout", "seed", "stop", "top_k", "top_p"]
     )
     def test_common_options(self, option: str) -> None:
-        """The options that runtimes have in common are accepted under their common names, so that models can be exchanged.
+        """The common options of runtimes are accepted under their common names.
 
-        If this test fails, add a field or an alias of that name.
+        So models can be exchanged. If this test fails, add a field or an alias of that name.
         """
         values = {
             "temperature": 0.5,
@@ -59,7 +59,7 @@ class LLMUnitTests(LLMTests):
         assert self.llm_class(**{**self.llm_params, option: values[option]})
 
     def test_unknown_argument(self) -> None:
-        """An argument that the class does not know raises, so that a misspelled option is not silently lost.
+        """An unknown argument raises, so that a misspelled option is not silently lost.
 
         If this test fails, set `model_config = ConfigDict(extra="forbid")`.
         """

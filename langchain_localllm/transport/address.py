@@ -15,7 +15,9 @@ _HEADER_VALUE: Final = re.compile(r"([!-~]([\t -~]*[!-~])?)?")
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """A server's base URL without trailing slash or credentials, and the headers that every request to it carries.
+    """A server's base URL, and the headers that every request to it carries.
+
+    The URL has no trailing slash and no credentials.
 
     Attributes:
         url: `http://host:port` or `https://...`, with a path when the server is behind one.
@@ -32,8 +34,9 @@ class Address:
     def parse(
         cls, base_url: str, headers: dict[str, str] | None = None, verify: bool | str | None = None
     ) -> "Address":
-        """Read a base URL as people write it: `localhost:8080`, `http://host:8080/v1/`, `https://user:password@host/llm`.
+        """Read a base URL as people write it.
 
+        Examples are `localhost:8080`, `http://host:8080/v1/` and `https://user:password@host/llm`.
         A `/v1` at its end is dropped, since OpenAI's clients want it there and the paths here begin
         with it where they need it.
 
@@ -77,7 +80,10 @@ def _header_name(name: str) -> str:
 
 
 def _check_header(name: str, value: str) -> None:
-    """Check a header here, since the HTTP libraries differ in what they refuse, and one shows the value, which may be a key."""
+    """Check a header here.
+
+    The HTTP libraries differ in what they refuse, and one shows the value, which may be a key.
+    """
     if not (_HEADER_NAME.fullmatch(name) and _HEADER_VALUE.fullmatch(value)):
         raise InvalidOptionError(
             f"HTTP cannot carry the header {name!r}: it has a line end, a space at an end, or a "

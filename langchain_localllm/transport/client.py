@@ -317,7 +317,10 @@ class HttpClient:
 
 class _Connector(aiohttp.TCPConnector):
     def __del__(self, *_: Any) -> None:
-        """Say nothing: connections end with their event loop, or are closed here with their sockets where that was just left."""
+        """Emit no warning: connections end with their event loop, or are closed here.
+
+        They are closed with their sockets where the loop was just left.
+        """
 
 
 def _connector(owner: "weakref.ref[HttpClient]", **options: Any) -> _Connector:
@@ -327,7 +330,10 @@ def _connector(owner: "weakref.ref[HttpClient]", **options: Any) -> _Connector:
 async def _pool_life(
     owner: "weakref.ref[HttpClient]", others: "weakref.WeakSet[_Connector]"
 ) -> AsyncGenerator[_Connector]:
-    """Connections that end with their event loop: a loop closes the async generators that are still open."""
+    """Yield connections that end with their event loop.
+
+    A loop closes the async generators that are still open.
+    """
     loop = asyncio.get_running_loop()
     connector = _connector(owner)
     try:
@@ -341,7 +347,7 @@ async def _pool_life(
 
 @dataclass(frozen=True, slots=True)
 class _LoopPool:
-    """The connections of one event loop: those that are kept, and those that are for one request."""
+    """The connections of one event loop: those that are kept, and those for one request."""
 
     connector: _Connector
     others: "weakref.WeakSet[_Connector]"
@@ -357,7 +363,10 @@ def _connect_seconds(send: Send) -> float:
 
 
 def _unchanged(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    """Keep our headers: without an `auth`, `requests` would replace the key by a password from .netrc."""
+    """Keep our headers.
+
+    Without an `auth`, `requests` would replace the key by a password from .netrc.
+    """
     return request
 
 

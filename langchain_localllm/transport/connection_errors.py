@@ -108,7 +108,10 @@ def _insecure(fault: Exception, url: str) -> WrongServerError:
 
 
 def _causes(fault: BaseException | None) -> Iterator[BaseException]:
-    """Yield a fault and what led to it, which the libraries keep as its cause, as its context or among its arguments."""
+    """Yield an error and its causes.
+
+    The libraries keep them as its cause, as its context or among its arguments.
+    """
     while fault is not None:
         yield fault
         reasons = (*fault.args, getattr(fault, "reason", None))
@@ -117,7 +120,7 @@ def _causes(fault: BaseException | None) -> Iterator[BaseException]:
 
 
 def unreadable_encoding(encoding: str, url: str) -> WrongServerError:
-    """Return the error for an answer that is compressed in a way that was not asked for and cannot be read."""
+    """Return the error for an unrequested compression that cannot be read."""
     return WrongServerError(
         f"The server at {url} compressed its answer with {encoding}, though no compression was "
         "asked for. Switch compression off in the server, or in the gateway before it."

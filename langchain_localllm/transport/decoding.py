@@ -69,7 +69,10 @@ class HalfCharacters:
 
 
 def whole_characters(text: str) -> str:
-    """Return the text with the halves of characters joined, and U+FFFD for one that is alone, since it could not be encoded."""
+    """Return the text with surrogate pairs joined, and U+FFFD for a lone surrogate.
+
+    The latter could not be encoded.
+    """
     return (
         text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
         if _HALF.search(text)

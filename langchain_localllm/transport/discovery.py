@@ -1,4 +1,7 @@
-"""Discover servers of language models on this machine: probe their default ports, and identify the program that answers."""
+"""Discover servers of language models on this machine.
+
+Their default ports are probed, and the program that answers is identified.
+"""
 
 import itertools
 import time
@@ -226,7 +229,7 @@ def identify(
 
 
 def check_answer(url: str) -> Plan[None]:
-    """Raise `CallTimeoutError` where the server at an address accepts connections and does not answer within two seconds."""
+    """Raise `CallTimeoutError` if a server accepts connections but is silent for two seconds."""
     if time.monotonic() >= _silent_until.get(_place(url), 0):
         done = yield Gather((_any_answer(url),), SECONDS)
         if done.get(0):
@@ -261,7 +264,7 @@ def _silent(url: str, seconds: float) -> FoundServer:
 
 
 def _by_path(client: HttpClient, end: float) -> Plan[tuple[str, str]]:
-    """Return the program and its version, by the paths that only it has, if the server answers in time.
+    """Return the program and its version, by paths that only it has, if it answers in time.
 
     Args:
         client: The server's client.

@@ -1,7 +1,7 @@
-"""Balance requests over several servers with the same model, eject those that fail, and retry on another one.
+"""Balance requests over several servers with the same model, and retry on another one.
 
-All but the watch is without I/O: `BackendPool.send` makes a plan, so it is written once for sync
-and async code.
+Those that fail are ejected. All but the watch is without I/O: `BackendPool.send` makes a plan, so
+it is written once for sync and async code.
 """
 
 import logging
@@ -118,7 +118,7 @@ class Server:
         reply.on_close = ended
 
     def eject(self) -> None:
-        """Leave it out for a while: a second at first, and longer each time that it fails again soon."""
+        """Eject the server: for a second at first, and longer each time it soon fails again."""
         with self._lock:
             self.verified = False  # another model may come up at its address
             if not self.ejected:
@@ -144,7 +144,7 @@ class Server:
             return True
 
     def check_health(self, silent: int) -> int:
-        """Look after it once: cut its connections where it is frozen, take it back where it is well again.
+        """Check the server once: cut its connections if frozen, readmit it if healthy.
 
         Args:
             silent: How often in a row it was silent before.
@@ -197,7 +197,10 @@ def _watch(server: Server, owner: "weakref.ref[BackendPool]") -> None:
 
 
 class BackendPool:
-    """One server, or several with the same model: it picks one, ejects those that fail, and retries."""
+    """Send requests to one of several servers with one model; eject failing ones, and retry.
+
+    There may also be one server only.
+    """
 
     def __init__(self, clients: Sequence[HttpClient]) -> None:
         self._servers = [Server(client) for client in clients]

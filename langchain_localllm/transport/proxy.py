@@ -44,7 +44,10 @@ def proxy_url(address: Address) -> str | None:
 
 
 def _is_excluded(url: str, no_proxy: str) -> bool:
-    """Whether `NO_PROXY` lists the server in a form that requests does not know (psf/requests#3640), as curl and Go do."""
+    """Return whether `NO_PROXY` lists the server in a form that requests does not know.
+
+    See psf/requests#3640; curl and Go know it.
+    """
     parts = urlsplit(url)
     port = parts.port or _PORTS[parts.scheme]
     for entry in no_proxy.replace(",", " ").split():
@@ -56,7 +59,7 @@ def _is_excluded(url: str, no_proxy: str) -> bool:
 
 
 def _covers(name: str, host: str) -> bool:
-    """Whether an entry is a network that holds the host, the host itself, or a domain that it belongs to."""
+    """Return whether an entry is the host, a network that holds it, or a parent domain."""
     try:
         ip = ipaddress.ip_address(host)
     except ValueError:

@@ -1,1 +1,4 @@
-"""Documents in a web page and over HTTP, for this machine: what such servers share, and the page of `localllm ui`."""
+"""Serve documents in a web page and over HTTP, for this machine.
+
+Here is what such servers share, and the page of `localllm ui`.
+"""

@@ -54,7 +54,7 @@ class AnswerTurn:
     async def events(
         self, rag: LocalRAG, turns: Sequence[dict[str, Any]]
     ) -> AsyncIterator[dict[str, Any]]:
-        """Yield `{"answer": text}`, `{"citations": [...]}` and other parts of the turn, as they come.
+        """Yield `{"answer": text}`, `{"citations": [...]}` and other parts of the turn.
 
         Args:
             rag: The documents and the model.
@@ -122,7 +122,7 @@ def _passage(document: Document) -> dict[str, Any]:
 
 
 def _speed(timings: dict[str, float], tokens: dict[str, int]) -> float | None:
-    """Return the tokens per second while the answer was written, or `None` if they were not counted."""
+    """Return the tokens per second of the written answer, or `None` if they were not counted."""
     count, seconds = (
         tokens.get("completion", 0),
         timings["total"] - timings.get("first_token", timings["total"]),

@@ -1,4 +1,7 @@
-"""The documents of an index, for programs that reach them over a protocol and are trusted with these documents only."""
+"""Access the documents of an index, for programs that reach them over a protocol.
+
+Such a program is trusted with these documents only.
+"""
 
 import os
 import threading
@@ -200,7 +203,10 @@ class Documents:
         return report
 
     def _all(self) -> list[Path]:
-        """Return the folders to pass for an update of all: new ones only, since the index knows the others."""
+        """Return the folders to pass for an update of all: new ones only.
+
+        The index knows the others.
+        """
         store = self.rag.store
         known = (
             {store.root / root for root in store.setting("roots") or ()} if store.exists else set()

@@ -82,7 +82,7 @@ class Library:
     # --- reading ---
 
     def state(self) -> dict[str, Any]:
-        """Return what the page shows all the time: the job in progress, counts, models, the last report and fault."""
+        """Return what the page always shows: the job, counts, models, the last report and error."""
         with self._lock:
             job = (
                 {"name": self._job, "progress": asdict(self._progress) if self._progress else None}
@@ -116,7 +116,10 @@ class Library:
             yield rag
 
     def files(self, words: str, offset: int, limit: int) -> tuple[int, list[dict[str, Any]]]:
-        """Return how many files have these words in their names, and some of them, those that were left out first."""
+        """Return how many files have these words in their names, and some of them.
+
+        Those that were omitted come first.
+        """
         with self._index() as index:
             if index is None:
                 return 0, []
@@ -171,7 +174,7 @@ class Library:
     # --- changing ---
 
     def start(self, paths: Sequence[Path]) -> None:
-        """Open the models, and bring the index up to date with files and folders, if any are given."""
+        """Open the models, and update the index with files and folders, if any are given."""
 
         def run() -> None:
             self._open()

@@ -11,7 +11,9 @@ from langchain_localllm.manage.resolve import resolve
 def model_choices(
     chat: ListedModel, embeddings: ListedModel, *, allow_remote: bool
 ) -> dict[str, list[dict[str, Any]]]:
-    """Return the models that can answer (`chat`) and those that can embed (`embeddings`), the ones in use first.
+    """Return the models that can answer (`chat`) and embed (`embeddings`).
+
+    The ones in use come first.
 
     Args:
         chat: The chat model in use.

@@ -1,4 +1,7 @@
-"""Symbolic links that lead out of the folders of an index, as a folder that came from someone else may have them."""
+"""Find symbolic links that lead out of the folders of an index.
+
+A folder that came from someone else may have them.
+"""
 
 import os
 import re
@@ -21,10 +24,11 @@ class _Link(NamedTuple):
 
 
 def outside_links(folders: Sequence[Path]) -> tuple[list[Path], list[str]]:
-    """Return the links in some folders that lead to files or folders outside all of them, and patterns for `exclude`.
+    """Return the links in some folders that lead outside all of them, and patterns.
 
-    The patterns leave out these links, and links to folders that have such links: these would be
-    reached by another path. Other files in such a folder are found by its own path.
+    The links lead to files or folders; the patterns are for `exclude`. The patterns leave out these
+    links, and links to folders that have such links: these would be reached by another path. Other
+    files in such a folder are found by its own path.
 
     Example:
         >>> import tempfile
@@ -46,7 +50,7 @@ def outside_links(folders: Sequence[Path]) -> tuple[list[Path], list[str]]:
 
 
 def exclude_outside_links(store: Store, folders: Sequence[Path]) -> tuple[list[Path], list[str]]:
-    """Return the links that lead out of some folders, and the patterns with which an index leaves them out.
+    """Return the links that lead out of some folders, and patterns that exclude them.
 
     Args:
         store: The index, whose own patterns are kept.
@@ -100,7 +104,10 @@ def _holders(links: Iterable[_Link]) -> set[tuple[int, int]]:
 
 
 def _identity(path: str | Path) -> tuple[int, int] | None:
-    """Return what a file or folder is known by, however its path is spelled, or `None` if there is none."""
+    """Return what a file or folder is known by, or `None` if it does not exist.
+
+    It is the same however its path is spelled.
+    """
     try:
         about = os.stat(path)  # noqa: PTH116 - a text or a path
     except OSError:

@@ -1,9 +1,10 @@
-"""Protect a local HTTP server: who may use it, from which web page, how large and how slow a request may be.
+"""Protect a local HTTP server.
 
-A server on 127.0.0.1 is reachable by every program of every user of the machine, and by every web
-page that a browser has open. So each request needs the key; a request from another web page is
-refused (`Origin`, `Sec-Fetch-Site`), and so is one to another name than that of this machine
-(`Host`: a page can let its own name resolve to 127.0.0.1, which is called DNS rebinding).
+It limits who may use it, from which web page, and how large and how slow a request may be. A server
+on 127.0.0.1 is reachable by every program of every user of the machine, and by every web page that
+a browser has open. So each request needs the key; a request from another web page is refused
+(`Origin`, `Sec-Fetch-Site`), and so is one to another name than that of this machine (`Host`: a
+page can let its own name resolve to 127.0.0.1, which is called DNS rebinding).
 """
 
 import asyncio
@@ -141,7 +142,9 @@ def address_of(sock: socket.socket) -> str:
 
 
 class Guard:
-    """Let only requests pass that have the key and come from this application: an ASGI middleware for HTTP.
+    """Let only requests pass that have the key and come from this application.
+
+    It is an ASGI middleware for HTTP.
 
     Refusals are JSON in the form of OpenAI's API: `{"error": {"message": ..., "type": ..., "code":
     ...}}`. All responses get `SECURITY_HEADERS`. WebSockets are refused.
@@ -277,7 +280,10 @@ def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
 
 
 def _is_same_site(headers: Headers, method: str) -> bool:
-    """Return whether a request is from this application's page, from no page, or opens a page in a window of its own."""
+    """Return whether a request is from this application's page, no page, or a new window.
+
+    In the last case it opens a page in a window of its own.
+    """
     if (origin := headers.get("origin")) is not None and _ORIGIN.sub(
         "", origin.lower()
     ) != headers.get("host", "").lower():

@@ -1,4 +1,4 @@
-"""Run an ASGI application until Ctrl-C, on a socket that listens already, without connections that only wait."""
+"""Run an ASGI application until Ctrl-C, on a listening socket, without idle connections."""
 
 import asyncio
 import socket

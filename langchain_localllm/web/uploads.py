@@ -104,6 +104,6 @@ class Uploads:
                 folder.rmdir()
 
     def name(self, path: Path) -> str | None:
-        """Return the name of an uploaded file, relative to the folder, or `None` for a file elsewhere."""
+        """Return an uploaded file's name, relative to the folder, or `None` for one elsewhere."""
         real, folder = Path(os.path.realpath(path.parent), path.name), os.path.realpath(self.folder)
         return real.relative_to(folder).as_posix() if real.is_relative_to(folder) else None

@@ -1,4 +1,7 @@
-"""What classes share whose engine is a library in this process: one load for each file and its settings."""
+"""Share the options of classes whose engine is a library in this process.
+
+A file is loaded once for each combination of settings.
+"""
 
 import os
 import threading
@@ -70,7 +73,7 @@ class InProcessOptions(Options, Closing, ABC):
 
     @property
     def client(self) -> NoReturn:
-        """Not there: raises an `AttributeError` that names what to use instead of the binding's own object."""
+        """Raise an `AttributeError` that names what to use instead of the binding's object."""
         raise AttributeError(
             f"{type(self).__name__} has no `client`: its engine runs in its own thread, next to "
             "which the binding's object is not safe. Use `get_token_ids` for tokens, a chat "

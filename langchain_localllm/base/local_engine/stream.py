@@ -21,7 +21,9 @@ _MAX_NOTIFY_INTERVAL: Final = 0.05
 
 
 class ResponseQueue:
-    """Pass the events of one answer from the engine's thread to one consumer in another thread or event loop.
+    """Pass the events of one answer from the engine's thread to one consumer.
+
+    The consumer may be in another thread or event loop.
 
     The consumer is woken for the first event at once, and after that once per
     `min_notify_interval`. It looks for events that came in between itself, when that time is over:
@@ -69,7 +71,10 @@ class ResponseQueue:
                 self.cancelled = True
 
     def set_concurrent_answers(self, count: int) -> None:
-        """Wake the consumer less often while several answers are made: all consumers together then cost as much as one."""
+        """Wake the consumer less often while several answers are generated.
+
+        All consumers together then cost as much as one.
+        """
         self.min_notify_interval = min(MIN_NOTIFY_INTERVAL * count, _MAX_NOTIFY_INTERVAL)
 
     def cancel(self) -> None:
@@ -83,10 +88,10 @@ class ResponseQueue:
         return not self._items
 
     def max_wait(self) -> float | None:
-        """Return how many seconds the consumer may wait before it looks again, or `None` where the next event wakes it.
+        """Return how many seconds the consumer may wait before its next check.
 
-        To be asked before `empty`: an event that is added after that wakes the consumer, or comes
-        within this time.
+        It is `None` if the next event wakes the consumer. To be asked before `empty`: an event that
+        is added after that wakes the consumer, or comes within this time.
         """
         quiet = self._quiet_until - time.perf_counter()
         return quiet + MIN_NOTIFY_INTERVAL if quiet >= 0 else None

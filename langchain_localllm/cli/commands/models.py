@@ -33,7 +33,10 @@ def models(context: typer.Context, *, as_json: AsJson = False) -> None:
 
 @app.command("list")
 def list_(*, as_json: AsJson = False) -> None:
-    """List the models: GGUF files in the usual folders and here, Ollama's, and those of servers that run."""
+    """List the models: GGUF files, those of Ollama and those of running servers.
+
+    GGUF files are found in the usual folders and in the current one.
+    """
     _list(as_json=as_json)
 
 

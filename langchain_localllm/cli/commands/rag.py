@@ -234,7 +234,7 @@ def search(
     allow_remote: Remote = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show the passages of the index that fit words or a question best, without a model's answer."""
+    """Show the passages of the index that fit words or a question best, without an answer."""
     if not query.strip():
         raise InvalidOptionError(
             'The query is empty. Search for something: localllm rag search "boat prices"'
@@ -410,7 +410,7 @@ def list_(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """List the files of the index, with the number of their passages, or the reason why a file was left out."""
+    """List the files of the index with their passage counts, or why a file was omitted."""
     from langchain_localllm.rag import Store as Index
 
     held = Index(store)
@@ -599,7 +599,7 @@ def _profile(store: "IndexStore", reference: str) -> "RagProfile":
 
 
 def _sources(store: Path, names: list[str]) -> list[str]:
-    """Return the files of the index that a person names, by any path or as the command prints them."""
+    """Return the files of the index that a person names, by any path or the printed one."""
     from langchain_localllm.rag import Store as Index
     from langchain_localllm.rag.ingest.file_keys import FileKeys
 

@@ -91,9 +91,10 @@ def _refuse_system(name: str, system: str) -> None:
 
 
 def _parse(words: list[str], model: str) -> tuple[str, str]:
-    """Return the model and the prompt: of two words or more the first is the model, and so is a single one that names one.
+    """Return the model and the prompt.
 
-    A prompt of `-` is the text from the pipe alone.
+    Of two words or more the first is the model, and so is a single one that names one. A prompt of
+    `-` is the text from the pipe alone.
     """
     if not model and words and (len(words) > 1 or is_model(words[0])):
         _check_name(words[0], words)
@@ -102,7 +103,10 @@ def _parse(words: list[str], model: str) -> tuple[str, str]:
 
 
 def _check_name(name: str, words: list[str]) -> None:
-    """Refuse what cannot be a model's name: nothing, as from an unset variable, and the first word of a prompt without quotes."""
+    """Refuse what cannot be a model's name.
+
+    That is nothing, as from an unset variable, or the first word of a prompt without quotes.
+    """
     from langchain_localllm.errors import InvalidOptionError
 
     if not name.strip():

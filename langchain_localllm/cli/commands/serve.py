@@ -187,7 +187,10 @@ def _file_of(model: str | None, *, embedding: bool, rerank: bool) -> Path | None
 
 
 def _adapters(plain: list[str], scaled: list[str]) -> list[Any]:
-    """LoRA adapters as on llama-server's command line: files, and files with scales, several with commas between."""
+    """Parse LoRA adapters as llama-server does: files, with or without scales.
+
+    Several are separated by commas.
+    """
     from langchain_localllm.errors import InvalidOptionError
 
     adapters: list[Any] = [path for text in plain for path in text.split(",")]

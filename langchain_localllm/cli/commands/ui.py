@@ -147,11 +147,11 @@ def _has_display() -> bool:
 
 @contextmanager
 def opened_in_browser(address: str, folder: Path) -> Iterator[None]:
-    """Open an address in the browser, by a file that leads to it and is deleted at the end of the block.
+    """Open an address in the browser, by a file that redirects to it.
 
-    Other users can see the arguments of a browser's process, and only the owner can read the file.
-    It is not in the folder for temporary files, which browsers that are installed as a snap cannot
-    read.
+    The file is deleted at the end of the block. Other users can see the arguments of a browser's
+    process, and only the owner can read the file. It is not in the folder for temporary files,
+    which browsers that are installed as a snap cannot read.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile("w", suffix=".html", prefix="open-", dir=folder) as file:

@@ -93,7 +93,7 @@ def _loaded_line(model: "LoadedModel") -> str:
 
 
 def loaded_problems(server: "Ollama", model: "LoadedModel", *, gpu: bool) -> list[Problem]:
-    """Return what is wrong with a model in memory: its context is cut short, or a GPU is not used."""
+    """Return what is wrong with a loaded model: a shortened context, or an unused GPU."""
     problems = []
     try:
         own = server.show(model.name).context or 0

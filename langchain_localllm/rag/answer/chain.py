@@ -1,4 +1,7 @@
-"""Build the chain from a question to an answer: retrieve, format the prompt, call the model, find the sources."""
+"""Build the chain from a question to an answer.
+
+It retrieves, formats the prompt, calls the model, and finds the sources.
+"""
 
 import asyncio
 from collections import Counter
@@ -118,7 +121,10 @@ def answer_chain(
 
 
 def answer_prompt(llm: Runnable[Any, Any]) -> BasePromptTemplate[Any]:
-    """Return the prompt over `passages` and `question` for a model: messages for a chat model, else a text in its format."""
+    """Return the prompt over `passages` and `question` for a model.
+
+    It has messages for a chat model, else a text in the model's format.
+    """
     return (COPIED_ANSWER if is_extractive(llm) else CITED_ANSWER).get_prompt(llm)
 
 

@@ -170,12 +170,13 @@ class InvalidCitation:
 
 
 class CitationReader:
-    """Find the sources of an answer while it streams: check the numbers in it, and match each sentence with the passages.
+    """Find the sources of an answer while it streams.
 
-    A number after a statement is checked at once, and removed if the passages do not support it. A
-    number before its statement is streamed when the statement begins, so it stays in the text even
-    if it is rejected; one without a statement is removed. A `Statement` follows each sentence as it
-    ends, before the text of the next one.
+    The numbers in it are checked, and each sentence is matched with the passages. A number after a
+    statement is checked at once, and removed if the passages do not support it. A number before its
+    statement is streamed when the statement begins, so it stays in the text even if it is rejected;
+    one without a statement is removed. A `Statement` follows each sentence as it ends, before the
+    text of the next one.
 
     Args:
         passages: The passages that the model was given.
@@ -416,7 +417,9 @@ def _located(passage: Document, sentences: Iterable[str]) -> Iterator[tuple[Docu
 
 
 def with_markers(answer: str, statements: Iterable[Statement]) -> str:
-    """Return an answer with a number after each sentence whose source was found, as models write them that cite.
+    """Return an answer with a number after each sentence whose source was found.
+
+    Models that cite write them so.
 
     Example:
         >>> reader = CitationReader([Document("The boat is blue. It leaks.")])

@@ -81,7 +81,7 @@ def fit_passages(
 
 
 def count(llm: Any, text: str) -> int:
-    """Count the tokens of a text with the model's own tokenizer, or estimate them, rather too high, if it has none."""
+    """Count the tokens of a text with the model's tokenizer, or else overestimate them."""
     model, _ = unwrap_with_options(llm)
     if _counts_quickly(model):
         try:

@@ -119,7 +119,7 @@ class Conversation:
 
 
 def with_question_before(asked: dict[str, Any]) -> str:
-    """Return the search text for a model that does not rewrite questions: this question and the one before."""
+    """Return the search text without query rewriting: the question and the one before."""
     before = [message.text for message in asked["chat_history"] if message.type == "human"][-1:]
     return " ".join([*before, asked["question"]])
 

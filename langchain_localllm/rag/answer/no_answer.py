@@ -63,10 +63,10 @@ def no_answer(question: str) -> str:
 
 
 def is_refusal(answer: str) -> bool:
-    """Return whether an answer says that the documents do not answer the question, in any language of `NO_ANSWERS`.
+    """Return whether an answer says that the documents do not answer the question.
 
-    Quotes, bold type, citations and a missing full stop change nothing, and an answer without words
-    says nothing.
+    It may do so in any language of `NO_ANSWERS`. Quotes, bold type, citations and a missing full
+    stop change nothing, and an answer without words says nothing.
 
     Example:
         >>> is_refusal("**The documents don't say** [2]"), is_refusal("[1]"), is_refusal("The boat is blue.")
@@ -79,10 +79,10 @@ def is_refusal(answer: str) -> bool:
 
 
 class RefusalReader:
-    """Replace a refusal at the beginning of an answer, while it streams, by one in the language of the question.
+    """Replace a refusal at the beginning of an answer by one in the question's language.
 
-    Quotes, bold type and citations around it are removed. Only text that may be the beginning of a
-    refusal is held back.
+    This happens while the answer streams. Quotes, bold type and citations around it are removed.
+    Only text that may be the beginning of a refusal is held back.
 
     Example:
         >>> reader = RefusalReader("Wer ist der Zahnarzt?")

@@ -98,7 +98,7 @@ def _plain_text(path: Path) -> str:
 
 
 def _find(whole: str, text: str, line: int | None) -> int:
-    """Return where a passage begins in a text: at or after its line, since there may be a copy further up."""
+    """Return where a passage begins in a text: at or after its line, as copies may come first."""
     start = 0
     for _ in range((line or 1) - 1):
         start = whole.find("\n", start) + 1

@@ -33,7 +33,9 @@ def silence_process() -> None:
 
 
 def refuse_remote(**parts: Any) -> None:
-    """Raise when a model, embedding model, reranker or vector store, or what is inside it, works on another machine.
+    """Raise when a model or store, or what is inside it, works on another machine.
+
+    Models, embedding models, rerankers and vector stores are checked.
 
     Args:
         **parts: The objects, by their name in the error.
@@ -52,7 +54,10 @@ def refuse_remote(**parts: Any) -> None:
 
 
 def _inside(part: Any, deep: int) -> Iterator[Any]:
-    """Yield the object, and the models and stores inside its wrappers: bindings, retries, fallbacks, caches, sequences."""
+    """Yield the object, and the models and stores inside its wrappers.
+
+    Wrappers are bindings, retries, fallbacks, caches and sequences.
+    """
     yield part
     for value in vars(part).values() if deep and hasattr(part, "__dict__") else ():
         for each in value if isinstance(value, list | tuple) else [value]:

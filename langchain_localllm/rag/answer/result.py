@@ -57,7 +57,7 @@ class Answer:
 
     @property
     def text_with_markers(self) -> str:
-        """The answer with the number of its source after each sentence, or `[?]` if no passage supports it."""
+        """The answer with a source number after each sentence, or `[?]` for unsupported ones."""
         return with_markers(self.answer, self.statements)
 
 

@@ -32,10 +32,11 @@ first ranks stand out."""
 
 
 class HybridRetriever(BaseRetriever):
-    """Passages of an index for a question: the nearest vectors and the best words (BM25), merged by reciprocal rank.
+    """Retrieve passages of an index for a question, by vectors and by words.
 
-    A passage's metadata gains `score` (of the merging, or of the reranker) and, where its vector
-    was among the nearest, `similarity` (a cosine).
+    The nearest vectors and the best words (BM25) are merged by reciprocal rank. A passage's
+    metadata gains `score` (of the merging, or of the reranker) and, where its vector was among the
+    nearest, `similarity` (a cosine).
 
     Example:
         >>> from langchain_core.embeddings import DeterministicFakeEmbedding
@@ -95,7 +96,7 @@ class HybridRetriever(BaseRetriever):
         )
 
     def _candidates(self, query: str) -> tuple[dict[str, float], list[str], dict[str, Document]]:
-        """Return the nearest passages and their similarities, the best by words, and all of them by id.
+        """Return the nearest passages with similarities, the best by words, and all by id.
 
         Copies of a passage count once; if they crowd out others, the search is repeated for more.
         """

@@ -62,7 +62,11 @@ def with_sections(
 
 
 def _grown(found: Document, around: Sequence[_Row], size: int, taken: set[str]) -> _Section:
-    """Add neighbors up to `size` bytes: the rest of the paragraph first, then the nearest paragraphs, the next one first."""
+    """Add neighbors up to `size` bytes.
+
+    The rest of the paragraph comes first, then the nearest paragraphs, the next one before the
+    previous one.
+    """
     first = last = next(number for number, (_, each) in enumerate(around) if each.id == found.id)
     room = size - _size(found)
     while True:
@@ -98,7 +102,7 @@ def _lines_between(later: _Row) -> int:
 
 
 def _document(section: _Section) -> Document:
-    """Return a section as one Document, with the place of its beginning and the scores of the passage that was found."""
+    """Return a section as one Document, with its beginning and the found passage's scores."""
     first = section.rows[0][1]
     text = first.page_content
     for _, passage in section.rows[1:]:

@@ -1,9 +1,9 @@
-"""Find the sentence of the passages that supports a sentence of an answer, with no help from the model.
+"""Find the sentence of the passages that supports a sentence of an answer.
 
-Many small models never name their sources. So the words of each sentence are compared with every
-sentence of the passages: words, numbers and names count by how much they say, and a word in the
-same sentence counts more than one next to it or elsewhere in the passage. Where the words differ,
-as in a paraphrase or another language, an embedding model can be asked.
+The model does not help. Many small models never name their sources. So the words of each sentence
+are compared with every sentence of the passages: words, numbers and names count by how much they
+say, and a word in the same sentence counts more than one next to it or elsewhere in the passage.
+Where the words differ, as in a paraphrase or another language, an embedding model can be asked.
 
 A number or a name that is neither in the passage nor in the question contradicts it: such a
 sentence is not supported, however many of its words are.

@@ -68,7 +68,10 @@ class Question:
 
 
 def read_questions(path: Path) -> list[Question]:
-    """Read a file of JSON lines: `{"question": ..., "answers": [...], "source": ..., "quote": ...}`, all but the question optional.
+    """Read a file of JSON lines.
+
+    Each line is `{"question": ..., "answers": [...], "source": ..., "quote": ...}`; all but the
+    question is optional.
 
     Raises:
         DocumentError: The file cannot be read, or a line is not a question.

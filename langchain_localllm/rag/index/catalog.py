@@ -308,7 +308,10 @@ class Catalog:
         return found
 
     def around(self, key: str, reach: int) -> list[tuple[int, Document]]:
-        """Return a live passage and up to `reach` passages before and after it in its file, each with its place."""
+        """Return a live passage and up to `reach` passages around it in its file, with places.
+
+        They are those before and after it, each with its place.
+        """
         rows = self._db.all(
             "SELECT other.place, other.id, other.text, other.metadata FROM passage one JOIN "
             "passage other ON other.path = one.path AND other.place BETWEEN one.place - ? AND "
@@ -365,7 +368,9 @@ class Catalog:
         return [key for (key,) in rows]
 
     def frequencies(self, terms: Iterable[str]) -> tuple[int, dict[str, int]]:
-        """Return the approximate number of passages, and for each term the number that contain it, capped at half of all.
+        """Return the approximate number of passages, and of those with each term.
+
+        The latter numbers are capped at half of all.
 
         Args:
             terms: Terms from `text_search.search_terms`.
@@ -381,7 +386,10 @@ class Catalog:
         return bool(self._db.all("SELECT 1 FROM word WHERE word MATCH ? LIMIT 1", (term,)))
 
     def _without_common_words(self, terms: list[str]) -> list[str]:
-        """Drop terms that are in half of all passages: their BM25 weight is about zero, and ranking by them is slow."""
+        """Drop terms that are in half of all passages.
+
+        Their BM25 weight is about zero, and ranking by them is slow.
+        """
         passages, counts = self.frequencies(terms)
         return (
             terms

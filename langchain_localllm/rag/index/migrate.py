@@ -14,10 +14,11 @@ _FILES: Final = {"chroma": "chroma", "sqlite": "vectors.sqlite", "qdrant": "qdra
 
 
 def move(store: Store, kind: str, on_progress: Callable[[int, int], None] | None = None) -> int:
-    """Move an index to another vector store: ids, texts and metadata are kept, vectors are computed again.
+    """Move an index to another vector store.
 
-    The old vector store is used until the new one is complete, and its files are then deleted. An
-    interrupted move can be run again.
+    Ids, texts and metadata are kept, and vectors are computed again. The old vector store is used
+    until the new one is complete, and its files are then deleted. An interrupted move can be run
+    again.
 
     Args:
         store: The index, with its embedding model.

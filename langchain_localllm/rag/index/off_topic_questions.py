@@ -1,7 +1,7 @@
-"""Everyday questions that hardly any index answers: `threshold.calibrate` measures an index with them.
+"""Everyday questions that hardly any index answers, for `threshold.calibrate`.
 
-They are about many subjects on purpose, so that an index that answers some of them does not answer
-most. The questions of all languages but English mean the same.
+It measures an index with them. They are about many subjects on purpose, so that an index that
+answers some of them does not answer most. The questions of all languages but English mean the same.
 """
 
 import json

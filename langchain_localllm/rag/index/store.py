@@ -204,7 +204,7 @@ class Store:
         return index_profile(self._embeddings).with_overrides(**sizes)
 
     def other_sizes(self) -> str:
-        """Return a sentence that says how to rebuild an index of an earlier version, whose sizes are others; else an empty text."""
+        """Return how to rebuild an earlier version's index with other sizes; else an empty text."""
         settings = self.catalog.settings()
         if "longest_sentence" in settings or "chunk_size" not in settings:
             return ""
@@ -216,7 +216,7 @@ class Store:
         )
 
     def old_words(self) -> str:
-        """Return a sentence that says how the words of an index of an earlier version are made again; else an empty text."""
+        """Return how to renew the words of an earlier version's index; else an empty text."""
         if self.catalog.word_rules == VERSION:
             return ""
         return (
@@ -285,7 +285,9 @@ class Store:
                 self.close()
 
     def prepare(self, passages: Sequence[StagedChunk]) -> list[StagedChunk]:
-        """Embed the passages that are not in the vector store yet, if this object opened that store.
+        """Embed the passages that are not in the vector store yet.
+
+        It does so only if this object opened that store.
 
         Returns:
             The passages; one that is longer than the embedding model's window is replaced by its
@@ -516,7 +518,7 @@ class _NoEmbeddings(Embeddings):
 
 
 def _is_default_size(name: str, settings: dict[str, Any]) -> bool:
-    """Return whether a setting is a size that was not asked for, so that a rebuild chooses it again."""
+    """Return whether a setting is a default size, so that a rebuild chooses it again."""
     if name not in _OLD_SIZES:
         return False
     if "longest_sentence" not in settings:  # of an index of an earlier version
@@ -560,7 +562,7 @@ def passage_id(metadata: dict[str, Any], text: str) -> str:
 
 
 def lasting(metadata: dict[str, Any]) -> dict[str, Any]:
-    """Return the metadata for the vector store, without what can change while the passage does not."""
+    """Return the metadata that changes only with the passage, for the vector store."""
     return {name: value for name, value in metadata.items() if name not in {"line", JOINT}}
 
 

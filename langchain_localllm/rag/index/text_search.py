@@ -196,7 +196,9 @@ def terms_by_stem(question: str, language: str = "") -> dict[str, str]:
 
 
 def stems_in(stems: Iterable[str], words: set[str], language: str) -> set[str]:
-    """Return the stems of a question that a passage contains, also in another form or within a compound.
+    """Return the stems of a question that a passage contains.
+
+    They may be in another form or within a compound.
 
     Args:
         stems: Stems of the question's words.

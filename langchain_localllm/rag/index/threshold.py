@@ -58,7 +58,10 @@ _CHANGED: Final = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Hold the similarity and the coverage of each candidate for a question, and whether its language is another one."""
+    """Hold the similarity and coverage of a question's candidates.
+
+    Hold also whether its language is another one.
+    """
 
     similarities: Sequence[float]
     coverages: Sequence[float]
@@ -103,7 +106,9 @@ def find_evidence(
 
 
 def default_quantile(passages: int) -> float:
-    """Return the default quantile for an index of this size: larger indexes answer more off-topic questions.
+    """Return the default quantile for an index of this size.
+
+    Larger indexes answer more off-topic questions.
 
     Example:
         >>> round(default_quantile(100), 2), round(default_quantile(10_000), 2)
@@ -140,12 +145,17 @@ def _at(numbers: Sequence[float], quantile: float) -> float:
 
 
 def least_similarity(store: Store) -> float:
-    """Return the similarity above which a passage needs no word of the question: off-topic questions stay below it."""
+    """Return the similarity above which a passage needs no word of the question.
+
+    Off-topic questions stay below it.
+    """
     return float((store.setting("off_topic") or {}).get("best_similarity", 0.0))
 
 
 def calibrate(store: Store, changed: int) -> None:
-    """Measure the scores of off-topic questions, unless the index has hardly changed since the last calibration.
+    """Measure the scores of off-topic questions, unless the index has hardly changed.
+
+    It is compared with the index at the last calibration.
 
     Args:
         store: The index, locked for writing.
@@ -209,7 +219,7 @@ def _word_weights(store: Store, question: str) -> dict[str, float]:
 def _coverage(
     weights: Mapping[str, float], passage: Document, around: Sequence[str], language: str
 ) -> float:
-    """Return the coverage of a question: the mean of that by the passage, and by the passage with its neighbors."""
+    """Return the mean coverage of a question by the passage and by it with its neighbors."""
     words = content_words(f"{passage.metadata.get('heading', '')}\n{passage.page_content}")
     own = stems_in(weights, words, language)
     missing = weights.keys() - own

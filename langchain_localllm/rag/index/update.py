@@ -36,7 +36,10 @@ _FILES_PER_COMMIT: Final = 256
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Report the progress of an update: `files` of `all_files`, `bytes` of `all_bytes`, and `passages` read."""
+    """Report the progress of an update: `files`, `all_files`, `bytes`, `all_bytes`, `passages`.
+
+    They are how many are done of how many; passages are those read.
+    """
 
     files: int
     all_files: int
@@ -293,7 +296,10 @@ def _device(folder: Path) -> int:
 
 
 def _is_unmounted(path: Path, keys: FileKeys) -> bool:
-    """Return whether a folder that was a disk of its own is missing or empty now, while the index holds files of it."""
+    """Return whether a folder that was a mounted disk is missing or empty now.
+
+    It counts only while the index holds files of it.
+    """
     if _is_mount(path) or not keys.below(path):
         return False
     try:
@@ -402,7 +408,9 @@ def _passages(store: Store, path: Path, key: str) -> Iterator[StagedChunk]:
 
 
 class _IsGone:
-    """Decides whether a file of the index that was not found belongs there no longer: it was deleted, or is left out now.
+    """Decide whether a file that was not found is to be removed from the index.
+
+    It was deleted, or is excluded now.
 
     Args:
         given: The paths of this update.
@@ -487,7 +495,7 @@ def _hash(path: Path) -> str:
 
 
 class Digests:
-    """Remembers the hashes of files by their size and times, for updates that follow each other soon."""
+    """Remember the hashes of files by size and times, for updates that follow soon."""
 
     _SETTLED: Final = 2.0
     """Seconds after which a change would change the time too, on every file system."""

@@ -35,19 +35,25 @@ def readable(path: str | Path) -> str:
 
 
 def absolute(path: str | Path) -> Path:
-    """Return an absolute path, with `~` and `..` resolved and links kept: the name that was given counts."""
+    """Return an absolute path, with `~` and `..` resolved and links kept.
+
+    The name that was given counts.
+    """
     return Path(os.path.abspath(Path(path).expanduser()))  # noqa: PTH100 - resolve() would follow links
 
 
 def from_root(root: Path, path: str | Path) -> Path:
-    """Return an absolute path that begins with the root of an index, where it is in there by any spelling."""
+    """Return an absolute path that begins with the root of an index, if it is in there.
+
+    It may be spelled in any way.
+    """
     place = absolute(path)
     real = Path(os.path.realpath(place.parent), place.name)
     return real if real.is_relative_to(root) else place
 
 
 def relative_key(root: Path, path: Path) -> str:
-    """Return an absolute path as an index keeps it: relative to its root where it is in there, else as it is."""
+    """Return an absolute path as an index keeps it: relative to its root if it is in there."""
     return readable((path.relative_to(root) if path.is_relative_to(root) else path).as_posix())
 
 
@@ -112,13 +118,15 @@ class FileKeys:
         return path
 
     def below(self, path: str | Path) -> list[str]:
-        """Return the known keys of a file, or of all files in a folder, which itself can be a link."""
+        """Return the known keys of a file, or of all files in a folder, which can be a link."""
         place = absolute(path)
         names = {str(place).rstrip(os.sep), self._real(place).rstrip(os.sep)}
         return self._in_any(names)
 
     def named(self, name: str, *, follow_links: bool = True) -> list[str]:
-        """Return the known keys that a person means: a key, a file or folder by any path, or a path relative to the root.
+        """Return the known keys that a person means.
+
+        They can be named by a key, a file or folder by any path, or a path relative to the root.
 
         Args:
             name: What was given.
@@ -151,7 +159,10 @@ class FileKeys:
         )
 
     def _in_any(self, names: set[str]) -> list[str]:
-        """Return the known keys that are one of these paths or in one of these folders, by the key's own path or its real one."""
+        """Return the known keys that are, or are in, one of these paths.
+
+        A key is compared by its own path and by its real one.
+        """
         folders = tuple(f"{name}{os.sep}" for name in names)
         root = str(self.root).rstrip(os.sep)
         found = []
@@ -171,7 +182,10 @@ class FileKeys:
         return found
 
     def _shown_as(self, name: str) -> list[str]:
-        r"""Return the known keys whose path, or a folder of it, is printed so, such as `/notes/Gr\xfc\xdfe.txt`."""
+        r"""Return the known keys whose path, or a folder of it, is printed so.
+
+        An example is `/notes/Gr\xfc\xdfe.txt`.
+        """
         shown = (
             {key: readable(self.path(key)) for key in self._known.values() if "\\x" in key}
             if "\\x" in name

@@ -1,4 +1,7 @@
-"""Which files of a folder are left out: by `.gitignore` files, as git reads them, and by patterns that a person gives."""
+"""Decide which files of a folder are omitted.
+
+They are omitted by `.gitignore` files, as git reads them, and by patterns that a person gives.
+"""
 
 import os
 import re
@@ -54,7 +57,7 @@ class IgnoreRules:
         self._above = self._folders_above() if gitignore else []
 
     def ignores(self, path: Path, *, is_folder: bool) -> bool:
-        """Return whether a file or folder is left out, provided that the folder that holds it is not."""
+        """Return whether a file or folder is omitted, provided that its parent folder is not."""
         place = Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow links
         if (found := _decision(self._given, self._root, place, is_folder=is_folder)) is not None:
             return found
@@ -85,7 +88,7 @@ class IgnoreRules:
         return self._files[folder]
 
     def _folders_above(self) -> list[Path]:
-        """Return the folders between the root and that of its repository, unless they leave out the root itself."""
+        """Return the folders between the root and its repository's, unless they omit the root."""
         above: list[Path] = []
         for folder in [self._root, *self._root.parents]:
             above.append(folder)

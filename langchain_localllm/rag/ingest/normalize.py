@@ -1,4 +1,7 @@
-"""Characters that only look different: ligatures, wide letters and composed accents, as people type them."""
+"""Normalize characters that only look different.
+
+They are ligatures, wide letters and composed accents, as people type them.
+"""
 
 import re
 import unicodedata

@@ -154,7 +154,11 @@ class _Splitter:
             before = start, end
 
     def _spans(self, start: int, end: int, level: int) -> Iterator[Span]:
-        """Yield spans that are small enough: parts of this level together, and too long ones split at the next level."""
+        """Yield spans that are small enough.
+
+        Parts of this level are put together, and those that are too long are split at the next
+        level.
+        """
         if start >= end:
             return
         if self._length(start, end) <= (self._size if level <= _SENTENCES else self._longest):
@@ -199,7 +203,10 @@ class _Splitter:
         yield begin, end
 
     def _is_heading(self, start: int, end: int, following: int, level: int) -> bool:
-        """Return whether the text before a cut belongs to what follows: a heading, its underline, or a line with a colon."""
+        """Return whether the text before a cut belongs to what follows.
+
+        It does if it is a heading, its underline, or a line with a colon.
+        """
         text = self._text
         if text[end - 1] == ":" or _UNDERLINE.fullmatch(text, start, end):
             return True

@@ -28,7 +28,7 @@ from langchain_localllm.rag.vectorstores.filters import Filter, has_metadata
 
 
 def default_kind() -> str:
-    """Return the vector store of a new index on disk: Chroma where it is installed, else a small one on SQLite."""
+    """Return the vector store of a new index on disk: Chroma if installed, else SQLite."""
     return "chroma" if importlib.util.find_spec("langchain_chroma") else "sqlite"
 
 
@@ -110,7 +110,10 @@ def _chroma(folder: Path | None, _address: str, embeddings: Embeddings) -> Vecto
 
 
 def _writable(folder: Path) -> Path:
-    """Return the folder, or, where it cannot be written, a copy that lasts as long as this process: Chroma writes even to read."""
+    """Return the folder, or a temporary copy if it is not writable: Chroma writes to read.
+
+    The copy is kept until this process ends.
+    """
     if os.access(folder, os.W_OK):
         return folder
     copy = tempfile.mkdtemp(prefix="localllm-")
@@ -157,7 +160,10 @@ def store_filter(store: VectorStore, wanted: Filter) -> Any:
 
 
 def similarity_of(store: VectorStore) -> Callable[[float], float]:
-    """Return what turns this vector store's score into a similarity: larger is nearer, and 1 the same."""
+    """Return a function from this store's scores to similarities.
+
+    A larger one is nearer, and 1 means the same.
+    """
     if type(store).__name__ == "Chroma":
         return store._select_relevance_score_fn()  # noqa: SLF001 - it depends on the collection's measure, and there is no public method
     return float

@@ -1,4 +1,4 @@
-"""Embeddings that can work ahead, so that one batch is embedded while the one before it goes into the vector store."""
+"""Precompute embeddings: one batch is embedded while the previous one is stored."""
 
 from collections.abc import Sequence
 

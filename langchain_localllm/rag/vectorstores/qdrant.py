@@ -1,4 +1,7 @@
-"""An index on Qdrant: a server that many machines write to and ask, or its client's local mode for trials."""
+"""Keep an index on Qdrant: a server shared by many machines, or its client's local mode.
+
+The local mode is for trials.
+"""
 
 import os
 from pathlib import Path
@@ -19,7 +22,7 @@ _KEY: Final = "QDRANT_API_KEY"
 
 
 class QdrantVectors(QdrantVectorStore):
-    """LangChain's vector store on Qdrant, whose Documents have their id, and nothing in their metadata that was not there."""
+    """LangChain's vector store on Qdrant, whose Documents have ids and their own metadata only."""
 
     @classmethod
     @override

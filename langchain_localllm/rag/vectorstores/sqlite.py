@@ -25,9 +25,10 @@ _PAGE: Final = 64
 
 
 class SQLiteVectors(VectorStore):
-    """Vectors in a SQLite file, compared with all of them in memory: 4 bytes for each of their numbers.
+    """Keep vectors in a SQLite file, and compare with all of them in memory.
 
-    It is meant for up to some hundred thousand passages; beyond that take Chroma or Qdrant.
+    They take 4 bytes for each of their numbers. It is meant for up to some hundred thousand
+    passages; beyond that take Chroma or Qdrant.
 
     Args:
         embeddings: Makes the vectors. They are scaled to length 1, so a score is the cosine.
@@ -196,7 +197,7 @@ class SQLiteVectors(VectorStore):
                         return
 
     def _loaded(self) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-        """Return the numbers and vectors of all rows, read again when another process changed them."""
+        """Return the numbers and vectors of all rows, reloaded if another process changed them."""
         version = self._db.all("PRAGMA data_version")
         if self._matrix is None or self._matrix[0] != version:
             rows = self._db.all("SELECT number, vector FROM vector ORDER BY number")

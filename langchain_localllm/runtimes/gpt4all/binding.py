@@ -1,4 +1,6 @@
-"""The gpt4all package, and what its C library offers beyond it: the end of a prompt's reading, no context shift, raw bytes.
+"""Use the gpt4all package, and more of its C library.
+
+That is: the end of a prompt's reading, no context shift, and raw bytes.
 
 Source:
     https://github.com/nomic-ai/gpt4all/blob/main/gpt4all-backend/include/gpt4all-backend/llmodel_c.h

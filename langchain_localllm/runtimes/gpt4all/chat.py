@@ -36,11 +36,11 @@ _OF_LLAMACPP: Final = (
 
 
 class ChatGPT4All(GPT4AllOptions, ReasoningBudgetOptions, TemplatedChatModel):
-    """A chat model in this process, by the gpt4all package, or by llama.cpp where the package cannot load the file (see `backend`).
+    """A chat model in this process, by the gpt4all package or llama.cpp (see `backend`).
 
-    llama.cpp enforces forced tool calls and JSON schemas while it decodes. The package cannot: such
-    an answer is begun for the model, which continues from there, and what comes out is checked and
-    may be wrong.
+    llama.cpp is used where the package cannot load the file. llama.cpp enforces forced tool calls
+    and JSON schemas while it decodes. The package cannot: such an answer is begun for the model,
+    which continues from there, and what comes out is checked and may be wrong.
 
     Example:
         >>> from langchain_localllm import ChatGPT4All
@@ -133,7 +133,10 @@ class ChatGPT4All(GPT4AllOptions, ReasoningBudgetOptions, TemplatedChatModel):
 
 
 def _beginning(prepared: Prepared) -> str:
-    """Return how an answer of the form begins that was asked for, if known: up to the value of the first key."""
+    """Return how an answer of the requested form begins, if known.
+
+    It goes up to the value of the first key.
+    """
     schema, form = prepared.schema, prepared.form
     if schema is None:
         return ""

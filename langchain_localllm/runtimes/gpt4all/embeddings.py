@@ -24,10 +24,11 @@ def _or_default(model: Any) -> Any:
 
 
 class GPT4AllEmbeddings(ModelOptions, InProcessBatches, LocalEmbeddings):
-    """Embeddings in this process, by the gpt4all package, or by llama.cpp where the package cannot load the file (see `backend`).
+    """Embeddings in this process, by the gpt4all package or llama.cpp (see `backend`).
 
-    The package embeds with models of the architectures bert and nomic-bert. A model that wants
-    prefixes before queries and documents gets them by its name, unless others are given.
+    llama.cpp is used where the package cannot load the file. The package embeds with models of the
+    architectures bert and nomic-bert. A model that wants prefixes before queries and documents gets
+    them by its name, unless others are given.
 
     Example:
         >>> from langchain_localllm import GPT4AllEmbeddings

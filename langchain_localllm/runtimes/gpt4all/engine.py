@@ -1,4 +1,4 @@
-"""A loaded GPT4All model, and the one thread that works with it: two threads on one model abort the process."""
+"""Run a loaded GPT4All model in one thread: two threads on a model abort the process."""
 
 import logging
 import time

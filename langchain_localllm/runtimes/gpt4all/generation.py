@@ -79,7 +79,10 @@ def _answer(request: Request, box: ResponseQueue, loaded: Loaded) -> StreamEvent
 
 
 def _failure(request: Request, making: "_Answer", loaded: Loaded) -> str:
-    """Return why a prompt cannot be read, from a second try whose standard error is read: the C library has no other way."""
+    """Return why a prompt cannot be read, by a second try that captures standard error.
+
+    The C library has no other way to report it.
+    """
     with captured_stderr() as lines:
         run_prompt(
             loaded.model,
@@ -144,7 +147,7 @@ class _Answer:
         self._started = self._read_at = time.perf_counter()
 
     def on_prompt(self, _: int) -> bool:
-        """Count a token that was read, and end the reading when no consumer waits for the answer."""
+        """Count a token that was read, and stop reading when no consumer waits for the answer."""
         self._read += 1
         self._read_at = time.perf_counter()
         return self._is_wanted()

@@ -1,4 +1,7 @@
-"""Use llama.cpp in place of the gpt4all package: the classes of `runtimes.llamacpp`, made from GPT4All's options."""
+"""Use llama.cpp instead of the gpt4all package.
+
+The classes of `runtimes.llamacpp` are made from GPT4All's options.
+"""
 
 import importlib
 from typing import Any

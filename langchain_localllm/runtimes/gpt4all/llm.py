@@ -13,10 +13,10 @@ from langchain_localllm.runtimes.gpt4all.options import GPT4AllOptions
 
 
 class GPT4All(GPT4AllOptions, LocalLLM):
-    """A text LLM in this process, by the gpt4all package, or by llama.cpp where the package cannot load the file (see `backend`).
+    """A text LLM in this process, by the gpt4all package or llama.cpp (see `backend`).
 
-    The prompt reaches the model as it is, without a chat template. The package makes one answer at
-    a time; others wait for their turn.
+    llama.cpp is used where the package cannot load the file. The prompt reaches the model as it is,
+    without a chat template. The package makes one answer at a time; others wait for their turn.
 
     Example:
         >>> from langchain_localllm import GPT4All

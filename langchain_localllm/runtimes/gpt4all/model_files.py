@@ -106,7 +106,7 @@ class _Bar:
 
 
 def check_kind(path: Path, info: GGUFInfo, *, embeds: bool) -> None:
-    """Raise `ModelFileError` where vectors are wanted of a model that makes text, or the other way round."""
+    """Raise `ModelFileError` if an embedding model is used for text, or a text model to embed."""
     if embeds and not (info.embeds or info.architecture in EMBEDDING_ARCHITECTURES):
         raise ModelFileError(
             f"{path} is a model for text ({info.architecture}), not for embeddings: use it "

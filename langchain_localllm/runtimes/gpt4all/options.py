@@ -320,7 +320,7 @@ class GPT4AllOptions(ModelOptions, SamplingOptions):
 
     @override
     def token_ids(self, text: str) -> list[int]:
-        """Return the text's token ids, by the model's own tokenizer, with the token for the beginning where the model has one.
+        """Return the text's token ids by the model's own tokenizer, with BOS if the model has one.
 
         Raises:
             InvalidRequestError: The package's library for this platform offers no tokenizer.

@@ -27,7 +27,7 @@ class Seeds:
 
     @classmethod
     def of(cls, model: Any) -> Self | None:
-        """For an engine that has read nothing yet, or `None` where its state is not of the form that is known here."""
+        """Return the state of an unused engine, or `None` if its state has an unknown form."""
         library = binding().llmodel
         library.llmodel_get_state_size.restype = library.llmodel_save_state_data.restype = (
             ctypes.c_uint64
@@ -61,7 +61,10 @@ class Seeds:
 
 
 def _twister(seed: int) -> bytes:
-    """Return the state of a Mersenne Twister, as C++ writes it: its words, and how many of them were used."""
+    """Return the state of a Mersenne Twister, as C++ writes it.
+
+    That is its words, and how many of them were used.
+    """
     words = [seed & _MASK]
     for index in range(1, _WORDS):
         words.append((1812433253 * (words[-1] ^ words[-1] >> 30) + index) & _MASK)

@@ -1,4 +1,6 @@
-"""The model's own tokenizer, which the gpt4all package leaves out: llama.cpp's functions in the library that it brings.
+"""Use the model's own tokenizer, which the gpt4all package does not offer.
+
+llama.cpp's functions are in the library that the package brings.
 
 Source: https://github.com/nomic-ai/llama.cpp, the llama.h that gpt4all 2.8.2 was built with.
 """
@@ -62,7 +64,10 @@ class Vocabulary:
 
     @classmethod
     def load(cls, path: Path) -> Self | None:
-        """Return the vocabulary of a file, or `None` where the package's library does not offer it (on Windows)."""
+        """Return the vocabulary of a file, or `None` if the library does not offer it.
+
+        The package's library for Windows does not.
+        """
         if (library := _llama_library()) is None:
             return None
         parameters = library.llama_model_default_params()
@@ -71,7 +76,7 @@ class Vocabulary:
         return cls(library, model) if model else None
 
     def tokens(self, text: str) -> list[int]:
-        """Return the token ids of a prompt as the engine reads it, with the BOS token if the model has one."""
+        """Return the token ids of a prompt as the engine reads it, with BOS if the model has it."""
         data = c_text(text)
         count = -(len(data) + 4)
         while count < 0:  # the number that is needed, as a negative

@@ -39,10 +39,10 @@ class Admission:
         return self._lora if request.lora is None else request.lora
 
     def admit(self, answers: Sequence[Answer]) -> tuple[Request, ResponseQueue, int] | None:
-        """Remove the next request that can be answered together with others, and return it with its limit of new tokens.
+        """Remove the next request that fits, and return it with its limit of new tokens.
 
-        Requests whose consumer is gone are dropped. The others are admitted in order, so a long one
-        is not overtaken.
+        It is one that can be answered together with others. Requests whose consumer is gone are
+        dropped. The others are admitted in order, so a long one is not overtaken.
 
         Args:
             answers: The answers that are being made.
@@ -75,7 +75,7 @@ class Admission:
         )
 
     def _has_room(self, request: Request, limit: int, answers: Sequence[Answer]) -> bool:
-        """Return whether the cache has room for all that the request and the other answers may become."""
+        """Return whether the cache has room for the longest forms of the request and answers."""
         return sum(answer.room for answer in answers) + request.tokens() + limit <= self._cells
 
     def _excludes(self, running: Request, request: Request) -> bool:

@@ -1,4 +1,7 @@
-"""Which binding of llama.cpp works: the prebuilt wheel `xllamacpp`, or llama-cpp-python, which is compiled on the way."""
+"""Choose the binding of llama.cpp: the wheel `xllamacpp` or llama-cpp-python.
+
+The former is prebuilt; the latter is compiled when it is installed.
+"""
 
 import importlib.util
 from collections.abc import Collection
@@ -51,7 +54,9 @@ def is_installed(backend: Backend) -> bool:
 
 
 def choose_backend(options: Collection[str], preferred: Backend) -> Backend:
-    """Return the backend to use where none is given: the preferred one if it is installed and supports all options, else the other.
+    """Return the backend to use where none is given.
+
+    It is the preferred one if it is installed and supports all options, else the other.
 
     Args:
         options: The names of the options that are set, or `name=value` where it depends on the

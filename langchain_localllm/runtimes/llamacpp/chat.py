@@ -202,7 +202,10 @@ class ChatLlamaCpp(LlamaCppOptions, ReasoningBudgetOptions, TemplatedChatModel):
     def _open_on_server(
         self, messages: list[dict[str, Any]], stop: list[str], request: dict[str, Any]
     ) -> TokenStream:
-        """Have llama.cpp's server render the template and read the answer, thoughts and calls included."""
+        """Have llama.cpp's server render the template and parse the answer.
+
+        It parses thoughts and calls too.
+        """
         from langchain_localllm.runtimes.llamafile.payload import with_enforced_call
 
         options = self.payload()
@@ -253,7 +256,10 @@ class ChatLlamaCpp(LlamaCppOptions, ReasoningBudgetOptions, TemplatedChatModel):
         request: dict[str, Any],
         given: Given,
     ) -> Rest | None:
-        """Continue an answer that the server could not read: the model continues from the received text, which is parsed here."""
+        """Continue an answer that the server could not read.
+
+        The model continues from the received text, which is parsed here.
+        """
         prepared = self.prepare(messages, stop, request)
         if prepared.images or given.has_calls:
             return None
@@ -276,7 +282,7 @@ class ChatLlamaCpp(LlamaCppOptions, ReasoningBudgetOptions, TemplatedChatModel):
         return Rest(handle, tokens, after_space=given.text != given.text.rstrip())
 
     def _is_misparsed(self, request: dict[str, Any]) -> bool:
-        """Return whether llama.cpp's server loses a part of what the template's model writes, or fails at it."""
+        """Return whether llama.cpp's server loses a part of this model's output, or fails at it."""
         if (
             request.get("tool_choice") == "required"
             or "response_format" in request
@@ -287,7 +293,10 @@ class ChatLlamaCpp(LlamaCppOptions, ReasoningBudgetOptions, TemplatedChatModel):
 
     @staticmethod
     def _is_form_beside_tools(request: dict[str, Any]) -> bool:
-        """Whether the server's grammar of a schema would allow any white space before the object, as it does with tools."""
+        """Return whether the server's grammar allows any white space before the object.
+
+        It does so where a schema comes with tools.
+        """
         return (
             bool(request.get("tools"))
             and request.get("tool_choice") == "none"
@@ -403,7 +412,10 @@ def _read(engine: Any, prepared: Prepared) -> tuple[list[int], Sequence[Any]]:
 
 
 def _begun_calls(frame: CallFrame, request: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what makes calls valid that the model begins by itself: the grammar of what follows their beginning."""
+    """Return the grammar of what follows the beginning of a call.
+
+    It makes calls valid that the model begins unasked.
+    """
     from langchain_localllm.runtimes.llamacpp.gbnf import begun_calls_grammar
 
     functions = [tool["function"] for tool in request["tools"]]

@@ -12,7 +12,7 @@ from langchain_localllm.runtimes.llamacpp.settings import DEFAULT_N_MAX, DEFAULT
 def prompt_lookup(
     size_n: int | None = None, n_max: int | None = None
 ) -> Callable[[npt.NDArray[Any]], npt.NDArray[Any]]:
-    """Return a function that drafts what followed the last tokens where they occurred before, the last time.
+    """Return a function that drafts what last followed the same tokens.
 
     Args:
         size_n: Tokens that have to be the same.

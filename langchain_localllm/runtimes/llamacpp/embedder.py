@@ -1,4 +1,7 @@
-"""The engine that embeds: one thread owns a context, and packs the tokens of several texts into each batch."""
+"""Run the engine that embeds.
+
+One thread owns a context, and packs the tokens of several texts into each batch.
+"""
 
 import itertools
 import weakref
@@ -144,7 +147,10 @@ class Worker:
     # --- the context ---
 
     def _make_room(self, tokens: int) -> None:
-        """A text is computed in one piece, so a longer one needs a larger context, which only then takes its memory."""
+        """Make the context large enough for a text, which is computed in one piece.
+
+        A larger context takes its memory only then.
+        """
         if tokens > self._context.batch_size:
             # where that fails, the old one stays
             larger = self._make_context(min(self._n_ctx, 1 << (tokens - 1).bit_length()))

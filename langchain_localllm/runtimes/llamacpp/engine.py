@@ -141,7 +141,7 @@ class Engine:
         )
 
     def read(self, parts: Sequence[str | bytes]) -> "Prompt":
-        """Return the prompt that is made of texts and of the bytes of images, where there is a projector.
+        """Return the prompt that is made of texts and of image bytes, if there is a projector.
 
         Raises:
             InvalidRequestError: An image is damaged, or a part of the prompt cannot be read for
@@ -351,7 +351,7 @@ class _Worker:
     # --- prompts that begin alike ---
 
     def _share_prefix_with(self, answer: Answer) -> None:
-        """Wait for an earlier answer that is about to read the same beginning, where there is one."""
+        """Wait for an earlier answer that is about to read the same beginning, if there is one."""
         answer.follows = None
         if not self._model.supports_partial_removal:
             return

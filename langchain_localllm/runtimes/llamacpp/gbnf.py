@@ -172,7 +172,10 @@ def _tagged_arguments(
 
 
 def _text_until(end: str, name: str) -> dict[str, str]:
-    """Return the rules of any text up to its first `end`, and of that: a state for each part of `end` that may have come."""
+    """Return the rules of any text up to and with its first `end`.
+
+    There is a state for each part of `end` that may have come.
+    """
     rules = {}
     for state in range(len(end)):
         nexts = {char: _overlap(end, end[:state] + char) for char in dict.fromkeys(end)}
@@ -215,7 +218,10 @@ def _converter_class() -> Any:
 
     class Converter(llama_grammar.SchemaConverter):  # type: ignore[misc]  # the package has no types
         def _format_literal(self, literal: str) -> str:
-            """Return a JSON text as a literal; the original neither escapes its backslashes nor keeps other alphabets' letters."""
+            """Return a JSON text as a literal.
+
+            The original neither escapes its backslashes nor keeps other alphabets' letters.
+            """
             return _literal(json.dumps(json.loads(literal), ensure_ascii=False))
 
         def visit(self, schema: dict[str, Any], name: str) -> str:

@@ -1,4 +1,7 @@
-"""What earlier requests read and wrote, in ordinary memory: there it slows no batch, unlike in llama.cpp's own cache."""
+"""Keep what earlier requests read and wrote in ordinary memory.
+
+There it slows no batch, unlike in llama.cpp's own cache.
+"""
 
 import contextlib
 from collections.abc import Sequence as ListOf
@@ -62,7 +65,7 @@ class PromptCache:
         self._saved.clear()
 
     def save(self, number: int, tokens: list[int]) -> None:
-        """Save a sequence of the context, unless it is short, was saved already, or there is no memory for it."""
+        """Save a sequence of the context, unless it is short, saved already, or too large."""
         if len(tokens) < WORTH_KEEPING or any(
             self._has(saved.tokens, saved.first, tokens) for saved in self._saved
         ):
@@ -104,7 +107,10 @@ class PromptCache:
         )
 
     def best(self, wanted: ListOf[int], least: int) -> Saved | None:
-        """Return the saved sequence that has most of a prompt's beginning, where that is more than so many tokens and worth it."""
+        """Return the saved sequence with most of a prompt's beginning, if it is worth restoring.
+
+        It has to hold more than so many tokens.
+        """
         found = None
         for saved in self._saved:
             if (
@@ -131,7 +137,10 @@ class PromptCache:
         return saved
 
     def usable(self, tokens: list[int], first: int, length: int) -> int:
-        """That many tokens of a saved sequence's beginning, or 0 where the next one would look back at what was not saved."""
+        """Return how many tokens of a saved sequence's beginning are usable.
+
+        It is that many, or 0 where the next token would look back at what was not saved.
+        """
         if length == len(tokens):
             return length
         return (
@@ -142,7 +151,10 @@ class PromptCache:
 
 
 def common_length(one: ListOf[int], other: ListOf[int]) -> int:
-    """Return how many tokens at the beginning are the same, by comparing whole slices, which is fast."""
+    """Return how many tokens at the beginning are the same.
+
+    Whole slices are compared, which is fast.
+    """
     low, high = 0, min(len(one), len(other))
     step = 16
     while low < high:

@@ -119,7 +119,10 @@ class Model:
         ]
 
     def tokenize_inner(self, text: str) -> list[int]:
-        """Return the tokens of a text that follows another, without the space that SentencePiece puts before a text."""
+        """Return the tokens of a text that follows another.
+
+        They lack the space that SentencePiece puts before a text.
+        """
         special = not isinstance(text, LiteralText)
         for before in ("a", "|", "\n"):
             head = self.tokenize(before, begin=False, special=False)
@@ -148,7 +151,10 @@ class Model:
         return buffer.raw[:count]
 
     def special_token_ids(self, texts: Iterable[str]) -> frozenset[int]:
-        """Return the tokens that are one of these texts, where the vocabulary has such, and control tokens in the others."""
+        """Return the tokens that are one of these texts, and control tokens in the others.
+
+        The former only if the vocabulary has them.
+        """
         found = [self.tokenize(text, begin=False) for text in texts]
         return frozenset(
             token

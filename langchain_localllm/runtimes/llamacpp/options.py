@@ -1,4 +1,6 @@
-"""The options of llama.cpp in this process: those of `langchain_community`, and llama-cpp-python's own.
+"""Define the options of llama.cpp in this process.
+
+They are those of `langchain_community`, and llama-cpp-python's own.
 
 Source: https://llama-cpp-python.readthedocs.io/en/latest/api-reference/ (`Llama.__init__`,
     `Llama.create_completion`).
@@ -213,7 +215,10 @@ class ModelOptions(InProcessOptions):
 
     @property
     def _on_server(self) -> bool:
-        """Whether llama.cpp's server in this process answers, instead of our own engine on llama-cpp-python."""
+        """Return whether llama.cpp's server in this process answers.
+
+        Otherwise our own engine on llama-cpp-python does.
+        """
         return self.backend == "xllamacpp"
 
     @property
@@ -559,7 +564,7 @@ class LlamaCppOptions(ModelOptions, SamplerOptions):
         return chosen
 
     def lora_scales(self) -> tuple[float, ...] | None:
-        """Return the scale of each adapter for this call, or `None` for those with which they were loaded.
+        """Return the scale of each adapter for this call, or `None` for those it was loaded with.
 
         Raises:
             InvalidOptionError: There is no such adapter, or prompts are kept on the disk, for which
@@ -601,7 +606,7 @@ class LlamaCppOptions(ModelOptions, SamplerOptions):
         return bias
 
     def grammar_text(self) -> str | None:
-        """Return the grammar that the answer follows: as given, from its file, or from the JSON schema.
+        """Return the grammar of the answer: as given, from its file, or from the JSON schema.
 
         Raises:
             InvalidOptionError: More than one of them is given, or the file cannot be read.

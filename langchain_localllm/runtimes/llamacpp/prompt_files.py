@@ -99,7 +99,7 @@ class PromptFiles:
     def best(
         self, wanted: Sequence[int], least: int, usable: Usable | None = None
     ) -> PromptFile | None:
-        """Return the file that has most of a prompt's beginning, where that is more than so many tokens.
+        """Return the file with most of a prompt's beginning, if that is more than so many tokens.
 
         Args:
             wanted: The prompt's tokens.
@@ -166,7 +166,10 @@ class PromptFiles:
         return self.folder / f"{os.getpid()}-{next(self._names)}.tmp"
 
     def adopt(self, path: Path) -> None:
-        """Keep a file that was written under `new_path`, and delete what it replaces and what there is no room for."""
+        """Keep a file that was written under `new_path`, and delete what it replaces.
+
+        Files for which there is no room are deleted too.
+        """
         tokens = _read_file(path, sealed=False).tokens
         if len(tokens) < WORTH_KEEPING:
             path.unlink(missing_ok=True)
@@ -232,7 +235,7 @@ def _read_file(path: Path, *, sealed: bool = True) -> PromptFile:
 
 
 def _unpacked(packed: list[int]) -> list[int]:
-    """Return the tokens in the server's form: after its version and their count, and before the count of images."""
+    """Return the tokens in the server's form: after version and count, before image count."""
     if len(packed) < _BEFORE_TOKENS:
         return []
     end = _BEFORE_TOKENS + packed[_BEFORE_TOKENS - 1]
@@ -258,7 +261,9 @@ def _digest(file: BinaryIO, size: int) -> bytes:
 
 
 def cache_key(settings: EngineSettings, info: GGUFInfo, engine: str, n_ctx: int) -> str:
-    """Return what saved sequences are valid for: the engine, the model, and settings that change what the cache holds.
+    """Return what saved sequences are valid for.
+
+    That is the engine, the model, and settings that change what the cache holds.
 
     Args:
         settings: What the engine is loaded with.
@@ -279,7 +284,10 @@ def cache_key(settings: EngineSettings, info: GGUFInfo, engine: str, n_ctx: int)
 
 
 def _fingerprint(path: Path) -> Mapping[str, Any]:
-    """Return what identifies a file: its size, its modification time, and a hash of samples from all over it."""
+    """Return what identifies a file: size, modification time, and a hash of samples.
+
+    The samples are from all over the file.
+    """
     stat = path.stat()
     digest = hashlib.blake2b(digest_size=_HASH_BYTES)
     with path.open("rb") as file:

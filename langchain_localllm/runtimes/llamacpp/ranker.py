@@ -85,7 +85,10 @@ def _literal(model: Model, text: str) -> list[int]:
 
 
 class Ranker(Embedder):
-    """A loaded reranker that scores pairs of a query and a text from any thread or event loop: vectors of its classes' scores."""
+    """Score pairs of a query and a text with a loaded reranker.
+
+    It works from any thread or event loop; the vectors hold its classes' scores.
+    """
 
     _WORKER: ClassVar[type[Worker]] = _RankWorker
 

@@ -202,7 +202,10 @@ class Answer:
         return self._thinking is not None and self._thinking.tracker.thinking
 
     def _look_for_grammar(self, text: str) -> None:
-        """Let the grammar hold when the text after which it does has come, and what came with it is allowed by it."""
+        """Apply the grammar once the text that triggers it has come.
+
+        What came with that text has to be allowed by it.
+        """
         self._latest += text
         if found := self._grammar_after.search(self._latest, self._latest_at):
             rest = self._latest[found.end() :]

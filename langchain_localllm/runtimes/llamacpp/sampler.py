@@ -316,7 +316,10 @@ class Sampler:
 def top_logprobs(
     model: Model, logits: npt.NDArray[np.float32], token: int, count: int
 ) -> dict[str, Any]:
-    """Return the token's log probability and those of the most probable tokens, before any sampler changed them."""
+    """Return the log probabilities of the token and of the most probable ones.
+
+    They are those before any sampler changed them.
+    """
     shifted = logits.astype(np.float64) - logits.max()
     logprobs = shifted - np.log(np.exp(shifted).sum())
     count = min(count, model.size)

@@ -1,4 +1,4 @@
-"""Decide when llama.cpp's server in this process begins a request: together with others, or alone."""
+"""Decide when llama.cpp's server in this process begins a request: with others, or alone."""
 
 import contextlib
 import threading

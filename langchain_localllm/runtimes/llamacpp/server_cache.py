@@ -20,7 +20,9 @@ Ask = Callable[..., Any]
 
 
 class SlotFiles:
-    """Restores a prompt's beginning into a slot before it is read, and saves slots while nothing is computed.
+    """Restore a prompt's beginning into a slot before it is read.
+
+    Slots are saved while nothing is computed.
 
     Args:
         files: The saved sequences.

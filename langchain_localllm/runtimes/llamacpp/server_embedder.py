@@ -43,7 +43,10 @@ _Job = tuple[Sequence[Any], bool, "Future[Vectors]"]
 
 
 class Worker:
-    """The thread. It knows nothing of the `ServerEmbedder`, so that a forgotten one can be freed."""
+    """The thread.
+
+    It does not reference the `ServerEmbedder`, so that a forgotten one can be freed.
+    """
 
     def __init__(
         self, server: Any, socket_path: Path, n_ctx: int, name: str, special: re.Pattern[str]
@@ -205,7 +208,10 @@ class ServerEmbedder:
 
 
 def _special_tokens(path: Path, info: GGUFInfo) -> re.Pattern[str]:
-    """Return a pattern of the names of special tokens, which the server would read in a text as these tokens."""
+    """Return a pattern of special tokens' names, which the server would read as tokens.
+
+    It reads them so in any text.
+    """
     lists = read_lists(path, info, (_TOKENS, _TYPES))
     pairs = zip(lists.get(_TOKENS, ()), lists.get(_TYPES, ()), strict=False)
     names = [

@@ -252,7 +252,10 @@ class ServerEngine:
 
     @functools.cached_property
     def nul_tokens(self) -> tuple[int, ...]:
-        """Tokens that hold a NUL character, which ends a text in C: llama.cpp's grammars let them pass anywhere."""
+        """The tokens that hold a NUL character, which ends a text in C.
+
+        llama.cpp's grammars let them pass anywhere.
+        """
         return tuple(tokens_with_nul(self._path, self._info))
 
     @property
@@ -262,7 +265,7 @@ class ServerEngine:
 
     @functools.cached_property
     def infill_tokens(self) -> tuple[int | None, ...]:
-        """The tokens before a gap's prefix, before its suffix and before what fills it, as the header or their names say."""
+        """The tokens before a gap's prefix, suffix and filling, by the header or their names."""
         tokens = [
             bytes(token).decode("utf-8", "replace")
             for token in read_lists(self._path, self._info, [_TOKENS]).get(_TOKENS, ())
@@ -344,7 +347,7 @@ class _Job:
 
 
 class _Requests:
-    """The threads in which the server answers, one for each request that it answers at the same time.
+    """Run the threads in which the server answers, one for each concurrent request.
 
     They know nothing of the engine, so that a forgotten one can be freed. Each holds the server
     while it answers, so that it is never freed under an answer.
@@ -434,7 +437,10 @@ class _Requests:
         return piece
 
     def end(self) -> None:
-        """Fail all answers and free the server, and wait for that, but in one of these threads, which may be its own."""
+        """Fail all answers, free the server, and wait for that unless called in its thread.
+
+        The caller's thread may be one of these threads.
+        """
         with self._lock:
             self.server = None
             for _ in self._threads:
@@ -464,7 +470,10 @@ def keep_from_forks(holder: Any) -> None:
 
 
 def _leak_servers() -> None:
-    """Keep a fork from ending servers and llama.cpp's log, whose threads it does not have: it would wait for them forever."""
+    """Keep a fork from ending servers and llama.cpp's log.
+
+    It does not have their threads, and would wait for them forever.
+    """
     servers = [requests.server for requests in _alive if requests.server is not None]
     for server in servers:
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(server))
@@ -502,7 +511,9 @@ def _signal_handlers_kept() -> Iterator[None]:
 
 
 def checked_model(path: Path, chat_template: str | None = None) -> GGUFInfo:
-    """The header of a model file that was checked, and loaded in another process first where it is unusual.
+    """Return the header of a model file that was checked.
+
+    An unusual file is loaded in another process first.
 
     Args:
         path: The file.
@@ -539,9 +550,10 @@ def check_companions(settings: EngineSettings, *, embeds: bool) -> None:
 
 
 def start_server(settings: EngineSettings, more: Mapping[str, Any]) -> tuple[Any, Path]:
-    """Start a server, and return it and the socket on which it listens, in a folder that only this user can open.
+    """Start a server, and return it and the socket on which it listens.
 
-    The arguments are those of `server_params`.
+    The socket is in a folder that only this user can open. The arguments are those of
+    `server_params`.
 
     Raises:
         ModelFileError: The file is not a usable model.

@@ -1,4 +1,7 @@
-"""As `load_once`, for the backend `xllamacpp`: loads a model file in a server and computes a few tokens."""
+"""Work like `load_once`, for the backend `xllamacpp`.
+
+It loads a model file in a server and computes a few tokens.
+"""
 
 import base64
 import shutil

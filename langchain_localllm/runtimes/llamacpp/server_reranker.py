@@ -48,7 +48,10 @@ class _RankWorker(Worker):
 
 
 class ServerReranker(ServerEmbedder):
-    """A loaded reranker that scores pairs of a query and a text from any thread or event loop: vectors of one number."""
+    """Score pairs of a query and a text with a loaded reranker.
+
+    It works from any thread or event loop; the vectors hold one number.
+    """
 
     _WORKER: ClassVar[type[Worker]] = _RankWorker
 

@@ -78,7 +78,9 @@ class EngineSettings:
     verbose: bool = False
 
     def check_companions(self, engine: str, module: str, **options: Any) -> None:
-        """Check the adapters, the projector and the draft model, at which llama.cpp could end the process.
+        """Check companion files, at which llama.cpp could end the process.
+
+        They are the adapters, the projector and the draft model.
 
         Args:
             engine: Name and version of the engine.

@@ -61,7 +61,9 @@ def context_length(
     *,
     weights: int | None = None,
 ) -> int:
-    """Return the tokens of context: what was asked for, else the smallest of the model's, 8,192 and what fits in memory.
+    """Return the tokens of context.
+
+    They are what was asked for, else the smallest of the model's, 8,192 and what fits in memory.
 
     Args:
         info: The model's header.
@@ -121,7 +123,10 @@ def _type(number: int | None) -> str:
 
 
 def cache_length(info: GGUFInfo, context: int, parallel: int, per_token: int, free: int) -> int:
-    """Return the cache size in tokens for all requests together: at least one full context, at most one per request."""
+    """Return the cache size in tokens for all requests together.
+
+    It is at least one full context, and at most one per request.
+    """
     if per_token * context > free:
         raise InvalidOptionError(
             f"A context of {context:,} tokens takes {_gigabytes(per_token * context)}, and "
@@ -134,22 +139,25 @@ def cache_length(info: GGUFInfo, context: int, parallel: int, per_token: int, fr
 
 
 def host_cache_bytes(cells: int, per_token: int, free: int) -> int:
-    """Return the bytes of host memory for saving idle sequences: a share of the memory that the cache leaves free."""
+    """Return the bytes of host memory for saving idle sequences.
+
+    They are a share of the memory that the cache leaves free.
+    """
     return int(max(0, free - cells * per_token) * _SHARE_ASIDE)
 
 
 def max_segments(aside: int, per_token: int, *, flash: bool) -> int:
-    """In how many places of the cache a sequence may lie that is offloaded, so that this takes no more than another quarter.
+    """Return in how many places of the cache an offloaded sequence may be.
 
-    Without flash attention, llama.cpp notes 32 bytes for each place and each number that a token
-    has as values, which are a quarter of its bytes in the cache; and the list of these notes
-    doubles as it grows.
+    The limit keeps the cost at no more than another quarter. Without flash attention, llama.cpp
+    notes 32 bytes for each place and each number that a token has as values, which are a quarter of
+    its bytes in the cache; and the list of these notes doubles as it grows.
     """
     return aside // 4 // (per_token * (1 if flash else 16))
 
 
 def depends_on_length(info: GGUFInfo) -> bool:
-    """Return whether the model computes in another way when its context is longer than it was first trained with (LongRoPE)."""
+    """Return whether the model computes differently beyond its first training length (LongRoPE)."""
     scaling = f"{info.architecture}.rope.scaling"
     values = info.metadata
     return (

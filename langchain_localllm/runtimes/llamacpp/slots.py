@@ -1,4 +1,7 @@
-"""The sequences in a context's cache: which is in use, and which holds the beginning of a new prompt."""
+"""Manage the sequences in a context's cache.
+
+That is: which is in use, and which holds the beginning of a new prompt.
+"""
 
 import itertools
 import logging
@@ -86,10 +89,10 @@ class Sequences:
             one.busy = one.saved = False
 
     def take(self, prompt: ListOf[int], *, reset: bool = False) -> Sequence:
-        """Return a sequence for a prompt, already holding as much of its beginning as is known, but not all of it.
+        """Return a sequence for a prompt, with as much of its beginning as is known.
 
-        The last token is always left to be read, since reading it gives the first token of the
-        answer.
+        It never holds the whole prompt. The last token is always left to be read, since reading it
+        gives the first token of the answer.
 
         Args:
             prompt: The prompt's tokens.
@@ -125,7 +128,7 @@ class Sequences:
         return lengths[best.number], best
 
     def _restored(self, wanted: ListOf[int], length: int) -> Sequence | None:
-        """Return one that gets back what was offloaded, where that is more than what is in the cache."""
+        """Return a sequence restored from host memory, if that has more than the cache."""
         saved = self._aside.best(wanted, length + WORTH_KEEPING)
         if not saved:
             return None
@@ -233,7 +236,10 @@ class Sequences:
         self.cut(one, 0)
 
     def _shorten(self, one: Sequence) -> None:
-        """Keep only what can be saved in hardly any time, since others wait: not what was answered in company, token by token."""
+        """Keep only what can be saved in hardly any time, since others wait.
+
+        It drops what was answered in company, token by token.
+        """
         answered = (
             start
             for start, after in zip(one.runs, one.runs[2:], strict=False)
@@ -254,7 +260,7 @@ class Sequences:
         one.runs = [start for start in one.runs if start < length]
 
     def share(self, source: Sequence, target: Sequence, length: int) -> None:
-        """Give another sequence as much of this one's beginning, where it has less and the model allows it."""
+        """Copy this sequence's beginning to another one that has less, if the model allows it."""
         start = len(target.tokens)
         length = self._usable(source, min(length, len(source.tokens)))
         if self._supports_partial_removal and length > start:

@@ -57,11 +57,12 @@ def _typical(values: Iterable[float]) -> float:
 
 
 class ThreadTuner:
-    """Choose the number of threads for a batch: a fixed number, or the faster of one thread and one per physical core.
+    """Choose the number of threads for a batch.
 
-    For a small model, several threads are up to twice as fast as one on an idle machine, and many
-    times slower on a busy one, since they wait for each other. A batch on several threads that
-    takes too long is aborted and computed on one.
+    It is a fixed number, or the faster of one thread and one per physical core. For a small model,
+    several threads are up to twice as fast as one on an idle machine, and many times slower on a
+    busy one, since they wait for each other. A batch on several threads that takes too long is
+    aborted and computed on one.
 
     Args:
         fixed: Threads for a single token and for several, or `None` to measure.
@@ -97,6 +98,6 @@ class ThreadTuner:
         return _TOO_LONG * size * _typical(self._trials[size.bit_length()].samples[1])
 
     def record(self, size: int, number: int, seconds: float) -> None:
-        """Record the time of a batch on `number` threads, or the time after which it was aborted."""
+        """Record the time of a batch on `number` threads, or the time until it was aborted."""
         if not self._fixed:
             self._trials[size.bit_length()].add(number, seconds / size)

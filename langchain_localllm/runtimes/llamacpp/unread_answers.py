@@ -44,7 +44,7 @@ class Rest:
     after_space: bool
 
     def adapt(self, event: StreamEvent) -> StreamEvent:
-        """Return an event without repeated white space, and with the received tokens counted as part of the answer."""
+        """Return an event without repeated white space, counting received tokens in the answer."""
         if self.after_space and event.text:
             event.text = event.text.lstrip()
             self.after_space = not event.text

@@ -1,4 +1,4 @@
-"""The llama.cpp server of the `xllamacpp` wheel as a program, with the option names of `llama-server`.
+"""Run the llama.cpp server of the `xllamacpp` wheel with the option names of `llama-server`.
 
     python -P _serve_xllamacpp.py --model FILE --port 0 --ctx-size 2048
 
@@ -16,7 +16,10 @@ from typing import Any
 
 
 def main(arguments: list[str]) -> None:
-    """Loads the model, serves it on 127.0.0.1, says where, and stays until a signal ends the process."""
+    """Load the model, serve it on 127.0.0.1, print the address, and stay until a signal.
+
+    The signal ends the process.
+    """
     options = _parse(arguments)
     try:
         import xllamacpp
@@ -56,7 +59,10 @@ def main(arguments: list[str]) -> None:
 
 
 def _value(xllamacpp: Any, value: Any) -> Any:
-    """What the package takes for a value that JSON holds: its own types are objects with their name as the first key."""
+    """Convert a JSON value to what the package accepts.
+
+    Its own types are objects with their name as the first key.
+    """
     if not isinstance(value, dict):
         return value
     if "enum" in value:

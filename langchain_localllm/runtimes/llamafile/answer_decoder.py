@@ -317,7 +317,7 @@ class ChatDecoder(_EventDecoder):
         return piece if piece.text or piece.reasoning or piece.tool_calls else None
 
     def _first_choice(self, event: dict[str, Any]) -> dict[str, Any] | None:
-        """Return what an event holds of the first answer, if anything, and keep what it holds of others."""
+        """Return what an event holds of the first answer, if anything, and keep that of others."""
         first = None
         for choice in event["choices"]:
             if number := choice.get("index", 0):
@@ -354,7 +354,10 @@ class ChatDecoder(_EventDecoder):
         return _split_content(content or said or "")
 
     def _count(self, timings: dict[str, Any], piece: StreamEvent) -> None:
-        """Count the thoughts, where the server numbers the tokens of its answer, as llama.cpp's does with `timings_per_token`."""
+        """Count the thoughts, if the server numbers the tokens of its answer.
+
+        llama.cpp's does with `timings_per_token`.
+        """
         if not isinstance(number := timings.get("predicted_n"), int):
             return
         self._thoughts = self._thoughts or ThoughtCount()
@@ -408,7 +411,10 @@ class ChatDecoder(_EventDecoder):
 
 
 class CompletionDecoder(ChatDecoder):
-    """Reads llama.cpp's `/completion`, and OpenAI's `/v1/completions`, whose events are those of its chats but for the text."""
+    """Read llama.cpp's `/completion`, and OpenAI's `/v1/completions`.
+
+    The latter's events are those of its chats, except for the text.
+    """
 
     def __init__(
         self,

@@ -125,7 +125,9 @@ def _opening(
 
 
 def naming_model(options: ServerOptions, asking: Callable[[str | None], Plan[T]]) -> Plan[T]:
-    """Make a request, and where the server wants a model named and offers one, name it, then and in later requests.
+    """Make a request, and name the server's model if the server requires one.
+
+    If it offers one, it is named then and in later requests.
 
     Args:
         options: The server; `model` is sent where it is set.
@@ -260,7 +262,9 @@ def name_if_told(options: ServerOptions) -> Plan[str | None]:
 def tokenize(
     options: ServerOptions, text: str, *, special: bool = False
 ) -> Plan[list[int] | list[str]]:
-    """Return the text's tokens by the model's own tokenizer: their ids, or from llamafiler only their texts.
+    """Return the text's tokens by the model's own tokenizer.
+
+    They are ids, or from llamafiler only texts.
 
     Args:
         options: The server.

@@ -92,10 +92,10 @@ _UNKNOWN: Final = ServerFacts(llama_cpp=False)
 
 
 class ChatLlamafile(LlamafileOptions, LlamaServerClient, ReasoningBudgetOptions, LocalChatModel):
-    """A chat model on a llamafile, on llama.cpp's server, or on any other that speaks OpenAI's API: LM Studio, vLLM, ...
+    """A chat model on a llamafile, llama.cpp's server, or any other OpenAI-compatible server.
 
-    A forced tool call (`tool_choice="any"`, or a tool's name) is enforced while llama.cpp decodes,
-    by a JSON schema.
+    Such servers are LM Studio, vLLM and others. A forced tool call (`tool_choice="any"`, or a
+    tool's name) is enforced while llama.cpp decodes, by a JSON schema.
 
     Example:
         >>> from langchain_localllm import ChatLlamafile, LocalServer
@@ -303,10 +303,11 @@ class ChatLlamafile(LlamafileOptions, LlamaServerClient, ReasoningBudgetOptions,
             return _UNKNOWN
 
     def _is_opened_raw(self, payload: dict[str, Any], facts: ServerFacts) -> bool:
-        """Whether the answer is parsed here: where the server would lose a part of it, or would begin it with white space.
+        """Return whether the answer is parsed here.
 
-        With tools, the server's grammar of a schema allows any white space before the object, and
-        small models write much of it.
+        It is where the server would lose a part of it, or would begin it with white space. With
+        tools, the server's grammar of a schema allows any white space before the object, and small
+        models write much of it.
         """
         if (
             not facts.llama_cpp
@@ -364,7 +365,10 @@ class ChatLlamafile(LlamafileOptions, LlamaServerClient, ReasoningBudgetOptions,
         return self.reasoning is not None or self.budget is not None
 
     def _with_thinking(self, payload: dict[str, Any], facts: ServerFacts) -> dict[str, Any]:
-        """Return the body with what switches and limits thinking, under the names of the model's template where that is known."""
+        """Return the body with the fields that switch and limit thinking.
+
+        They have the names of the model's template, if known.
+        """
         variables = (
             switch_variables(facts.template, self.reasoning, self.budget)
             if facts.template
@@ -393,7 +397,7 @@ class ChatLlamafile(LlamafileOptions, LlamaServerClient, ReasoningBudgetOptions,
         return {**payload, **fields, **(self.extra_body or {})}
 
     def end_reasoning(self) -> int:
-        """End the thoughts of the answers that this object is being sent, so that they continue with their text.
+        """End the thoughts of this object's current answers, which continue with their text.
 
         Call it between two chunks of a stream, or from another thread. The calls need
         `reasoning_control=True`.
@@ -413,7 +417,7 @@ class ChatLlamafile(LlamafileOptions, LlamaServerClient, ReasoningBudgetOptions,
 
     @override
     def count_messages(self, messages: list[BaseMessage], tools: Sequence[Any] | None) -> int:
-        """Return how many tokens the prompt has that the model's template makes of the messages and tools.
+        """Return how many tokens the model's template makes of the messages and tools.
 
         llama.cpp's server shows this prompt, and counts one with images. Other servers count it by
         vLLM's `/tokenize`, or, as older ones, in a call for one token, which reads the prompt. With

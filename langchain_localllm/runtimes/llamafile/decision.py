@@ -14,7 +14,7 @@ from langchain_localllm.runtimes.llamafile.chat import ChatLlamafile
 
 
 class LlamafileDecisionModel(LocalDecisionModel):
-    """Answer typed questions with probabilities, by the model of llama.cpp's server or another one with OpenAI's API.
+    """Answer typed questions with probabilities, by llama.cpp's or an OpenAI-compatible server.
 
     A decision model answers at `/v1/systemone`. For any other chat model the answers are made from
     the log probabilities of the options. Needs langchain-core 1.8 or later.

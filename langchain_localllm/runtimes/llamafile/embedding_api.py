@@ -35,7 +35,10 @@ _NO_VECTORS: Final = (*UNREADABLE, ValueError, struct.error)
 
 
 def openai_base64(options: ServerOptions, texts: list[Input]) -> Plan[Vectors]:
-    """Many texts to `/v1/embeddings`, whose vectors come as base64: that takes half the time of lists of numbers."""
+    """Send many texts to `/v1/embeddings`, and read vectors as base64.
+
+    That takes half the time of lists of numbers.
+    """
     return (yield from _openai(options, texts, {"encoding_format": "base64"}))
 
 
@@ -53,7 +56,10 @@ def openai_one_by_one(options: ServerOptions, texts: list[Input]) -> Plan[Vector
 
 
 def openai_token_vectors(options: ServerOptions, texts: list[Input]) -> Plan[Vectors]:
-    """Many texts to `/v1/embeddings` of a server that gives one vector per token and has no other way; they are pooled."""
+    """Send many texts to `/v1/embeddings` of a server with token vectors, and pool them.
+
+    It is for servers that give one vector per token and have no other way.
+    """
     return (yield from _openai(options, texts, {}, pooled=True))
 
 
@@ -88,11 +94,11 @@ def _openai(
 
 
 def _rows(answer: Any) -> list[Any]:
-    """Return the rows of an answer in the order of the texts: by `index` where it numbers them all, else as they came.
+    """Return the rows of an answer in the order of the texts.
 
-    Servers list rows under `data`, or as Ollama and Cohere do under `embeddings`, or alone. In
-    their rows `index` may be a text, or be missing where it is 0, as Go's and Protocol Buffers'
-    JSON leave out zeros.
+    The order is by `index` if all are numbered, else as they came. Servers list rows under `data`,
+    or as Ollama and Cohere do under `embeddings`, or alone. In their rows `index` may be a text, or
+    be missing where it is 0, as Go's and Protocol Buffers' JSON leave out zeros.
     """
     rows = answer if isinstance(answer, list) else answer.get("data", answer.get("embeddings"))
     if isinstance(rows, dict):  # Cohere's, by their type
@@ -137,7 +143,10 @@ def llamacpp_one_by_one(options: ServerOptions, texts: list[Input]) -> Plan[Vect
 
 
 def _check_whole(options: ServerOptions, given: Any, used: Any) -> None:
-    """Raise where the server read only the beginning of a text, as llamafile's `--v2` does, unless that was asked for."""
+    """Raise if the server read only the beginning of a text, unless that was asked for.
+
+    llamafile's `--v2` does so.
+    """
     if not (isinstance(given, int) and isinstance(used, int)):
         return
     if given > used > 0 and not getattr(options, "truncate", False):
@@ -174,7 +183,7 @@ def _pooled(vector: list[Any]) -> list[float]:
 
 
 def _no_vectors(options: ServerOptions, path: str, answer: Any) -> ModelCallError:
-    """Return the error for an answer without vectors: the one that it reports, if it reports one."""
+    """Return the error for an answer without vectors: the reported one, if there is one."""
     url = options.client.address.url
     if error := reported_error(answer) or (
         isinstance(answer, dict) and reported_error(answer.get("data"))

@@ -53,11 +53,11 @@ _HOW_TO_SERVE: Final = (
 
 
 class LlamafileEmbeddings(ManyServers, ServedBatches, LocalEmbeddings):
-    """Embeddings by a llamafile, or by any server that offers `/v1/embeddings` or llama.cpp's `/embedding`.
+    """Embeddings by a llamafile, or any server with `/v1/embeddings` or `/embedding`.
 
-    The server must be started for embeddings: `--embedding`, or `LocalServer(path,
-    embedding=True)`. A model that wants prefixes before queries and documents gets them by the name
-    that the server reports, unless others are given.
+    The latter is llama.cpp's. The server must be started for embeddings: `--embedding`, or
+    `LocalServer(path, embedding=True)`. A model that wants prefixes before queries and documents
+    gets them by the name that the server reports, unless others are given.
 
     Example:
         >>> from langchain_localllm import LlamafileEmbeddings, LocalServer

@@ -132,7 +132,9 @@ class ErrorReader:
         return status_error(status, reason, url=self.url)
 
     def in_answer(self, body: Any) -> ModelCallError:
-        """Return the error for one that is reported with status 200: instead of an answer, or in the middle of a stream.
+        """Return the error for one that is reported with status 200.
+
+        It comes instead of an answer, or in the middle of a stream.
 
         Args:
             body: The error as parsed JSON, in any of the forms that servers have, or text.
@@ -188,7 +190,7 @@ def reported_error(event: Any) -> Any:
 def context_error(
     prompt_tokens: int | None = None, context_tokens: int | None = None, reason: str = ""
 ) -> ContextLengthError:
-    """Return the error for a prompt that does not fit in the context, with the lengths that are known.
+    """Return the error for a prompt that does not fit in the context, with known lengths.
 
     Args:
         prompt_tokens: Length of the prompt.
@@ -209,7 +211,10 @@ def context_error(
 
 
 def _context_error(error: dict[str, Any], reason: str) -> ContextLengthError | None:
-    """Return the error for words, or a code, that say that the prompt does not fit in the context."""
+    """Return the error for words or a code that say that the context is too small.
+
+    The prompt does not fit in it.
+    """
     codes = {str(error.get("code")), str(error.get("type"))}
     if not (codes & _CONTEXT_CODES or _TOO_LONG.search(reason)):
         return None

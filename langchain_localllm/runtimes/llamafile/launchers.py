@@ -1,4 +1,7 @@
-"""The programs that serve a model for `LocalServer`: a llamafile, an installed `llama-server`, or the xllamacpp package."""
+"""Launch programs that serve a model for `LocalServer`.
+
+They are a llamafile, an installed `llama-server`, or the xllamacpp package.
+"""
 
 import functools
 import importlib.util

@@ -22,10 +22,10 @@ _OF_A_GAP: Final = frozenset({"input_extra", "suffix"})
 
 
 class Llamafile(LlamafileOptions, LlamaServerClient, LocalLLM):
-    """A text LLM on a llamafile, on llama.cpp's server, or on any other that speaks OpenAI's API: LM Studio, vLLM, ...
+    """A text LLM on a llamafile, llama.cpp's server, or any other OpenAI-compatible server.
 
-    The prompt reaches the model as it is, without a chat template; `ChatLlamafile` applies the
-    model's own.
+    Such servers are LM Studio, vLLM and others. The prompt reaches the model as it is, without a
+    chat template; `ChatLlamafile` applies the model's own.
 
     Example:
         >>> from langchain_localllm import Llamafile, LocalServer

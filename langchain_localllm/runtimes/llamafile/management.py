@@ -1,4 +1,6 @@
-"""What llama.cpp's server does in addition to answering: it lists, loads and unloads models, saves slots, and scales LoRA adapters.
+"""Manage llama.cpp's server.
+
+It lists, loads and unloads models, saves slots, and scales LoRA adapters.
 
 Source: https://github.com/ggml-org/llama.cpp/tree/master/tools/server ("Using multiple models",
     "POST /slots", "/lora-adapters").
@@ -71,7 +73,7 @@ class LlamaServerClient(ManyServers):
         return _in_memory(await self.alist())
 
     def load(self, model: str | None = None) -> None:
-        """Let a router load a model, and wait until it is loaded, at most `wait_until_ready` seconds.
+        """Let a router load a model, and wait up to `wait_until_ready` seconds for that.
 
         Args:
             model: The model's name; default the object's own.
@@ -111,7 +113,9 @@ class LlamaServerClient(ManyServers):
         return await self.client.arun(_slots(self))
 
     def save_slot(self, id_slot: int, filename: str) -> int:
-        """Save what a slot has read to a file, so that a prompt with the same beginning need not be read again.
+        """Save what a slot has read to a file.
+
+        A prompt with the same beginning need not be read again.
 
         Args:
             id_slot: The slot's number.

@@ -139,7 +139,10 @@ class LlamafileOptions(ManyServers, SamplerOptions):
     @property
     @override
     def model_label(self) -> str:
-        """The model's name for traces: as given, else as the last answer named it, else the server's host and port."""
+        """The model's name for traces.
+
+        It is as given, else as the last answer named it, else the server's host and port.
+        """
         return short_name(
             self.model
             or self._served.get(self.base_url)

@@ -56,7 +56,7 @@ def chat_payload(
 def thinking_fields(
     budget: int | None, message: str = "", tags: tuple[str, str] | None = None
 ) -> dict[str, Any]:
-    """Return the fields with which llama.cpp ends thoughts after so many tokens, and numbers the tokens of an answer.
+    """Return the fields that limit llama.cpp's thoughts and number an answer's tokens.
 
     Args:
         budget: Tokens that the model may think, or `None` for no limit.

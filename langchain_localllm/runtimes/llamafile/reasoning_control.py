@@ -1,4 +1,4 @@
-"""End the thoughts of answers that are being streamed, by llama.cpp's `/v1/chat/completions/control`."""
+"""End the thoughts of streamed answers by llama.cpp's `/v1/chat/completions/control`."""
 
 import weakref
 from typing import Final

@@ -41,7 +41,7 @@ _HOW_TO_SERVE: Final = "Start llama-server with a reranker and `--reranking`."
 
 
 class LlamafileReranker(ManyServers, ServedBatches, LocalReranker):
-    """Rerank documents by llama.cpp's server, or by any other that offers `/v1/rerank` or `/rerank`.
+    """Rerank documents by llama.cpp's server, or any other with `/v1/rerank` or `/rerank`.
 
     llama-server must be started with a reranker and `--reranking`, or as `LocalServer(path,
     rerank=True)`. vLLM, SGLang, Infinity, Text Embeddings Inference (TEI), LocalAI, Xinference and

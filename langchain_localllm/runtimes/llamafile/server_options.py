@@ -1,4 +1,6 @@
-"""The options of llama.cpp's server: as flags of `llama-server`, and as parameters of the xllamacpp package.
+"""Define the options of llama.cpp's server.
+
+They are flags of `llama-server`, and parameters of the xllamacpp package.
 
 Sources: https://github.com/ggml-org/llama.cpp/tree/master/tools/server (flags),
     xllamacpp.CommonParams (parameters).
@@ -740,7 +742,10 @@ def read_options(given: Mapping[str, Any], own: frozenset[str]) -> dict[str, Any
 
 
 def parameter_of(name: str) -> tuple[str, bool]:
-    """Return the attribute of `CommonParams` for an option of any class, and whether it is true where the option is false."""
+    """Return the attribute of `CommonParams` for an option, and whether it is its negation.
+
+    The option may be of any class; a negated attribute is true where the option is false.
+    """
     option = OPTIONS.get(ALIASES.get(name, name))
     return (option.param, option.inverted) if option and option.param else (name, False)
 

@@ -92,7 +92,7 @@ class ToolCallDeltas:
 
 
 def _begins_another(call: _Call, call_id: str, name: str, args: str) -> bool:
-    """Return whether a part with an index that was seen, or without one, is the beginning of another call."""
+    """Return whether a part with a known index, or without one, begins another call."""
     if not (name and call.name):
         return False
     if name != call.name and call_id != call.id:
@@ -141,7 +141,10 @@ def _decoded(args: str) -> str:
 
 
 def _repeats(args: str, earlier: str) -> bool:
-    """Return whether arguments begin with earlier ones that are complete, or are the same object written otherwise."""
+    """Return whether arguments repeat earlier ones that are complete.
+
+    They begin with these, or are the same object written differently.
+    """
     if args.startswith(earlier):
         return True
     try:

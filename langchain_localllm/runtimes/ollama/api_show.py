@@ -1,4 +1,7 @@
-"""Read the answer of `/api/show`, which describes one model: all its fields, and those that calls depend on."""
+"""Read the answer of `/api/show`, which describes one model.
+
+All its fields are read, and those that calls depend on.
+"""
 
 import json
 import re

@@ -31,10 +31,11 @@ _SECONDS: Final = 5.0
 
 
 class ChatOllama(OllamaModels, OllamaOptions, LocalChatModel):
-    """A chat model on Ollama, with tools, structured output, reasoning and images, if the model supports them.
+    """A chat model on Ollama.
 
-    A forced tool call (`tool_choice="any"`, or a tool's name) is enforced while the answer is
-    decoded, by a JSON schema.
+    It has tools, structured output, reasoning and images, if the model supports them. A forced tool
+    call (`tool_choice="any"`, or a tool's name) is enforced while the answer is decoded, by a JSON
+    schema.
 
     Example:
         >>> from langchain_localllm import ChatOllama
@@ -173,7 +174,10 @@ def _as_ollama(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _message(message: dict[str, Any]) -> dict[str, Any]:
-    """A message in Ollama's form: text and images apart, thoughts and a tool's name under other keys."""
+    """Return a message in Ollama's form.
+
+    Text and images are apart, and thoughts and a tool's name are under other keys.
+    """
     content = message.get("content") or ""
     parts = [{"type": "text", "text": content}] if isinstance(content, str) else content
     converted: dict[str, Any] = {

@@ -29,7 +29,9 @@ _READ_SIZE: Final = 1 << 20
 
 
 class OllamaClient(Closing):
-    """Manage the models of an Ollama server: pull, create, list, show, copy, delete, load and unload them.
+    """Manage the models of an Ollama server.
+
+    It pulls, creates, lists, shows, copies, deletes, loads and unloads them.
 
     Each method has an async form with an `a` before its name. `ChatOllama`, `Ollama` and
     `OllamaEmbeddings` have one for their own server and model as `models`.
@@ -190,7 +192,10 @@ class OllamaClient(Closing):
         return await self._server.client.arun(management.list_loaded(self._server))
 
     def load(self, model: str | None = None, *, keep_alive: int | str | None = None) -> None:
-        """Have Ollama load a text model before the first call, and keep it for `keep_alive` (seconds, or a text such as `10m`)."""
+        """Have Ollama load a text model before the first call, and keep it for `keep_alive`.
+
+        That is seconds, or a text such as `10m`.
+        """
         self._server.client.run(
             management.keep_loaded(self._server, self._named(model), keep_alive)
         )
@@ -315,7 +320,10 @@ def _create_body(
 
 
 class OllamaModels(OllamaServer):
-    """What the server has, what is loaded, and getting more: short forms of `models`, each with an async one."""
+    """Add short forms of `models`: what the server has, what is loaded, and pulling more.
+
+    Each has an async form.
+    """
 
     @override
     def model_post_init(self, context: Any, /) -> None:

@@ -1,8 +1,8 @@
-"""Which `num_ctx` a call sends: the caller's, else none, until a prompt does not fit into the server's own context.
+"""Choose the `num_ctx` of a call.
 
-Ollama loads a model again when `num_ctx` changes. Its own default is OLLAMA_CONTEXT_LENGTH, else it
-depends on the GPU's memory:
-4,096 tokens, 32,768 or 262,144.
+It is the caller's, else none, until a prompt does not fit into the server's own context. Ollama
+loads a model again when `num_ctx` changes. Its own default is OLLAMA_CONTEXT_LENGTH, else it
+depends on the GPU's memory: 4,096 tokens, 32,768 or 262,144.
 """
 
 import contextlib
@@ -118,14 +118,20 @@ def needed_context(
 
 
 def _may_be_raised(options: OllamaServer) -> bool:
-    """Whether it is the server's default that limits a prompt, and not what the caller or the Modelfile set."""
+    """Return whether the server's default limits a prompt.
+
+    Otherwise it is what the caller or the Modelfile set.
+    """
     facts = options.facts
     is_known = facts is not None and facts.context != UNKNOWN_CONTEXT and not facts.fixed_context
     return is_known and not options.num_ctx and not getattr(options, "truncate", False)
 
 
 def _larger(options: OllamaServer, size: int) -> Iterator[int]:
-    """The contexts to try for a prompt: one that should fit it, and one that certainly does, at most the model's own."""
+    """Return the contexts to try for a prompt, at most the model's own.
+
+    They are one that should fit it, and one that certainly does.
+    """
     if not _may_be_raised(options):
         return
     trained = options.facts.trained_context if options.facts else None

@@ -1,7 +1,8 @@
-"""Detect that an older Ollama dropped the first messages of a conversation that is longer than the context.
+"""Detect that an older Ollama dropped the first messages of a conversation.
 
-It reports nothing of it (ollama/ollama#4967), or fails while it answers. Newer versions refuse such
-a conversation, since they are sent `truncate: false`.
+It does so if the conversation is longer than the context. It reports nothing of it
+(ollama/ollama#4967), or fails while it answers. Newer versions refuse such a conversation, since
+they are sent `truncate: false`.
 """
 
 import asyncio
@@ -56,7 +57,7 @@ def whole_conversation(
 
 @dataclass(frozen=True, slots=True)
 class _CheckedHandle:
-    """An answer whose last event comes when it is known that the server read the whole conversation."""
+    """An answer that ends when the server is known to have read the whole conversation."""
 
     handle: HttpHandle
     options: OllamaOptions
@@ -147,10 +148,10 @@ def _context(options: OllamaOptions) -> int:
 def _check(
     options: OllamaOptions, payload: dict[str, Any], prompt_tokens: int | None
 ) -> Plan[None]:
-    """Raise where the count of the prompt stays the same without the first message, which then was not read.
+    """Raise if the prompt's token count stays the same without the first message.
 
-    That is asked only where it is possible: Ollama drops a message that, with all that comes after
-    it, is longer than the context.
+    The first message then was not read. That is asked only where it is possible: Ollama drops a
+    message that, with all that comes after it, is longer than the context.
     """
     *earlier, _ = payload["messages"]
     context = _context(options)

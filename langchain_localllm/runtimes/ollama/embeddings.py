@@ -79,7 +79,10 @@ class OllamaEmbeddings(OllamaModels, ServedBatches, LocalEmbeddings):
         return (yield from self._fetch(texts, num_ctx))[0]
 
     def _one_by_one(self, texts: list[str], num_ctx: int, context: int) -> Plan[Vectors]:
-        """The vectors of texts close to the limit: an Ollama that does not count end tokens silently cuts texts by them."""
+        """Return the vectors of texts close to the limit.
+
+        An Ollama that does not count end tokens silently cuts texts by them.
+        """
         vectors: Vectors = []
         for text in texts:
             found, count = yield from self._fetch([text], num_ctx)

@@ -186,7 +186,10 @@ class OllamaServer(ServerOptions):
     @classmethod
     @override
     def _normalize_names(cls, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the arguments under our names, with what `client_kwargs` and the like say about the connection."""
+        """Return the arguments under our names.
+
+        What `client_kwargs` and the like say about the connection is included.
+        """
         named = super()._normalize_names(
             {name: value for name, value in given.items() if name not in _CLIENT_KWARGS}
         )
@@ -247,7 +250,9 @@ class OllamaServer(ServerOptions):
         self._states.clear()
 
     def refuse_remote(self, model: str | None = None, host: str = "") -> None:
-        """Raise when a model, this object's unless another is named, runs on another machine and that was not asked for.
+        """Raise when a model runs on another machine and that was not asked for.
+
+        It is this object's model unless another is named.
 
         Raises:
             InvalidOptionError: The name says so, or the server reported a remote host.
@@ -274,7 +279,10 @@ class OllamaServer(ServerOptions):
         return {**request, "options": chosen}
 
     def request_body(self, payload: Mapping[str, Any], num_ctx: int) -> dict[str, Any]:
-        """A payload as it is sent: with `num_ctx`, unless that is `UNKNOWN_CONTEXT`, and with `extra_body`."""
+        """Return a payload as it is sent: with `num_ctx` (if known) and `extra_body`.
+
+        `UNKNOWN_CONTEXT` is not sent.
+        """
         extra = self.extra_body or {}
         context = {"num_ctx": num_ctx} if num_ctx else {}
         return {

@@ -37,7 +37,10 @@ class PullProgress:
 
 
 def show_on_stderr() -> Callable[[PullProgress], None]:
-    """What writes each step: into one line on a terminal and in a notebook, else a line for each tenth of a file."""
+    """Return a function that writes each step to stderr.
+
+    It is one line on a terminal and in a notebook, else a line for each tenth of a file.
+    """
     stream = sys.stderr
     return (
         _one_line(stream)

@@ -83,7 +83,10 @@ def load_model(options: OllamaServer, payload: dict[str, Any]) -> Plan[Any]:
 
 
 def _open_with_level(options: OllamaServer, path: str, body: dict[str, Any]) -> Plan[Any]:
-    """Send a request; where the server does not take its level of thinking, with the nearest one that it takes."""
+    """Send a request; retry with the nearest accepted level of thinking, if necessary.
+
+    It is necessary where the server refuses its level.
+    """
     think = body.get("think")
     *levels, last = _LEVELS.get(think, (think,)) if isinstance(think, str) else (think,)
     for level in levels:

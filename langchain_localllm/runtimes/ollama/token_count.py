@@ -34,9 +34,9 @@ T = TypeVar("T")
 
 
 def count_text(options: OllamaOptions, payload: Mapping[str, Any], text: str) -> int:
-    """Return how many tokens Ollama reads for a text, without a template, by a call that asks for one token.
+    """Return how many tokens Ollama reads for a text, by a call that asks for one token.
 
-    It takes as long as reading the text.
+    No template is applied. It takes as long as reading the text.
 
     Args:
         options: The server and the model.
@@ -226,7 +226,10 @@ def _known_context(options: OllamaOptions, body: Mapping[str, Any]) -> int:
 
 
 def _check_length_is_countable(options: OllamaOptions, size: int) -> None:
-    """Raise for what may be longer than a context that is not known, since a server may cut it and count the rest."""
+    """Raise for a text that may exceed an unknown context.
+
+    A server may cut it and count the rest.
+    """
     if size > _LEAST_CONTEXT:
         raise InvalidRequestError(
             f"The server at {options.client.address.url} does not say how long the context of "
@@ -236,7 +239,10 @@ def _check_length_is_countable(options: OllamaOptions, size: int) -> None:
 
 
 def _check_counts(options: OllamaOptions, payload: Mapping[str, Any]) -> None:
-    """Raise `InvalidRequestError` for a server that does not count tokens which it has in its cache; tried once for a server."""
+    """Raise `InvalidRequestError` for a server that does not count cached tokens.
+
+    It is tried once for a server.
+    """
     options.client.run(model_facts(options))
     if options.state.counts_all:
         return

@@ -176,12 +176,12 @@ class EmbeddingRequest(BaseModel):
 
 
 def _valid(text: str) -> str:
-    """Return a text that can be encoded: halves of characters, which JSON may hold, are replaced."""
+    """Return a text that can be encoded: lone surrogates, which JSON may hold, are replaced."""
     return text.encode(errors="replace").decode()
 
 
 def _without_sources(answer: str) -> str:
-    r"""Return an answer without its list of sources, and without the marks of unsupported sentences.
+    r"""Return an answer without its list of sources and its marks of unsupported sentences.
 
     Example:
         >>> _without_sources("It is blue [1]. It flies. [?]\n\nSources:\n[1] boats.md, line 3")

@@ -99,7 +99,7 @@ class AnswerResponse(Response):
         await send({"type": "http.response.body", "body": _DONE})
 
     async def _start(self, send: Send) -> None:
-        """Send the headers with the first piece, so that what fails before has its own HTTP status."""
+        """Send the headers with the first piece, so that earlier errors have an HTTP status."""
         if self._started:
             return
         self._started = True

@@ -109,7 +109,10 @@ _SHEETS = {read_xls, read_xlsx}
 
 
 def reader_for(path: Path, start: bytes) -> Reader:
-    """Choose the reader for a file: PDF, RTF and archives by the first bytes, others by the file extension, else by the content.
+    """Choose the reader for a file.
+
+    PDF, RTF and archives are found by the first bytes, others by the file extension, else by the
+    content.
 
     Raises:
         DocumentError: It is of a known format that cannot be read, or not the PDF that its name
@@ -147,7 +150,10 @@ def _reader_by_start(path: Path, start: bytes, reader: Reader | None) -> Reader 
 
 
 def _archive_reader(path: Path, start: bytes, reader: Reader | None) -> Reader | None:
-    """Return the reader of a ZIP archive that is a document, by its first parts or else by the file's name."""
+    """Return the reader of a ZIP archive that is a document.
+
+    It is found by the archive's first parts, or else by the file's name.
+    """
     if is_epub(start):
         return read_epub
     if is_opendocument(start):

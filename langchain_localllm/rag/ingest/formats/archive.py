@@ -1,4 +1,7 @@
-"""ZIP archives that documents are made of: opened within limits, and their XML parsed without what an attacker could use."""
+"""Open ZIP archives that documents are made of, within limits.
+
+Their XML is parsed without what an attacker could use.
+"""
 
 import re
 from io import BytesIO

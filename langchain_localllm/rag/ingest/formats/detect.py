@@ -147,7 +147,10 @@ def detect(start: bytes) -> str:
 
 
 def _kind_of_markup(name: str, head: str, start: bytes) -> str:
-    """Return `html` or `xml` for a text that begins with an element of HTML, or one that ends where the file ends, else `""`."""
+    """Return `html` or `xml` by a text's first element, or an empty string.
+
+    An element that ends where the file ends makes it `xml`.
+    """
     if _OF_HTML.fullmatch(name) and re.search(r"</[A-Za-z]", head):
         return "html"
     return "xml" if start.rstrip(b"\0\r\n\t ").decode("latin-1").endswith(f"</{name}>") else ""

@@ -59,7 +59,10 @@ def read_docx(data: bytes) -> Iterator[Document]:
 
 
 class _Reader:
-    """Reads a document from its XML, since python-docx leaves out text boxes, notes, content controls and tracked changes."""
+    """Read a document from its XML.
+
+    python-docx leaves out text boxes, notes, content controls and tracked changes.
+    """
 
     def __init__(self, document: "WordDocument") -> None:
         self._document = document
@@ -149,7 +152,10 @@ class _Reader:
 
 
 def _children(parent: Any, tag: str) -> Iterator[Any]:
-    """Yield the elements of a tag in a parent, also within content controls, but not those of inner tables."""
+    """Yield the elements of a tag in a parent, without those of inner tables.
+
+    Elements in content controls are included.
+    """
     for child in parent:
         if child.tag == tag:
             yield child

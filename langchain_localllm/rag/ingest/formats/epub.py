@@ -46,7 +46,7 @@ def read_epub(data: bytes) -> Iterator[Document]:
 
 
 def _chapters(archive: ZipFile, names: set[str]) -> list[str]:
-    """Return the parts that hold the chapters: those that the book lists, else all pages of HTML."""
+    """Return the parts that hold the chapters: as the book lists them, else all HTML pages."""
     package = ""
     if _CONTAINER in names:
         package = next(

@@ -130,9 +130,10 @@ def _markdown(soup: "Tag", not_text: frozenset[str]) -> str:
 
 
 def _table(table: "Tag", not_text: frozenset[str]) -> str:
-    """Return a table as a line for each row, or an empty string for one that only places parts of a page.
+    """Return a table as a line for each row, or an empty string for a layout table.
 
-    A cell that spans several rows is repeated in each, so that every row says what it is about.
+    A layout table only places parts of a page. A cell that spans several rows is repeated in each,
+    so that every row says what it is about.
     """
     if table.find([*_LAID_OUT]):
         return ""

@@ -15,7 +15,9 @@ _DEEPEST: Final = 100
 
 
 def read_json(data: bytes) -> Iterator[Document]:
-    """Yield a Document for each element of the outermost list, or for each key of the outermost object, which goes to `heading`.
+    """Yield a Document for each element of the outermost list, or each key of the object.
+
+    The key of the outermost object goes to `heading`.
 
     Example:
         >>> [(each.metadata["heading"], each.page_content) for each in read_json(b'{"boat": {"name": "Heron", "seats": [2, 3]}}')]

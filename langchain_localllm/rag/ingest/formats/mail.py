@@ -1,4 +1,7 @@
-"""Mails, mailboxes and saved web pages (MHTML): their text, decoded, and that of attached documents."""
+"""Read mails, mailboxes and saved web pages (MHTML).
+
+Their text is decoded, and that of attached documents is read.
+"""
 
 import re
 from codecs import BOM_UTF8
@@ -31,10 +34,11 @@ def read_mailbox(data: bytes) -> Iterator[Document]:
 
 
 def read_mail(data: bytes) -> Iterator[Document]:
-    """Yield the sections of a mail and of the mails within it, with the subject as the first part of `heading`.
+    """Yield the sections of a mail and of the mails within it.
 
-    Of a text that is there as plain text and as HTML, the plain one is read. Attached documents are
-    read with their name in `heading`; those that cannot be read are only named.
+    The subject is the first part of `heading`. Of a text that is there as plain text and as HTML,
+    the plain one is read. Attached documents are read with their name in `heading`; those that
+    cannot be read are only named.
     """
     if b"\0" in data[:4]:  # saved as UTF-16
         data = decode(data).encode()

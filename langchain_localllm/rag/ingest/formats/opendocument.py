@@ -61,7 +61,10 @@ def is_opendocument(start: bytes) -> bool:
 
 
 def read_opendocument(data: bytes) -> Iterator[Document]:
-    """Yield sections of a text with `heading`, rows of a table, or slides with `page`, whatever the file holds."""
+    """Yield sections with `heading`, rows of a table, or slides with `page`.
+
+    It depends on what the file holds.
+    """
     with open_archive(data, "an OpenDocument file") as archive:
         names = set(archive.namelist())
         if "META-INF/manifest.xml" in names and b":encryption-data" in archive.read(

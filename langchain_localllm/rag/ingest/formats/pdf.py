@@ -139,7 +139,7 @@ def _numbers(pages: list[int]) -> str:
 
 
 def _page_text(file: Any, number: int) -> tuple[str, bool, bool]:
-    """Return the text of a page, whether it is garbage, and whether there is a picture in place of a text."""
+    """Return a page's text, whether it is garbage, and whether a picture is in its place."""
     from pypdfium2 import raw
 
     with _LOCK:
@@ -185,7 +185,7 @@ def _has_picture(page: Any, raw: Any) -> bool:
 
 
 def _is_garbled(text_page: Any, raw: Any) -> bool:
-    """Return whether many characters of a page are unknown: their font has no table of what they mean."""
+    """Return whether many characters of a page are unknown: their font does not map them."""
     count = min(raw.FPDFText_CountChars(text_page), _SAMPLE)
     unknown = shown = 0
     for number in range(count):

@@ -1,4 +1,7 @@
-"""The order in which a page of a PDF is read, where the file has another one: columns that are mixed, and tables."""
+"""Find the reading order of a PDF page where the file's differs.
+
+Columns may be mixed, and tables are read by row.
+"""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -58,7 +61,7 @@ class Piece:
 
 
 def ordered_text(text_page: Any, raw: Any) -> str:
-    """Return the text of a page in reading order, or an empty string where the order of the file is good.
+    """Return a page's text in reading order, or an empty string if the file's order is good.
 
     Args:
         text_page: PDFium's text page.
@@ -85,7 +88,7 @@ def ordered_text(text_page: Any, raw: Any) -> str:
 
 
 def _pieces(text_page: Any, raw: Any, count: int) -> Iterator[Piece]:
-    """Yield the parts of lines in the order of the file: characters that follow each other closely on a line."""
+    """Yield the parts of lines in file order: characters that closely follow each other."""
     box = raw.FS_RECTF()
     piece: Piece | None = None
     space = False
@@ -153,7 +156,10 @@ def _is_mixed(pieces: Sequence[Piece], gutter: float) -> bool:
 
 
 def _by_columns(pieces: Sequence[Piece], height: float) -> list[Piece]:
-    """Return the parts in reading order: the columns between two lines that cross them, one after the other."""
+    """Return the parts in reading order: the columns between two lines that cross them.
+
+    One column follows the other.
+    """
     gutter = _gutter(pieces, height) if pieces else None
     rows = sorted(pieces, key=lambda piece: (-piece.middle, piece.left))
     if gutter is None:
@@ -184,7 +190,7 @@ def _rows(pieces: Sequence[Piece], height: float) -> list[list[Piece]]:
 
 
 def _with_tables(pieces: Sequence[Piece], height: float) -> str:
-    """Return a page in the order of the file, with its tables row by row, or an empty string if it has no table."""
+    """Return a page in file order, its tables row by row, or an empty string without any."""
     table_of: dict[int, int] = {}
     tables: list[str] = []
     for rows in _tables(_rows(pieces, height), height):
@@ -222,7 +228,10 @@ def _tables(rows: Sequence[list[Piece]], height: float) -> Iterator[list[list[Pi
 
 
 def _is_prose(rows: Sequence[Sequence[Piece]], height: float) -> bool:
-    """Return whether rows are lines of a spaced text: its words are near to each other, and most begin with a small letter."""
+    """Return whether rows are lines of a spaced text.
+
+    Its words are near to each other, and most begin with a small letter.
+    """
     gap = median(right.left - left.right for row in rows for left, right in pairwise(row))
     cells = [piece.text for row in rows for piece in row]
     return gap < _TABLE_GAP * height or sum(
@@ -231,7 +240,10 @@ def _is_prose(rows: Sequence[Sequence[Piece]], height: float) -> bool:
 
 
 def _is_row(row: Sequence[Piece]) -> bool:
-    """Return whether a line looks like a row: several texts, of which one at most is long, and none is most of it."""
+    """Return whether a line looks like a row.
+
+    It has several texts, of which one at most is long, and none is most of it.
+    """
     lengths = sorted((len(piece.text) for piece in row), reverse=True)
     return (
         len(row) >= 2  # noqa: PLR2004
@@ -241,7 +253,7 @@ def _is_row(row: Sequence[Piece]) -> bool:
 
 
 def _are_aligned(row: Sequence[Piece], below: Sequence[Piece], height: float) -> bool:
-    """Return whether two lines share most of their columns, each by its left or right edge or its middle."""
+    """Return whether two lines share most of their columns, by left or right edge or middle."""
     reach = _ALIGNED * height
     shared = sum(
         any(

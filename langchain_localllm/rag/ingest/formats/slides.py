@@ -18,7 +18,10 @@ _NOT_SHOWN: Final = ("SLIDE_NUMBER", "DATE", "FOOTER")
 
 
 def read_pptx(data: bytes) -> Iterator[Document]:
-    """Yield the slides, numbered from 1 in `page`, with their title in `heading`: texts, tables, charts, diagrams and notes."""
+    """Yield the slides, numbered from 1 in `page`, with their title in `heading`.
+
+    Read are texts, tables, charts, diagrams and notes.
+    """
     try:
         import pptx
     except ImportError as error:

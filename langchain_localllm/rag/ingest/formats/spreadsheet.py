@@ -27,10 +27,10 @@ _DRAWN: Final = ("xl/comments", "xl/threadedComments/", "xl/drawings/", "xl/char
 
 
 def read_xlsx(data: bytes) -> Iterator[Document]:
-    """Yield the rows of each sheet as `"boat: Heron; price: 14"`, then comments, text boxes and the titles of charts.
+    """Yield the rows of each sheet as `"boat: Heron; price: 14"`.
 
-    The name of the sheet is the first part of `heading`. Of a formula, the value that was saved
-    with it is read.
+    Comments, text boxes and the titles of charts follow. The name of the sheet is the first part of
+    `heading`. Of a formula, the value that was saved with it is read.
     """
     with open_archive(data, "an .xlsx file", _MOST_XML) as archive:
         strings = sum(

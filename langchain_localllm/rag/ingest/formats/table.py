@@ -27,7 +27,9 @@ _LEAST_COLUMNS: Final = 2
 
 
 def read_csv(data: bytes) -> Iterator[Document]:
-    r"""Yield the rows of a table, each as `"boat: Heron; price: 14"` with the names in the first row.
+    r"""Yield the rows of a table, each as `"boat: Heron; price: 14"`.
+
+    The names are those in the first row.
 
     Example:
         >>> [row.page_content for row in read_csv(b"boat,price\nHeron,14\nTern,9")]
@@ -64,7 +66,9 @@ def _csv_rows(lines: Any) -> Iterator[tuple[int, Cells]]:
 
 
 def read_sheet(rows: Iterable[tuple[int, Cells]], name: str) -> Iterator[Document]:
-    """Yield the rows of a sheet, which may have titles above its tables and several tables with empty rows between them.
+    """Yield the rows of a sheet, which may hold titles and several tables.
+
+    Titles are above a table, and empty rows are between tables.
 
     Args:
         rows: The number of each row that is not empty, and its cells.
@@ -103,7 +107,10 @@ def read_sheet(rows: Iterable[tuple[int, Cells]], name: str) -> Iterator[Documen
 
 
 def row_text(names: Cells, row: Cells) -> str:
-    """Return a row as one text: `"boat: Heron; price: 14"`, or `"Heron | 14"` where the columns have no names."""
+    """Return a row as one text: `"boat: Heron; price: 14"`.
+
+    It is `"Heron | 14"` if the columns have no names.
+    """
     if not names:
         return " | ".join(row.values())
     return "; ".join(
@@ -118,7 +125,10 @@ def table_text(rows: Iterable[Iterable[str]]) -> str:
 
 
 def _is_header(row: Cells, following: Cells, names: Cells | None, *, is_apart: bool) -> bool:
-    """Return whether a row names the columns: it holds text only, and below a table it is apart, before new columns or numbers."""
+    """Return whether a row names the columns.
+
+    It holds text only; below a table it is apart, before new columns or numbers.
+    """
     if (
         len(row) < _LEAST_COLUMNS
         or len(following) < _LEAST_COLUMNS

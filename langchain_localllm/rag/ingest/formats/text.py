@@ -98,7 +98,9 @@ def read_text(data: bytes) -> Iterator[Document]:
 
 
 def decode(data: bytes) -> str:
-    """Return the characters of a text file: by its byte order mark, else UTF-8, else the encoding that fits best.
+    """Return the characters of a text file, in the encoding found.
+
+    That is by its byte order mark, else UTF-8, else the encoding that fits best.
 
     Raises:
         DocumentError: The bytes are not text.
@@ -176,7 +178,10 @@ def _east_asian(data: bytes) -> str:
 
 
 def _utf16_without_mark(data: bytes) -> str:
-    """Return the encoding of a UTF-16 text without a byte order mark, or `""`: its NUL bytes are all on one side."""
+    """Return the encoding of UTF-16 text without a byte order mark, or `""`.
+
+    Its NUL bytes are all on one side.
+    """
     even, odd = data[0::2].count(0), data[1::2].count(0)
     if even + odd <= _MOST_CONTROLS * len(data) or min(even, odd) * _MOST_ON_OTHER_SIDE > max(
         even, odd
@@ -194,7 +199,10 @@ def _utf16_without_mark(data: bytes) -> str:
 
 
 def _is_western(data: bytes) -> bool:
-    """Return whether bytes are a text in Windows-1252 or Latin-1, by the accented letters that one of its languages has."""
+    """Return whether bytes are a text in Windows-1252 or Latin-1.
+
+    It is one if it has the accented letters of one of its languages.
+    """
     try:
         text = data.decode("cp1252")
     except UnicodeDecodeError:
@@ -228,10 +236,10 @@ def without_controls(text: str) -> str:
 def tidied(
     lines: Iterable[tuple[int, str]], metadata: dict[str, Any] | None = None
 ) -> LocatedDocument:
-    """Return a Document of numbered lines: those of each paragraph are put back together, as small models expect.
+    """Return a Document of numbered lines with whole paragraphs, as small models expect.
 
-    Words that were cut at the end of a line are whole again, characters are normalized, and encoded
-    data is left out.
+    The lines of each paragraph are put back together. Words that were cut at the end of a line are
+    whole again, characters are normalized, and encoded data is left out.
     """
     pieces: list[str] = []
     starts: list[tuple[int, int]] = []
@@ -339,7 +347,10 @@ def _is_uuencoded(line: str) -> bool:
 
 
 def _without_long_words(line: str) -> str:
-    """Return a line without encoded data: addresses that hold a file, and words of mixed characters no person wrote."""
+    """Return a line without encoded data.
+
+    That is addresses that hold a file, and words of mixed characters that no person wrote.
+    """
 
     def kept(found: re.Match[str]) -> str:
         word = found[0]
@@ -354,7 +365,9 @@ def _without_long_words(line: str) -> str:
 
 
 def tidy(text: str) -> str:
-    r"""Put the lines of each paragraph back together, as small models expect, and keep lists, tables and short lines.
+    r"""Put the lines of each paragraph back together, and keep lists, tables and short lines.
+
+    Small models expect whole paragraphs.
 
     Example:
         >>> tidy("The library of the station is open from Monday until\nFriday.\n\n- no dogs\n- no boots")

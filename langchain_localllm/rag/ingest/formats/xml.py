@@ -23,7 +23,10 @@ _DEEPEST: Final = 6
 
 
 def read_xml(data: bytes) -> Iterator[Document]:
-    """Yield the sections of an XML file: chapters with their titles in `heading`, else its text, a line for each element."""
+    """Yield the sections of an XML file with titles in `heading`, or else its text.
+
+    The text has a line for each element.
+    """
     from bs4.element import Tag
 
     soup = parse_markup(_DECLARATIONS.sub(b"", data))
