@@ -1,4 +1,6 @@
-"""Report the phrases of .ci/phrases.txt in pages, Markdown cells of notebooks, and the package's docstrings, comments and messages.
+"""Report the phrases of .ci/phrases.txt in pages, notebooks and the package's texts.
+
+It reads pages, Markdown cells of notebooks, and docstrings, comments and messages.
 
     python .ci/check_phrases.py [FILE ...]
 

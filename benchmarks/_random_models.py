@@ -1,4 +1,4 @@
-"""Models with random weights for benchmarks: what they say is noise, but how long it takes is real."""
+"""Make models with random weights for benchmarks: noise as text, but real timings."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -124,7 +124,7 @@ def _add_vocabulary(writer: gguf.GGUFWriter, words: int) -> None:
 
 
 def _byte_names() -> list[str]:
-    """GPT-2's names of the 256 bytes: themselves where they can be printed, else letters from U+0100 on."""
+    """Return GPT-2's names of the 256 bytes: printable ones, else letters from U+0100 on."""
     printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
     others = (byte for byte in range(256) if byte not in printable)
     names = {byte: chr(byte) for byte in printable} | {

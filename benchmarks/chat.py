@@ -1,4 +1,6 @@
-"""What chat costs beside the engine: streaming against langchain_ollama, rendering a template, reading an answer.
+"""Measure what chat costs in addition to the engine.
+
+That is: streaming against langchain_ollama, rendering a template, and reading an answer.
 
 `python -m benchmarks.chat` prints three tables. Streaming reads ready chunks from a loopback
 server, as `benchmarks.http` does; its budget is half of langchain_ollama's time per token. A

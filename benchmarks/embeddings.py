@@ -1,4 +1,7 @@
-"""Texts embedded in a second, by the four classes, by those of `langchain_community` and `langchain_ollama`, and by the bindings.
+"""Measure how many texts are embedded in a second.
+
+Compared are the four classes, those of `langchain_community` and `langchain_ollama`, and the
+bindings.
 
 `python -m benchmarks.embeddings` embeds 2,000 short texts with the tiny model and with one of 104
 MB with random weights, which it makes in a cache folder, and prints a table; `--write` puts it into

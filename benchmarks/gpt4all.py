@@ -1,4 +1,6 @@
-"""GPT4All beside the gpt4all package's own loops, on the tiny models: what our side adds, and what batches of texts save.
+"""Compare GPT4All with the gpt4all package's own loops, on the tiny models.
+
+Shown is what our side adds, and what batches of texts save.
 
 `python -m benchmarks.gpt4all` prints two tables of processor time. All in one run, in turn, the
 median of several rounds; one thread, since the models are tiny. A model file as argument takes the

@@ -1,4 +1,6 @@
-"""Time per streamed token over HTTP, without a model: a loopback server sends ready chunks as fast as it can.
+"""Measure the time per streamed token over HTTP, without a model.
+
+A loopback server sends ready chunks as fast as it can.
 
 `python -m benchmarks.http` prints a table for each server's language. "bare" is the client
 library's own loop with `json.loads` (`requests`, `aiohttp`); "core" is langchain-core's `stream`

@@ -1,4 +1,6 @@
-"""`LlamaCpp` against llama-cpp-python's own loop, the bare `xllamacpp` and `langchain_community`'s class.
+"""Compare `LlamaCpp` with llama-cpp-python's own loop, `xllamacpp` and the old class.
+
+The latter is `langchain_community`'s; `xllamacpp` is used bare.
 
 `python -m benchmarks.llamacpp --model MODEL.gguf ...` prints a table of ratios for each model and
 takes about three minutes for one. Each ratio is the median of pairs: both sides are measured one
@@ -114,7 +116,7 @@ class Own(Side):
 
 
 class Bare(Side):
-    """xllamacpp's own server object, with the threads that `LlamaCpp` gives it, which sleep while they wait as there."""
+    """xllamacpp's own server object, with `LlamaCpp`'s threads, which sleep while they wait."""
 
     def __init__(self, path: Path, threads: int) -> None:
         with sleeping_openmp():
@@ -248,7 +250,7 @@ def seconds(work: Callable[[], object]) -> float:
 
 
 class Apart:
-    """One of the above in a process of its own: OpenMP's threads for one would slow the others down."""
+    """One of the above in its own process: OpenMP's threads for one would slow the others."""
 
     def __init__(self, kind: Callable[[Path], object], path: Path) -> None:
         spawn = multiprocessing.get_context("spawn")
@@ -336,14 +338,17 @@ class Bench:
         return self.ratio(other, "together", lambda: ([self.prompt(30) for _ in range(8)], 16))
 
     def personas(self) -> float:
-        """Two characters with personas of 400 tokens who speak in turn, 8 tokens a turn, 3 turns each."""
+        """Two characters with personas of 400 tokens who speak in turn: 8 tokens, 3 turns each."""
         people = [self.prompt(PERSONA) for _ in range(2)]
         for name in ("own", "ours"):
             self.side(name).do("together", people, 1)  # both have read them before
         return self.side("own").seconds("talk", people) / self.side("ours").seconds("talk", people)
 
     def prefix(self) -> float:
-        """8 prompts that share 1,000 tokens, from cold, against eight cold reads, of which two are done and count fourfold."""
+        """8 prompts that share 1,000 tokens, from cold, against eight cold reads.
+
+        Two of the latter are done and count fourfold.
+        """
         shared = self.prompt(min(PREFIX, self.long - 50))
         prompts = [shared + self.prompt(10) for _ in range(8)]
         cold = self.side("own").seconds("cold", prompts[:COLD], 4) * 8 / COLD
@@ -359,13 +364,16 @@ class Bench:
             return self.reading(min(BUSY_LONG, self.long))
 
     def first_token(self) -> float:
-        """Time to the first token of a short prompt while one of 1,000 is read, over that of an idle engine."""
+        """Time to a short prompt's first token while one of 1,000 is read, over that when idle."""
         long = self.prompt(min(PREFIX, self.long))
         ratio: float = self.side("ours").do("first_token", self.prompt(30), long, self.prompt(30))
         return ratio
 
     def drafts(self) -> float:
-        """48 tokens that copy from a passage, greedily, with drafts by n-grams, over the same without; the answers are equal."""
+        """48 tokens that copy from a passage, greedily, with drafts by n-grams, over none.
+
+        The answers are equal.
+        """
         self.number += 1
         page = self.passages[self.number % len(self.passages)][:1200]
         prompt = f"{page}\n\nThe same text again, word for word:\n\n{page[:200]}"

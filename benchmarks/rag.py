@@ -126,9 +126,10 @@ def _retrieval(rag: LocalRAG) -> float:
 
 
 def _first_token(llm: ChatLlamafile, rag: LocalRAG) -> tuple[float, float]:
-    """The medians of milliseconds to the first token: of the chain after retrieval, and of the bare model on the same prompt.
+    """Return the median milliseconds to the first token: of the chain, and of the bare model.
 
-    The server's cache of prompts is off for both, so that each reads the whole prompt.
+    For the chain, it is the time after retrieval; the prompt is the same. The server's cache of
+    prompts is off for both, so that each reads the whole prompt.
     """
     model = llm.bind(cache_prompt=False)
     asked = LocalRAG(model, rag.store.embeddings, rag.store.folder)

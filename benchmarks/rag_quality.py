@@ -145,7 +145,10 @@ def write_articles(xquad: Path, folder: Path) -> list[Asked]:
 
 
 def measure_retrieval(search: Search, asked: Sequence[Asked]) -> tuple[float, float, float]:
-    """Return the shares of questions that are found, and found first, and the mean bytes of all passages of a question."""
+    """Return the shares of questions found, and found first, and the mean bytes of passages.
+
+    The bytes are those of all passages of a question.
+    """
     places, sizes = [], []
     for each in asked:
         passages = search(each.question)
@@ -248,7 +251,7 @@ def measure_answers(
     asked: Sequence[Asked],
     done: Sequence[Answered],
 ) -> Iterator[Answered]:
-    """Yield the answers that are not among those that are done: of all pipelines to one question, then to the next one."""
+    """Yield the answers that are not done yet: of all pipelines to one question, then the next."""
     kept = {each.key for each in done}
     for each in asked:
         for name, answer in pipelines.items():
@@ -303,9 +306,10 @@ _ANSWER_HEADS: Final = (
 
 
 def answer_rows(answered: Sequence[Answered]) -> list[tuple[float, tuple[str, ...]]]:
-    """Return, for each pair of models and pipeline, the share of answers that contain a right one, and the row of the table.
+    """Return, for each pair of models and pipeline, the share of right answers and the row.
 
-    Only questions that all pipelines of the models have answered count.
+    An answer is right if it contains a right one; the row is of the table. Only questions that all
+    pipelines of the models have answered count.
     """
     groups: dict[tuple[str, int], dict[str, dict[Any, Answered]]] = {}
     for each in answered:

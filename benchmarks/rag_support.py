@@ -1,4 +1,6 @@
-"""How often a sentence of an answer is recognized as supported by its passages, and how often one that is not.
+"""Measure how often a sentence is recognized as supported by its passages.
+
+Measured is also how often one that is not supported is.
 
 `python -m benchmarks.rag_support XQUAD.json` takes the English part of XQuAD
 (https://github.com/google-deepmind/xquad). Sentences are made from its questions and answers. The

@@ -102,7 +102,7 @@ def _write_files(folder: Path, articles: Sequence[Any], size: int, filler: Itera
 
 
 def _half(data: Sequence[Any], *, tuning: bool) -> list[Any]:
-    """Return every other article of a fixed order: those that the constants were chosen on, or the rest."""
+    """Return every other article of a fixed order: the half for the constants, or the rest."""
     articles = list(data)
     random.Random(0).shuffle(articles)  # noqa: S311 - an order, not a secret
     return articles[0 if tuning else 1 :: 2]
@@ -136,7 +136,10 @@ def _refused(rag: LocalRAG, questions: Sequence[str]) -> list[float]:
 def _measure(
     data: Sequence[Any], embeddings: Embeddings, size: int, folders: Sequence[Path], draws: int
 ) -> tuple[int, list[str]]:
-    """Return how many passages there were, and the shares of answerable and of other questions that each quantile refused."""
+    """Return the number of passages, and the shares refused at each quantile.
+
+    They are shares of answerable and of other questions.
+    """
     lost, refused = [], []
     passages = 0
     for draw in range(draws):

@@ -1,4 +1,4 @@
-"""Beyond one process: what a second server brings, what Ray costs, and the figures that a plan starts from.
+"""Measure a second server, the cost of Ray, and the figures that a plan starts from.
 
 `python -m benchmarks.scale [--docs] [MODEL.gguf]` prints a table, and with `--docs` writes it into
 docs/scale.md; a model of 250 MB with random weights is the default. Each ratio is of rounds taken
@@ -102,7 +102,10 @@ def servers(model: Path) -> None:
 
 
 def figures(model: Path) -> None:
-    """What `ActorThroughput` wants: tokens per second of a core, memory of a slot, vectors per hour."""
+    """Return what `ActorThroughput` needs.
+
+    It is tokens per second of a core, memory of a slot, and vectors per hour.
+    """
     with LocalServer(model, threads=1, n_ctx=2048) as server:
         small = resident(server.pid)
         llm = Llamafile(base_url=server.base_url, ignore_eos=True, cache_prompt=False)

@@ -59,7 +59,10 @@ def _index(sections: list[tuple[str, str]], language: str) -> Catalog:
 
 
 def _measure(folder: Path) -> tuple[str, ...]:
-    """Return language, sections, passages, and the shares of headings whose section is first and among the first ten."""
+    """Return language, sections, passages, and how often a heading finds its section.
+
+    They are the shares for first, and for among the first ten.
+    """
     sections = list(_sections(folder))
     catalog = _index(sections, folder.name)
     asked = random.Random(1).sample(range(len(sections)), min(_QUESTIONS, len(sections)))  # noqa: S311 - an order, not a secret

@@ -28,7 +28,10 @@ _CODE = re.compile(r"(?<![`:])`([^`]+)`(?![`_])")
 def _keep_colons(
     _app: object, what: str, _name: str, _obj: object, _options: object, lines: list[str]
 ) -> None:
-    """Napoleon takes the text before a colon in an attribute's first line for its type, unless that line is an empty comment."""
+    """Add an empty comment to attributes' first lines with a colon.
+
+    Napoleon would take the text before a colon for the attribute's type.
+    """
     if what == "attribute" and lines and lines[0] != "..":
         lines[0:0] = ["..", ""]
 
@@ -57,7 +60,7 @@ def _fill_api_page(_app: object, name: str, source: list[str]) -> None:
 def _short_signature(
     _app: object, what: str, _name: str, obj: object, *_rest: object
 ) -> tuple[str, None] | None:
-    """The options of a model class follow one by one, so its signature need not list their types."""
+    """Shorten the signature of a model class: its options follow one by one with their types."""
     return ("(**options)", None) if what == "class" and hasattr(obj, "model_fields") else None
 
 

@@ -1,4 +1,6 @@
-"""Write docs/api.md from the package: every public name of every public module, with autodoc directives.
+"""Write docs/api.md from the package.
+
+It lists every public name of every public module, with autodoc directives.
 
 Sphinx calls `page` when it builds the docs (see docs/conf.py), so the page cannot become outdated.
 `python -m tools.api_reference` prints it.

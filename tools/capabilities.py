@@ -1,4 +1,6 @@
-"""Write the tables of what each runtime and class can do, from the code: into the README and the runtimes' pages.
+"""Write the tables of what each runtime and class can do into README and the docs.
+
+They are made from the code; the docs are the runtimes' pages.
 
 `python -m tools.capabilities` writes them between the marks in these files; a test says when they
 are not up to date.

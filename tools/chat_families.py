@@ -1,4 +1,6 @@
-"""Write the table of model families in docs/chat.md, from the chat templates that llama.cpp publishes.
+"""Write the table of model families in docs/chat.md, from llama.cpp's chat templates.
+
+llama.cpp publishes these.
 
 `python -m tools.chat_families` writes it; a test says when it is not up to date.
 """

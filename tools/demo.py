@@ -1,7 +1,7 @@
-"""Ask the tiny models about the handbook in `docs/handbook`, with the command that a user has: `make demo` runs this.
+"""Ask the tiny models about the handbook in `docs/handbook`: `make demo` runs this.
 
-The models never saw the handbook in training. The exit code is 1 when an answer is wrong, so this
-is a check too.
+It uses the command that a user has. The models never saw the handbook in training. The exit code is
+1 when an answer is wrong, so this is a check too.
 """
 
 import shlex
@@ -42,7 +42,7 @@ def main() -> int:
 
 
 def _shown(*arguments: str) -> tuple[str, int]:
-    """Run the command, show what it prints while it prints it, and return that and the exit code."""
+    """Run the command, print its output while it runs, and return that and the exit code."""
     print(f"$ localllm {shlex.join(arguments)}", flush=True)
     command = [sys.executable, "-m", "langchain_localllm.cli", *arguments]
     shown: list[str] = []

@@ -1,6 +1,6 @@
-"""Write `docs/handbook/safety.pdf`, the handbook's one PDF, so that it can be changed like the other files.
+"""Write `docs/handbook/safety.pdf`, the handbook's one PDF.
 
-Run: `python tools/handbook_pdf.py`
+So it can be changed like the other files. Run: `python tools/handbook_pdf.py`
 """
 
 from pathlib import Path

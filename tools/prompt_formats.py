@@ -1,4 +1,6 @@
-"""Write docs/prompt-formats.md: what six families receive for one question, and where each family's format is described.
+"""Write docs/prompt-formats.md: one question in six families' formats.
+
+The page says also where each family's format is described.
 
 `python -m tools.prompt_formats` writes the page; a test says when it is not up to date.
 """

@@ -1,4 +1,4 @@
-"""Build the package, install the wheel with each extra alone in a clean environment, and try what the extra is for.
+"""Build the package, and try the wheel with each extra alone in a clean environment.
 
 `python -m tools.release_check` does all; names of extras after it do only these. It prints a line
 for each and ends with exit code 1 if any fails. Nothing is published.

@@ -1,4 +1,4 @@
-"""Draws docs/scale-simulation.svg: the hours that the calculation of docs/scale.md gives, and those of simulated runs.
+"""Draw docs/scale-simulation.svg: hours as calculated in docs/scale.md, and as simulated.
 
 `python -m tools.scale_plot` writes it. The plan is the example of that page: a million documents.
 """

@@ -1,4 +1,6 @@
-"""A soak test: `python -m tools.soak --minutes 10` runs models for so long while things break, and counts what came of it.
+"""Run models while things break, and count the outcomes.
+
+It is a soak test: `python -m tools.soak --minutes 10`.
 
 | what breaks | what must hold |
 |---|---|

@@ -1,4 +1,6 @@
-"""Writes docs/standard-tests.md: which of LangChain's standard tests pass on which chat model, from a test report.
+"""Write docs/standard-tests.md: which standard tests of LangChain pass on which chat model.
+
+The results come from a test report:
 
 python -m pytest tests/integration_tests/standard/test_chat.py --junit-xml=report.xml
 python tools/standard_table.py report.xml

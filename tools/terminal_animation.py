@@ -1,4 +1,6 @@
-"""Write docs/ask.svg, the moving picture of the README: questions about documents, typed and answered in a terminal.
+"""Write docs/ask.svg, the README's animation of questions asked in a terminal.
+
+The questions are about documents.
 
 `python -m tools.terminal_animation` runs the commands below on this machine and draws what they
 print. The picture has no script and loads nothing; it does not move on systems that are set to

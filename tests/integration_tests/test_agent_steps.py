@@ -84,7 +84,7 @@ TEXTS = {
     "object after text": 'Here you are: {"total": 15, "unit": "km"}',
 }
 pytestmark = pytest.mark.flaky(reruns=1, only_rerun=["CallTimeoutError"])
-"""A stream that is left can take Ollama's slot forever: https://github.com/ollama/ollama/issues/17131"""
+"""A closed stream can take Ollama's slot forever (github.com/ollama/ollama/issues/17131)."""
 CALLS = ["valid", "type", "enum", "missing", "unknown", "after text", "unfinished", "two"]
 
 

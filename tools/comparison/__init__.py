@@ -1,4 +1,6 @@
-"""Runs the standard suite for text LLMs on this package's classes and on those that they replace, and writes the table in the docs.
+"""Run the standard suite for text LLMs on old and new classes, and write the docs' table.
+
+They are this package's classes and those that they replace.
 
 ```text
 python -m tools.comparison                                             # all, about an hour; writes docs/comparison.md

@@ -1,4 +1,6 @@
-"""The fields of a request to llama-server that each class has as an option, as a table of docs/llamafile.md.
+"""Write the table of llama-server's request fields that each class has as an option.
+
+It is in docs/llamafile.md.
 
 `python -m tools.capabilities` writes the table. `python -m tools.comparison.fields` writes
 fields.json from the packages that are installed where it runs: `pip install langchain-llama-cpp

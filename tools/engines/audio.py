@@ -23,7 +23,10 @@ _RATE: Final = 16_000
 
 
 def audio_projector(target: Path, width: int = 192) -> Path:
-    """Write a projector like Ultravox's: Whisper's encoder, whose vectors are stacked and turned into the text model's."""
+    """Write a projector like Ultravox's: Whisper's encoder with stacked vectors.
+
+    They are turned into the text model's.
+    """
     writer = GGUFWriter(target, "clip")
     writer.add_type("mmproj")
     writer.add_bool("clip.has_audio_encoder", True)  # noqa: FBT003 - the package's signature

@@ -1,7 +1,7 @@
-"""What the models of published chat templates write, as llama.cpp's own tests know it: tests/test-chat.cpp in its source.
+"""List what the models of published chat templates write.
 
-Each entry is a fact about a family of models, in our words: its markers, and one example of each
-kind.
+It is from llama.cpp's own tests: tests/test-chat.cpp in its source. Each entry is a fact about a
+family of models, in our words: its markers, and one example of each kind.
 """
 
 from collections.abc import Mapping

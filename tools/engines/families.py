@@ -1,4 +1,7 @@
-"""The tiny chat model with another family's special tokens and chat template, as engines see such a family's model."""
+"""Make the tiny chat model with another family's special tokens and chat template.
+
+Engines see such a family's model in it.
+"""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Damaged and unusual model files, each made from a whole one by changing one thing in its header."""
+"""Make damaged and unusual model files, each by changing one thing in a header."""
 
 import math
 import struct

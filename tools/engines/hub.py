@@ -1,4 +1,4 @@
-"""A server on 127.0.0.1 that behaves like the Hugging Face Hub toward its client: `HF_ENDPOINT` names it."""
+"""Serve on 127.0.0.1 like the Hugging Face Hub: `HF_ENDPOINT` names the address."""
 
 import hashlib
 import json

@@ -23,7 +23,7 @@ _ENDS: Final = (b"<|im_end|>", b"<|endoftext|>")
 
 
 def never_ending(model: Path, target: Path) -> Path:
-    """Write a copy of a model that does not end an answer by itself, so that its length is known before.
+    """Write a copy of a model that does not end an answer, so that its length is known.
 
     The names of the tokens at which engines end are changed in place, and the id of the one that
     ends goes to a byte that occurs in no text.
@@ -59,7 +59,7 @@ def go_template() -> str:
 
 
 def lora_adapter(model: Path, target: Path, name: str = "blk.0.attn_q.weight") -> Path:
-    """Write a LoRA adapter of rank 1 for one matrix of a model, by default the first query matrix."""
+    """Write a LoRA adapter of rank 1 for a model's matrix, by default the first query matrix."""
     reader = GGUFReader(model)
     matrix = next(tensor for tensor in reader.tensors if tensor.name == name)
     inputs, outputs = (int(size) for size in matrix.shape)
@@ -81,7 +81,10 @@ def without_template(model: Path, target: Path) -> Path:
 
 
 def with_mrope(model: Path, target: Path) -> Path:
-    """Write a copy of a llama model that turns vectors by three coordinates (M-RoPE), as Qwen2-VL does. It talks nonsense."""
+    """Write a copy of a llama model with M-RoPE, as Qwen2-VL.
+
+    It turns vectors by three coordinates, and writes nonsense.
+    """
     writer = _as("qwen2vl", model, target)
     half = int(GGUFReader(model).fields["llama.rope.dimension_count"].contents()) // 2
     writer.add_rope_dimension_sections([half - 2 * (half // 3), half // 3, half // 3, 0])
@@ -89,7 +92,10 @@ def with_mrope(model: Path, target: Path) -> Path:
 
 
 def with_window(model: Path, target: Path, tokens: int) -> Path:
-    """Write a copy of a llama model whose tokens see only so many before them in most layers, as Gemma 3's. It talks nonsense."""
+    """Write a copy of a llama model with sliding windows in most layers, as Gemma 3.
+
+    It writes nonsense.
+    """
     writer, fields = _as("gemma3", model, target), GGUFReader(model).fields
     width, head = (
         int(fields[f"llama.{name}"].contents())
@@ -122,7 +128,10 @@ def with_newer_type(model: Path, target: Path) -> Path:
 
 
 def nomic_bert(model: Path, target: Path, name: str) -> Path:
-    """Write an embedding model with the vocabulary of another and random weights, as nomic-embed-text."""
+    """Write an embedding model with another's vocabulary, as nomic-embed-text.
+
+    Its weights are random.
+    """
     reader, random = GGUFReader(model), np.random.default_rng(1)
     words, width, hidden = len(reader.fields["tokenizer.ggml.tokens"].contents()), 64, 128
     writer = GGUFWriter(target, "nomic-bert")
@@ -158,7 +167,10 @@ def nomic_bert(model: Path, target: Path, name: str) -> Path:
 
 
 def recurrent(model: Path, target: Path) -> Path:
-    """Write a model with the vocabulary of another and random weights that has a state in place of a cache, as Mamba."""
+    """Write a recurrent model with another's vocabulary and random weights, as Mamba.
+
+    It has a state in place of a cache.
+    """
     reader, random = GGUFReader(model), np.random.default_rng(1)
     width, states, rank, kernel = int(reader.fields["llama.embedding_length"].contents()), 8, 4, 4
     writer = _as("mamba", model, target, without=("head_count", "rope", "block_count", "blk."))
@@ -194,7 +206,10 @@ def recurrent(model: Path, target: Path) -> Path:
 
 
 def with_control_tokens(model: Path, target: Path, names: Sequence[str]) -> Path:
-    """Write a copy of a model with some control tokens of these names, and a chat template that has them in it."""
+    """Write a copy of a model with control tokens, and a chat template that contains them.
+
+    The tokens have these names.
+    """
     kept = GGUFReader(model).fields
     tokens, kinds = (
         list(kept[f"tokenizer.ggml.{name}"].contents()) for name in ("tokens", "token_type")
@@ -214,7 +229,9 @@ def with_control_tokens(model: Path, target: Path, names: Sequence[str]) -> Path
 
 
 def reranker(model: Path, target: Path, template: str = "") -> Path:
-    """Write a copy of a BERT model with a classification head of random weights: a reranker whose scores mean nothing.
+    """Write a copy of a BERT model with a random classification head: a reranker.
+
+    Its scores mean nothing.
 
     Args:
         model: The embedding model.

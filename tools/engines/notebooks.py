@@ -58,7 +58,7 @@ def run(notebook: Path, at: pages.Place, *options: str) -> None:
 
 
 def renew(notebook: Path, at: pages.Place) -> None:
-    """Run a notebook and write its outputs into it, without the times and versions of this machine."""
+    """Run a notebook and write its outputs into it, without times and versions of this machine."""
     run(notebook, at, "--overwrite")
     content = json.loads(notebook.read_text(encoding="utf-8"))
     content["metadata"]["language_info"] = {"name": "python"}

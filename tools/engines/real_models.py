@@ -1,4 +1,6 @@
-"""Real models for the tests, out of the Python package index: `python -m tools.engines.real_models` downloads them.
+"""Download real models for the tests: `python -m tools.engines.real_models`.
+
+They come from the Python package index.
 
 | file | size | what it can show | what it cannot |
 |---|---|---|---|
@@ -76,7 +78,10 @@ def install() -> None:
 
 
 def link_as_pulled(folder: Path) -> None:
-    """Link the models into a folder as `localllm pull` keeps them, for a process whose `LOCALLLM_MODELS` it is."""
+    """Link the models into a folder as `localllm pull` keeps them.
+
+    It is for a process whose `LOCALLLM_MODELS` it is.
+    """
     for requirement, path in zip(_HASHES, (SMOLLM2, GEMMA), strict=True):
         if path.exists():
             place = package_folder(folder, requirement)
@@ -109,7 +114,10 @@ def _install_minilm() -> None:
 
 
 def _weights(data: bytes) -> dict[str, Any]:
-    """Read a safetensors file of 32-bit floats: https://huggingface.co/docs/safetensors (Format)."""
+    """Read a safetensors file of 32-bit floats.
+
+    Source: https://huggingface.co/docs/safetensors (Format).
+    """
     start = 8 + int.from_bytes(data[:8], "little")
     tensors = json.loads(data[8:start])
     tensors.pop("__metadata__", None)

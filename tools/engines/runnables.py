@@ -22,7 +22,10 @@ def shout(*, but_not: str = "", seconds: float = 0.0) -> Runnable[str, str]:
 
 
 def dies_at(text: str, once: str = "") -> Runnable[str, str]:
-    """Ends its process at a text, as the system does for lack of memory: once, if a file's path is given, else each time."""
+    """End its process at a text, as the system does for lack of memory.
+
+    It does so once, if a file's path is given, else each time.
+    """
 
     def work(given: str) -> str:
         if given == text and not (once and Path(once).exists()):

@@ -1,7 +1,7 @@
-"""A tiny model that writes given texts, on every engine: each token of a text is followed by one other.
+"""Write a tiny model that returns given texts, on every engine.
 
-A text is chosen by `logit_bias` for its first token; without that, it is the first one. The answer
-does not depend on the prompt.
+Each token of a text is followed by one other. A text is chosen by `logit_bias` for its first token;
+without that, it is the first one. The answer does not depend on the prompt.
 """
 
 import functools

@@ -1,8 +1,9 @@
-"""Install packages for the tests that cannot be beside the others, each in a folder: `python -m tools.engines.separate_packages`.
+"""Install packages that conflict with others, each in a folder.
 
-langchain-mcp-adapters wants mcp 1, and the server of this package is written for mcp 2.
-langchain-tests wants a newer deepagents where it finds one, and that needs more packages than a
-test is worth. What they need otherwise is installed for the tests.
+`python -m tools.engines.separate_packages` does so for the tests. langchain-mcp-adapters wants mcp
+1, and the server of this package is written for mcp 2. langchain-tests wants a newer deepagents
+where it finds one, and that needs more packages than a test is worth. What they need otherwise is
+installed for the tests.
 """
 
 import subprocess

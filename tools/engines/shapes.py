@@ -1,6 +1,7 @@
-"""Model files with the measures of real models, most with a smaller vocabulary, and no weights: sparse files.
+"""Write model files with the measures of real models and no weights: sparse files.
 
-llama.cpp loads them and takes the memory that the real model would take. What they say is nothing.
+Most have a smaller vocabulary. llama.cpp loads them and takes the memory that the real model would
+take. What they say is nothing.
 """
 
 from collections.abc import Iterator, Mapping

@@ -133,7 +133,10 @@ def _kind(markers: Markers, *, marker: bool) -> TokenType:
 def _write(
     target: Path, names: list[str], kinds: list[TokenType], follows: list[int], template: str
 ) -> Path:
-    """Write weights with which each token is followed by one other: only the embedding and the output are not zero."""
+    """Write weights with which each token is followed by one other.
+
+    Only the embedding and the output are not zero.
+    """
     width = -(-len(names) // _HEAD) * _HEAD
     writer = GGUFWriter(target, "llama")
     writer.add_context_length(_CONTEXT)

@@ -1,4 +1,6 @@
-"""Fuzzing: `python -m tools.fuzz --seconds 60 --seed 1` changes files at random and uses them, and saves those that do harm.
+"""Fuzz with `python -m tools.fuzz --seconds 60 --seed 1`, and save harmful files.
+
+Files are changed at random and used.
 
 | files | what must hold |
 |---|---|

@@ -1,4 +1,7 @@
-"""Change a document at random: its bytes, the words of its format, how often they repeat, or the parts of its archive."""
+"""Change a document at random.
+
+It changes its bytes, the words of its format, how often they repeat, or the parts of its archive.
+"""
 
 import random
 import re

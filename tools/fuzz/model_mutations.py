@@ -1,4 +1,4 @@
-"""Change a model file at random: values of its header, its vocabulary, its tensors, or its bytes."""
+"""Change a model file at random: values of its header, its vocabulary, tensors or bytes."""
 
 import math
 import random

@@ -1,4 +1,4 @@
-"""Fuzz model files: each file that was changed loads and answers, or raises an error of this package."""
+"""Fuzz model files: each changed file loads and answers, or raises an error of this package."""
 
 import copy
 import importlib
@@ -213,7 +213,10 @@ USES: Final[dict[str, Callable[[Path, Any, int, dict[str, Any]], str]]] = {
 
 
 def _use(case: ModelCase, path: Path) -> str:
-    """Use a file as a program would, but try it in a fork first where the package would start a new process, which is slow."""
+    """Use a file as a program would, first in a fork.
+
+    The package would start a new process for it, which is slow.
+    """
     trial_load._trial_fault = _trial_fault  # noqa: SLF001
     trial_load._record = lambda *_: None  # noqa: SLF001 - each file is new
     backend = case.use.rpartition(" ")[0]

@@ -1,1 +1,1 @@
-"""How the tiny models in `langchain_localllm/models/` are made: generator, training, export, evaluation."""
+"""Make the tiny models in `langchain_localllm/models/`: data, training, export, evaluation."""

@@ -39,7 +39,10 @@ VALUE, VALUE_WEIGHT = re.compile(r'": \[?"?|", "'), 3.0
 
 @dataclass
 class Row:
-    """One tokenised example: `turns` numbers the assistant turn of each token (0: not learnt, -1: a copy in the prompt)."""
+    """A tokenized example.
+
+    `turns` numbers the assistant turn of each token (0: not learned, -1: a copy in the prompt).
+    """
 
     ids: list[int]
     turns: list[int]
@@ -49,7 +52,10 @@ class Row:
 
 @dataclass
 class Batch:
-    """Rows padded to one length: inputs and positions (rows, time), and where and what to predict (flat)."""
+    """Rows padded to one length.
+
+    They are inputs and positions (rows, time), and where and what to predict (flat).
+    """
 
     inputs: Tensor
     positions: Tensor
@@ -78,7 +84,7 @@ def tokenise(tokenizer: Tokenizer, example: Example) -> Row:
 
 
 def _weights(text: str, starts: list[int]) -> list[float]:
-    """Return what each token of an answer counts in the loss, given where the tokens start in it."""
+    """Return each answer token's weight in the loss, given where the tokens start in it."""
     weights = [1.0] * len(starts)
 
     def raise_from(place: int, weight: float) -> None:
@@ -95,7 +101,7 @@ def _weights(text: str, starts: list[int]) -> list[float]:
 
 
 def mark_copies(row: Row) -> Row:
-    """Mark the prompt tokens that follow from an earlier occurrence of the two tokens before them."""
+    """Mark the prompt tokens that follow an earlier occurrence of the two tokens before."""
     following: dict[tuple[int, int], int] = {}
     for index in range(1, len(row.ids) - 1):
         pair, after = (row.ids[index - 1], row.ids[index]), row.ids[index + 1]

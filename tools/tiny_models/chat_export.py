@@ -44,7 +44,7 @@ def gguf_name(name: str) -> str:
 def write_gguf(
     path: Path, weights: dict[str, Tensor], tokenizer: Tokenizer, config: Config
 ) -> None:
-    """Write a GGUF that llama.cpp, Ollama and GPT4All load: Q8_0 matrices, F32 norms, tied embedding."""
+    """Write a GGUF for llama.cpp, Ollama and GPT4All: Q8_0 matrices, F32 norms, tied embedding."""
     writer = gguf.GGUFWriter(path, "llama")
     writer.add_name("tiny-chat")
     writer.add_description(

@@ -1,8 +1,8 @@
-"""The chat model: a small llama, initialised so that two kinds of useful attention heads exist from the first step.
+"""The chat model: a small llama with useful attention heads from the first step.
 
-Previous-token heads and same-token heads are what copying is made of (induction heads, Olsson et
-al. 2022, https://arxiv.org/abs/2209.11895); training from noise spends most of its time on finding
-them.
+It is initialized so that two kinds of them exist. Previous-token heads and same-token heads are
+what copying is made of (induction heads, Olsson et al. 2022, https://arxiv.org/abs/2209.11895);
+training from noise spends most of its time on finding them.
 """
 
 from __future__ import annotations
@@ -105,7 +105,10 @@ class Chat(nn.Module):
             self.norm.weight.fill_(1 / math.sqrt(config.width))
 
     def forward(self, ids: Tensor, positions: Tensor) -> Tensor:
-        """Return the last hidden states, shape (batch, time, width), of token `ids` at `positions` (batch, time)."""
+        """Return the last hidden states of token `ids` at `positions`.
+
+        They have the shape (batch, time, width), the arguments (batch, time).
+        """
         angles = positions[:, None, :, None].float() * rope_frequencies(self.config)
         cos, sin = angles.cos(), angles.sin()
         x = self.embedding(ids)
@@ -142,10 +145,10 @@ class Chat(nn.Module):
 
 @torch.no_grad()
 def relate_embeddings(weight: Tensor, tokens: list[str]) -> None:
-    """Give the forms of one piece ("the", " the", "The", " The") one common part, and each form a direction of its own.
+    """Give the forms of one piece a common part, and each its own direction.
 
-    Copying " The" as "The" is then a small change in one direction instead of a table to be learnt
-    token by token.
+    Such forms are "the", " the", "The" and " The". Copying " The" as "The" is then a small change
+    in one direction instead of a table to be learnt token by token.
     """
     constant = weight[:, 0].clone()
     unique = weight.clone()
@@ -217,7 +220,10 @@ def wire_markers(model: Chat, tokens: list[str]) -> None:
 def nearest_head(
     block: Block, rows: slice, channel: int, size: float, sharpness: tuple[float, ...]
 ) -> None:
-    """Make a head look at the tokens whose `channel` is set (to about `size` after the norm), the nearer the more."""
+    """Make a head look at the tokens whose `channel` is set, the nearer the more.
+
+    After the norm it is about `size`.
+    """
     strength = torch.zeros(block.config.head_size // 2)
     # these turn by 0.24 to 0.01 a token: less with distance
     strength[2:7] = torch.tensor(sharpness)
@@ -229,7 +235,10 @@ def nearest_head(
 
 
 def previous_token_head(block: Block, head: int, distance: int) -> None:
-    """Make a head look `distance` tokens back: query and key are constants, turned against each other under RoPE."""
+    """Make a head look `distance` tokens back.
+
+    Query and key are constants, turned against each other under RoPE.
+    """
     config = block.config
     size = config.head_size
     rows = slice(head * size, (head + 1) * size)
@@ -247,7 +256,10 @@ def previous_token_head(block: Block, head: int, distance: int) -> None:
 
 
 def same_token_head(block: Block, head: int, strength: float = 2.2) -> None:
-    """Make a head look at earlier places of its own token: query and key are the same projection on slow RoPE pairs."""
+    """Make a head look at earlier places of its own token.
+
+    Query and key are the same projection on slow RoPE pairs.
+    """
     config = block.config
     size = config.head_size
     rows = slice(head * size, (head + 1) * size)

@@ -1,8 +1,9 @@
-"""What the chat model is taught: conversations of each kind, generated without end from the world of `world.py`.
+"""Generate what the chat model is taught: conversations of each kind.
 
-A task is a function `(rng, level, held_out) -> Example`. `level` rises from 0 to 1 while training
-goes on: more passages, longer passages, more distractors. With `held_out` names, sentence patterns,
-question phrasings and wordings are those that training never shows.
+They are made without end from the world of `world.py`. A task is a function `(rng, level, held_out)
+-> Example`. `level` rises from 0 to 1 while training goes on: more passages, longer passages, more
+distractors. With `held_out` names, sentence patterns, question phrasings and wordings are those
+that training never shows.
 """
 
 from __future__ import annotations
@@ -93,7 +94,7 @@ def _confusable(first: str, second: str) -> bool:
 
 
 def _other_fact(rng: random.Random, known: list[Fact], *, held_out: bool) -> Fact:
-    """Draw a fact that makes the choice hard: often about a known subject, or of a known relation."""
+    """Draw a fact that makes the choice hard: about a known subject, or of a known relation."""
     style = rng.random()
     base = rng.choice(known)
     if style < 0.35:
@@ -159,7 +160,10 @@ LOOSE_ASKS = (
 
 
 def _loose_fact(rng: random.Random, *, held_out: bool) -> Fact:
-    """Make a sentence of any words, and a question that shares some of its words: what is left when no pattern fits."""
+    """Make a sentence of any words, and a question that shares some of them.
+
+    It is what is left when no pattern fits.
+    """
     if rng.random() < 0.5:
         words = make_filler(rng, held_out=held_out).rstrip(".").split()
     else:
@@ -247,7 +251,10 @@ def _passages(
 
 
 def passage_count(rng: random.Random, level: float) -> int:
-    """Draw the number of passages for training: from 1 to 3 at level 0 up to 6, never the held-out one."""
+    """Draw the number of passages for training: 1 to 3 at level 0, up to 6.
+
+    It is never the held-out one.
+    """
     if level < 0.05:
         return rng.choice((1, 2, 2, 3))
     counts = (1, 2, 2, 3, 3, 4) if level < 0.5 else (1, 2, 2, 2, 3, 3, 4, 4, 6)
@@ -272,7 +279,7 @@ def _joined(passages: list[str]) -> str:
 
 
 def _answer(prompt: str, sentence: str) -> str:
-    """Return the sentence as the answer to a prompt: with its number where the prompt numbers sentences."""
+    """Return the sentence as the answer to a prompt, numbered if the prompt numbers sentences."""
     found = re.search(rf"^\[\d+\] (?={re.escape(sentence)}$)", prompt, re.MULTILINE)
     return f"{found[0]}{sentence}" if found else sentence
 
@@ -408,7 +415,7 @@ def passages(
 
 
 def raw_completion(rng: random.Random, level: float, *, held_out: bool = False) -> Example:
-    """Complete a prompt that has no chat template: passages and a question, or a repeated phrase."""
+    """Complete a prompt without a chat template: passages and question, or a repeated phrase."""
     if rng.random() < 0.3:
         question, answer = _small_talk(rng, held_out=held_out)
         return Example("raw", [{"role": "assistant", "content": answer}], raw=question)
@@ -476,7 +483,10 @@ def pick_line(rng: random.Random, level: float, *, held_out: bool = False) -> Ex
 
 
 def pick_number(rng: random.Random, level: float, *, held_out: bool = False) -> Example:
-    """Find the numbered line that holds the asked words: what answering comes down to, many times in few tokens."""
+    """Find the numbered line that holds the asked words.
+
+    It is what answering comes down to, many times in few tokens.
+    """
     count = rng.randint(2, 3 + int(5 * level))
     words = rng.sample(ANY_WORDS, 5 * count)
     lines: list[str] = []
@@ -630,7 +640,7 @@ LIST_ASKS = (
 
 
 def questions(rng: random.Random, level: float, *, held_out: bool = False) -> Example:
-    """Write three search questions as a numbered list: the question itself and two about its subject."""
+    """Write three search questions as a numbered list: the question and two on its subject."""
     fact = make_fact(rng, held_out=held_out)
     subject = fact.subject
     lines = (fact.question, f"What is known about {subject}?", f"Where can I read about {subject}?")

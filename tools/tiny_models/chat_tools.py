@@ -1,5 +1,8 @@
 # ruff: noqa: E501 - the numbers are shares of styles; tables read best with a line each
-"""Generated tools, schemas and the requests that fit them: what the chat model learns tool calls and JSON from."""
+"""Generate tools, schemas and fitting requests.
+
+The chat model learns tool calls and JSON from them.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from .world import Scene, capitalise, make_fact, make_word
 
 @dataclass(frozen=True)
 class Parameter:
-    """One argument: its names, JSON type, the slot its value is drawn from, and how a request mentions it."""
+    """One argument: its names, JSON type, the slot of its value, and how requests mention it."""
 
     names: tuple[str, ...]
     type: str
@@ -523,7 +526,10 @@ def _free_keys(rng: random.Random, *, held_out: bool) -> list[str]:
 
 
 def _free_fields(rng: random.Random, *, held_out: bool) -> tuple[dict[str, Any], list[str], Fill]:
-    """Make a schema that the request says nothing about, and what makes the plain values the model writes for a topic."""
+    """Make a schema that the request does not mention, and a function for its plain values.
+
+    The model writes these values for a topic.
+    """
     properties: dict[str, Any] = {}
     required = []
     for key in _free_keys(rng, held_out=held_out):
@@ -690,7 +696,10 @@ def call_message(job: Job, identifier: str = "call_1") -> dict[str, Any]:
 def tool_example(
     rng: random.Random, level: float, *, held_out: bool = False
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Return a conversation with tools, and the tools: one right call, often the answer after its result."""
+    """Return a conversation with tools, and the tools.
+
+    It has one right call, often with the answer after its result.
+    """
     job = make_job(rng, held_out=held_out)
     others = [
         make_job(rng, held_out=held_out)
@@ -896,7 +905,7 @@ PLACEHOLDERS: dict[str, Any] = {
 
 
 def forced_example(rng: random.Random) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Return a call that nothing in the message asks for, with placeholders as arguments, and the tools."""
+    """Return a call that the message does not ask for, with placeholders, and the tools."""
     job, other = make_job(rng), make_job(rng)
     tools = (
         [job.tool]
@@ -926,7 +935,10 @@ def forced_example(rng: random.Random) -> tuple[list[dict[str, Any]], list[dict[
 def json_example(
     rng: random.Random, level: float, *, held_out: bool = False
 ) -> list[dict[str, Any]]:
-    """Return a conversation that asks for a JSON object, in training for several of one schema, and gets each on one line."""
+    """Return a conversation that asks for JSON objects.
+
+    In training it asks for several of one schema, and gets each on one line.
+    """
     style = rng.random()
     if style < 0.75:
         properties, again = (_record if style < 0.6 else _fact_record)(rng, held_out=held_out)

@@ -46,7 +46,9 @@ SHOW_SECONDS = 20
 
 
 def orthogonalise(matrices: Tensor) -> Tensor:
-    """Return the nearest semi-orthogonal matrices (count, rows, columns) by Newton-Schulz, as in Muon.
+    """Return the nearest semi-orthogonal matrices by Newton-Schulz, as in Muon.
+
+    The shape is (count, rows, columns).
 
     Source: Jordan et al. 2024, https://kellerjordan.github.io/posts/muon/
     """
@@ -137,10 +139,10 @@ def overall(scores: dict[str, float]) -> float:
 
 @torch.no_grad()
 def average(model: Chat, seen: int, processes: int) -> int:
-    """Average the weights of all processes, and return the average of the tokens they count, so that all end at the same step.
+    """Average the weights of all processes, and return their average token count.
 
-    Between averages each process goes its own way, so none waits long (local SGD, Stich 2018,
-    https://arxiv.org/abs/1805.09767).
+    So all end at the same step. Between averages each process goes its own way, so none waits long
+    (local SGD, Stich 2018, https://arxiv.org/abs/1805.09767).
     """
     weights = nn.utils.parameters_to_vector(model.parameters())
     flat = torch.cat([weights, torch.tensor([seen / 1000])])
@@ -151,7 +153,10 @@ def average(model: Chat, seen: int, processes: int) -> int:
 
 
 class Run:
-    """One training process: each sees other data, and every few steps the weights of all are averaged."""
+    """Run one training process.
+
+    Each sees other data, and every few steps the weights of all are averaged.
+    """
 
     def __init__(self, rank: int, processes: int, total: int, folder: Path) -> None:
         """Go on from the folder's last state, or start from nothing."""

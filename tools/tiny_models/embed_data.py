@@ -1,8 +1,9 @@
-"""Examples for the embedding model: a query, the passage that answers it, and a passage that looks alike but does not.
+"""Generate examples for the embedding model: a query, its passage and a similar passage.
 
-Two generators. `world_example` hides one fact of the generated world among other sentences and asks
-for it. `prose_example` writes plain sentences about everyday themes and asks with other words of
-the same meaning, or other forms of the same words.
+The last one looks alike but does not answer the query. Two generators. `world_example` hides one
+fact of the generated world among other sentences and asks for it. `prose_example` writes plain
+sentences about everyday themes and asks with other words of the same meaning, or other forms of the
+same words.
 
     >>> import random
     >>> example = make_example(random.Random(3))
@@ -157,7 +158,10 @@ def reword(rng: random.Random, text: str, share: float = 0.1) -> str:
 
 
 def invented_word(rng: random.Random, *, held_out: bool) -> str:
-    """A word that no list holds: a proper name, or the front of one English word and the back of another."""
+    """Return a word of no list: a proper name, or parts of two English words.
+
+    They are the front of one and the back of another.
+    """
     if rng.random() < 0.6:
         return make_word(rng, held_out=held_out, scripts=rng.random() < 0.2)
     front, back = (rng.choice(rng.choice(rng.choice(THEMES).things)) for _ in range(2))
@@ -165,7 +169,7 @@ def invented_word(rng: random.Random, *, held_out: bool) -> str:
 
 
 def length(rng: random.Random) -> int:
-    """How many sentences to put around the one that answers: mostly few, at times a full chunk of a document."""
+    """Return how many sentences to put around the answer: mostly few, at times a full chunk."""
     return rng.choice((0, 0, 1, 1, 2, 2, 3, 4, 5, rng.randint(4, 8)))
 
 
@@ -253,7 +257,10 @@ def _fill(rng: random.Random, pattern: str, meanings: dict[str, tuple[str, ...]]
 
 
 def _meanings(rng: random.Random, *, held_out: bool) -> dict[str, tuple[str, ...]]:
-    """What a sentence is about: meanings of one theme, now and then an unknown word or another theme's thing."""
+    """Return what a sentence is about: meanings of one theme, now and then something else.
+
+    That is an unknown word or another theme's thing.
+    """
     theme = rng.choice(THEMES)
     found = {slot: rng.choice(theme.things) for slot in ("n1", "n2")}
     found |= {slot: rng.choice(theme.actions) for slot in ("v1", "v2")} | {
@@ -271,7 +278,10 @@ def _meanings(rng: random.Random, *, held_out: bool) -> dict[str, tuple[str, ...
 
 
 def _beside(rng: random.Random, meaning: tuple[str, ...]) -> tuple[str, ...]:
-    """The meaning itself, or now and then one that stands beside it in the word list: people ask with related words too."""
+    """Return the meaning, or now and then its neighbor in the word list.
+
+    People ask with related words too.
+    """
     return (
         rng.choice(NEIGHBOURS[meaning])
         if meaning in NEIGHBOURS and rng.random() < 0.12

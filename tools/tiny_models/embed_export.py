@@ -1,4 +1,4 @@
-"""Write the embedding model's weights as a GGUF file that llama.cpp, llamafile, Ollama and GPT4All load."""
+"""Write the embedding model as GGUF for llama.cpp, llamafile, Ollama and GPT4All."""
 
 from __future__ import annotations
 

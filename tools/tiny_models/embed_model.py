@@ -1,4 +1,7 @@
-"""The embedding model: a small BERT encoder, mean-pooled and normalised, in the form in which llama.cpp computes it."""
+"""The embedding model: a small BERT encoder, mean-pooled and normalized.
+
+It has the form in which llama.cpp computes it.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,10 @@ class Config:
 
 
 def positions(length: int, width: int, scale: float = 0.15) -> Tensor:
-    """Sinusoidal position vectors (Vaswani et al. 2017), fixed, so that long texts need no training. Shape (length, width)."""
+    """Return fixed sinusoidal position vectors (Vaswani et al. 2017), of shape (length, width).
+
+    Since they are fixed, long texts need no training.
+    """
     angle = torch.arange(length)[:, None] / torch.pow(1000.0, torch.arange(0, width, 2) / width)
     return scale * torch.stack([angle.sin(), angle.cos()], dim=2).reshape(length, width)
 

@@ -1,9 +1,10 @@
-"""Where the embedding model's token vectors start: what the word list knows about meaning and weight.
+"""Choose where the token vectors start: what the word list knows of meaning and weight.
 
-Near-synonyms start near each other, neighbours in the list and words of one theme a little nearer
-than others, forms of a word on the same vector, small words with little weight. Every vector has
-the same length once the model has normalised it, so a word's weight is kept in the first
-dimensions: what is there is missing elsewhere, and the last normalisation drops it.
+They are those of the embedding model. Near-synonyms start near each other, neighbours in the list
+and words of one theme a little nearer than others, forms of a word on the same vector, small words
+with little weight. Every vector has the same length once the model has normalised it, so a word's
+weight is kept in the first dimensions: what is there is missing elsewhere, and the last
+normalisation drops it.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""The embedding model's vocabulary and its tokenizer, which splits a text exactly as llama.cpp's WordPiece does.
+"""The embedding model's vocabulary and tokenizer, which splits texts as llama.cpp does.
 
-A piece that begins a word carries the mark U+2581 in front of it. The vocabulary holds stems and
-endings apart ("open" + "ing"), so "opened" and "opening" share a piece without any training, and
-small pieces for words it has never seen.
+It is exactly llama.cpp's WordPiece. A piece that begins a word carries the mark U+2581 in front of
+it. The vocabulary holds stems and endings apart ("open" + "ing"), so "opened" and "opening" share a
+piece without any training, and small pieces for words it has never seen.
 """
 
 from __future__ import annotations
@@ -49,7 +49,10 @@ def _ranges(*bounds: tuple[int, int]) -> str:
 
 
 def _charset(codec: str, rows: range) -> str:
-    """Characters of an East Asian standard's rows (the common ones come first in GB 2312 and JIS X 0208)."""
+    """Return characters of an East Asian standard's rows.
+
+    The common ones come first in GB 2312 and JIS X 0208.
+    """
     pairs = (bytes((row, cell)) for row in rows for cell in range(0xA1, 0xFF))
     return "".join(pair.decode(codec, "ignore") for pair in pairs)
 
@@ -149,7 +152,10 @@ def stem(word: str) -> str:
 
 
 def build_vocabulary(words: Iterable[str], syllables: int = 3000) -> list[str]:
-    """All pieces: special tokens, known words with their stems, endings, frequent syllables, numbers, single characters.
+    """Return all pieces of the vocabulary.
+
+    They are special tokens, known words with their stems, endings, frequent syllables, numbers, and
+    single characters.
 
     Args:
         words: the words to hold whole, in lower case (plain forms: endings are pieces of their

@@ -37,7 +37,10 @@ LONGEST = 256  # tokens
 
 
 def vocabulary() -> list[str]:
-    """The run's vocabulary: written down at its first step, since the generators' word lists may change later."""
+    """Return the run's vocabulary.
+
+    It is written down at the first step, since the generators' word lists may change later.
+    """
     path = FOLDER / "vocabulary.json"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -174,7 +177,10 @@ def resume(model: Embedder, optimizer: torch.optim.Optimizer) -> tuple[int, floa
 
 
 def set_rates(optimizer: torch.optim.Optimizer, step: int) -> None:
-    """Warm up over 100 steps of each part, then fall in a straight line to a tenth (shallow) or to nothing (deep)."""
+    """Warm up over 100 steps of each part, then decay linearly.
+
+    The rates fall to a tenth (shallow) or to nothing (deep).
+    """
     shallow = step < SHALLOW_STEPS
     done = step / SHALLOW_STEPS if shallow else (step - SHALLOW_STEPS) / DEEP_STEPS
     factor = min(1.0, (step if shallow else step - SHALLOW_STEPS) / 100) * (

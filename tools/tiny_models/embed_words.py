@@ -117,7 +117,10 @@ LEXICON = {
 
 
 def verb_forms(verb: str) -> list[str]:
-    """Plain form, third person, past forms and -ing form of a verb, as far as spelling rules and `IRREGULAR` tell."""
+    """Return the plain form, third person, past forms and -ing form of a verb.
+
+    They follow spelling rules and `IRREGULAR`.
+    """
     first, _, rest = verb.partition(" ")
     irregular = IRREGULAR.get(first, "").split()
     vowels = [c in "aeiou" for c in first]
@@ -161,7 +164,10 @@ def synonyms() -> dict[str, tuple[str, ...]]:
 
 
 def neighbours() -> dict[tuple[str, ...], list[tuple[str, ...]]]:
-    """Each meaning with those beside it in its list (the lists are in order: tablets stand between medicine and dose)."""
+    """Return each meaning with its neighbors in its list.
+
+    The lists are in order: tablets are between medicine and dose.
+    """
     parts = [
         part
         for theme in LEXICON.values()

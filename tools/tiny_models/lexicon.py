@@ -1,4 +1,7 @@
-"""Plain English words by category, and the letters of other scripts: the raw material of the generated world."""
+"""List plain English words by category, and letters of other scripts.
+
+They are the raw material of the generated world.
+"""
 
 from __future__ import annotations
 

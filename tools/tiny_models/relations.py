@@ -26,7 +26,10 @@ class Relation:
 
 
 def _parse(table: str) -> dict[str, Relation]:
-    """Read blocks of three lines: `name | subject | answer`, the sentences, the questions, both parted by ` / `."""
+    """Read blocks of three lines: `name | subject | answer`, the sentences, the questions.
+
+    The last two are separated by ` / `.
+    """
     lines = [line.strip() for line in table.strip().splitlines() if line.strip()]
     relations = {}
     for head, told, asked in zip(lines[::3], lines[1::3], lines[2::3], strict=True):

@@ -70,7 +70,10 @@ def call_text(name: str, arguments: dict[str, Any]) -> str:
 
 
 def render(messages: list[dict[str, Any]], tools: list[dict[str, Any]]) -> list[tuple[str, bool]]:
-    """Render a conversation in pieces, each with the flag that the model writes it (and has to learn it)."""
+    """Render a conversation in pieces, each with a flag that the model has to learn it.
+
+    The flag says that the model writes it.
+    """
     pieces: list[tuple[str, bool]] = []
     rest = list(messages)
     system = rest.pop(0)["content"] if rest[0]["role"] == "system" else ""

@@ -1,4 +1,4 @@
-"""The chat model's tokeniser: byte-level BPE, digits apart, trained on text that the generator makes.
+"""The chat model's tokenizer: byte-level BPE, single digits, trained on generated text.
 
 Its text splitting is the one llama.cpp calls `qwen2`, so that every engine cuts text the same way.
 """

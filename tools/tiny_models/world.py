@@ -1,9 +1,10 @@
 # ruff: noqa: E501 - the numbers are shares of styles; a table of makers reads best with a line each
-"""A generated world: an endless, seeded supply of facts, each told in a sentence and asked in a question.
+"""Generate a world: an endless, seeded supply of facts with sentences and questions.
 
-Nothing here is downloaded: names are random syllables, the rest is `lexicon.py` put into the
-patterns of `relations.py`. What evaluation uses is held out of training: names (by a checksum), and
-the last sentence pattern and question phrasing of each relation.
+Each fact is stated in a sentence and asked in a question. Nothing here is downloaded: names are
+random syllables, the rest is `lexicon.py` put into the patterns of `relations.py`. What evaluation
+uses is held out of training: names (by a checksum), and the last sentence pattern and question
+phrasing of each relation.
 
     >>> import random
     >>> fact = make_fact(random.Random(7))
@@ -130,7 +131,10 @@ def _script_word(rng: random.Random, script: str, low: int, high: int) -> str:
 
 
 def make_word(rng: random.Random, *, held_out: bool = False, scripts: bool = True) -> str:
-    """Return one invented proper name ("Velmor", "Åsken", "王伟"), of the split that `held_out` names."""
+    """Return an invented proper name ("Velmor", "Åsken", "王伟") of a split.
+
+    `held_out` names the split.
+    """
     while True:
         kind = rng.random()
         if not scripts or kind < 0.86:
@@ -150,7 +154,10 @@ def make_word(rng: random.Random, *, held_out: bool = False, scripts: bool = Tru
 
 
 def make_name(rng: random.Random, *, held_out: bool = False) -> str:
-    """Return a person's name in one of several styles ("Tomas Velmor", "Dr. Ilka", "J. Orbanek", "佐藤")."""
+    """Return a person's name in one of several styles.
+
+    Examples are "Tomas Velmor", "Dr. Ilka", "J. Orbanek" and "佐藤".
+    """
     word = make_word(rng, held_out=held_out)
     style = rng.random()
     if style < 0.35:
@@ -177,7 +184,7 @@ def right_article(text: str) -> str:
 
 
 class Scene:
-    """Fills one template's slots and remembers them, so that a fact's sentence and question agree."""
+    """Fill one template's slots and remember them, so that a fact and its question agree."""
 
     def __init__(self, rng: random.Random, *, held_out: bool = False) -> None:
         """Draw from `rng`; names come from the split that `held_out` names."""
@@ -186,7 +193,10 @@ class Scene:
         self.slots: dict[str, str] = {}
 
     def fill(self, template: str, depth: int = 0) -> str:
-        """Replace every `{slot}`: remembered ones by their value, others by a fresh draw of that category."""
+        """Replace every `{slot}`: remembered ones by their value, others by a fresh draw.
+
+        It is drawn from the slot's category.
+        """
 
         def draw(match: re.Match[str]) -> str:
             slot = match.group(1)

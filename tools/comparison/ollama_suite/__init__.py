@@ -1,4 +1,6 @@
-"""Runs the test suite of langchain-ollama 1.1.0 on this package's classes, under that package's names.
+"""Run the test suite of langchain-ollama 1.1.0 on this package's classes.
+
+They are used under that package's names.
 
 ```text
 python -m tools.comparison.ollama_suite                  # all; needs a package index, and the Ollama that `make test` installs

@@ -48,7 +48,10 @@ def main() -> int:
 
 
 def _downloaded(folder: Path) -> Path:
-    """Return the folder of the unpacked source archive, without the package itself: the stand-in takes its place."""
+    """Return the folder of the unpacked source archive, without the package itself.
+
+    The stand-in replaces it.
+    """
     download = [
         "pip",
         "download",

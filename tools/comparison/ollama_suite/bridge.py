@@ -1,7 +1,8 @@
-"""A plugin for pytest, between our classes, which speak HTTP, and the suite, which mocks the client of the `ollama` package.
+"""Connect our classes, which use HTTP, and the suite, which mocks the client.
 
-Ollama's address is that of a server here. It calls the mocked client with what came over HTTP, and
-answers with what the mock returns. Requests of tests that mock nothing go to the real Ollama.
+It is a plugin for pytest; the client is that of the `ollama` package. Ollama's address is that of a
+server here. It calls the mocked client with what came over HTTP, and answers with what the mock
+returns. Requests of tests that mock nothing go to the real Ollama.
 """
 
 import asyncio
@@ -105,7 +106,7 @@ class _Server(BaseHTTPRequestHandler):
 
 
 def _thoughtful(body: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield the lines of a model that thinks where it is asked to, and calls the first tool before it answers."""
+    """Yield the lines of a model that thinks if asked to, and calls the first tool."""
     chat = "messages" in body
     called = chat and any(message["role"] == "tool" for message in body["messages"])
     parts: list[dict[str, Any]] = (

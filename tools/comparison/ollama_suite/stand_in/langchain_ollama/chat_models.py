@@ -16,7 +16,7 @@ _parse_arguments_from_tool_call = _parse_json_string = None  # the tests of thes
 
 
 class ChatOllama(langchain_localllm.ChatOllama):
-    """Our class, which makes clients where these are mocked, with the address and the headers that it uses itself."""
+    """Our class, which makes clients where these are mocked, with its address and headers."""
 
     def model_post_init(self, context: Any, /) -> None:
         """Make them."""

@@ -12,7 +12,7 @@ __all__ = ["AsyncClient", "Client", "OllamaLLM", "validate_model"]
 
 
 class OllamaLLM(langchain_localllm.OllamaLLM):
-    """Our class, which makes clients where these are mocked, with the address and the headers that it uses itself."""
+    """Our class, which makes clients where these are mocked, with its address and headers."""
 
     def model_post_init(self, context: Any, /) -> None:
         """Make them."""
