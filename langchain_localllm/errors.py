@@ -6,14 +6,14 @@ LocalLLMError
 ├── MissingDependencyError    ImportError       an optional package is not installed
 ├── ModelFileError            ValueError        a model file that is not a usable model
 ├── DocumentError             ValueError        a document or folder that cannot be read
-├── StoreError                RuntimeError      an index on disk that cannot be used, or does not fit what it is used with
+├── StoreError                RuntimeError      an index on disk that is unusable or does not fit
 ├── ServerStartError          RuntimeError      a local server that did not come up
-├── StructuredOutputError     core OutputParserException: an answer that is not of the form that was asked for
-│   └── AnswerCutError                          because it ended at `max_tokens` or at the context's end
+├── StructuredOutputError     core OutputParserException: not of the requested form
+│   └── AnswerCutError                          cut at `max_tokens` or at the end of the context
 └── ModelCallError            core ModelError   a call to a model failed
     ├── InvalidRequestError   ValueError        core ModelInvalidRequestError
-    │   └── ChatTemplateError                   the model's chat template does not take the conversation
-    ├── ContextLengthError    ValueError        core ContextOverflowError: prompt longer than the context
+    │   └── ChatTemplateError                   the chat template refuses the conversation
+    ├── ContextLengthError    ValueError        core ContextOverflowError: prompt too long
     ├── ModelMissingError     LookupError       core ModelNotFoundError
     ├── AuthenticationError   PermissionError   core ModelAuthenticationError (401)
     ├── PermissionDeniedError PermissionError   core ModelPermissionDeniedError (403)

@@ -79,7 +79,8 @@ def to_parts(content: str | list[Any] | None) -> list[Part]:
             elsewhere.
 
     Example:
-        >>> to_parts(["What is it?", {"type": "image", "base64": "iVBORw0KGgo=", "mime_type": "image/png"}])[1]
+        >>> image = {"type": "image", "base64": "iVBORw0KGgo=", "mime_type": "image/png"}
+        >>> to_parts(["What is it?", image])[1]
         {'type': 'image_url', 'image_url': {'url': 'data:image/png;base64,iVBORw0KGgo='}}
     """
     if isinstance(content, str):

@@ -23,7 +23,8 @@ _SETS: Final = {
 """The part of each class that all regex dialects agree on: a non-ASCII letter is `\\w` in some, and
 `\\W` in others."""
 _NEXT: Final = re.compile(
-    r"""(?P<open>\((?:\?:|\?P?<[A-Za-z_]\w*>)?(?!\?)) | (?P<close>\)) | (?P<or>\|) | (?P<begin>\^) | (?P<end>\$) | (?P<any>\.)
+    r"""(?P<open>\((?:\?:|\?P?<[A-Za-z_]\w*>)?(?!\?)) | (?P<close>\)) | (?P<or>\|)
+      | (?P<begin>\^) | (?P<end>\$) | (?P<any>\.)
       | (?P<quantifier>[*+?]|\{\d+(?:,\d*)?\})(?P<lazy>\??)
       | \[(?!\^?\])(?P<not>\^?)(?P<set>(?:\\.|[^\]\\\[])+)\]
       | (?P<char>\\u[0-9a-fA-F]{4} | \\x[0-9a-fA-F]{2} | \\. | [^\\()|*+?\[{])""",

@@ -63,7 +63,8 @@ def modern_schema(schema: Any) -> Any:
     3.0), a list in `items` and `dependencies` (before 2019-09).
 
     Example:
-        >>> modern_schema({"type": "number", "minimum": 0, "exclusiveMinimum": True, "nullable": True})
+        >>> old = {"type": "number", "minimum": 0, "exclusiveMinimum": True, "nullable": True}
+        >>> modern_schema(old)
         {'type': ['number', 'null'], 'exclusiveMinimum': 0}
     """
     if isinstance(schema, list):

@@ -23,8 +23,10 @@ def normalize_logit_bias(value: Any) -> Any:
         InvalidOptionError: The value has another shape.
 
     Example:
-        >>> normalize_logit_bias([[15043, 1.5], ["Hello", False]]), normalize_logit_bias({"15043": -100})
-        ({15043: 1.5, 'Hello': False}, {15043: -100})
+        >>> normalize_logit_bias([[15043, 1.5], ["Hello", False]])
+        {15043: 1.5, 'Hello': False}
+        >>> normalize_logit_bias({"15043": -100})
+        {15043: -100}
     """
     if value is None:
         return None

@@ -20,7 +20,8 @@ def option_probabilities(logprobs: Any, labels: str) -> list[float]:
         ServerError: There are no log probabilities, or none for a label.
 
     Example:
-        >>> tokens = [{"token": "A", "logprob": -0.5}, {"token": " B", "logprob": -0.5}, {"token": "The", "logprob": -3.0}]
+        >>> numbers = {"A": -0.5, " B": -0.5, "The": -3.0}
+        >>> tokens = [{"token": text, "logprob": number} for text, number in numbers.items()]
         >>> option_probabilities({"content": [{"top_logprobs": tokens}]}, "AB")
         [0.5, 0.5]
     """

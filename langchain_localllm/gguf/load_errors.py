@@ -26,7 +26,10 @@ _KNOWN: Final[list[tuple[str, str]]] = [
         ),
     ),
     (
-        r"not within the file bounds|failed to read key-value|failed to read tensor|corrupted or incomplete",
+        (
+            r"not within the file bounds|failed to read key-value|failed to read tensor"
+            r"|corrupted or incomplete"
+        ),
         "{0} is cut off or damaged: download it again.",
     ),
     (
@@ -46,7 +49,8 @@ def load_error(path: Path, log: str) -> ModelFileError | None:
 
 # Warnings that do not affect answers: about memory, or about values that the engine corrects.
 _HARMLESS: Final = re.compile(
-    r"control-looking token|type will be overridden|special_eo[gst]|special_eom|n_ctx|buffer|mmap|mlock|offload|repack|^\W*$"
+    r"control-looking token|type will be overridden|special_eo[gst]|special_eom|n_ctx|buffer|mmap"
+    r"|mlock|offload|repack|^\W*$"
 )
 _FUNCTION: Final = re.compile(r"^(?:~?\w+: +)+")
 

@@ -106,8 +106,10 @@ def respelled(text: str) -> str:
     Return "" for any other text.
 
     Example:
-        >>> respelled("https://huggingface.co/owner/repo/tree/main"), respelled("hf.co/owner/repo:Q4_K_M")
-        ('hf:owner/repo', 'hf:owner/repo:Q4_K_M')
+        >>> respelled("https://huggingface.co/owner/repo/tree/main")
+        'hf:owner/repo'
+        >>> respelled("hf.co/owner/repo:Q4_K_M")
+        'hf:owner/repo:Q4_K_M'
         >>> respelled("https://ollama.com/library/llama3.2:1b"), respelled("model.gguf")
         ('ollama:llama3.2:1b', '')
     """

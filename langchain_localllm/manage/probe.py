@@ -44,7 +44,8 @@ class RunningServer:
 
     Attributes:
         url: Its base URL.
-        program: The program by what it answers; else what often runs there, with `a program where ... often is`.
+        program: The program by what it answers; else what often runs there, with `a program where
+            ... often is`.
         models: The names of its models.
         problem: Why its models are unknown; empty if they are known.
         version: Its version, if it reports one.

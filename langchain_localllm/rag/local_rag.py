@@ -92,7 +92,10 @@ class LocalRAG(Runnable[Asked, dict[str, Any]]):
     Example:
         >>> from langchain_localllm import ChatLlamafile, LlamafileEmbeddings, LocalServer
         >>> from langchain_localllm.models import tiny_chat_model, tiny_embedding_model
-        >>> with LocalServer(tiny_chat_model()) as chat, LocalServer(tiny_embedding_model(), embedding=True) as embedder:
+        >>> with (
+        ...     LocalServer(tiny_chat_model()) as chat,
+        ...     LocalServer(tiny_embedding_model(), embedding=True) as embedder,
+        ... ):
         ...     llm = ChatLlamafile(base_url=chat.base_url, temperature=0)
         ...     rag = LocalRAG(llm, LlamafileEmbeddings(base_url=embedder.base_url))
         ...     report = rag.index("docs/handbook")

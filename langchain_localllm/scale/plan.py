@@ -2,8 +2,15 @@
 
 Example:
     >>> from langchain_localllm.scale import ActorThroughput, plan_capacity
-    >>> one = ActorThroughput(prompt_tokens_per_second=200, answer_tokens_per_second=20, cores_per_actor=4, memory_per_actor=2e9)
-    >>> need = plan_capacity(1_000_000, one, prompt_tokens=400, answer_tokens=60, hours=24, cores=32, memory=64e9)
+    >>> one = ActorThroughput(
+    ...     prompt_tokens_per_second=200,
+    ...     answer_tokens_per_second=20,
+    ...     cores_per_actor=4,
+    ...     memory_per_actor=2e9,
+    ... )
+    >>> need = plan_capacity(
+    ...     1_000_000, one, prompt_tokens=400, answer_tokens=60, hours=24, cores=32, memory=64e9
+    ... )
     >>> need.actors_per_machine, need.machines
     (7, 10)
 """

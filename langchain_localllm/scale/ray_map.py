@@ -70,7 +70,8 @@ class RayMap:
         from langchain_localllm.scale import RayMap
 
         rows = ray.data.read_parquet("questions/")  # with the columns id and input
-        llm = RayMap("langchain_localllm:LlamaCpp", {"model_path": "model.gguf", "temperature": 0}, workers=4, num_cpus=4)
+        options = {"model_path": "model.gguf", "temperature": 0}
+        llm = RayMap("langchain_localllm:LlamaCpp", options, workers=4, num_cpus=4)
         print(llm.run(rows, "answers/"))
         ```
     """

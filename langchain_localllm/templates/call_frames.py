@@ -69,7 +69,9 @@ def _dsml(block: str) -> CallFrame:
         f' <{_DSML}invoke name="{{name}}"> {{args}} </{_DSML}invoke>',
         between=" ",
         end=f" </{_DSML}{block}>",
-        argument=f'<{_DSML}parameter name="{{key}}" string="{{text}}">{{value}}</{_DSML}parameter> ',
+        argument=(
+            f'<{_DSML}parameter name="{{key}}" string="{{text}}">{{value}}</{_DSML}parameter> '
+        ),
     )
 
 
@@ -108,7 +110,10 @@ _FRAMES: Final[tuple[tuple[tuple[str | re.Pattern[str], ...], CallFrame | None],
         ("<｜tool▁calls▁begin｜>", "```json"),  # DeepSeek V3, R1
         _marked(
             "<｜tool▁calls▁begin｜>",
-            " <｜tool▁call▁begin｜>function<｜tool▁sep｜>{name} ```json {args} ```<｜tool▁call▁end｜>",
+            (
+                " <｜tool▁call▁begin｜>function<｜tool▁sep｜>{name}"
+                " ```json {args} ```<｜tool▁call▁end｜>"
+            ),
             between=" ",
             end=" <｜tool▁calls▁end｜>",
         ),

@@ -73,7 +73,8 @@ class HarmonySplitter:
 
     Example:
         >>> splitter = HarmonySplitter()
-        >>> splitter.feed("<|channel|>analysis<|message|>A sum.<|end|><|start|>assistant<|channel|>final<|message|>Four.")
+        >>> thoughts = "<|channel|>analysis<|message|>A sum.<|end|>"
+        >>> splitter.feed(f"{thoughts}<|start|>assistant<|channel|>final<|message|>Four.")
         Split(reasoning='A sum.', text='Four.')
     """
 

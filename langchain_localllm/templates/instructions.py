@@ -34,9 +34,10 @@ def render_with_instructions(template: ChatTemplate, messages: Messages, **varia
             call.
 
     Example:
-        >>> refuses = "{% if messages[0].role == 'system' %}{{ raise_exception('no') }}{% endif %}{{ messages[0].content }}"
-        >>> conversation = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Why?"}]
-        >>> render_with_instructions(ChatTemplate(refuses), conversation)
+        >>> refuses = "{% if messages[0].role == 'system' %}{{ raise_exception('no') }}{% endif %}"
+        >>> template = ChatTemplate(refuses + "{{ messages[0].content }}")
+        >>> system = {"role": "system", "content": "Be brief."}
+        >>> render_with_instructions(template, [system, {"role": "user", "content": "Why?"}])
         'Be brief.\n\nWhy?'
     """
     problem: ChatTemplateError | None = None
@@ -64,8 +65,10 @@ def render_to_continue(template: ChatTemplate, messages: Messages, **variables: 
             message.
 
     Example:
-        >>> template = ChatTemplate("{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}")
-        >>> render_to_continue(template, [{"role": "user", "content": "1, 2?"}, {"role": "assistant", "content": "3, "}])
+        >>> lines = "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}"
+        >>> question = {"role": "user", "content": "1, 2?"}
+        >>> answer = {"role": "assistant", "content": "3, "}
+        >>> render_to_continue(ChatTemplate(lines), [question, answer])
         'user: 1, 2?\nassistant: 3, '
     """
     *before, last = messages

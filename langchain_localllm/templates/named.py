@@ -8,7 +8,8 @@ from langchain_localllm.errors import InvalidOptionError
 from langchain_localllm.templates.chat_template import ChatTemplate
 
 _CHATML: Final = """\
-{%- set first = messages[0].content + '\\n\\n' if messages and messages[0].role == 'system' else '' %}
+{%- set first =
+    messages[0].content + '\\n\\n' if messages and messages[0].role == 'system' else '' %}
 {%- if tools %}
     {{- '<|im_start|>system\\n' + first + '# Tools\\n\\n<tools>' }}
     {%- for tool in tools %}
@@ -19,7 +20,8 @@ _CHATML: Final = """\
 {%- endif %}
 {%- for message in messages %}
     {%- if message.role == 'tool' %}
-        {{- '<|im_start|>user\\n<tool_response>\\n' + message.content + '\\n</tool_response><|im_end|>\\n' }}
+        {{- '<|im_start|>user\\n<tool_response>\\n' + message.content
+            + '\\n</tool_response><|im_end|>\\n' }}
     {%- elif not (tools and loop.first and message.role == 'system') %}
         {{- '<|im_start|>' + message.role + '\\n' + (message.content or '') }}
         {%- for call in message.tool_calls or [] %}

@@ -84,8 +84,10 @@ class ToolFormat:
     def write(self, name: str, arguments: Mapping[str, Any]) -> str:
         """Return a call as the model writes it, or as JSON."""
         if PYTHON in self.blocks:
-            return f"{self.opening}[{name}({', '.join(f'{key}={value!r}' for key, value in arguments.items())})]{self.closing}"
-        return f"{self.before}{json.dumps({'name': name, self.arguments: arguments}, ensure_ascii=False)}{self.after}"
+            given = ", ".join(f"{key}={value!r}" for key, value in arguments.items())
+            return f"{self.opening}[{name}({given})]{self.closing}"
+        call = json.dumps({"name": name, self.arguments: arguments}, ensure_ascii=False)
+        return f"{self.before}{call}{self.after}"
 
     def blocks_after(self, opening: str) -> tuple[CallBlock, ...]:
         """Return how calls after a marker are written, if not as JSON."""
@@ -227,7 +229,8 @@ class ToolCallParser:
 
     Example:
         >>> parser = ToolCallParser(HERMES)
-        >>> for piece in ("Let me see. <tool", '_call>{"name": "add", "arguments": {"a": 1}}', "</tool_call>"):
+        >>> call = '_call>{"name": "add", "arguments": {"a": 1}}'
+        >>> for piece in ("Let me see. <tool", call, "</tool_call>"):
         ...     print(parser.feed(piece))
         ['Let me see.']
         [WrittenCall(name='add', args='{"a": 1}', id=None, valid=True)]

@@ -67,7 +67,8 @@ class Documents:
 
     Example:
         >>> from langchain_core.embeddings import DeterministicFakeEmbedding
-        >>> documents = Documents(LocalRAG(None, DeterministicFakeEmbedding(size=8)), ["docs/handbook"])
+        >>> rag = LocalRAG(None, DeterministicFakeEmbedding(size=8))
+        >>> documents = Documents(rag, ["docs/handbook"])
         >>> documents.index().added
         6
         >>> [each.source for each in documents.entries()][0]

@@ -99,7 +99,9 @@ def index(
         str,
         typer.Option(
             "--vectors",
-            help="The vector store of a new index: chroma, or sqlite. Default: chroma if installed.",
+            help=(
+                "The vector store of a new index: chroma, or sqlite. Default: chroma if installed."
+            ),
         ),
     ] = "",
     chunk_size: Annotated[

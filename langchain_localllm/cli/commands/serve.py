@@ -113,7 +113,9 @@ def serve(
         str | None,
         typer.Option(
             "--launcher",
-            help="What serves a GGUF file: llama-server or xllamacpp. Default: the first installed.",
+            help=(
+                "What serves a GGUF file: llama-server or xllamacpp. Default: the first installed."
+            ),
         ),
     ] = None,
     as_json: AsJson = False,

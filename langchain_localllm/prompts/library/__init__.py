@@ -1,14 +1,15 @@
 """Ready prompts, short enough for small models. Each has `get_prompt(llm)`, `text` and `chat`.
 
-They go where `langchain_classic` has selectors of its own, with the same variables:
+They go where `langchain_classic` has selectors of its own, with the same variables. The table omits
+`question_answering.` before the modules of the first five:
 
-| here | there | variables |
+| here | in `langchain_classic.chains` | variables |
 |---|---|---|
-| `QUESTION_ANSWERING` | `question_answering.stuff_prompt.PROMPT_SELECTOR` | `context`, `question` |
-| `QUESTION_MAP` | `question_answering.map_reduce_prompt.QUESTION_PROMPT_SELECTOR` | `context`, `question` |
-| `QUESTION_COMBINE` | `question_answering.map_reduce_prompt.COMBINE_PROMPT_SELECTOR` | `summaries`, `question` |
-| `QUESTION_FIRST` | `question_answering.refine_prompts.QUESTION_PROMPT_SELECTOR` | `context_str`, `question` |
-| `QUESTION_REFINE` | `question_answering.refine_prompts.REFINE_PROMPT_SELECTOR` | `context_str`, `question`, `existing_answer` |
+| `QUESTION_ANSWERING` | `stuff_prompt.PROMPT_SELECTOR` | `context`, `question` |
+| `QUESTION_MAP` | `map_reduce_prompt.QUESTION_PROMPT_SELECTOR` | `context`, `question` |
+| `QUESTION_COMBINE` | `map_reduce_prompt.COMBINE_PROMPT_SELECTOR` | `summaries`, `question` |
+| `QUESTION_FIRST` | `refine_prompts.QUESTION_PROMPT_SELECTOR` | `context_str`, `question` |
+| `QUESTION_REFINE` | `refine_prompts.REFINE_PROMPT_SELECTOR` | the same, and `existing_answer` |
 | `QUESTION_WRITING` | `qa_generation.prompt.PROMPT_SELECTOR` | `text` |
 """
 

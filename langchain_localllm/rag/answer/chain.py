@@ -94,7 +94,8 @@ def answer_chain(
 
     Example:
         >>> from langchain_core.language_models import FakeListChatModel
-        >>> retriever = RunnableLambda(lambda question: [Document("The boat is blue.", metadata={"source": "a.txt"})])
+        >>> boat = Document("The boat is blue.", metadata={"source": "a.txt"})
+        >>> retriever = RunnableLambda(lambda question: [boat])
         >>> chain = answer_chain(retriever, FakeListChatModel(responses=["The boat is blue [1]."]))
         >>> found = chain.invoke({"question": "What color is the boat?"})
         >>> found["answer"], found["citations"][0].source

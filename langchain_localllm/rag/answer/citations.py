@@ -42,7 +42,8 @@ def number_sentences(passages: Iterable[Document]) -> list[list[str]]:
     A list item is a sentence, without its bullet.
 
     Example:
-        >>> number_sentences([Document("Dr. Ames is in. Knock twice."), Document("- soup\n- bread")])
+        >>> passages = [Document("Dr. Ames is in. Knock twice."), Document("- soup\n- bread")]
+        >>> number_sentences(passages)
         [['Dr. Ames is in.', 'Knock twice.'], ['soup', 'bread']]
     """
     return [_sentences(passage.page_content) for passage in passages]
@@ -52,7 +53,8 @@ def format_passages(passages: Iterable[Document]) -> str:
     """Format passages for the prompt: one sentence per line, with its number.
 
     Example:
-        >>> print(format_passages([Document("The boat is blue. It leaks."), Document("The key is old.")]))
+        >>> passages = [Document("The boat is blue. It leaks."), Document("The key is old.")]
+        >>> print(format_passages(passages))
         [1] The boat is blue.
         [2] It leaks.
         <BLANKLINE>
@@ -77,7 +79,8 @@ def cited_passages(answer: str, passages: Iterable[Document]) -> list[tuple[int,
 
     Example:
         >>> passages = [Document("The boat is blue. It leaks."), Document("The key is old.")]
-        >>> [(number, passage.page_content) for number, passage in cited_passages("[3] The key is old.", passages)]
+        >>> cited = cited_passages("[3] The key is old.", passages)
+        >>> [(number, passage.page_content) for number, passage in cited]
         [(3, 'The key is old.')]
     """
     passages = list(passages)
@@ -184,8 +187,10 @@ class CitationReader:
         embed: Embeds texts, to recognize a paraphrase. Default: words and numbers alone decide.
 
     Example:
-        >>> reader = CitationReader([Document("The boat is blue. It leaks.", metadata={"source": "a.txt"})])
-        >>> parts = [*reader.feed("The boat leaks [2], and the "), *reader.feed("sea is deep [7]."), *reader.end()]
+        >>> passage = Document("The boat is blue. It leaks.", metadata={"source": "a.txt"})
+        >>> reader = CitationReader([passage])
+        >>> parts = [*reader.feed("The boat leaks [2], and the "), *reader.feed("sea is deep [7].")]
+        >>> parts.extend(reader.end())
         >>> "".join(part.get("answer", "") for part in parts)
         'The boat leaks [2], and the sea is deep.'
         >>> [each.quote for part in parts for each in part.get("citations", [])]
@@ -195,9 +200,10 @@ class CitationReader:
 
         A sentence without a number is matched with the passages:
 
-        >>> reader = CitationReader([Document("The boat is blue. It leaks.", metadata={"source": "a.txt"})])
+        >>> reader = CitationReader([passage])
         >>> parts = [*reader.feed("The boat is blue. It has 3 masts."), *reader.end()]
-        >>> [(each.text, each.supported, each.missing) for part in parts for each in part.get("statements", [])]
+        >>> statements = [each for part in parts for each in part.get("statements", [])]
+        >>> [(each.text, each.supported, each.missing) for each in statements]
         [('The boat is blue.', True, ()), ('It has 3 masts.', False, ('3',))]
     """
 
@@ -424,7 +430,8 @@ def with_markers(answer: str, statements: Iterable[Statement]) -> str:
     Example:
         >>> reader = CitationReader([Document("The boat is blue. It leaks.")])
         >>> parts = [*reader.feed("The boat is blue."), *reader.end()]
-        >>> with_markers("The boat is blue.", [each for part in parts for each in part.get("statements", [])])
+        >>> statements = [each for part in parts for each in part.get("statements", [])]
+        >>> with_markers("The boat is blue.", statements)
         'The boat is blue. [1]'
     """
     text, place = "", 0

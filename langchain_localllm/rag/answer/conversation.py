@@ -190,7 +190,8 @@ def standalone_question(written: str, question: str, history: str) -> str | None
 
     Example:
         >>> history = "Human: What is the boat called?\nAI: Dunlin."
-        >>> standalone_question("Question: What color is the boat Dunlin?", "What color is it?", history)
+        >>> written = "Question: What color is the boat Dunlin?"
+        >>> standalone_question(written, "What color is it?", history)
         'What color is the boat Dunlin?'
         >>> standalone_question("The boat is blue.", "What color is it?", history) is None
         True

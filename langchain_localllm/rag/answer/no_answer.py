@@ -69,7 +69,8 @@ def is_refusal(answer: str) -> bool:
     stop change nothing, and an answer without words says nothing.
 
     Example:
-        >>> is_refusal("**The documents don't say** [2]"), is_refusal("[1]"), is_refusal("The boat is blue.")
+        >>> answers = ("**The documents don't say** [2]", "[1]", "The boat is blue.")
+        >>> tuple(map(is_refusal, answers))
         (True, True, False)
     """
     plain = _plain(answer)

@@ -104,7 +104,8 @@ class SupportFinder:
 
     Example:
         >>> passage = Document("The boat is blue. It was built in 1954.")
-        >>> finder = SupportFinder([passage], [["The boat is blue.", "It was built in 1954."]], "When was the boat built?")
+        >>> sentences = [["The boat is blue.", "It was built in 1954."]]
+        >>> finder = SupportFinder([passage], sentences, "When was the boat built?")
         >>> finder.find("The boat was built in 1954.").number
         2
         >>> finder.find("The boat was built in 1953.").missing

@@ -35,14 +35,18 @@ _SCHEMA: Final = """
 CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE file (path TEXT PRIMARY KEY, hash TEXT NOT NULL, problem TEXT) WITHOUT ROWID;
 CREATE TABLE passage (
-    number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, path TEXT NOT NULL, place INTEGER NOT NULL, text TEXT NOT NULL,
-    metadata TEXT NOT NULL, stored INTEGER NOT NULL DEFAULT 0, live INTEGER NOT NULL DEFAULT 0);
+    number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, path TEXT NOT NULL,
+    place INTEGER NOT NULL, text TEXT NOT NULL, metadata TEXT NOT NULL,
+    stored INTEGER NOT NULL DEFAULT 0, live INTEGER NOT NULL DEFAULT 0);
 CREATE INDEX passage_of_file ON passage (path, place);
-CREATE TABLE draft (id TEXT PRIMARY KEY, path TEXT NOT NULL, place INTEGER NOT NULL, metadata TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE draft (
+    id TEXT PRIMARY KEY, path TEXT NOT NULL, place INTEGER NOT NULL, metadata TEXT NOT NULL
+) WITHOUT ROWID;
 CREATE TABLE doomed (id TEXT PRIMARY KEY) WITHOUT ROWID;
 """
 _WORD_TABLE: Final = """
-CREATE VIRTUAL TABLE word USING fts5 (text, tokenize = 'porter unicode61 remove_diacritics 2 categories ''L* N* Co M*''');
+CREATE VIRTUAL TABLE word USING fts5 (
+    text, tokenize = 'porter unicode61 remove_diacritics 2 categories ''L* N* Co M*''');
 """
 """The keyword index. Marks are parts of words: in Hindi and Thai they are vowels."""
 _DROP_COMMON_WORDS_FROM: Final = 2000

@@ -130,8 +130,10 @@ def search_terms(question: str, language: str = "") -> list[str]:
     Example:
         >>> search_terms("Where is the ferry's jetty?")
         ['"ferry"', '"jetty"']
-        >>> search_terms("船在哪里?"), search_terms("¿Dónde está la barca?")
-        (['"船 在"', '"在 哪"', '"哪 里"'], ['("donde" OR "dond"*)', '("esta" OR "esta"*)', '"la"', '("barca" OR "barc"*)'])
+        >>> search_terms("船在哪里?")
+        ['"船 在"', '"在 哪"', '"哪 里"']
+        >>> search_terms("¿Dónde está la barca?")
+        ['("donde" OR "dond"*)', '("esta" OR "esta"*)', '"la"', '("barca" OR "barc"*)']
         >>> search_terms("Boot", "de")  # also at the end of a compound, which is indexed backward
         ['("boot" OR "boot"* OR "qxqtoob"*)']
     """

@@ -44,8 +44,10 @@ class IgnoreRules:
 
     Example:
         >>> rules = IgnoreRules(Path("docs"), ["*.log", "!keep.log"], gitignore=False)
-        >>> rules.ignores(Path("docs/a.log"), is_folder=False), rules.ignores(Path("docs/keep.log"), is_folder=False)
-        (True, False)
+        >>> rules.ignores(Path("docs/a.log"), is_folder=False)
+        True
+        >>> rules.ignores(Path("docs/keep.log"), is_folder=False)
+        False
     """
 
     def __init__(self, root: Path, exclude: Sequence[str] = (), *, gitignore: bool = True) -> None:

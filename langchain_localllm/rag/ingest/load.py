@@ -168,7 +168,8 @@ def iterate_file(path: str | Path, ocr: str = "") -> Iterator[Document]:
         raise DocumentError(
             f"{readable(path)}: to read it takes more memory than there is. Split it."
         ) from error
-    except Exception as error:  # the readers' libraries raise errors of any type on files that are damaged or made to harm
+    # The readers' libraries raise errors of any type on damaged or malicious files.
+    except Exception as error:
         reason = f"{type(error).__name__}: {error}".rstrip(": ")
         raise DocumentError(
             f"{readable(path)}: it cannot be read ({reason}). Is the file whole?"

@@ -35,7 +35,9 @@ _CHARACTERS: Final = 16
 10 MB."""
 _UNDERLINE: Final = re.compile(r"[=\-~^\"'`*+#]{3,}")
 _HEADING: Final = re.compile(
-    r"(?:#{1,6} [^\n]+|(?![-*+•>|]\s|\d+[.)]\s)(?=[^\n]*\w)[^\n]{1,80}?(?<![.!?…;,\u3002\uff01\uff1f])(?:\n[=\-~^\"'`*+#]{3,})?)"
+    r"(?:#{1,6} [^\n]+"
+    r"|(?![-*+•>|]\s|\d+[.)]\s)(?=[^\n]*\w)[^\n]{1,80}?(?<![.!?…;,\u3002\uff01\uff1f])"
+    r"(?:\n[=\-~^\"'`*+#]{3,})?)"
 )
 """A short line that does not end like a sentence, perhaps underlined, or one that ends with a
 colon."""
@@ -70,8 +72,9 @@ def split_documents(
             installed.
 
     Example:
-        >>> text = Document("The key hangs by the door. The boat is blue.", metadata={"source": "notes.txt"})
-        >>> [chunk.page_content for chunk in split_documents([text], chunk_size=30)]
+        >>> text = "The key hangs by the door. The boat is blue."
+        >>> notes = Document(text, metadata={"source": "notes.txt"})
+        >>> [chunk.page_content for chunk in split_documents([notes], chunk_size=30)]
         ['The key hangs by the door.', 'The boat is blue.']
     """
     if chunk_size < 1 or not 0 <= chunk_overlap < chunk_size:

@@ -18,7 +18,8 @@ from langchain_localllm.rag.vectorstores.filters import Filter, has_metadata
 
 _SCHEMA: Final = """
 CREATE TABLE vector (
-    number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, text TEXT NOT NULL, metadata TEXT NOT NULL, vector BLOB NOT NULL);
+    number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, text TEXT NOT NULL,
+    metadata TEXT NOT NULL, vector BLOB NOT NULL);
 """
 _VERSION: Final = 1
 _PAGE: Final = 64

@@ -24,15 +24,16 @@ FORMER_BACKENDS: Final = frozenset(
 """What `langchain_community` called `backend`, and did not read."""
 EMBEDDING_ARCHITECTURES: Final = frozenset({"bert", "nomic-bert"})
 ARCHITECTURES: Final = EMBEDDING_ARCHITECTURES | frozenset({
-    "baichuan", "bloom", "chatglm", "codeshell", "command-r", "deepseek2", "falcon", "gemma", "gemma2", "gpt2", "gptneox",
-    "internlm2", "jais", "llama", "mpt", "olmo", "openelm", "orion", "phi2", "phi3", "qwen", "qwen2", "qwen2moe", "refact",
-    "stablelm", "starcoder", "starcoder2", "xverse"
+    "baichuan", "bloom", "chatglm", "codeshell", "command-r", "deepseek2", "falcon", "gemma",
+    "gemma2", "gpt2", "gptneox", "internlm2", "jais", "llama", "mpt", "olmo", "openelm", "orion",
+    "phi2", "phi3", "qwen", "qwen2", "qwen2moe", "refact", "stablelm", "starcoder", "starcoder2",
+    "xverse"
 })  # fmt: skip
 TOKENIZERS: Final = frozenset({"bert", "gpt2", "llama"})
 PRE_TOKENIZERS: Final = frozenset({
-    "chatglm-bpe", "command-r", "dbrx", "deepseek-coder", "deepseek-llm", "default", "falcon", "gpt-2", "jais", "jina-de",
-    "jina-es", "llama-bpe", "llama-v3", "llama3", "mpt", "olmo", "phi-2", "poro-chat", "qwen2", "refact", "smaug-bpe",
-    "stablelm2", "starcoder", "viking"
+    "chatglm-bpe", "command-r", "dbrx", "deepseek-coder", "deepseek-llm", "default", "falcon",
+    "gpt-2", "jais", "jina-de", "jina-es", "llama-bpe", "llama-v3", "llama3", "mpt", "olmo",
+    "phi-2", "poro-chat", "qwen2", "refact", "smaug-bpe", "stablelm2", "starcoder", "viking"
 })  # fmt: skip
 _LAST_TENSOR_TYPE: Final = 33
 """Q4_0_8_8. At a newer type of tensor, the package ends the process."""

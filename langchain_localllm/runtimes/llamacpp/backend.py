@@ -28,7 +28,9 @@ UNSUPPORTED: Final[dict[Backend, dict[str, str]]] = {
         "kv_overrides": "the package does not offer it",
     },
     "llama-cpp-python": {
-        "draft_model_path": "it drafts by `spec_type='ngram-simple'` or by a Python object (`draft_model`)",
+        "draft_model_path": (
+            "it drafts by `spec_type='ngram-simple'` or by a Python object (`draft_model`)"
+        ),
         **dict.fromkeys(
             (
                 "n_cache_reuse",

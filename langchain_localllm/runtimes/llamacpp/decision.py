@@ -26,9 +26,11 @@ class LlamaCppDecisionModel(LocalDecisionModel):
     Example:
         >>> from langchain_localllm import LlamaCppDecisionModel
         >>> from langchain_core.decisions import Choice
-        >>> team = Choice(instructions="Which team handles this?", criteria={"billing": "Invoices.", "technical": "Failures."})
+        >>> teams = {"billing": "Invoices.", "technical": "Failures."}
+        >>> team = Choice(instructions="Which team handles this?", criteria=teams)
+        >>> question = {"state": "My invoice is wrong.", "questions": {"team": team}}
         >>> with LlamaCppDecisionModel(model_path="model.gguf") as model:  # doctest: +SKIP
-        ...     response = model.invoke({"state": "My invoice is wrong.", "questions": {"team": team}})
+        ...     response = model.invoke(question)
         >>> response.choices["team"].choice  # doctest: +SKIP
         'billing'
     """

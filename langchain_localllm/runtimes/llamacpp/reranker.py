@@ -27,7 +27,8 @@ class LlamaCppReranker(ModelOptions, InProcessBatches, LocalReranker):
         >>> from langchain_core.documents import Document
         >>> from langchain_localllm import LlamaCppReranker
         >>> documents = [Document("The boat is blue."), Document("Bread needs flour.")]
-        >>> with LlamaCppReranker(model_path="bge-reranker-v2-m3-Q8_0.gguf", top_n=1) as reranker:  # doctest: +SKIP
+        >>> file = "bge-reranker-v2-m3-Q8_0.gguf"
+        >>> with LlamaCppReranker(model_path=file, top_n=1) as reranker:  # doctest: +SKIP
         ...     best = reranker.compress_documents(documents, "Which color has the boat?")
         >>> best[0].page_content  # doctest: +SKIP
         'The boat is blue.'

@@ -15,7 +15,10 @@ __all__ = ["is_unknown_argument", "log_reason", "port_in_use", "start_error"]
 # group. First match wins.
 _KNOWN: Final[list[tuple[str, type[LocalLLMError], str]]] = [
     (
-        r"bad_alloc|[Oo]ut of memory|[Cc]annot allocate memory|(?:failed|unable) to allocate|OutOfDeviceMemory|ENOMEM",
+        (
+            r"bad_alloc|[Oo]ut of memory|[Cc]annot allocate memory|(?:failed|unable) to allocate"
+            r"|OutOfDeviceMemory|ENOMEM"
+        ),
         ServerStartError,
         (
             "There is not enough memory for {0}: use a smaller n_ctx or n_parallel, a smaller "
@@ -35,14 +38,15 @@ _PORT_IN_USE: Final = re.compile(
 
 # Lines that say only that something went wrong, not what.
 _EMPTY: Final = re.compile(
-    r"failed to (?:load|init|create)|exiting due to|cleaning up|main loop|^\s*$|^usage:|^Traceback|^  |unable to load model"
-    r"|fit params|please check the input"
+    r"failed to (?:load|init|create)|exiting due to|cleaning up|main loop|^\s*$|^usage:|^Traceback"
+    r"|^  |unable to load model|fit params|please check the input"
 )
 
 # What comes before the words of a line: a timestamp and level, the part of the engine, the
 # function.
 _PREFIX: Final = re.compile(
-    r"^(?:[\d.:]+ [A-Z] )?(?:(?:srv|cmn|slot|que) +)?(?:(?:~?\w+\(\)|\w*_\w+|main|init|start): +)*(?:error(?: loading model)?: )*"
+    r"^(?:[\d.:]+ [A-Z] )?(?:(?:srv|cmn|slot|que) +)?"
+    r"(?:(?:~?\w+\(\)|\w*_\w+|main|init|start): +)*(?:error(?: loading model)?: )*"
 )
 
 

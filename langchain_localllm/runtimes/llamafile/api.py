@@ -26,7 +26,8 @@ from langchain_localllm.transport.retry import RetryPolicy, fetch_json, open_rep
 
 _WANTS_MODEL: Final = re.compile(
     r"\bmodel\b(?!: prefix token).{0,60}"
-    r"\b(missing|required|not found|not specified|not provided|must|empty|unspecified|does not exist|null)"
+    r"\b(missing|required|not found|not specified|not provided|must|empty|unspecified"
+    r"|does not exist|null)"
     r"|\b(missing|requires?|required|specify|provide|no|unknown)\b.{0,40}\bmodel\b",
     re.IGNORECASE | re.DOTALL,
 )

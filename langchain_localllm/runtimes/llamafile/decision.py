@@ -29,7 +29,8 @@ class LlamafileDecisionModel(LocalDecisionModel):
         >>> from langchain_core.decisions import Noul
         >>> model = LlamafileDecisionModel(base_url="http://localhost:8080")
         >>> urgent = Noul(instructions="Is this urgent?")
-        >>> response = model.invoke({"state": "Production is down.", "questions": {"urgent": urgent}})  # doctest: +SKIP
+        >>> question = {"state": "Production is down.", "questions": {"urgent": urgent}}
+        >>> response = model.invoke(question)  # doctest: +SKIP
         >>> response.nouls["urgent"].noul  # doctest: +SKIP
         0.97
     """

@@ -63,7 +63,8 @@ class LlamafileEmbeddings(ManyServers, ServedBatches, LocalEmbeddings):
         >>> from langchain_localllm import LlamafileEmbeddings, LocalServer
         >>> from langchain_localllm.models import tiny_embedding_model
         >>> with LocalServer(tiny_embedding_model(), embedding=True) as server:
-        ...     vectors = LlamafileEmbeddings(base_url=server.base_url).embed_documents(["a lamp", "a boat"])
+        ...     embeddings = LlamafileEmbeddings(base_url=server.base_url)
+        ...     vectors = embeddings.embed_documents(["a lamp", "a boat"])
         >>> len(vectors)
         2
     """

@@ -32,7 +32,8 @@ _STATUS_OF_TYPE: Final = (
 )
 """The HTTP status of an error's type, for errors without a status."""
 _NO_SUCH_PATH: Final = re.compile(
-    r"(unexpected|unknown|invalid|no such) (endpoint|path|route|url)|(path|page|route|file|endpoint) not found|^not found",
+    r"(unexpected|unknown|invalid|no such) (endpoint|path|route|url)"
+    r"|(path|page|route|file|endpoint) not found|^not found",
     re.IGNORECASE,
 )
 _LOADING: Final = re.compile(r"\b(loading|starting up|warming up)\b", re.IGNORECASE)
@@ -49,10 +50,14 @@ _CONTEXT_CODES: Final = frozenset(
 )
 _TOO_LONG: Final = re.compile(
     r"""
-      context[\ _]?(length|size|window)[\W_]*(has\ been\ )?exceed   # OpenAI's code, llama.cpp, LiteLLM
-    | exceed(s|ed|ing)?\b.{0,30}\b(context|max(imum)?[ _](allowed\ |input\ |model\ )?(length|len)\b)  # llama.cpp, Ollama, SGLang
-    | maximum\ (context|prompt|input)\ length\ is           # OpenAI, vLLM, llama-cpp-python, text-generation-webui
-    | (larger|longer|greater)\ than\ (the|its)\b.{0,20}\b(context|max(imum)?\ model\ length|model\ input\ length)  # vLLM, LM Studio
+      context[\ _]?(length|size|window)[\W_]*(has\ been\ )?exceed   # OpenAI, llama.cpp, LiteLLM
+    # llama.cpp, Ollama, SGLang
+    | exceed(s|ed|ing)?\b.{0,30}\b(context|max(imum)?[ _](allowed\ |input\ |model\ )?(length|len)\b)
+    # OpenAI, vLLM, llama-cpp-python, text-generation-webui
+    | maximum\ (context|prompt|input)\ length\ is
+    # vLLM, LM Studio
+    | (larger|longer|greater)\ than\ (the|its)\b.{0,20}
+      \b(context|max(imum)?\ model\ length|model\ input\ length)
     | context\ (length|size|window)\ (of|is)\ only          # LM Studio, vLLM
     | too\ long\b.{0,60}\b(context|limit|maximum)           # vLLM, Anthropic's API
     | too\ large\ for\ model\ with\b.{0,20}\bcontext        # Mistral's API
@@ -71,14 +76,17 @@ _CONTEXT_LENGTHS: Final = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
         (
-            r"(?:context|maximum prompt|maximum input|maximum model|allowed(?: input)?|model input) "
-            r"(?:length|size|window)(?: limit)?(?: is| of)?(?: only)?[:\s(]*(\d[\d,]*)"
+            r"(?:context|maximum prompt|maximum input|maximum model|allowed(?: input)?|model input)"
+            r" (?:length|size|window)(?: limit)?(?: is| of)?(?: only)?[:\s(]*(\d[\d,]*)"
         ),
         r"max_(?:model|seq)_len\D{0,12}(\d[\d,]*)",
         r"too large for model with (\d+)",
         r"n_ctx \((\d+)\)",
         r"must (?:be <=|have less than) (\d+)",
-        r"(?:exceeds|exceed|than) (?:the )?(?:limit|maximum)(?: number of tokens allowed)? (?:of )?\(?(\d[\d,]*)",
+        (
+            r"(?:exceeds|exceed|than) (?:the )?(?:limit|maximum)(?: number of tokens allowed)?"
+            r" (?:of )?\(?(\d[\d,]*)"
+        ),
         r"> (\d[\d,]*) maximum",
         r"batch size: (\d+)",
     )
@@ -88,7 +96,10 @@ _PROMPT_LENGTHS: Final = tuple(
     for pattern in (
         r"\((\d[\d,]*) (?:tokens )?(?:in|from) (?:the|your) (?:messages|prompt|input)",
         r"(\d[\d,]*) tokens from the input",
-        r"(?:request has|prompt contains|passed|prompt has|contains|given:) (\d[\d,]*) (?:`inputs` |input |prompt )?tokens",
+        (
+            r"(?:request has|prompt contains|passed|prompt has|contains|given:) (\d[\d,]*)"
+            r" (?:`inputs` |input |prompt )?tokens"
+        ),
         r"given: (\d[\d,]*)",
         r"(?:length|request|input|prompt)(?: prompt)? \((?:total length |length )?(\d[\d,]*)",
         r"(?:prompt|input) length (?:of )?(\d[\d,]*)",

@@ -57,7 +57,8 @@ class LlamafileReranker(ManyServers, ServedBatches, LocalReranker):
         >>> from langchain_localllm import LlamafileReranker
         >>> reranker = LlamafileReranker(base_url="http://localhost:8080", top_n=3)
         >>> documents = [Document("The boat is blue."), Document("Bread needs flour.")]
-        >>> best = reranker.compress_documents(documents, "Which color has the boat?")  # doctest: +SKIP
+        >>> question = "Which color has the boat?"
+        >>> best = reranker.compress_documents(documents, question)  # doctest: +SKIP
         >>> best[0].metadata["relevance_score"]  # doctest: +SKIP
         0.98
     """

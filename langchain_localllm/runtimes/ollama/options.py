@@ -337,7 +337,9 @@ class OllamaOptions(OllamaServer, ReasoningOptions, SamplingOptions):
         "think": "reasoning",
     }
     UNSUPPORTED: ClassVar[Mapping[str, str]] = {
-        "logit_bias": "Ollama has no such option. LlamaCpp and Llamafile have it, with the same file.",
+        "logit_bias": (
+            "Ollama has no such option. LlamaCpp and Llamafile have it, with the same file."
+        ),
         "n_probs": "use `logprobs=True`, with `top_logprobs` for alternatives.",
         **no_budget("Ollama"),
     }

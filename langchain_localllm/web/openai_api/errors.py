@@ -72,7 +72,8 @@ def error_content(error: Exception) -> tuple[int, dict[str, Any]]:
     """Return the HTTP status and the body for an error.
 
     Example:
-        >>> error_content(APIError(404, "There is no model 'x'.", param="model", code="model_not_found"))[1]["error"]["code"]
+        >>> error = APIError(404, "There is no model 'x'.", param="model", code="model_not_found")
+        >>> error_content(error)[1]["error"]["code"]
         'model_not_found'
     """
     status, message, param, code = _described(error)

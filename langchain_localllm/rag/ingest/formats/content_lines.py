@@ -47,7 +47,8 @@ def read_content_lines(data: bytes) -> Iterator[Document]:
     r"""Yield a Document for each event, task or contact.
 
     Example:
-        >>> [entry.page_content for entry in read_content_lines(b"BEGIN:VCARD\nFN:Odalys Fenn\nTEL;TYPE=cell:+49 1\nEND:VCARD")]
+        >>> card = b"BEGIN:VCARD\nFN:Odalys Fenn\nTEL;TYPE=cell:+49 1\nEND:VCARD"
+        >>> [entry.page_content for entry in read_content_lines(card)]
         ['Name: Odalys Fenn\nPhone: +49 1']
     """
     entry: list[str] = []

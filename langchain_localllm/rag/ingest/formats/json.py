@@ -20,7 +20,8 @@ def read_json(data: bytes) -> Iterator[Document]:
     The key of the outermost object goes to `heading`.
 
     Example:
-        >>> [(each.metadata["heading"], each.page_content) for each in read_json(b'{"boat": {"name": "Heron", "seats": [2, 3]}}')]
+        >>> documents = read_json(b'{"boat": {"name": "Heron", "seats": [2, 3]}}')
+        >>> [(each.metadata["heading"], each.page_content) for each in documents]
         [('boat', 'name: Heron; seats: 2, 3')]
     """
     text = normalize(decode(data))

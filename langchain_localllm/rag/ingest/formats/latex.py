@@ -73,8 +73,9 @@ _HEADING: Final = re.compile(
     r"\\(part|chapter|section|subsection|subsubsection|paragraph)\*?(?:\[[^\]]*\])?\{((?:[^{}]|\{[^{}]*\})*)\}"
 )
 _DROPPED: Final = re.compile(
-    r"[~ ]*\\(?:label|\w*cite\w*|\w*ref|includegraphics|usepackage|documentclass|bibliography\w*|[vh]space|input|include|pagestyle"
-    r"|thispagestyle|setlength|newcommand|renewcommand|hypersetup|index)\*?(?:\[[^\]]*\])*(?:\{[^{}]*\})*"
+    r"[~ ]*\\(?:label|\w*cite\w*|\w*ref|includegraphics|usepackage|documentclass"
+    r"|bibliography\w*|[vh]space|input|include|pagestyle|thispagestyle|setlength|newcommand"
+    r"|renewcommand|hypersetup|index)\*?(?:\[[^\]]*\])*(?:\{[^{}]*\})*"
 )
 _ENVIRONMENT: Final = re.compile(r"\\(?:begin|end)\{[^{}]*\}(?:\[[^\]]*\])?(?:\{[^{}]*\})?")
 _ARGUMENT: Final = re.compile(r"\\[A-Za-z]+\*?(?:\[[^\]]*\])?\{([^{}]*)\}|\{([^{}\\]*)\}")

@@ -20,7 +20,8 @@ def read_subtitles(data: bytes) -> Iterator[Document]:
     A line that is repeated right after itself comes once.
 
     Example:
-        >>> next(read_subtitles(b"1\n00:00:01,000 --> 00:00:02,000\n<i>The boat</i>\n\n2\n...")).page_content
+        >>> file = b"1\n00:00:01,000 --> 00:00:02,000\n<i>The boat</i>\n\n2\n..."
+        >>> next(read_subtitles(file)).page_content
         'The boat'
     """
     pieces: list[str] = []
