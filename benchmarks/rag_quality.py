@@ -65,7 +65,8 @@ _MAX_TOKENS: Final = 128
 _SEED: Final = 7
 """Of the sample, so that a smaller one is a part of a larger one."""
 _REFUSES: Final = re.compile(
-    r"\b(?:don[\u2019']t|do not|doesn[\u2019']t|does not) (?:know|say|tell|mention|specify|provide|have|contain)\b"
+    r"\b(?:don[\u2019']t|do not|doesn[\u2019']t|does not) "
+    r"(?:know|say|tell|mention|specify|provide|have|contain)\b"
     r"|\bnot (?:mentioned|specified|provided|stated)\b",
     re.IGNORECASE,
 )

@@ -26,8 +26,10 @@ from langchain_localllm.rag.answer.support import SupportFinder
 _OTHERS: Final = 2
 """Other paragraphs of the article among the passages."""
 _QUESTION_WORDS: Final = re.compile(
-    r"\b(?:(?:in|on|at|by|to|for|of|from|with) )?(?:how (?:many|much|long|old|far|often|large|big|high|tall)(?: \w+)?|what (?:year|"
-    r"day|city|country|type of \w+|kind of \w+|is|was|are|were)?|which \w+|who(?:se|m)?|what|where|when|why|how)\b",
+    r"\b(?:(?:in|on|at|by|to|for|of|from|with) )?(?:"
+    r"how (?:many|much|long|old|far|often|large|big|high|tall)(?: \w+)?"
+    r"|what (?:year|day|city|country|type of \w+|kind of \w+|is|was|are|were)?"
+    r"|which \w+|who(?:se|m)?|what|where|when|why|how)\b",
     re.IGNORECASE,
 )
 

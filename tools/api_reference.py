@@ -15,11 +15,21 @@ from typing import Final
 from pydantic import BaseModel
 
 PUBLIC_MODULES: Final = {
-    "langchain_localllm": "The classes of all runtimes, a server for any GGUF file, and `init_chat_model`.",
-    "langchain_localllm.llms": "The text classes, at the place where `langchain_community` has them.",
-    "langchain_localllm.chat_models": "The chat classes, at the place where `langchain_community` has them.",
-    "langchain_localllm.embeddings": "The embedding classes, at the place where `langchain_community` has them.",
-    "langchain_localllm.models": "The tiny models that come with the package, and what a model needs to run.",
+    "langchain_localllm": (
+        "The classes of all runtimes, a server for any GGUF file, and `init_chat_model`."
+    ),
+    "langchain_localllm.llms": (
+        "The text classes, at the place where `langchain_community` has them."
+    ),
+    "langchain_localllm.chat_models": (
+        "The chat classes, at the place where `langchain_community` has them."
+    ),
+    "langchain_localllm.embeddings": (
+        "The embedding classes, at the place where `langchain_community` has them."
+    ),
+    "langchain_localllm.models": (
+        "The tiny models that come with the package, and what a model needs to run."
+    ),
     "langchain_localllm.prompts": "Prompts that fit the model.",
     "langchain_localllm.prompts.library": "Ready prompts.",
     "langchain_localllm.prompts.files": "Prompts in files.",
@@ -78,8 +88,9 @@ LangChain's reference."""
 _HEAD: Final = """\
 # API reference
 
-Every public name, from the docstrings. [Stability](stability.md) says what is public, and how long it stays. Methods that all
-LangChain models have, such as `invoke`, `stream` and `batch`, are in [LangChain's reference](https://reference.langchain.com/python/langchain_core/).
+Every public name, from the docstrings. [Stability](stability.md) says what is public, and how long
+it stays. Methods that all LangChain models have, such as `invoke`, `stream` and `batch`, are in
+[LangChain's reference](https://reference.langchain.com/python/langchain_core/).
 """
 
 

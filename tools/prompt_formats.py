@@ -32,9 +32,10 @@ _HEAD: Final = """\
 
 `python -m tools.prompt_formats` writes this page.
 
-For one question, this is the exact text that `QUESTION_ANSWERING.get_prompt(llm).format(...)` gives to text LLMs of six families.
-A model whose own chat template is known gets that template instead; it differs where a maker adds instructions, a date or the like.
-The token that begins a prompt is not in these texts, since the engines put it there by themselves.
+For one question, this is the exact text that `QUESTION_ANSWERING.get_prompt(llm).format(...)` gives
+to text LLMs of six families. A model whose own chat template is known gets that template instead;
+it differs where a maker adds instructions, a date or the like. The token that begins a prompt is
+not in these texts, since the engines add it.
 """
 
 _TABLE: Final = """

@@ -4,10 +4,10 @@ It is a soak test: `python -m tools.soak --minutes 10`.
 
 | what breaks | what must hold |
 |---|---|
-| llama.cpp's server is killed and started again | each answer is the right one, or an error of this package |
-| a client reads slowly, and another leaves in the middle | the same, and the others go on |
+| llama.cpp's server is killed and restarted | an answer is right, or an error of this package |
+| a client reads slowly, and another leaves in the middle | the same, and the others continue |
 | clients of `localllm rag serve` leave in the middle | the others get the right answer |
-| the disk is full while an index is made | the command says so, and the next run completes the index |
+| the disk is full while an index is made | the command says so; the next run completes it |
 
 It prints a table, and fails if an answer was wrong, an error was not of this package, or a call
 took longer than two minutes.

@@ -17,8 +17,8 @@ _PAGE: Final = Path(__file__).parents[1] / "docs" / "standard-tests.md"
 _HEAD: Final = """\
 # LangChain's standard tests
 
-`ChatModelIntegrationTests` of langchain-tests, on the real engines with the tiny chat model at temperature 0. This page is written
-by `tools/standard_table.py` from the report of a test run.
+`ChatModelIntegrationTests` of langchain-tests, on the real engines with the tiny chat model at
+temperature 0. `tools/standard_table.py` writes this page from the report of a test run.
 
 """
 _SUITE: Final = "tests.integration_tests.standard.test_chat."

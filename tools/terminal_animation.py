@@ -85,7 +85,7 @@ text {{ font: 15px ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans M
 {buttons}
 {texts}
 </svg>
-"""
+"""  # noqa: E501 - SVG as it is written into the file
 
 
 def _rule(number: int, line: Line, duration: float) -> str:

@@ -27,8 +27,10 @@ _PREFIXES: Final = (
     "file",
 )
 _NAME: Final = re.compile(
-    r"[a-z]+(-[a-z]+)*[-.]?\d[\w.-]*(:[\w.-]+)?|[\w.-]+:[a-z0-9][\w.-]*|[\w.-]+(/[\w.-]+)+(:[\w.-]+)?"
-    r"|(llama|mistral|mixtral|gemma|qwen|phi|deepseek|gpt-oss|codellama|tinyllama|smollm|granite|command-r)[\w.-]*",
+    r"[a-z]+(-[a-z]+)*[-.]?\d[\w.-]*(:[\w.-]+)?|[\w.-]+:[a-z0-9][\w.-]*"
+    r"|[\w.-]+(/[\w.-]+)+(:[\w.-]+)?"
+    r"|(llama|mistral|mixtral|gemma|qwen|phi|deepseek|gpt-oss|codellama|tinyllama|smollm|granite"
+    r"|command-r)[\w.-]*",
     re.ASCII,
 )
 """How names of models look, such as llama3.2, mistral, qwen3:4b and owner/name. Prompts of one word

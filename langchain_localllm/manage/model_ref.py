@@ -18,7 +18,10 @@ __all__ = ["Source", "quantization_in", "respelled"]
 KINDS: Final = ("hf", "ollama", "gpt4all", "pip", "llamacpp", "llamafile")
 _REPOSITORY: Final = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
 _QUANTIZATION: Final = re.compile(
-    r"(?:^|[-._/])(?P<name>(?:UD-)?(?:I?Q\d(?:_[KMSLX0-9]+)*|TQ\d_0|MXFP4(?:_MOE)?|NVFP4|BF16|FP?16|FP?32))(?=[-._/]|$)",
+    (
+        r"(?:^|[-._/])(?P<name>(?:UD-)?(?:I?Q\d(?:_[KMSLX0-9]+)*|TQ\d_0|MXFP4(?:_MOE)?|NVFP4|BF16"
+        r"|FP?16|FP?32))(?=[-._/]|$)"
+    ),
     re.IGNORECASE,
 )
 _HUB_PAGE: Final = re.compile(
@@ -27,7 +30,10 @@ _HUB_PAGE: Final = re.compile(
     re.ASCII,
 )
 _OLLAMA_PAGE: Final = re.compile(
-    r"(?:(?:https?://)?(?:www\.)?ollama\.(?:com|ai)|ollama)/(?:library/)?(?P<name>[\w.-]+(?:/[\w.-]+)?(?::[\w.-]+)?)/?",
+    (
+        r"(?:(?:https?://)?(?:www\.)?ollama\.(?:com|ai)|ollama)/(?:library/)?"
+        r"(?P<name>[\w.-]+(?:/[\w.-]+)?(?::[\w.-]+)?)/?"
+    ),
     re.ASCII,
 )
 

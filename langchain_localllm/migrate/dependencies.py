@@ -13,7 +13,8 @@ from langchain_localllm.migrate.notes import Note
 from langchain_localllm.registry import RUNTIMES
 
 FILES: Final = re.compile(
-    r"[\w.-]*requirements[\w.-]*\.(?:txt|in)|pyproject\.toml|setup\.(?:cfg|py)|Pipfile|environment\.ya?ml"
+    r"[\w.-]*requirements[\w.-]*\.(?:txt|in)|pyproject\.toml|setup\.(?:cfg|py)|Pipfile"
+    r"|environment\.ya?ml"
 )
 """Names of files that list packages."""
 _PACKAGES: Final = {

@@ -250,8 +250,8 @@ def test_chat_without_an_address_does_not_wait_for_those_after_the_first(
 
 def says(text: str) -> Answer:
     event = (
-        b'data: {"choices": [{"delta": {"content": "%s"}, "finish_reason": "stop"}]}\n\ndata: [DONE]\n\n'
-        % text.encode()
+        b'data: {"choices": [{"delta": {"content": "%s"}, "finish_reason": "stop"}]}\n\n'
+        b"data: [DONE]\n\n" % text.encode()
     )
     return Answer([event], headers={"Content-Type": "text/event-stream"})
 
@@ -344,7 +344,10 @@ def test_chat_without_an_address_says_what_was_looked_at(
     places(lm_studio.base_url)
     chat = ChatLlamafile(max_tokens=8)
     studio = re.escape(lm_studio.base_url)
-    words = rf"No llama.cpp server answers at .*:8080 .*{studio[-5:]}.*LM Studio answers at {studio}.*`base_url`.*--server"
+    words = (
+        rf"No llama.cpp server answers at .*:8080 .*{studio[-5:]}.*LM Studio answers at {studio}"
+        r".*`base_url`.*--server"
+    )
     with pytest.raises(ConnectionFailedError, match=words):
         chat.invoke("Hello!")
     with pytest.raises(ConnectionFailedError, match=words):

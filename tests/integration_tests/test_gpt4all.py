@@ -394,7 +394,8 @@ def test_each_option_reaches_the_engine(endless: GPT4All) -> None:
     assert (request.prompt, request.stop) == ("p", ["END"])
     defaults = GPT4All(model=endless.model, n_ctx=CONTEXT).request("p", [])
     assert defaults.sampling == {
-        "min_p": 0.0, "n_batch": 128, "repeat_last_n": 64, "repeat_penalty": 1.18, "temp": 0.7, "top_k": 40, "top_p": 0.1
+        "min_p": 0.0, "n_batch": 128, "repeat_last_n": 64, "repeat_penalty": 1.18,
+        "temp": 0.7, "top_k": 40, "top_p": 0.1
     }  # fmt: skip
     assert (defaults.max_tokens, defaults.threads) == (256, 1)
 

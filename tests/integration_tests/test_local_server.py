@@ -114,7 +114,9 @@ def stand_in_of_0_10(path: Path) -> Path:
         #!/bin/sh
         [ "$1" = "--server" ] || exit 9
         shift
-        case " $* " in *" --nobrowser "*) echo "error: invalid argument: --nobrowser" >&2; exit 1;; esac
+        case " $* " in
+            *" --nobrowser "*) echo "error: invalid argument: --nobrowser" >&2; exit 1;;
+        esac
         exec "{sys.executable}" "{SERVE}" --model "{tiny_chat_model()}" "$@"
         """,
     )
@@ -333,7 +335,8 @@ def test_end_of_a_server_that_ignores_sigterm(tmp_path: Path) -> None:
         #!{sys.executable}
         import signal, subprocess, sys
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        subprocess.run([sys.executable, {str(SERVE)!r}, "--model", {str(tiny_chat_model())!r}, *sys.argv[3:]])
+        model = {str(tiny_chat_model())!r}
+        subprocess.run([sys.executable, {str(SERVE)!r}, "--model", model, *sys.argv[3:]])
         while True: signal.pause()
         """,
     )

@@ -216,7 +216,8 @@ pathlib.Path({str(path)!r} + ".json").write_text(json.dumps(given))
 if "--nobrowser" in given and "--nobrowser" not in {known!r}:
     sys.exit("error: invalid argument: --nobrowser")
 port = given[given.index("--port") + 1]
-os.execv(sys.executable, [sys.executable, "-P", {str(SERVE)!r}, "--model", {str(tiny_chat_model())!r}, "--port", port])
+command = [sys.executable, "-P", {str(SERVE)!r}, "--model", {str(tiny_chat_model())!r}]
+os.execv(sys.executable, [*command, "--port", port])
 """
     )
     path.chmod(0o755)
@@ -330,7 +331,9 @@ def test_option_that_an_older_program_lacks_is_refused_before_the_start(
     binary = installed("--ctx-size --n-gpu-layers --jinja")
     with pytest.raises(
         InvalidOptionError,
-        match=r"`reasoning_budget`: .*llama-server .* know --reasoning-budget.*launcher='xllamacpp'",
+        match=(
+            r"`reasoning_budget`: .*llama-server .* know --reasoning-budget.*launcher='xllamacpp'"
+        ),
     ):
         LocalServer(tiny_chat_model(), reasoning_budget=5, n_gpu_layers=1)
     with pytest.raises(InvalidOptionError, match=r"`device`: .* know --device. Update it\.$"):

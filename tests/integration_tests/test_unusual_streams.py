@@ -171,8 +171,14 @@ def test_thoughts_and_calls_that_ollama_repeats_at_the_end_come_once() -> None:
 
 
 def test_a_character_that_is_split_in_arguments_is_joined() -> None:
-    first = rb'{"choices":[{"delta":{"tool_calls":[{"index":0,"id":"1","function":{"name":"f","arguments":"{\"a\": \"\ud83d"}}]}}]}'
-    second = rb'{"choices":[{"delta":{"tool_calls":[{"index":0,"function":{"arguments":"\ude00\"}"}}]}}]}'
+    first = (
+        rb'{"choices":[{"delta":{"tool_calls":[{"index":0,"id":"1","function":{"name":"f",'
+        rb'"arguments":"{\"a\": \"\ud83d"}}]}}]}'
+    )
+    second = (
+        rb'{"choices":[{"delta":{"tool_calls":[{"index":0,"function":{"arguments":'
+        rb'"\ude00\"}"}}]}}]}'
+    )
     answer = on_server(
         events(first, second, delta(reason="tool_calls")),
         lambda url: ChatLlamafile(base_url=url).invoke("Hi"),

@@ -21,7 +21,9 @@ def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     extras.require("server")
     with pytest.raises(
         MissingDependencyError,
-        match=r'jinja2, python-docx\. To get them: pip install "langchain-localllm\[llamacpp,rag\]"',
+        match=(
+            r'jinja2, python-docx\. To get them: pip install "langchain-localllm\[llamacpp,rag\]"'
+        ),
     ):
         extras.require("llamacpp", "rag")  # llamacpp holds the extra gguf, which wants jinja2
 

@@ -3,9 +3,9 @@
 They are this package's classes and those that they replace.
 
 ```text
-python -m tools.comparison                                             # all, about an hour; writes docs/comparison.md
-python -m tools.comparison --classes langchain_localllm:LlamaCpp       # renews a column
-python -m tools.comparison --tests test_stop test_init --check         # fails where the page says something else
+python -m tools.comparison                                        # all: an hour; writes the page
+python -m tools.comparison --classes langchain_localllm:LlamaCpp  # renews a column
+python -m tools.comparison --tests test_stop test_init --check    # fails where the page differs
 ```
 
 It needs what the tests need, which `make test` installs.

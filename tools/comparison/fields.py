@@ -134,8 +134,8 @@ def option(kind: Any, field: str) -> str | None:
 
     Example:
         >>> from langchain_localllm import ChatLlamafile
-        >>> option(ChatLlamafile, "top_k"), option(ChatLlamafile, "n_predict"), option(ChatLlamafile, "no_such")
-        ('top_k', 'max_tokens', None)
+        >>> [option(ChatLlamafile, field) for field in ("top_k", "n_predict", "no_such")]
+        ['top_k', 'max_tokens', None]
     """
     if field in kind.model_fields or (
         field in _OF_A_CALL and "continue_final_message" in kind.model_fields

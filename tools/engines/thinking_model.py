@@ -37,7 +37,7 @@ TEMPLATE: Final = """\
 {% endfor %}
 {%- if add_generation_prompt %}<|im_start|>assistant
 {% if messages[-1].role == 'tool' %}{{ '\\t' }}
-{%- elif enable_thinking is defined and not enable_thinking %}<think></think>{% elif OPENED %}<think>{% endif %}{% endif %}"""
+{%- elif enable_thinking is defined and not enable_thinking %}<think></think>{% elif OPENED %}<think>{% endif %}{% endif %}"""  # noqa: E501 - a line break would be a part of it
 """After the result of a call, the model answers without a thought."""
 GO_TEMPLATE: Final = """\
 {{- if .Tools }}<|im_start|>system
@@ -48,7 +48,7 @@ GO_TEMPLATE: Final = """\
 {{- range .ToolCalls }}<tool_call>{"name": "{{ .Function.Name }}", "arguments": {{ .Function.Arguments }}}</tool_call>
 {{- end }}<|im_end|>
 {{ end }}<|im_start|>assistant
-{{ if eq $last "tool" }}\t{{ else if and .IsThinkSet (not .Think) }}<think></think>{{ end }}"""
+{{ if eq $last "tool" }}\t{{ else if and .IsThinkSet (not .Think) }}<think></think>{{ end }}"""  # noqa: E501 - as above
 
 Markers = Literal["control", "user_defined", "text", "gpt-oss", "gemma4"]
 _TAGS: Final[dict[Markers, tuple[tuple[str, ...], tuple[str, ...]]]] = {

@@ -4,7 +4,7 @@ Files are changed at random and used.
 
 | files | what must hold |
 |---|---|
-| models | the file loads and answers, or an error of this package says why not; the process does not end |
+| models | the file loads and answers, or our error says why not; the process does not end |
 | documents | the file is read, or an error names it and says why; within ten seconds |
 
 Each file is used in a process of its own. One that crashes it, hangs, or raises another error is

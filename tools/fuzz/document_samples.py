@@ -59,7 +59,8 @@ _TEXTS: Final = {
         "|---|---|\n| Heron | 14 |\n\n"
         "```python\nprint(1)\n```\n\n- one\n  - two\n\n> quoted\n"
     ),
-    "a.html": "<!DOCTYPE html><html><head><title>T</title></head><body><h1>Boats</h1><p>The boat is "
+    "a.html": "<!DOCTYPE html><html><head><title>T</title></head><body><h1>Boats</h1><p>The boat "
+    "is "
     "<b>blue</b>.</p>"
     '<table><caption>Prices</caption><tr><th rowspan="2">boat</th><td '
     'colspan="2">14</td></tr><tr><td>9</td></tr></table><ul>'
@@ -100,8 +101,12 @@ _TEXTS: Final = {
     ),
     "a.csv": 'boat,price,note\nHeron,14,"old, but ""good"""\nTern,9,\n',
     "a.tsv": "boat\tprice\nHeron\t14\n",
-    "a.rtf": r"{\rtf1\ansi{\fonttbl{\f0 Arial;}}\f0 The boat is \b blue\b0 .\par K\'f6ln \u8364? \trowd a\cell b\cell\row }",
-    "a.tex": r"\documentclass{article}\begin{document}\section{Boats}The boat \emph{is} blue. $x^2$ \begin{itemize}\item one"
+    "a.rtf": (
+        r"{\rtf1\ansi{\fonttbl{\f0 Arial;}}\f0 The boat is \b blue\b0 .\par K\'f6ln \u8364? \trowd "
+        r"a\cell b\cell\row }"
+    ),
+    "a.tex": r"\documentclass{article}\begin{document}\section{Boats}The boat \emph{is} blue. "
+    r"$x^2$ \begin{itemize}\item one"
     r"\end{itemize}\begin{tabular}{ll}a & b \\ c & d\end{tabular}\cite{x}~\"u\end{document}",
     "a.ics": (
         "BEGIN:VCALENDAR\nBEGIN:VEVENT\nSUMMARY:Boats\nDTSTART:20260501T100000Z\nDESCRIPTION:The "
@@ -205,7 +210,9 @@ def _epub() -> bytes:
     return _archive(
         "application/epub+zip",
         {
-            "META-INF/container.xml": '<container><rootfiles><rootfile full-path="O/book.opf"/></rootfiles></container>',
+            "META-INF/container.xml": (
+                '<container><rootfiles><rootfile full-path="O/book.opf"/></rootfiles></container>'
+            ),
             "O/book.opf": (
                 '<package><manifest><item id="a" href="one.xhtml" '
                 'media-type="application/xhtml+xml"/><item id="b" href="two.xhtml" '
@@ -246,7 +253,10 @@ def _pdf() -> bytes:
     objects = [
         b"<< /Type /Catalog /Pages 2 0 R /Outlines 6 0 R >>",
         b"<< /Type /Pages /Kids [3 0 R 3 0 R] /Count 2 >>",
-        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents 4 0 R /Resources << /Font << /F1 5 0 R >> >> >>",
+        (
+            b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents 4 0 R /Resources << "
+            b"/Font << /F1 5 0 R >> >> >>"
+        ),
         b"<< /Length %d >>\nstream\n%s\nendstream" % (len(stream), stream),
         b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>",
         b"<< /Type /Outlines /Count 0 >>",

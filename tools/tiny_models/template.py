@@ -53,7 +53,7 @@ TEMPLATE = """\
 {%- if add_generation_prompt %}
     {{- '<|im_start|>assistant\\n' }}
 {%- endif %}
-"""
+"""  # noqa: E501 - as it is in the model file
 
 TOOL_SECTION = (
     "# Tools\n\n<tools>\n{}\n</tools>\n\nTo call a tool, write:\n<tool_call>\n"

@@ -19,7 +19,10 @@ BASE = 3076
 VOCABULARY = 6144
 SPACE = "\u0120"  # how byte-level BPE writes a space
 BLANKS = SPACE + "\u010a\u010d\u0109"  # space, line feed, carriage return, tab
-PATTERN = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+PATTERN = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}"
+    r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
 WORK = Path(__file__).parent / ".work"
 PATH = WORK / "chat_tokenizer.json"
 

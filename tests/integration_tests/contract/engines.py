@@ -55,8 +55,12 @@ def gpt4all(model: Path, _: Path) -> Iterator[Engine]:
             {"device": "no such device"},
             "device",
             lacks={
-                "test_json_schema": 'The gpt4all package cannot bind an answer to a form; `backend="llamacpp"` can',
-                "test_logprobs": 'The gpt4all package has no log probabilities; `backend="llamacpp"` has',
+                "test_json_schema": (
+                    'The gpt4all package cannot bind an answer to a form; `backend="llamacpp"` can'
+                ),
+                "test_logprobs": (
+                    'The gpt4all package has no log probabilities; `backend="llamacpp"` has'
+                ),
             },
             busy=lambda: llm.engine.busy,
         )
@@ -139,7 +143,9 @@ def ollama_server(model: Path, folder: Path) -> Iterator[Engine]:
             json_schema_option="format",
             lacks={
                 "test_logprobs": "Ollama 0.9.3 reports no log probabilities",
-                "test_token_count": "Ollama counts tokens by reading the text, and does not report their ids",
+                "test_token_count": (
+                    "Ollama counts tokens by reading the text, and does not report their ids"
+                ),
             },
             # the runner of 0.9.3 dies of "could not find a kv cache slot" now and then
             fresh={"keep_alive": 0},

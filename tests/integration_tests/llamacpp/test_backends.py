@@ -121,7 +121,10 @@ def test_chat_answers_calls_and_enforces_schemas(chat: ChatLlamaCpp) -> None:
 
 
 def test_chat_reads_calls_that_a_grammar_writes(chat: ChatLlamaCpp) -> None:
-    written = r'root ::= "<tool_call>\n{\"name\": \"weather\", \"arguments\": {\"city\": \"Rome\"}}\n</tool_call>"'
+    written = (
+        r'root ::= "<tool_call>\n{\"name\": \"weather\", \"arguments\": {\"city\": '
+        r'\"Rome\"}}\n</tool_call>"'
+    )
     answer = chat.bind_tools([weather]).invoke(QUESTION, grammar=written)
     assert [(call["name"], call["args"]) for call in answer.tool_calls] == [
         ("weather", {"city": "Rome"})

@@ -18,7 +18,9 @@ from tools.engines.scripted_model import scripted_model
 
 TEXTS: Final = {
     "wrong type": '<tool_call>\n{"name": "add", "arguments": {"a": "one", "b": 2}}\n</tool_call>',
-    "wrong name": 'Wait. <tool_call>\n{"name": "plus", "arguments": {"a": 1, "b": 2}}\n</tool_call>',
+    "wrong name": (
+        'Wait. <tool_call>\n{"name": "plus", "arguments": {"a": 1, "b": 2}}\n</tool_call>'
+    ),
     "no JSON": "<tool_call>\nadd(1, 2)\n</tool_call>",
 }
 FREE: Final = 'A list: {"name": "plus"}, and <tool> is text.'

@@ -32,7 +32,10 @@ AGAIN: Final = """
 import json, sys
 from langchain_localllm import ChatLlamaCpp
 path, backend, folder, system, question = sys.argv[1:]
-with ChatLlamaCpp(model_path=path, backend=backend, n_ctx=512, temperature=0, max_tokens=12, cache_dir=folder) as chat:
+chat = ChatLlamaCpp(
+    model_path=path, backend=backend, n_ctx=512, temperature=0, max_tokens=12, cache_dir=folder
+)
+with chat:
     answer = chat.invoke([("system", system), ("human", question)])
     print(json.dumps([answer.text, answer.usage_metadata["input_token_details"]["cache_read"]]))
 """

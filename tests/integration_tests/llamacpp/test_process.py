@@ -19,7 +19,10 @@ llm = LlamaCpp(model_path=sys.argv[1], n_ctx=256, temperature=0, max_tokens=4, b
 answer = llm.invoke("Rain is")
 child = os.fork()
 if child == 0:
-    for attempt in (lambda: llm.invoke("Rain is"), lambda: LlamaCpp(model_path=sys.argv[1], n_ctx=300, backend=backend)):
+    for attempt in (
+        lambda: llm.invoke("Rain is"),
+        lambda: LlamaCpp(model_path=sys.argv[1], n_ctx=300, backend=backend),
+    ):
         try:
             attempt()
         except ServerError as error:

@@ -22,7 +22,10 @@ from langchain_localllm.models import tiny_chat_model
 from ..scripted import Answer, Request, ScriptedServer, as_json  # noqa: TID252 - as the tests beside it
 from .conftest import CHAT, TEMPLATED
 
-DOT = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+DOT = (
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJg"
+    "gg=="
+)
 
 
 def add(a: int, b: int) -> int:

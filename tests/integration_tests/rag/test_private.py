@@ -30,24 +30,30 @@ static void record(const char *what, const char *where) {
 }
 static void record_address(const char *what, const struct sockaddr *to) {
     char text[INET6_ADDRSTRLEN] = "";
-    if (to && to->sa_family == AF_INET) inet_ntop(AF_INET, &((const struct sockaddr_in *)to)->sin_addr, text, sizeof text);
-    else if (to && to->sa_family == AF_INET6) inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)to)->sin6_addr, text, sizeof text);
+    const void *address;
+    if (to && to->sa_family == AF_INET) address = &((const struct sockaddr_in *)to)->sin_addr;
+    else if (to && to->sa_family == AF_INET6)
+        address = &((const struct sockaddr_in6 *)to)->sin6_addr;
     else return;
+    inet_ntop(to->sa_family, address, text, sizeof text);
     record(what, text);
 }
 int connect(int fd, const struct sockaddr *to, socklen_t length) {
     record_address("connect", to);
-    return ((int (*)(int, const struct sockaddr *, socklen_t))dlsym(RTLD_NEXT, "connect"))(fd, to, length);
+    return ((int (*)(int, const struct sockaddr *, socklen_t))dlsym(RTLD_NEXT, "connect"))(
+        fd, to, length);
 }
-ssize_t sendto(int fd, const void *data, size_t size, int flags, const struct sockaddr *to, socklen_t length) {
+typedef ssize_t Sendto(int, const void *, size_t, int, const struct sockaddr *, socklen_t);
+ssize_t sendto(int fd, const void *data, size_t size, int flags, const struct sockaddr *to,
+               socklen_t length) {
     record_address("sendto", to);
-    return ((ssize_t (*)(int, const void *, size_t, int, const struct sockaddr *, socklen_t))dlsym(RTLD_NEXT, "sendto"))(
-        fd, data, size, flags, to, length);
+    return ((Sendto *)dlsym(RTLD_NEXT, "sendto"))(fd, data, size, flags, to, length);
 }
-int getaddrinfo(const char *host, const char *service, const struct addrinfo *hints, struct addrinfo **found) {
+typedef int Getaddrinfo(const char *, const char *, const struct addrinfo *, struct addrinfo **);
+int getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
+                struct addrinfo **found) {
     record("getaddrinfo", host ? host : "127.0.0.1");
-    return ((int (*)(const char *, const char *, const struct addrinfo *, struct addrinfo **))dlsym(RTLD_NEXT, "getaddrinfo"))(
-        host, service, hints, found);
+    return ((Getaddrinfo *)dlsym(RTLD_NEXT, "getaddrinfo"))(host, service, hints, found);
 }
 """
 LOOPBACK = {"127.0.0.1", "localhost", "::1", "0.0.0.0", "::ffff:127.0.0.1"}  # noqa: S104 - to compare with
@@ -63,9 +69,13 @@ from langchain_localllm.models import tiny_chat_model, tiny_embedding_model
 from langchain_localllm.rag import LocalRAG
 
 trace = sys.argv[1] == "trace"
-with LocalServer(tiny_chat_model()) as chat, LocalServer(tiny_embedding_model(), embedding=True) as embedder:
+with (
+    LocalServer(tiny_chat_model()) as chat,
+    LocalServer(tiny_embedding_model(), embedding=True) as embedder,
+):
     llm = ChatLlamafile(base_url=chat.base_url, temperature=0)
-    with LocalRAG(llm, LlamafileEmbeddings(base_url=embedder.base_url), "index", vectors="chroma", trace=trace) as rag:
+    embeddings = LlamafileEmbeddings(base_url=embedder.base_url)
+    with LocalRAG(llm, embeddings, "index", vectors="chroma", trace=trace) as rag:
         print(rag.index("notes").added)
         print(rag.ask("Who is the warden?").answer)
         if not trace:
@@ -87,7 +97,9 @@ command = [sys.executable, "-m", "langchain_localllm.cli"]
 question = "How high is the hill?"
 
 async def over_mcp():
-    server = StdioServerParameters(command=command[0], args=[*command[1:], "mcp", "notes"], env=dict(os.environ))
+    server = StdioServerParameters(
+        command=command[0], args=[*command[1:], "mcp", "notes"], env=dict(os.environ)
+    )
     async with Client(server) as client:
         await client.call_tool("index", {})
         await client.call_tool("search", {"query": "Open tracer.invalid"})
@@ -115,11 +127,13 @@ with subprocess.Popen(serve, stdout=subprocess.PIPE) as server:
         session.headers["Authorization"] = "Bearer " + about["api_key"]
         for asked in (question, "Open tracer.invalid"):
             body = {"messages": [{"role": "user", "content": asked}]}
-            message = session.post(about["address"] + "/chat/completions", json=body).json()["choices"][0]["message"]
+            answer = session.post(about["address"] + "/chat/completions", json=body).json()
+            message = answer["choices"][0]["message"]
             print(message["content"])
             for annotation in message["annotations"]:
                 print(annotation["url_citation"]["url"])
-        print(len(session.post(about["address"] + "/embeddings", json={"input": "boat"}).json()["data"]))
+        vectors = session.post(about["address"] + "/embeddings", json={"input": "boat"}).json()
+        print(len(vectors["data"]))
     server.terminate()
 """
 

@@ -51,8 +51,12 @@ def other_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 _EVERYWHERE: Final = {
-    "test_json_mode": "The tiny model writes other keys than the text asks for, and no schema constrains it.",
-    "test_unicode_tool_call_integration": "The tiny model copies another part of the request than the name.",
+    "test_json_mode": (
+        "The tiny model writes other keys than the text asks for, and no schema constrains it."
+    ),
+    "test_unicode_tool_call_integration": (
+        "The tiny model copies another part of the request than the name."
+    ),
 }
 """Tests that ask more of the model than of the class, and what the tiny chat model of 3.8 MB does
 wrong in them."""

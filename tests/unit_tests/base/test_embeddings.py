@@ -219,7 +219,9 @@ def refuses(*bad: str) -> Callable[[Send], Answer]:
         if any(text in bad for text in inputs(send)):
             return 500, {
                 "error": {
-                    "message": "input (700 tokens) is too large to process. (current batch size: 512)"
+                    "message": (
+                        "input (700 tokens) is too large to process. (current batch size: 512)"
+                    )
                 }
             }
         return by_length(send)

@@ -8,7 +8,10 @@ from typing import Final
 
 _NOT_RUN: Final = " (not run)"
 _SHAPE: Final = re.compile(
-    r"^## (?P<name>[^\n]+)\n\n```python\n(?P<before>.*?)^```\n\n```python\n(?P<after>.*?)^```\n\n```text\n(?P<notes>.*?)^```",
+    (
+        r"^## (?P<name>[^\n]+)\n\n```python\n(?P<before>.*?)^```\n\n```python\n(?P<after>.*?)^```\n"
+        r"\n```text\n(?P<notes>.*?)^```"
+    ),
     re.MULTILINE | re.DOTALL,
 )
 

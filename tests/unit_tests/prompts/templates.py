@@ -199,9 +199,12 @@ PUBLISHED: Final = [
     Published(
         "alpaca",
         "tatsu-lab/alpaca-7b (as its training script writes it; the model carries no template)",
-        r"{% for message in messages %}{% if message['role'] == 'system' %}{{ message['content'] + '\n\n' }}"
-        r"{% elif message['role'] == 'user' %}{{ '### Instruction:\n' + message['content'] + '\n\n' }}"
-        r"{% elif message['role'] == 'assistant' %}{{ '### Response:' + message['content'] + '\n\n' }}{% endif %}{% endfor %}"
+        r"{% for message in messages %}{% if message['role'] == 'system' %}"
+        r"{{ message['content'] + '\n\n' }}"
+        r"{% elif message['role'] == 'user' %}"
+        r"{{ '### Instruction:\n' + message['content'] + '\n\n' }}"
+        r"{% elif message['role'] == 'assistant' %}"
+        r"{{ '### Response:' + message['content'] + '\n\n' }}{% endif %}{% endfor %}"
         "{% if add_generation_prompt %}{{ '### Response:' }}{% endif %}",
         "",
         "</s>",

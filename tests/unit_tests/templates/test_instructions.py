@@ -244,7 +244,9 @@ def test_a_named_format_holds_all_messages_and_ends_where_the_answer_begins(name
 
 
 FORMATS = {
-    "llama-2": "[INST] <<SYS>>\nBe brief.\n<</SYS>>\n\nOne? [/INST] Two. </s><s>[INST] Three? [/INST]",
+    "llama-2": (
+        "[INST] <<SYS>>\nBe brief.\n<</SYS>>\n\nOne? [/INST] Two. </s><s>[INST] Three? [/INST]"
+    ),
     "vicuna": "Be brief. USER: One? ASSISTANT: Two.</s>USER: Three? ASSISTANT:",
     "zephyr": (
         "<|system|>\nBe brief.</s>\n<|user|>\nOne?</s>\n<|assistant|>\nTwo.</s>\n<|user|>\n"

@@ -200,7 +200,8 @@ FAMILIES: list[tuple[str, str, list[str | WrittenCall]]] = [
         "<｜tool▁calls▁begin｜>",
         (
             '<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>weather<｜tool▁sep｜>{"city": '
-            '"Bern"}<｜tool▁call▁end｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>add\n```json\n{"a": '
+            '"Bern"}<｜tool▁call▁end｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>add\n```json\n'
+            '{"a": '
             "1}\n```<｜tool▁call▁end｜><｜tool▁calls▁end｜>"
         ),
         [BERN, WrittenCall("add", '{"a": 1}')],
@@ -259,7 +260,8 @@ FAMILIES: list[tuple[str, str, list[str | WrittenCall]]] = [
     (
         "｜DSML｜",
         (
-            '<｜DSML｜function_calls>\n<｜DSML｜invoke name="weather">\n<｜DSML｜parameter name="city" '
+            '<｜DSML｜function_calls>\n<｜DSML｜invoke name="weather">\n<｜DSML｜parameter '
+            'name="city" '
             'string="true">Bern'
             "</｜DSML｜parameter>\n</｜DSML｜invoke>\n</｜DSML｜function_calls>"
         ),

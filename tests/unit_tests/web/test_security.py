@@ -94,8 +94,9 @@ def test_names_of_this_machine_are_answered(host: str) -> None:
 @pytest.mark.parametrize(
     "host",
     [
-        "evil.example", "127.0.0.1.evil.example", "localhost.evil.example", "127.0.0.1@evil.example", "evil.example:80@127.0.0.1",
-        "0.0.0.0:80", "192.168.1.5", "[::ffff:8.8.8.8]", "[::1", "", " ", "127.0.0.1 evil", "127.0.0.1/x", "2130706433.evil",
+        "evil.example", "127.0.0.1.evil.example", "localhost.evil.example",
+        "127.0.0.1@evil.example", "evil.example:80@127.0.0.1", "0.0.0.0:80", "192.168.1.5",
+        "[::ffff:8.8.8.8]", "[::1", "", " ", "127.0.0.1 evil", "127.0.0.1/x", "2130706433.evil",
     ],
 )  # fmt: skip
 def test_other_hosts_are_refused(host: str) -> None:

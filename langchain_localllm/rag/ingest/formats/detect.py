@@ -65,7 +65,10 @@ _ELEMENT: Final = re.compile(
     r"(?:<!--.*?-->\s*)*<(?P<name>[A-Za-z][\w:.-]*)(?:\s[^<>]*)?>", re.DOTALL
 )
 _OF_HTML: Final = re.compile(
-    r"article|body|br|center|div|font|form|h[1-6]|head|li|main|meta|ol|p|pre|script|section|span|strong|style|table|td|title|tr|ul",
+    (
+        r"article|body|br|center|div|font|form|h[1-6]|head|li|main|meta|ol|p|pre|script|section"
+        r"|span|strong|style|table|td|title|tr|ul"
+    ),
     re.IGNORECASE,
 )
 _HEAD: Final = 4000

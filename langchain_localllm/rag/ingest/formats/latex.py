@@ -16,7 +16,8 @@ from langchain_localllm.rag.ingest.formats.text import decode
 _COMMENT: Final = re.compile(r"(?<!\\)%.*")
 _MATH: Final = re.compile(
     r"(\$\$.*?\$\$|\$[^$\n]+\$|\\\[.*?\\\]|\\\(.*?\\\)"
-    r"|\\begin\{(?:equation|align|gather|multline|eqnarray|displaymath|math)\*?\}.*?\\end\{\w+\*?\})",
+    r"|\\begin\{(?:equation|align|gather|multline|eqnarray|displaymath|math)"
+    r"\*?\}.*?\\end\{\w+\*?\})",
     re.DOTALL,
 )
 _ACCENTS: Final = dict(
@@ -45,7 +46,8 @@ _ACCENTS: Final = dict(
     )
 )
 _ACCENT: Final = re.compile(
-    r"\\(?:([`'^\"~=.])\s*|([uvHcrkd])(?=\{|\s))\s*(?:\{\\?([A-Za-z])\}|\\?([A-Za-z])(?![A-Za-z]*\{))"
+    r"\\(?:([`'^\"~=.])\s*|([uvHcrkd])(?=\{|\s))\s*(?:\{\\?([A-Za-z])\}"
+    r"|\\?([A-Za-z])(?![A-Za-z]*\{))"
 )
 _LETTERS: Final = {
     "ss": "ß",
@@ -70,7 +72,8 @@ _LEVELS: Final = {
     "paragraph": 5,
 }
 _HEADING: Final = re.compile(
-    r"\\(part|chapter|section|subsection|subsubsection|paragraph)\*?(?:\[[^\]]*\])?\{((?:[^{}]|\{[^{}]*\})*)\}"
+    r"\\(part|chapter|section|subsection|subsubsection|paragraph)\*?(?:\[[^\]]*\])?"
+    r"\{((?:[^{}]|\{[^{}]*\})*)\}"
 )
 _DROPPED: Final = re.compile(
     r"[~ ]*\\(?:label|\w*cite\w*|\w*ref|includegraphics|usepackage|documentclass"

@@ -301,7 +301,10 @@ def test_another_embedding_model_is_refused_with_the_command_that_rebuilds(
         refused = Store(store.folder, other)
         with pytest.raises(
             StoreError,
-            match=r"DeterministicFakeEmbedding \(16 numbers\).*localllm rag index --store .* --rebuild",
+            match=(
+                r"DeterministicFakeEmbedding \(16 numbers\).*localllm rag index --store .* "
+                r"--rebuild"
+            ),
         ):
             _ = refused.vectors
         with pytest.raises(StoreError, match="made with the embedding model"):

@@ -552,7 +552,10 @@ def test_load_file_control_characters_are_left_out(tmp_path: Path) -> None:
         ("a.html", b"<h1>Bo\x0fats</h1><p>The \x1bboat\x04 is blue.</p>"),
         (
             "a.xml",
-            b"<?xml version='1.0'?><d><section><title>Bo\x0fats</title><p>The boat \x1dis\x0cblue.</p></section></d>",
+            (
+                b"<?xml version='1.0'?><d><section><title>Bo\x0fats</title>"
+                b"<p>The boat \x1dis\x0cblue.</p></section></d>"
+            ),
         ),
         ("a.eml", b"Subject: Bo\x04ats\nMessage-ID: <a>\nReceived: x\n\nThe \x0eboat is blue."),
         ("a.json", b'{"Bo\\u000fats": "The \\u0000boat is\\u000bblue.\\ud800"}'),

@@ -25,7 +25,10 @@ def test_text_keeps_its_source(tmp_path: Path) -> None:
 
 
 def test_wrapped_lines_become_one_paragraph_and_short_lines_stay(tmp_path: Path) -> None:
-    wrapped = b"The boat leaves from the old jetty behind the station at half past six.\r\nIt waits for nobody.\r\n\r\nRed\r\nBlue"
+    wrapped = (
+        b"The boat leaves from the old jetty behind the station at half past six.\r\nIt waits for "
+        b"nobody.\r\n\r\nRed\r\nBlue"
+    )
     [(text, _)] = load_bytes(tmp_path, "a.txt", wrapped)
     assert text == (
         "The boat leaves from the old jetty behind the station at half past six. It waits for "
@@ -58,7 +61,8 @@ def test_markdown_lists_and_tables_keep_their_lines(tmp_path: Path) -> None:
 
 def test_html_sections_without_script_and_style(tmp_path: Path) -> None:
     html = (
-        b"<!DOCTYPE html><!-- no text --><html><head><title>T</title><style>p {}</style></head><body>"
+        b"<!DOCTYPE html><!-- no text --><html><head><title>T</title><style>p "
+        b"{}</style></head><body>"
         b"<script>var x;</script><p>Hello\n <b>big</b>\nworld.</p>"
         b"<h1>Boats</h1><div><h2>Pri<i>ces</i></h2><p>A day&nbsp;costs 14.<br>Pay first.</p>"
         b"<ul><li>no dogs</li><li>no boots</li></ul></div>"

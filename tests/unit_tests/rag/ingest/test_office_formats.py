@@ -68,7 +68,9 @@ SLIDES = ODF.format(
 ENCRYPTED = '<manifest:manifest xmlns:manifest="m"><manifest:encryption-data/></manifest:manifest>'
 CHAPTER = '<html xmlns="http://www.w3.org/1999/xhtml"><body><h1>{}</h1><p>{}</p></body></html>'
 BOOK = {
-    "META-INF/container.xml": '<container><rootfiles><rootfile full-path="OEBPS/book.opf"/></rootfiles></container>',
+    "META-INF/container.xml": (
+        '<container><rootfiles><rootfile full-path="OEBPS/book.opf"/></rootfiles></container>'
+    ),
     "OEBPS/book.opf": (
         '<package><manifest><item id="b" href="two%20b.xhtml" media-type="application/xhtml+xml"/>'
         '<item id="a" href="one.xhtml" media-type="application/xhtml+xml"/><item id="n" '
@@ -343,7 +345,10 @@ def test_read_html_tables_stay_tables(tmp_path: Path) -> None:
         "Day\n\nBoat | Price\nThe large rowing boat which is called Heron | 14 marks in May\n"
         "The large rowing boat which is called Heron | 9 marks\nclosed on Sunday"
     )
-    page = "<table><tr><td><h1>Boats</h1><p>Blue.</p></td><td><table><tr><td>a<td>b</table></td></tr></table>"
+    page = (
+        "<table><tr><td><h1>Boats</h1><p>Blue.</p></td><td><table><tr><td>a<td>b</table></td></tr>"
+        "</table>"
+    )
     assert load(tmp_path, "b.html", page.encode()) == [("Blue.\n\na | b", {"heading": "Boats"})]
 
 

@@ -20,7 +20,10 @@ from langchain_localllm.rag.ingest.normalize import normalize
 
 SENTENCE = "Der Schlüssel hängt hinter dem Barometer."
 NOISE = base64.encodebytes(random.Random(1).randbytes(600)).decode()  # noqa: S311 - noise, no secret
-RTF = r"{\rtf1\ansi {\fonttbl {\f0 A;}} Der Schl\'fcssel h\u228?ngt hinter dem Barometer.\par {\pict\pngblip 89504e47}}"
+RTF = (
+    r"{\rtf1\ansi {\fonttbl {\f0 A;}} Der Schl\'fcssel h\u228?ngt hinter dem Barometer.\par "
+    r"{\pict\pngblip 89504e47}}"
+)
 FB2 = (
     '<?xml version="1.0" encoding="windows-1251"?><FictionBook>'
     "<description><document-info><id>X1</id></document-info></description>"
@@ -276,7 +279,8 @@ def test_pdf_line_end_hyphens_and_a_broken_page_are_handled(tmp_path: Path) -> N
     )
     stream = DecodedStreamObject()
     stream.set_data(
-        b"BT /F1 12 Tf 14 TL 72 770 Td (This document only describes the long stan-) Tj T* (dard of the boats on the lake.) Tj ET"
+        b"BT /F1 12 Tf 14 TL 72 770 Td (This document only describes the long stan-) Tj T* "
+        b"(dard of the boats on the lake.) Tj ET"
     )
     page[NameObject("/Contents")] = writer._add_object(stream)
     page[NameObject("/Resources")] = DictionaryObject(
@@ -294,7 +298,8 @@ def test_read_latex_text_without_commands(tmp_path: Path) -> None:
         r"""\documentclass{article} \usepackage[utf8]{inputenc}
 \begin{document} % a comment
 \section*{Boats \& \emph{sails}}\label{sec:boats}
-The \textbf{boat \emph{Heron}}~\cite[p.~3]{smith} costs 50\,\%, see Section~\ref{x}.\footnote{In marks.}
+The \textbf{boat \emph{Heron}}~\cite[p.~3]{smith}
+costs 50\,\%, see Section~\ref{x}.\footnote{In marks.}
 Caf\'e, stra\ss{}e, na\"{\i}ve, Ko\v{s}ice, \AA land, \o re.
 \begin{itemize} \item first \item[b] second \end{itemize}
 Energy is $E = m c^{2}$, and
@@ -404,11 +409,14 @@ W = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
 BOX = "<w:txbxContent><w:p><w:r><w:t>In a box.</w:t></w:r></w:p></w:txbxContent>"
 WORD_BODY = f"""
 <w:p><w:r><mc:AlternateContent xmlns:mc="http://schemas.openxmlformats.org/markup-compatibility/2006">
-  <mc:Choice Requires="wps"><w:drawing>{BOX}</w:drawing></mc:Choice><mc:Fallback><w:pict>{BOX}</w:pict></mc:Fallback>
+  <mc:Choice Requires="wps"><w:drawing>{BOX}</w:drawing></mc:Choice>
+  <mc:Fallback><w:pict>{BOX}</w:pict></mc:Fallback>
 </mc:AlternateContent></w:r></w:p>
-<w:p><w:ins><w:r><w:t>Inserted.</w:t></w:r></w:ins><w:del><w:r><w:delText>Deleted.</w:delText></w:r></w:del></w:p>
+<w:p><w:ins><w:r><w:t>Inserted.</w:t></w:r></w:ins>
+<w:del><w:r><w:delText>Deleted.</w:delText></w:r></w:del></w:p>
 <w:sdt><w:sdtPr/><w:sdtContent><w:p><w:r><w:t>In a control.</w:t></w:r></w:p></w:sdtContent></w:sdt>
-<w:p><w:hyperlink><w:r><w:t>A link,</w:t></w:r></w:hyperlink><w:fldSimple><w:r><w:tab/><w:t>a field.</w:t></w:r></w:fldSimple></w:p>
+<w:p><w:hyperlink><w:r><w:t>A link,</w:t></w:r></w:hyperlink>
+<w:fldSimple><w:r><w:tab/><w:t>a field.</w:t></w:r></w:fldSimple></w:p>
 <w:p><w:r><w:t>Noted</w:t><w:footnoteReference w:id="2"/><w:t>.</w:t></w:r></w:p>
 """
 FOOTNOTES = f"""<?xml version="1.0"?><w:footnotes {W}>

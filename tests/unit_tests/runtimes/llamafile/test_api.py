@@ -459,14 +459,18 @@ def test_null_is_nothing(empty: dict[str, Any]) -> None:
 
 OVERFLOW = {
     "code": 400,
-    "message": "request (601 tokens) exceeds the available context size (256 tokens), try increasing it",
+    "message": (
+        "request (601 tokens) exceeds the available context size (256 tokens), try increasing it"
+    ),
     "type": "exceed_context_size_error",
     "n_prompt_tokens": 601,
     "n_ctx": 256,
 }
 WRONG_TYPE = {
     "code": 400,
-    "message": "Field 'temperature': [json.exception.type_error.302] type must be number, but is string",
+    "message": (
+        "Field 'temperature': [json.exception.type_error.302] type must be number, but is string"
+    ),
     "type": "invalid_request_error",
 }
 BAD_GRAMMAR = {

@@ -66,7 +66,10 @@ def test_progress_is_a_line_for_each_tenth_elsewhere(capsys: pytest.CaptureFixtu
 
 
 def test_lines_are_read_wherever_they_are_cut() -> None:
-    data = b'{"status":"pulling 4ff8","digest":"sha256:4ff8","total":4,"completed":2}\n{"status":"success"}\n'
+    data = (
+        b'{"status":"pulling 4ff8","digest":"sha256:4ff8","total":4,"completed":2}\n'
+        b'{"status":"success"}\n'
+    )
     decoder = StepDecoder("tiny")
     steps = [step for place in range(len(data)) for step in decoder.feed(data[place : place + 1])]
     assert steps + decoder.end() == [
