@@ -187,6 +187,12 @@ def renamed_attribute(old: str, new: str) -> Any:
     return property(get)
 
 
+def renamed_key(old: str, new: str) -> str:
+    """Return the new key of a result's value, and warn about the old one."""
+    _warn(f"result[{old!r}]", f"result[{new!r}]", 4)
+    return new
+
+
 def find_moved_modules() -> None:
     """Let imports find modules under their old names.
 

@@ -60,7 +60,7 @@ def print_stream(
     from langchain_localllm.rag import is_refusal
 
     lists: dict[str, Any] = {
-        name: [] for name in ("citations", "context", "left_out", "rejected", "statements")
+        name: [] for name in ("citations", "context", "omitted", "invalid_citations", "statements")
     }
     found: dict[str, Any] = {"question": question, "timings": {}, "tokens": {}, **lists}
     with closing(cast("Generator[dict[str, Any]]", stream)):
@@ -85,7 +85,7 @@ def print_stream(
 
 
 def _note_cuts(rag: "LocalRAG", found: dict[str, Any]) -> None:
-    """Say on stderr what was cut or left out, and what the passages do not support."""
+    """Print on stderr what was cut or omitted, and what the passages do not support."""
     if found.get("finish_reason") == "repetition":
         print_stderr(
             "The answer repeated itself and was cut. Ask in other words, or try a larger model "
@@ -94,16 +94,16 @@ def _note_cuts(rag: "LocalRAG", found: dict[str, Any]) -> None:
     limit = getattr(rag.llm, "max_tokens", None)
     if limit and found["tokens"].get("completion", 0) >= limit:
         print_stderr(f"The answer was cut after {limit} tokens. Allow more with --max-tokens.")
-    if found["left_out"]:
-        total = len(found["left_out"]) + len(found["context"])
+    if found["omitted"]:
+        total = len(found["omitted"]) + len(found["context"])
         print_stderr(
-            f"{len(found['left_out'])} of {total} passages do not fit into the model's context "
-            "and were left out."
+            f"{len(found['omitted'])} of {total} passages do not fit into the model's context "
+            "and were omitted."
         )
-    for rejected in found["rejected"]:
+    for invalid in found["invalid_citations"]:
         print_stderr(
-            f"Citation [{rejected.marker}] is not supported by the retrieved passages. "
-            f"{rejected.reason}"
+            f"Citation [{invalid.marker}] is not supported by the retrieved passages. "
+            f"{invalid.reason}"
         )
     for each in found["statements"]:
         if not each.supported:
@@ -208,8 +208,8 @@ def _as_fields(statement: "Statement") -> dict[str, Any]:
 def _as_json(
     answer: str, sources: list[tuple[int, dict[str, Any]]], found: dict[str, Any]
 ) -> dict[str, Any]:
-    omitted = [{**passage.metadata, "text": passage.page_content} for passage in found["left_out"]]
-    invalid = [asdict(each) for each in found["rejected"]]
+    omitted = [{**passage.metadata, "text": passage.page_content} for passage in found["omitted"]]
+    invalid = [asdict(each) for each in found["invalid_citations"]]
     return {
         "question": found["question"],
         "answer": answer,

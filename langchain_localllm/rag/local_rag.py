@@ -18,7 +18,6 @@ from langchain_core.outputs import LLMResult
 from langchain_core.prompts import BasePromptTemplate
 from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda, RunnablePassthrough
 from langchain_core.runnables.config import merge_configs
-from langchain_core.runnables.utils import AddableDict
 from langchain_core.tools import BaseTool, StructuredTool
 from langchain_core.vectorstores import VectorStore
 from pydantic import BaseModel
@@ -36,7 +35,7 @@ from langchain_localllm.rag.answer.conversation import (
 from langchain_localllm.rag.answer.no_answer import no_answer
 from langchain_localllm.rag.answer.passage import Passage, read_passage
 from langchain_localllm.rag.answer.privacy import ain_private, in_private, refuse_remote, untraced
-from langchain_localllm.rag.answer.result import Answer, answer_of
+from langchain_localllm.rag.answer.result import Answer, AnswerPart, answer_of
 from langchain_localllm.rag.answer.retrieve import HybridRetriever, Reranker
 from langchain_localllm.rag.index.store import Store
 from langchain_localllm.rag.index.update import OnProgress, Report, remove, update
@@ -355,19 +354,19 @@ class LocalRAG(Runnable[Asked, dict[str, Any]]):
     def invoke(
         self, input: Asked, config: RunnableConfig | None = None, **kwargs: Any
     ) -> dict[str, Any]:
-        found: Any = AddableDict()
+        found = AnswerPart()
         for part in self.stream(input, config, **kwargs):
             found += part
-        return dict(found)
+        return found
 
     @override
     async def ainvoke(
         self, input: Asked, config: RunnableConfig | None = None, **kwargs: Any
     ) -> dict[str, Any]:
-        found: Any = AddableDict()
+        found = AnswerPart()
         async for part in self.astream(input, config, **kwargs):
             found += part
-        return dict(found)
+        return found
 
     @override
     def stream(
@@ -429,7 +428,7 @@ class _Meter(BaseCallbackHandler):
                 self._timings[name] = self._passed()
 
     def report(self) -> dict[str, Any]:
-        return AddableDict(
+        return AnswerPart(
             timings={**self._timings, "total": self._passed()}, tokens=self._tokens, **self._finish
         )
 

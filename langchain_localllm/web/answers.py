@@ -14,7 +14,7 @@ from langchain_localllm.rag.answer.citations import marker_of
 
 _TURNS: Final = 6
 """Earlier turns that the model sees."""
-_LISTS: Final = ("citations", "passages", "left_out", "rejected", "unsupported")
+_LISTS: Final = ("citations", "passages", "omitted", "invalid_citations", "unsupported")
 _PLACE: Final = ("source", "page", "heading", "line")
 
 
@@ -28,7 +28,7 @@ class AnswerTurn:
     Attributes:
         turn: The turn so far: `question`, `answer` (with the markers of its sources, and `[?]`
             after a sentence that no passage supports), `plain` (without those), `citations`,
-            `passages`, `left_out`, `rejected`, `unsupported`, `timings`, `tokens`,
+            `passages`, `omitted`, `invalid_citations`, `unsupported`, `timings`, `tokens`,
             `tokens_per_second`, `finish_reason`, `refused`, `model`, `asked` (seconds since 1970),
             `status` (`stopped`, `done`, `failed`), `fault`.
     """
@@ -76,14 +76,14 @@ class AnswerTurn:
         event: dict[str, Any] = {}
         if "context" in part:
             event["passages"] = [_passage(each) for each in part["context"]]
-        if part.get("left_out"):
-            event["left_out"] = [_passage(each) for each in part["left_out"]]
+        if part.get("omitted"):
+            event["omitted"] = [_passage(each) for each in part["omitted"]]
         if part.get("citations"):
             event["citations"] = [
                 {**asdict(each), "id": each.passage_id or ""} for each in part["citations"]
             ]
-        if part.get("rejected"):
-            event["rejected"] = [asdict(each) for each in part["rejected"]]
+        if part.get("invalid_citations"):
+            event["invalid_citations"] = [asdict(each) for each in part["invalid_citations"]]
         if unsupported := [each for each in part.get("statements", ()) if not each.supported]:
             event["unsupported"] = [
                 {"text": each.text, "missing": list(each.missing)} for each in unsupported

@@ -14,6 +14,7 @@ from langchain_localllm.errors import InvalidOptionError
 _ID: Final = re.compile(r"[0-9a-f]{16}")
 _TITLE: Final = 80
 _MOST_LISTED: Final = 500
+_OLD_KEYS: Final = {"left_out": "omitted", "rejected": "invalid_citations"}
 
 
 class History:
@@ -56,10 +57,10 @@ class History:
         path = self._path(key)
         try:
             conversation: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-            return {**conversation, "turns": list(conversation["turns"])}
+            return {**conversation, "turns": [_renamed(turn) for turn in conversation["turns"]]}
         except FileNotFoundError:
             raise InvalidOptionError("This conversation does not exist any more.") from None
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, AttributeError):
             raise InvalidOptionError(
                 "The file of this conversation is damaged. Delete the conversation."
             ) from None
@@ -104,6 +105,11 @@ class History:
             return str(self.read(path.stem)["title"])
         except (InvalidOptionError, KeyError, OSError):
             return ""
+
+
+def _renamed(turn: dict[str, Any]) -> dict[str, Any]:
+    """Return a turn with the keys of this version, also if an earlier version kept it."""
+    return {_OLD_KEYS.get(name, name): value for name, value in turn.items()}
 
 
 def _short(question: str) -> str:

@@ -59,7 +59,7 @@ class AskResult(BaseModel):
     citations: list[Citation] = Field(
         description="The sources of its statements, each checked against the passages."
     )
-    rejected: list[InvalidCitation] = Field(
+    invalid_citations: list[InvalidCitation] = Field(
         description="Citations that the passages do not support; do not rely on them."
     )
     unsupported: list[str] = Field(description="Sentences of the answer that no passage supports.")
@@ -145,7 +145,12 @@ class DocumentServer(MCPServer[None]):
         note = self._documents.indexing_note
         if not self._documents.rag.store.exists:
             return AskResult(
-                answer="", citations=[], rejected=[], unsupported=[], passages=[], note=note
+                answer="",
+                citations=[],
+                invalid_citations=[],
+                unsupported=[],
+                passages=[],
+                note=note,
             )
         try:
             found = await self._documents.rag.aask(question)
@@ -156,7 +161,7 @@ class DocumentServer(MCPServer[None]):
         return AskResult(
             answer=found.text_with_markers,
             citations=found.citations,
-            rejected=found.invalid_citations,
+            invalid_citations=found.invalid_citations,
             unsupported=[each.text for each in found.statements if not each.supported],
             passages=[Passage.of(each) for each in found.passages],
             note=note,

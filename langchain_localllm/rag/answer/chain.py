@@ -18,7 +18,6 @@ from langchain_core.runnables import (
     RunnableLambda,
     RunnablePassthrough,
 )
-from langchain_core.runnables.utils import AddableDict
 
 from langchain_localllm.base.options import SamplingOptions
 from langchain_localllm.base.repetition import RepetitionDetector
@@ -30,6 +29,7 @@ from langchain_localllm.prompts.library import CITED_ANSWER, COPIED_ANSWER
 from langchain_localllm.rag.answer.citations import CitationReader, format_passages
 from langchain_localllm.rag.answer.context_budget import fit_passages
 from langchain_localllm.rag.answer.no_answer import NO_ANSWER, RefusalReader, no_answer
+from langchain_localllm.rag.answer.result import AnswerPart
 from langchain_localllm.rag.answer.support import EmbedTexts
 
 __all__ = ["MAX_TOKENS", "NO_ANSWER", "answer_chain", "answer_prompt", "is_extractive"]
@@ -80,10 +80,10 @@ def answer_chain(
 
         - `question`, and `standalone_question`, which the model was asked;
         - `context`: the passages that the model was given, as Documents;
-        - `left_out`: the passages that did not fit into its context;
+        - `omitted`: the passages that did not fit into its context;
         - `answer`: the text, without numbers that have no passage;
         - `citations`: a `Citation` for each number that passages support, and each source found;
-        - `rejected`: an `InvalidCitation` for each number that they do not support;
+        - `invalid_citations`: an `InvalidCitation` for each number that they do not support;
         - `statements`: a `Statement` for each sentence, which says whether passages support it;
         - `finish_reason`: `"repetition"`, if the answer repeated itself and was cut.
 
@@ -106,12 +106,12 @@ def answer_chain(
 
     def budget(found: dict[str, Any]) -> dict[str, Any]:
         alone = found.get("standalone_question") or found["question"]
-        kept, left_out = fit_passages(found["found"], alone, limited, chosen)
+        kept, omitted = fit_passages(found["found"], alone, limited, chosen)
         return {
             "question": found["question"],
             "standalone_question": alone,
             "context": kept,
-            "left_out": left_out,
+            "omitted": omitted,
         }
 
     answers = _Answers(chosen, limited, embed)
@@ -167,7 +167,7 @@ class _Answers:
         found: dict[str, Any] = {}
         for part in parts:
             found |= part
-            yield AddableDict(part)
+            yield AnswerPart(part)
         reader = _AnswerReader(found, self._embed)
         if found["context"]:
             pieces = cast(
@@ -184,7 +184,7 @@ class _Answers:
         found: dict[str, Any] = {}
         async for part in parts:
             found |= part
-            yield AddableDict(part)
+            yield AnswerPart(part)
         reader = _AnswerReader(found, self._embed)
         if found["context"]:
             pieces = cast(
@@ -227,12 +227,12 @@ class _AnswerReader:
     def end(self) -> list[dict[str, Any]]:
         """Return the rest when the answer has ended."""
         rest = no_answer(self._question) if self._is_empty else self._refusal.end()
-        parts = [*self._read(rest), *map(AddableDict, self._citations.end())]
-        parts.append(AddableDict(answer="", citations=[], rejected=[], statements=[]))
-        return [*parts, AddableDict(finish_reason="repetition")] if self.is_repeating else parts
+        parts = [*self._read(rest), *map(AnswerPart, self._citations.end())]
+        parts.append(AnswerPart(answer="", citations=[], invalid_citations=[], statements=[]))
+        return [*parts, AnswerPart(finish_reason="repetition")] if self.is_repeating else parts
 
     def _read(self, text: str) -> list[dict[str, Any]]:
-        parts: list[dict[str, Any]] = [AddableDict(part) for part in self._citations.feed(text)]
+        parts: list[dict[str, Any]] = [AnswerPart(part) for part in self._citations.feed(text)]
         for each in (statement.text for part in parts for statement in part.get("statements", ())):
             self._sentences[each] += len(each.split()) >= _LEAST_WORDS
             self.is_repeating |= self._sentences[each] >= _REPEATED_SENTENCES

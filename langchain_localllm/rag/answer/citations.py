@@ -177,7 +177,7 @@ class CitationReader:
 
     The numbers in it are checked, and each sentence is matched with the passages. A number after a
     statement is checked at once, and removed if the passages do not support it. A number before its
-    statement is streamed when the statement begins, so it stays in the text even if it is rejected;
+    statement is streamed when the statement begins, so it stays in the text even if it is invalid;
     one without a statement is removed. A `Statement` follows each sentence as it ends, before the
     text of the next one.
 
@@ -195,7 +195,7 @@ class CitationReader:
         'The boat leaks [2], and the sea is deep.'
         >>> [each.quote for part in parts for each in part.get("citations", [])]
         ['It leaks.']
-        >>> [each.reason for part in parts for each in part.get("rejected", [])]
+        >>> [each.reason for part in parts for each in part.get("invalid_citations", [])]
         ['There is no sentence 7.']
 
         A sentence without a number is matched with the passages:
@@ -231,7 +231,7 @@ class CitationReader:
     def feed(self, piece: str) -> list[dict[str, Any]]:
         """Add text, and return the parts that are final.
 
-        They are `{"answer": text}`, `{"citations": [...]}`, `{"rejected": [...]}` and
+        They are `{"answer": text}`, `{"citations": [...]}`, `{"invalid_citations": [...]}` and
         `{"statements": [...]}`.
         """
         text = self._held + piece
@@ -342,7 +342,11 @@ class CitationReader:
         for number in numbers:
             if not 0 < number <= len(self._cited):
                 parts.append(
-                    {"rejected": [InvalidCitation(number, f"There is no sentence {number}.")]}
+                    {
+                        "invalid_citations": [
+                            InvalidCitation(number, f"There is no sentence {number}.")
+                        ]
+                    }
                 )
             elif leading:
                 kept.append(number)
@@ -350,7 +354,7 @@ class CitationReader:
                 self._said = ""
             else:
                 checked = self._check(number, sentence)
-                kept += [] if any("rejected" in part for part in checked) else [number]
+                kept += [] if any("invalid_citations" in part for part in checked) else [number]
                 parts += checked
         if kept:
             if leading:
@@ -370,7 +374,13 @@ class CitationReader:
 
     def _check(self, number: int, statement: str) -> list[dict[str, Any]]:
         if not statement:
-            return [{"rejected": [InvalidCitation(number, "The answer has no statement for it.")]}]
+            return [
+                {
+                    "invalid_citations": [
+                        InvalidCitation(number, "The answer has no statement for it.")
+                    ]
+                }
+            ]
         passage, _, _ = self._cited[number - 1]
         words = content_words(statement)
         if words and not words & content_words(
@@ -378,7 +388,7 @@ class CitationReader:
         ):
             return [
                 {
-                    "rejected": [
+                    "invalid_citations": [
                         InvalidCitation(
                             number,
                             f"The passage of sentence {number} shares no word with the statement.",

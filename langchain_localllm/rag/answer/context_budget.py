@@ -66,10 +66,10 @@ def fit_passages(
     if len(text(passages).encode()) <= room:  # a token has at least one byte, so the passages fit
         return passages, []
     kept: list[Document] = []
-    left_out: list[Document] = []
+    omitted: list[Document] = []
     for passage in passages:
         fits = count(llm, text([*kept, passage])) <= room
-        (kept if fits else left_out).append(passage)
+        (kept if fits else omitted).append(passage)
     if not kept:
         raise ContextLengthError(
             f"No passage fits into the model's context of {context} tokens together with the "
@@ -77,7 +77,7 @@ def fit_passages(
             "smaller chunk_size.",
             context_tokens=context,
         )
-    return kept, left_out
+    return kept, omitted
 
 
 def count(llm: Any, text: str) -> int:

@@ -1,11 +1,13 @@
 """The result of a question."""
 
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, Final
 
 from langchain_core.documents import Document
+from langchain_core.runnables.utils import AddableDict
+from typing_extensions import override
 
-from langchain_localllm._deprecated import renamed_attribute
+from langchain_localllm._deprecated import renamed_attribute, renamed_key
 from langchain_localllm.rag.answer.citations import (
     Citation,
     InvalidCitation,
@@ -13,6 +15,40 @@ from langchain_localllm.rag.answer.citations import (
     with_markers,
 )
 from langchain_localllm.rag.answer.no_answer import is_refusal
+
+_RENAMED_KEYS: Final = {"left_out": "omitted", "rejected": "invalid_citations"}
+
+
+class AnswerPart(AddableDict):
+    """A part of the output of the chain; parts add up to the whole output.
+
+    Keys of earlier versions are read with a warning: `left_out` as `omitted`, `rejected` as
+    `invalid_citations`.
+    """
+
+    def __missing__(self, key: str) -> Any:
+        if key in _RENAMED_KEYS:
+            return self[renamed_key(key, _RENAMED_KEYS[key])]
+        raise KeyError(key)
+
+    def __contains__(self, key: object) -> bool:
+        if isinstance(key, str) and key in _RENAMED_KEYS:
+            key = renamed_key(key, _RENAMED_KEYS[key])
+        return super().__contains__(key)
+
+    @override
+    def get(self, key: str, default: Any = None, /) -> Any:
+        if key in _RENAMED_KEYS:
+            key = renamed_key(key, _RENAMED_KEYS[key])
+        return super().get(key, default)
+
+    @override
+    def __add__(self, other: dict[str, Any]) -> "AnswerPart":
+        return AnswerPart(super().__add__(AddableDict(other)))
+
+    @override
+    def __radd__(self, other: dict[str, Any]) -> "AnswerPart":
+        return AnswerPart(super().__radd__(AddableDict(other)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +99,5 @@ class Answer:
 
 def answer_of(found: dict[str, Any]) -> Answer:
     """Return the output of a `LocalRAG` as an `Answer`."""
-    renamed = {"context": "passages", "left_out": "omitted", "rejected": "invalid_citations"}
-    named = {renamed.get(name, name): value for name, value in found.items()}
+    named = {**found, "passages": found.get("context", [])}
     return Answer(**{each.name: named[each.name] for each in fields(Answer) if each.name in named})

@@ -40,7 +40,7 @@ export async function ask(question) {
   byId("empty").hidden = true;
   setBusy(true);
   const view = new TurnView(question);
-  const turn = { question, answer: "", citations: [], passages: [], left_out: [], rejected: [], unsupported: [], status: "stopped", fault: "" };
+  const turn = { question, answer: "", citations: [], passages: [], omitted: [], invalid_citations: [], unsupported: [], status: "stopped", fault: "" };
   try {
     for await (const event of api.stream("/api/ask", { question, conversation: asked }, mine.signal)) {
       if (event.conversation && conversation === asked) {
@@ -166,15 +166,15 @@ function below(turn) {
 
 /** Return what can be opened under an answer: what is not supported, and passages that the model had or that did not fit. */
 function details(turn) {
-  const rejected = turn.rejected.map((each) => el("li", { textContent: `[${each.marker}] ${each.reason}` }));
+  const invalid = turn.invalid_citations.map((each) => el("li", { textContent: `[${each.marker}] ${each.reason}` }));
   const doubtful = (turn.unsupported ?? []).map(({ text, missing }) =>
     el("li", { textContent: missing.length ? `${text} The passages do not contain ${missing.join(", ")}.` : text }),
   );
   const lists = [
     [doubtful, `${count(doubtful.length, "sentence", "sentences")} without support`],
-    [rejected, `${count(rejected.length, "citation", "citations")} rejected`],
+    [invalid, count(invalid.length, "invalid citation", "invalid citations")],
     [turn.passages.map(passageItem), `${count(turn.passages.length, "passage", "passages")} given to the model`],
-    [turn.left_out.map(passageItem), `${count(turn.left_out.length, "passage", "passages")} left out: the model's context is too small`],
+    [turn.omitted.map(passageItem), `${count(turn.omitted.length, "passage", "passages")} omitted: the model's context is too small`],
   ];
   return lists.filter(([items]) => items.length).map(([items, title]) => el("details", {}, el("summary", { textContent: title }), el("ul", { className: "plain" }, ...items)));
 }

@@ -42,7 +42,7 @@ def test_an_answer_streams_and_its_citation_opens_the_passage(tab: Tab, running:
     expect(page.locator(".below")).to_contain_text("stand-in.gguf")
     expect(page.get_by_role("img", name="No passage supports this sentence")).to_have_count(2)
     expect(page.locator("summary").nth(0)).to_have_text("2 sentences without support")
-    expect(page.locator("summary").nth(1)).to_have_text("1 citation rejected")
+    expect(page.locator("summary").nth(1)).to_have_text("1 invalid citation")
     page.locator(".cite").click()
     expect(page.locator("#viewer mark")).to_have_text("The boat is blue.")
     expect(page.locator("#viewer")).to_contain_text("Boats > Small ones")
@@ -224,8 +224,8 @@ TURN = {
     "model": "stand-in.gguf",
     "citations": [],
     "passages": [PASSAGE],
-    "left_out": [PASSAGE, PASSAGE],
-    "rejected": [{"marker": 9, "reason": "There is no sentence 9."}],
+    "omitted": [PASSAGE, PASSAGE],
+    "invalid_citations": [{"marker": 9, "reason": "There is no sentence 9."}],
     "unsupported": [{"text": "It has 3 masts.", "missing": ["3"]}],
     "timings": {"total": 2.5},
     "tokens": {"completion": 21},
@@ -237,7 +237,9 @@ TURN = {
 }
 
 
-def test_what_was_left_out_rejected_or_cut_is_shown(tab: Tab, running: Running) -> None:
+def test_page_omitted_passages_invalid_citations_and_cuts_are_shown(
+    tab: Tab, running: Running
+) -> None:
     key = running.history.begin("Is the boat blue?")
     running.history.add(key, TURN)
     page = tab.page
@@ -247,9 +249,9 @@ def test_what_was_left_out_rejected_or_cut_is_shown(tab: Tab, running: Running) 
     expect(page.locator(".below")).to_contain_text("No passage supports this answer")
     expected = [
         "1 sentence without support",
-        "1 citation rejected",
+        "1 invalid citation",
         "1 passage given",
-        "2 passages left out: the model's context",
+        "2 passages omitted: the model's context",
     ]
     expect(page.locator("summary")).to_contain_text(expected)
     for summary in page.locator("summary").all():
@@ -257,7 +259,7 @@ def test_what_was_left_out_rejected_or_cut_is_shown(tab: Tab, running: Running) 
     expect(page.locator("details").first).to_contain_text("The passages do not contain 3.")
     expect(page.locator("details").nth(1)).to_contain_text("There is no sentence 9.")
     check_accessible(page)
-    tab.shoot("left-out")
+    tab.shoot("omitted")
     page.get_by_label("Delete the conversation: Is the boat blue?").first.click()
     page.click("#confirm-yes")
     expect(page.locator("#empty")).to_be_visible()

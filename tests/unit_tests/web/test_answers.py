@@ -76,7 +76,7 @@ async def test_follow_up_sees_the_conversation_without_marks_and_without_failed_
 async def test_passages_that_did_not_fit_the_end_and_the_speed_are_passed_on() -> None:
     passage = Document("The key is old.", id="7", metadata={"source": "keys.pdf", "page": 2})
     rag = Parts(
-        {"context": [], "left_out": [passage]},
+        {"context": [], "omitted": [passage]},
         {"answer": "Yes"},
         {
             "timings": {"first_token": 1.0, "total": 3.0},
@@ -93,10 +93,10 @@ async def test_passages_that_did_not_fit_the_end_and_the_speed_are_passed_on() -
         "passage": "The key is old.",
         "id": "7",
     }
-    assert events[0] == {"passages": [], "left_out": [shown]}
+    assert events[0] == {"passages": [], "omitted": [shown]}
     assert events[2] | {"tokens_per_second": 10.0, "finish_reason": "length"} == events[2]
     assert events[3] == {"status": "done", "fault": "", "refused": False}
-    assert turn["left_out"] == [shown]
+    assert turn["omitted"] == [shown]
 
 
 async def test_refusal_is_told_from_an_answer_without_support() -> None:

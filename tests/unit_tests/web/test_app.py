@@ -129,7 +129,7 @@ def test_an_answer_streams_with_its_citations_and_is_kept(api: TestClient) -> No
         "The boat is blue.",
         "Boats > Small ones",
     )
-    assert [each["marker"] for each in joined(events, "rejected")] == [9]
+    assert [each["marker"] for each in joined(events, "invalid_citations")] == [9]
     assert events[-1] == {"status": "done", "fault": "", "refused": False}
     key = events[0]["conversation"]
     kept = api.get(f"/api/conversations/{key}").json()

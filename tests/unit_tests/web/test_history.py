@@ -26,7 +26,18 @@ def test_conversations_are_kept_on_disk_for_their_owner_only(tmp_path: Path) -> 
     assert list((tmp_path / "kept").iterdir()) == []
 
 
-@pytest.mark.parametrize("text", ["", "[]", "null", "{", '{"turns": 5}', '{"title": "x"}'])
+def test_history_turn_of_an_earlier_version_has_the_new_keys(tmp_path: Path) -> None:
+    history = History(tmp_path)
+    key = history.begin("Is the boat blue?")
+    history.add(key, {"question": "Is the boat blue?", "left_out": [1], "rejected": [2]})
+    assert history.read(key)["turns"] == [
+        {"question": "Is the boat blue?", "omitted": [1], "invalid_citations": [2]}
+    ]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "null", "{", '{"turns": 5}', '{"turns": ["x"]}', '{"title": "x"}']
+)
 def test_a_damaged_conversation_is_listed_and_can_be_deleted(tmp_path: Path, text: str) -> None:
     history = History(tmp_path)
     (tmp_path / "0123456789abcdef.json").write_text(text, encoding="utf-8")

@@ -33,9 +33,9 @@ async def test_the_same_result_on_every_path(llm: Runnable[Any, Any]) -> None:
         **QUESTION,
         **alone,
         "context": PASSAGES,
-        "left_out": [],
+        "omitted": [],
         "answer": "Blue.",
-        "rejected": [],
+        "invalid_citations": [],
     }
     boat = Citation(1, "The boat is blue.", "a.txt", "The boat is blue.", end=17, inferred=True)
     expected |= {

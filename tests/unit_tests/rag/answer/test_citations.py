@@ -76,7 +76,7 @@ KEY = Document("The key is old.", metadata={"source": "b.pdf", "page": 2})
 
 
 def read(answer: str, size: int) -> tuple[str, list[Citation], list[InvalidCitation]]:
-    """An answer in pieces of one size: its text, citations and rejected citations."""
+    """An answer in pieces of one size: its text, citations and invalid citations."""
     reader = CitationReader([BOAT, KEY])
     pieces = [answer[start : start + size] for start in range(0, len(answer), size)]
     parts = [part for piece in pieces for part in reader.feed(piece)] + reader.end()
@@ -84,13 +84,13 @@ def read(answer: str, size: int) -> tuple[str, list[Citation], list[InvalidCitat
     return (
         text,
         [each for part in parts for each in part.get("citations", [])],
-        [each for part in parts for each in part.get("rejected", [])],
+        [each for part in parts for each in part.get("invalid_citations", [])],
     )
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 100])
 @pytest.mark.parametrize(
-    ("answer", "text", "cited", "rejected"),
+    ("answer", "text", "cited", "invalid"),
     [
         ("[2] It leaks.", "[2] It leaks.", [2], []),
         ("The boat is blue [1] and leaks [2]. The key is old [3].", None, [1, 2, 3], []),
@@ -110,12 +110,12 @@ def read(answer: str, size: int) -> tuple[str, list[Citation], list[InvalidCitat
     ],
 )
 def test_a_citation_is_checked_however_the_answer_is_cut(
-    size: int, answer: str, text: str | None, cited: list[int], rejected: list[int]
+    size: int, answer: str, text: str | None, cited: list[int], invalid: list[int]
 ) -> None:
     got, citations, refused = read(answer, size)
     assert got == (answer if text is None else text)
     assert [each.marker for each in citations if not each.inferred] == cited
-    assert [each.marker for each in refused] == rejected
+    assert [each.marker for each in refused] == invalid
 
 
 def test_a_citation_is_data() -> None:

@@ -45,7 +45,7 @@ def test_everything_goes_where_the_context_is_not_known(monkeypatch: pytest.Monk
     assert fit_passages(found := passages(9000, 9000), "Why?", LLM, PROMPT) == (found, [])
 
 
-def test_what_does_not_fit_is_left_out_and_what_fits_behind_it_is_kept(
+def test_what_does_not_fit_is_omitted_and_what_fits_behind_it_is_kept(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     with_context(monkeypatch, 300)  # 50 for the answer, 64 for the template: 186 are left
@@ -64,8 +64,8 @@ def test_when_no_passage_fits_the_error_says_what_to_do(monkeypatch: pytest.Monk
 
 def test_the_answer_has_the_room_that_the_call_asks_for(monkeypatch: pytest.MonkeyPatch) -> None:
     with_context(monkeypatch, 300)
-    kept, left_out = fit_passages(passages(80, 80), "Why?", LLM.bind(max_tokens=150), PROMPT)
-    assert (len(kept), len(left_out)) == (1, 1)
+    kept, omitted = fit_passages(passages(80, 80), "Why?", LLM.bind(max_tokens=150), PROMPT)
+    assert (len(kept), len(omitted)) == (1, 1)
 
 
 def test_a_short_prompt_is_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
