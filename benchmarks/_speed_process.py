@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 _TIMEOUT: Final = 180.0
-"""Seconds for one call. A bare loop beside busy processes can take minutes."""
+"""Seconds for one call. A bare loop next to busy processes can take minutes."""
 
 
 class SubjectError(RuntimeError):

@@ -100,7 +100,7 @@ class Vectors:
 
 
 def _chat_ml(prompt: str) -> str:
-    """Wrap a prompt as SmolLM2's template does, for text classes beside chat classes."""
+    """Wrap a prompt as SmolLM2's template does, for text classes in addition to chat classes."""
     return f"<|im_start|>user\n{prompt}<|im_end|>\n<|im_start|>assistant\n"
 
 

@@ -2,8 +2,8 @@
 
 `python -m benchmarks.agents` runs 60 tasks of 1 to 4 steps with `langchain.agents.create_agent` on
 tiny-chat and, where it is there, `real_models/SmolLM2-135M-Instruct.Q4_1.gguf`, on each runtime,
-and prints a table. `--model FILE` runs another model, `--tasks N` fewer tasks. Beside our classes,
-on the same servers: `langchain_ollama.ChatOllama`, and `langchain_openai.ChatOpenAI` where
+and prints a table. `--model FILE` runs another model, `--tasks N` fewer tasks. In addition to our
+classes, on the same servers: `langchain_ollama.ChatOllama`, and `langchain_openai.ChatOpenAI` where
 `langchain-openai` is installed.
 
 The tools are deterministic: arithmetic, files, a calendar, a small database. A step is well formed

@@ -137,7 +137,7 @@ class _Ready(BaseHTTPRequestHandler):
         self.rfile.read(int(self.headers["Content-Length"]))
         answer = ANSWERS.get(self.path)
         self.send_response(404 if answer is None else 200)
-        if answer is None:  # what a class asks beside, such as /props
+        if answer is None:  # what a class asks in addition, such as /props
             self.send_header("Content-Length", "0")
             self.end_headers()
             return

@@ -52,7 +52,7 @@ COLD: Final = 2
 """Prompts of eight that are read from cold by the own loop; the others take as long."""
 LONG: Final = 4500
 BUSY_LONG: Final = 1000
-"""The same beside busy processes, where the own loop may take a hundred times as long."""
+"""The same next to busy processes, where the own loop may take a hundred times as long."""
 MOST_PAIRS: Final = 9
 PAGES: Final = sorted((Path(__file__).parents[1] / "docs" / "handbook").glob("*.md"))
 GREEDY: Final[dict[str, Any]] = {"temperature": 0, "ignore_eos": True}
@@ -412,8 +412,8 @@ class Bench:
             "8 prompts, one prefix, x own loop": self.prefix,
             "drafts by n-grams, x without": self.drafts,
             f"reading {self.long:,} tokens, x own loop": functools.partial(self.reading, self.long),
-            "reading 1,000 tokens beside busy processes, x own loop": self.reading_beside_others,
-            "first token beside a long prompt, x alone": self.first_token,
+            "reading 1,000 tokens next to busy processes, x own loop": self.reading_beside_others,
+            "first token next to a long prompt, x alone": self.first_token,
             "import and first token of tiny-chat, seconds": self.fresh,
         }
         if importlib.util.find_spec("langchain_community"):

@@ -1,4 +1,4 @@
-"""What an index costs beside the embedding model, and what a chain costs beside the bare model.
+"""Measure what an index adds to the embedding model, and a chain to the bare model.
 
 `python -m benchmarks.rag` writes 2,000 pages of generated text and prints a table of ratios, each
 within one run, with their

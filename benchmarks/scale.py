@@ -3,7 +3,7 @@
 `python -m benchmarks.scale [--docs] [MODEL.gguf]` prints a table, and with `--docs` writes it into
 docs/scale.md; a model of 250 MB with random weights is the default. Each ratio is of rounds taken
 in turn in one run, the median of them. Servers have one thread each, so two of them can use two
-cores. What a core does is told by the processor's time of the server, so that other programs on the
+cores. What a core does is taken from the server's processor time, so that other programs on the
 machine count little there.
 """
 

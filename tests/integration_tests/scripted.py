@@ -174,7 +174,7 @@ class ScriptedServer:
 
     Attributes:
         script: From a request to its answer; a test may change it.
-        asides: Answers by path to what is asked beside; such requests are not among `requests`.
+        asides: Answers by path to additional requests; such requests are not among `requests`.
         requests: The requests so far.
         left: The requests whose client went before the answer's end.
         connections: How many connections were taken.

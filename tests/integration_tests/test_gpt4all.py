@@ -113,7 +113,7 @@ def test_a_reader_that_leaves_ends_the_reading_within_a_batch(endless: GPT4All) 
     answer_into(endless, box, prompt, n_batch=8)
     last = box.take(0)
     assert last.finish is not None
-    # it was told in the middle of the second batch, and read no third
+    # it was stopped in the middle of the second batch, and read no third
     assert last.finish.prompt_tokens == 13
     assert last.finish.completion_tokens == 0
     assert box.empty()
@@ -163,7 +163,7 @@ def test_an_answer_ends_where_the_context_does(
         assert finish.reason == "length"
         assert finish.prompt_tokens is not None
         assert finish.completion_tokens == CONTEXT - finish.prompt_tokens - 1
-    assert capfd.readouterr().err == ""  # the engine tells of a shift there
+    assert capfd.readouterr().err == ""  # the engine reports a shift there
 
 
 def test_a_prompt_may_fill_all_but_four_tokens(endless: GPT4All) -> None:
@@ -494,7 +494,7 @@ MD5: Final = hashlib.md5(CONTENT, usedforsecurity=False).hexdigest()
 
 @pytest.fixture
 def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
-    """Stands in for gpt4all.io."""
+    """Replaces gpt4all.io."""
     with hub({}) as server:
         monkeypatch.setattr(files, "SITE", f"{server.url}/{REPOSITORY}/resolve/main")
         yield server

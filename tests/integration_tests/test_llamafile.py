@@ -47,7 +47,7 @@ NOT_TOLD: Final = {
     "sse_ping_interval",
     "t_max_predict_ms",
 }
-"""Options that the server's answer tells in another form or not at all; most are tested below by
+"""Options that the server's answer reports in another form or not at all; most are tested below by
 what they do."""
 TOLD: Final = sorted(
     name for name, case in LLAMAFILE.items() if case.sent is None and name not in NOT_TOLD
@@ -384,7 +384,7 @@ def test_a_server_with_a_key_wants_it() -> None:
             with pytest.raises(AuthenticationError, match="api_key"):
                 Llamafile(base_url=server.base_url, api_key=key, max_tokens=2).invoke(PROMPT)
         elsewhere = server.base_url.replace("127.0.0.1", "localhost")
-        with pytest.raises(AuthenticationError):  # the key of one address is not told to another
+        with pytest.raises(AuthenticationError):  # the key of one address is not sent to another
             Llamafile(base_url=server.base_url, api_key=SecretStr("a-key")).invoke(
                 PROMPT, base_url=elsewhere
             )

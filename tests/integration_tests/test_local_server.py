@@ -1,4 +1,4 @@
-"""LocalServer with the real llama.cpp server: it starts, tells why it does not, and ends in every
+"""LocalServer with the real llama.cpp server: it starts, reports why it does not, and ends in every
 way."""
 
 import gc
@@ -432,7 +432,7 @@ def test_port_taken_between_choice_and_start(
             assert ask(server, "/health") == {"status": "ok"}
 
 
-# It tells why it does not start.
+# It reports why it does not start.
 
 
 def test_port_in_use() -> None:

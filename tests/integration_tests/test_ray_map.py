@@ -115,8 +115,8 @@ def test_several_columns_go_in_and_objects_come_out_as_json() -> None:
     assert two("joined", input=["one", "two"]).map(data).take_all() == [
         {"one": "a", "two": "b", "output": "a b", "error": None}
     ]
-    (row,) = two("described", input="one", output="told").map(data).take_all()
-    assert json.loads(row["told"]) == {"text": "a", "length": 1}
+    (row,) = two("described", input="one", output="answer").map(data).take_all()
+    assert json.loads(row["answer"]) == {"text": "a", "length": 1}
 
 
 def test_real_engines_work_in_actors(

@@ -16,7 +16,7 @@ _SHOWN: Final = {
     "capabilities": ["completion", "embedding"],
 }
 ASIDES: Final = {"/api/show": as_json(_SHOWN)}
-"""What is asked beside the answer: Ollama about the model."""
+"""What is asked in addition to the answer: Ollama about the model."""
 
 
 def _sse(data: bytes) -> bytes:

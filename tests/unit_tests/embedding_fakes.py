@@ -21,7 +21,7 @@ Answer = tuple[int, Any]
 
 @dataclass(frozen=True)
 class Reply:
-    """The head of an answer, with its body beside it."""
+    """The head of an answer, together with its body."""
 
     status: int
     body: bytes

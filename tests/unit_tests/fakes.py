@@ -101,7 +101,7 @@ class FakeLlamaCppChat(FakeChat):
 
 
 class FakeOllama(Ollama):
-    """Another text class, whose server has told of the model already."""
+    """Another text class, whose server has named the model already."""
 
     _asked: list[Send] = PrivateAttr(default_factory=list)
 

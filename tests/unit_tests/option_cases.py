@@ -32,7 +32,7 @@ class Subject:
         options: Its options.
         empty: The request when no option is set.
         aliases: Other spellings, with the field and a value.
-        nested: Whether options stand in the request's `options`, where no other place is named.
+        nested: Whether options are in the request's `options`, where no other place is named.
     """
 
     make: Any

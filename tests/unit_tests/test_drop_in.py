@@ -31,7 +31,7 @@ REPLACED: Final = {
         ("langchain_ollama.llms", "OllamaLLM"),
     ],
 }
-"""Runtime to the classes that its text class stands in for, of langchain_community 0.4.2 and
+"""Runtime to the classes that its text class replaces, of langchain_community 0.4.2 and
 langchain_ollama 1.1.0."""
 REPLACED_CHATS: Final = {
     "llamacpp": [("langchain_community.chat_models.llamacpp", "ChatLlamaCpp")],
@@ -143,7 +143,7 @@ def gone(runtime: str) -> str:
     """What the runtime's page of the docs lists as gone."""
     page = (DOCS / f"{runtime}.md").read_text(encoding="utf-8")
     found = re.search(r"^## Removed arguments\n(.*?)(^## |\Z)", page, re.DOTALL | re.MULTILINE)
-    assert found, f"docs/{runtime}.md says nothing of what is gone"
+    assert found, f"docs/{runtime}.md does not list removed arguments"
     return found[1]
 
 

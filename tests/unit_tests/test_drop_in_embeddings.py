@@ -23,7 +23,7 @@ REPLACED: Final = {
         ("langchain_ollama.embeddings", "OllamaEmbeddings"),
     ],
 }
-"""Runtime to the classes that its embedding class stands in for, of langchain_community 0.4.2 and
+"""Runtime to the classes that its embedding class replaces, of langchain_community 0.4.2 and
 langchain_ollama 1.1.0."""
 MADE_WITH: Final[dict[str, dict[str, Any]]] = {
     "gpt4all": {"model_name": str(tiny_embedding_model())},

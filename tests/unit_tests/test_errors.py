@@ -29,7 +29,7 @@ class Drawn(NamedTuple):
 
 
 def drawing() -> list[Drawn]:
-    """The lines of the tree: name, the name above it, and the other bases that the line tells."""
+    """The lines of the tree: name, the name above it, and the other bases that the line names."""
     block = re.search(r"```text\n(.*?)```", errors.__doc__ or "", re.DOTALL)
     assert block
     drawn: list[Drawn] = []

@@ -600,7 +600,7 @@ def test_each_chunk_holds_the_log_probabilities_of_its_text() -> None:
     assert "logprobs" not in chunks[-1].response_metadata
 
 
-# --- what a call is given beside options ---
+# --- what a call gets in addition to options ---
 
 
 class Starts(BaseCallbackHandler):

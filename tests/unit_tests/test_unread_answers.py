@@ -1,4 +1,4 @@
-"""An answer that llama.cpp's server could not read goes on from what has come."""
+"""An answer that llama.cpp's server could not read is continued from the received text."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Generator

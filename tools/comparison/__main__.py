@@ -1,4 +1,4 @@
-"""`python -m tools.comparison`; the package's docstring tells how it is used."""
+"""`python -m tools.comparison`; the package's docstring describes its use."""
 
 import argparse
 import sys

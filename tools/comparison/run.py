@@ -84,7 +84,7 @@ class _OwnProcess:
         items[:] = [item for item in asked if item.callspec.params.get("path", "invoke") in PATHS]
 
     def pytest_runtest_protocol(self, item: pytest.Function) -> bool:
-        """Run a case in a fork; its exit status tells the outcome."""
+        """Run a case in a fork; its exit status is the outcome."""
         started = time.monotonic()
         child = os.fork()
         if child == 0:

@@ -9,7 +9,7 @@ from typing import Any, Final
 from tests.integration_tests.contract.engines import CONTEXT
 
 LLAMAFILE_URL, OLLAMA_URL, MODEL_FILE = "COMPARED_LLAMAFILE", "COMPARED_OLLAMA", "COMPARED_FILE"
-"""Environment variables that tell where the servers and the model file are."""
+"""Environment variables that say where the servers and the model file are."""
 
 
 @dataclass(frozen=True)

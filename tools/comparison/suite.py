@@ -67,7 +67,7 @@ class TestCompared(LLMUnitTests, LLMIntegrationTests):
 
     @property
     def prompt(self) -> str:
-        """One that the tiny model goes on with."""
+        """One that the tiny model continues."""
         return "The lamp on the table is"
 
     @property
@@ -86,7 +86,7 @@ class TestCompared(LLMUnitTests, LLMIntegrationTests):
         return dict(self.subject.fresh)
 
     def engine_is_busy(self) -> bool | None:
-        """llama.cpp's server tells, and it answers several calls at once.
+        """llama.cpp's server reports it, and it answers several calls at once.
 
         The others are measured.
         """

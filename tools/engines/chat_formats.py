@@ -55,7 +55,7 @@ class AnswerStyle:
         before: What comes before the answer's text.
         after: What comes after it.
         between: What comes before calls after an answer.
-        end: What stands at the very end.
+        end: What is at the very end.
         preamble: What comes before a text that a call follows; default: `before`.
         is_headed: Whether each part has a header, so that a prompt never ends in thoughts.
     """

@@ -46,7 +46,7 @@ class Hub(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_port}"
 
     def sha256(self, path: str) -> str:
-        """The hash that it tells of a file."""
+        """The hash that it reports for a file."""
         return self.announced.get(path) or hashlib.sha256(self.files[path]).hexdigest()
 
     def handle_error(self, request: Any, client_address: Any) -> None:

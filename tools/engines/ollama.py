@@ -57,7 +57,7 @@ def install(folder: Path = FOLDER) -> None:
     libraries = next((folder / "venv").glob("lib/python*/site-packages/bigdl/cpp/libs/ollama"))
     home = folder / "run"
     home.mkdir()
-    # it looks for its libraries beside its own real path
+    # it looks for its libraries next to its own real path
     (home / "ollama-lib").hardlink_to(libraries / "ollama-lib")
     for library in libraries.glob("*.so"):
         if library.name != "libggml-sycl.so":

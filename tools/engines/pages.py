@@ -1,7 +1,7 @@
 """Run the Python blocks of a page of the docs on real engines.
 
 They run top to bottom in one process, as a reader would run them. A page names models and servers
-that its reader has. Here the tiny models stand in for them, and the code stays as it is:
+that its reader has. Here the tiny models replace them, and the code stays as it is:
 
 | in the page | here |
 |---|---|
@@ -76,7 +76,7 @@ with open(sys.argv[1], "w", encoding="utf-8") as file:
 class Block:
     """Python code in a page, and the output that the page shows, if it does.
 
-    `...` in it stands for any text.
+    `...` in it matches any text.
     """
 
     code: str

@@ -1,4 +1,4 @@
-"""The contract that every class keeps on every path, as far as the standard suite for text does not
+"""The contract that every class keeps on every path, where the standard suite for text does not
 hold it.
 
 The numbers are those of `docs/contract.md`.

@@ -70,7 +70,7 @@ RAW: Final = frozenset({"llamacpp", "llamacpp_xllamacpp", "llamafile"})
 TELLS_LENGTHS: Final = frozenset(
     {"gpt4all", "gpt4all_llamacpp", "llamacpp", "llamacpp_xllamacpp", "llamafile"}
 )
-"""Runtimes whose engine tells how long a text is that is too long."""
+"""Runtimes whose engine reports the length of a text that is too long."""
 
 
 def class_of(runtime: str) -> type[LocalEmbeddings]:

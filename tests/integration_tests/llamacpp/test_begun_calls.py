@@ -1,5 +1,5 @@
 """A call that a model begins by itself, without `tool_choice`, is valid JSON for its schema,
-whatever the model goes on with."""
+whatever the model writes next."""
 
 import functools
 import operator

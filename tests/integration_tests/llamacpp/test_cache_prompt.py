@@ -70,11 +70,11 @@ def test_isolated_request_is_computed_alone_and_before_others_that_wait() -> Non
             order.append((name, turns._running))
 
     with ThreadPoolExecutor() as pool, turns.take(isolated=False):
-        compute("beside", isolated=False)
+        compute("shared", isolated=False)
         isolated = pool.submit(compute, "isolated", isolated=True)
         while not turns._isolated_waiting:
             time.sleep(0.01)
         later = pool.submit(compute, "later", isolated=False)
         assert not isolated.done()
         assert not later.done()
-    assert order == [("beside", 2), ("isolated", 1), ("later", 1)]
+    assert order == [("shared", 2), ("isolated", 1), ("later", 1)]

@@ -208,7 +208,9 @@ def test_no_more_is_put_aside_than_may_be(model_file: Path) -> None:
         assert len(aside._saved) == 2
         assert usage(llm, prompts[0])["cached_tokens"] < 8
         aside._size = 1
-        assert usage(llm, f"What is longer than that is not put aside. {LONG}")["cached_tokens"] < 8
+        assert (
+            usage(llm, f"What is longer than that is not saved there. {LONG}")["cached_tokens"] < 8
+        )
 
 
 def test_while_nothing_else_is_to_be_done_all_is_saved(model_file: Path) -> None:
@@ -516,7 +518,7 @@ def test_an_engine_may_be_ended_by_the_thread_that_it_waits_for(model_file: Path
 
 
 @pytest.mark.skipif(
-    not Path("/proc/self/task").exists(), reason="only Linux tells the threads of a process"
+    not Path("/proc/self/task").exists(), reason="only Linux lists the threads of a process"
 )
 def test_engines_that_use_several_cores_share_the_threads_for_it(model_file: Path) -> None:
     def helpers() -> int:

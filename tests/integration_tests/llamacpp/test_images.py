@@ -44,7 +44,7 @@ LONG: Final = SystemMessage(
     "The boat on the river is red, and the lamp in the house is green. " * 6
 )
 NEAR: Final = 0.3
-"""Logits differ by up to this much where the tokens lie at other places in the cache."""
+"""Logits differ by up to this much where the tokens are at other places in the cache."""
 native: Final[Any] = mtmd_cpp
 AnyArguments: Final[Any] = LlamaCpp
 """A class, for arguments that are not fields."""

@@ -47,7 +47,7 @@ class Registry(ThreadingHTTPServer):
 
     @property
     def model_name(self) -> str:
-        """The model's name, as Ollama wants it for a registry of one's own."""
+        """The model's name, as Ollama needs it for a private registry."""
         return f"127.0.0.1:{self.server_port}/{NAME}"
 
     def handle_error(self, request: Any, client_address: Any) -> None:

@@ -16,7 +16,7 @@ LEVELS: Final = {
     (0, 11): {"low", "medium", "high"},
     (0,): set[str](),
 }
-"""What `think` accepts beside a boolean, from a version on."""
+"""What `think` accepts in addition to a boolean, from a version on."""
 _LOADED: Final = as_json({"model": "m", "response": "", "done": True, "done_reason": "load"})
 TOO_LONG: Final = as_json({"error": "the input length exceeds the context length"}, 400)
 

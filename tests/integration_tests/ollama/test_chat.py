@@ -19,7 +19,7 @@ from langchain_localllm import ChatLlamafile, ChatOllama, LocalServer
 from langchain_localllm.errors import AnswerCutError, InvalidRequestError
 from langchain_localllm.models import tiny_chat_model
 
-from ..scripted import Answer, Request, ScriptedServer, as_json  # noqa: TID252 - as the tests beside it
+from ..scripted import Answer, Request, ScriptedServer, as_json  # noqa: TID252 - as the other tests here
 from .conftest import CHAT, TEMPLATED
 
 DOT = (
@@ -243,7 +243,7 @@ def scripted(*messages: dict[str, Any]) -> Any:
         [{"thinking": "Two "}, {"thinking": "and two."}, {"content": "Four"}, {"content": "."}],
         [{"content": "<think>\nTwo "}, {"content": "and two.</th"}, {"content": "ink>\n\nFour."}],
     ],
-    ids=["told by Ollama", "in the text"],
+    ids=["reported by Ollama", "in the text"],
 )
 def test_thoughts_are_reasoning_blocks(messages: list[dict[str, Any]]) -> None:
     with ScriptedServer(scripted(*messages)) as server:

@@ -70,7 +70,7 @@ def test_ten_kills_at_random_points(
         changed = notes / f"{20 + number:05}.txt"
         changed.write_text(f"{changed.read_text()}\n\nThis was added after kill number {number}.")
         store = Store(tmp_path / ".localllm", embeddings)
-        # who asks now finds whole files only, each with its vectors
+        # a question asked now finds whole files only, each with its vectors
         if store.exists and store.catalog.counts().passages:
             assert set(held(store)) <= set(vector_ids(store))
         in_the_middle += store.exists and bool(

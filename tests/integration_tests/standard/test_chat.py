@@ -64,7 +64,7 @@ class TestChatOllama(_Chat):
 
 
 class _InProcess(_Chat):
-    """Another model is another file; its name is given as it stands in the folder where the tests
+    """Another model is another file; its name is that in the folder where the tests
     run."""
 
     @pytest.fixture(autouse=True)

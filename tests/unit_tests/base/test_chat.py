@@ -1,4 +1,4 @@
-"""What chat classes share beside messages, tools and structured output."""
+"""What chat classes share besides messages, tools and structured output."""
 
 import threading
 from typing import Any

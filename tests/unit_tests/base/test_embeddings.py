@@ -48,7 +48,7 @@ def same_answer(answer: Answer, _: Send) -> Answer:
 
 
 def by_length(send: Send) -> Answer:
-    """A vector that tells its text's number."""
+    """A vector that encodes its text's number."""
     return openai_answer([[1.0, float(text.rpartition(" ")[2])] for text in inputs(send)])
 
 

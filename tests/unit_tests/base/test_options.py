@@ -357,7 +357,7 @@ def test_both_kinds_of_stop_are_in_the_key(make: Callable[..., Any], path: Path)
 
 
 class Trace(BaseCallbackHandler):
-    """Writes down all that a tracer is told."""
+    """Record all that a tracer gets."""
 
     def __init__(self) -> None:
         self.told = ""

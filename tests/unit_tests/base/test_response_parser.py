@@ -29,7 +29,7 @@ CALL = '<tool_call>{"name": "add", "arguments": {"a": 1}}</tool_call>'
 
 
 class Scripted:
-    """A handle that gives what it was told."""
+    """A handle that yields the given events."""
 
     def __init__(self, pieces: list[StreamEvent]) -> None:
         self._pieces = pieces

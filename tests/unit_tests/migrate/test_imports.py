@@ -107,7 +107,7 @@ langchain_localllm.llms.Ollama, langchain_core.prompts.PromptTemplate
             "import langchain_ollama\nlangchain_ollama.ChatOllama",
             "import langchain_localllm\nlangchain_localllm.ChatOllama",
         ),
-        # not used, as far as can be seen
+        # not used in this file
         ("import langchain_community.llms as llms", "import langchain_localllm.llms as llms"),
         ("import langchain_community.llms", "import langchain_community.llms"),
         ("import langchain", "import langchain"),

@@ -267,7 +267,7 @@ PUBLISHED: Final = [
     ),
     Published(
         "gpt-oss",
-        "openai/gpt-oss-20b (without the line that tells the date, and without tools)",
+        "openai/gpt-oss-20b (without the line with the date, and without tools)",
         '{{- "<|start|>system<|message|>You are ChatGPT, a large language model trained by '
         'OpenAI." }}'
         '{{- "\\nKnowledge cutoff: 2024-06\\n\\nReasoning: medium\\n\\n" }}'

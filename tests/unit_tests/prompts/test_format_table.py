@@ -1,4 +1,4 @@
-"""Each family's format against the template that its makers publish, and how a family is told."""
+"""Each family's format against its makers' template, and how a family is detected."""
 
 from typing import Any
 

@@ -417,7 +417,7 @@ def test_harmony_is_split_into_thoughts_and_text(text: str, reasoning: str, answ
 
 
 def parsed(form: ToolFormat, pieces: list[str]) -> list[str | WrittenCall]:
-    """What a parser tells, with texts that follow each other joined."""
+    """What a parser returns, with texts that follow each other joined."""
     parser = ToolCallParser(form, NAMES)
     told = [part for piece in pieces for part in parser.feed(piece)] + parser.end()
     joined: list[str | WrittenCall] = []

@@ -1,5 +1,5 @@
 """Streams with anything in them: an answer is right or an error of this package, and never
-something else in silence."""
+something else silently."""
 
 import itertools
 import json

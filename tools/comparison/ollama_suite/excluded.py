@@ -61,7 +61,7 @@ EXCLUDED: Final[dict[str, str]] = {
     "integration_tests/chat_models/test_chat_models_standard.py::TestChatOllama::test_unicode_tool_call_integration": _ABLE,
     "integration_tests/chat_models/test_chat_models_standard.py::TestChatOllama::test_image_inputs": _SEES,
 }
-"""Test to reason; a class or a test without its parameters stands for all of its cases."""
+"""Test to reason; a class or a test without its parameters means all of its cases."""
 
 
 def reason_for(test: str) -> str | None:

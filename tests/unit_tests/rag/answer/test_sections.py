@@ -1,4 +1,4 @@
-"""Small passages are searched, and the sections around them are handed over."""
+"""Small passages are searched, and the sections around them are returned."""
 
 import sqlite3
 from contextlib import closing

@@ -1,4 +1,4 @@
-"""Which files a list of paths stands for."""
+"""Which files a list of paths names."""
 
 import os
 from pathlib import Path

@@ -219,7 +219,7 @@ ENDS: dict[str, bytes] = {
     )
     + DONE,
     "usage before the reason": event(choices=[], usage=USAGE) + choice({}, "stop") + DONE,
-    "no choices beside usage": choice({}, "stop") + event(usage=USAGE) + DONE,
+    "usage without choices": choice({}, "stop") + event(usage=USAGE) + DONE,
     "no [DONE]": choice({}, "stop") + event(choices=[], usage=USAGE),
     "no [DONE], and no last line end": (choice({}, "stop") + event(choices=[], usage=USAGE)).rstrip(
         b"\n"

@@ -1,4 +1,4 @@
-"""Where Ollama is, as OLLAMA_HOST tells it; Ollama itself reads the variable in the same way."""
+"""Where Ollama is, as OLLAMA_HOST says; Ollama itself reads the variable in the same way."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from langchain_localllm.transport.address import Address
 
 
 @pytest.mark.parametrize(
-    ("told", "url"),
+    ("variable", "url"),
     [
         ("", "http://127.0.0.1:11434"),
         ("  ", "http://127.0.0.1:11434"),
@@ -30,9 +30,9 @@ from langchain_localllm.transport.address import Address
     ],
 )
 def test_the_environment_tells_the_address(
-    told: str, url: str, monkeypatch: pytest.MonkeyPatch
+    variable: str, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("OLLAMA_HOST", told)
+    monkeypatch.setenv("OLLAMA_HOST", variable)
     assert default_url() == url
     assert Ollama().base_url == OllamaEmbeddings().base_url == Address.parse(url).url
 
