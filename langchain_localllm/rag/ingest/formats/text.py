@@ -370,7 +370,8 @@ def tidy(text: str) -> str:
     Small models expect whole paragraphs.
 
     Example:
-        >>> tidy("The library is open from Monday until\nThursday.\n\n- no dogs\n- no boots")
-        'The library is open from Monday until Thursday.\n\n- no dogs\n- no boots'
+        >>> wrapped = "The library of the station is open from Monday until\nFriday."
+        >>> tidy(f"{wrapped}\n\n- no dogs\n- no boots")
+        'The library of the station is open from Monday until Friday.\n\n- no dogs\n- no boots'
     """
     return tidied(enumerate(text.split("\n"))).page_content

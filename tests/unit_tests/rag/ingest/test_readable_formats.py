@@ -298,8 +298,7 @@ def test_read_latex_text_without_commands(tmp_path: Path) -> None:
         r"""\documentclass{article} \usepackage[utf8]{inputenc}
 \begin{document} % a comment
 \section*{Boats \& \emph{sails}}\label{sec:boats}
-The \textbf{boat \emph{Heron}}~\cite[p.~3]{smith}
-costs 50\,\%, see Section~\ref{x}.\footnote{In marks.}
+The \textbf{boat \emph{Heron}}~\cite[p.~3]{s} costs 50\,\%, see Section~\ref{x}.\footnote{In marks.}
 Caf\'e, stra\ss{}e, na\"{\i}ve, Ko\v{s}ice, \AA land, \o re.
 \begin{itemize} \item first \item[b] second \end{itemize}
 Energy is $E = m c^{2}$, and
