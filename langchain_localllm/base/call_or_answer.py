@@ -19,6 +19,7 @@ from langchain_localllm.base.json_schema import broken_rules
 from langchain_localllm.base.token_stream import StreamEvent, TokenStream
 from langchain_localllm.errors import ServerError, StreamBrokenError
 from langchain_localllm.templates.tool_calls import FORMATS
+from langchain_localllm.transport.decoding import UNPARSABLE
 
 _LOG: Final = logging.getLogger(__name__)
 _MOST_PREAMBLE: Final = 48
@@ -131,7 +132,7 @@ def fits(args: str, parameters: Mapping[str, Any]) -> bool:
     """
     try:
         value = json.loads(args)
-    except ValueError:
+    except UNPARSABLE:
         return False
     return isinstance(value, dict) and not broken_rules(value, parameters)
 

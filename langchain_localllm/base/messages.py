@@ -31,6 +31,7 @@ from langchain_localllm.base.content import (
     unwrapped,
 )
 from langchain_localllm.errors import InvalidRequestError
+from langchain_localllm.transport.decoding import UNPARSABLE
 
 STANDARD_ROLES: Final = frozenset({"system", "user", "assistant", "tool"})
 """Roles that every chat model knows. Others are up to a model's template."""
@@ -298,7 +299,7 @@ def _arguments(args: Any) -> str:
     try:
         if isinstance(json.loads(text or "{}", parse_constant=_refuse_constant), dict):
             return text or "{}"
-    except ValueError:
+    except UNPARSABLE:
         pass
     return json.dumps({_UNREADABLE: text}, ensure_ascii=False)
 

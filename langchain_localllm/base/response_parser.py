@@ -14,6 +14,7 @@ from langchain_localllm.base.thoughts import Splitter
 from langchain_localllm.base.token_stream import CompletionInfo, StreamEvent, TokenStream
 from langchain_localllm.templates.thinking import Split, ThinkSplitter
 from langchain_localllm.templates.tool_calls import HERMES, JSON, ToolCallParser, WrittenCall
+from langchain_localllm.transport.decoding import UNPARSABLE
 
 
 class AnswerReader:
@@ -180,7 +181,7 @@ class AnswerReader:
 def _is_object(text: str) -> bool:
     try:
         return isinstance(json.loads(text), dict)
-    except ValueError:
+    except UNPARSABLE:
         return False
 
 

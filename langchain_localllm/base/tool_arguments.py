@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from langchain_localllm.base.json_schema import resolve_reference
 from langchain_localllm.base.token_stream import StreamEvent, TokenStream
+from langchain_localllm.transport.decoding import UNPARSABLE
 
 _CONTAINERS: Final = {"array": list, "object": dict}
 _DEEPEST: Final = 32
@@ -109,7 +110,7 @@ def _read(text: str) -> Any:
     """
     try:
         return json.loads(text, strict=False)
-    except ValueError:
+    except UNPARSABLE:
         pass
     try:
         return ast.literal_eval(text.strip())
@@ -191,7 +192,7 @@ def _whole(call: _Call) -> str:
     text = "".join(call.args)
     try:
         args = json.loads(text)
-    except ValueError:
+    except UNPARSABLE:
         return text
     parsed = parse_text_arguments(args, call.schema)
     return text if parsed == args else json.dumps(parsed, ensure_ascii=False)

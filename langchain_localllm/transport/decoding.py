@@ -7,7 +7,11 @@ from typing import Any, Final
 from langchain_localllm.errors import StreamBrokenError, WrongServerError
 
 _SHOWN: Final = 80
+_LONGEST_LINE: Final = 256 << 20
+"""Bytes of a line, which is kept until it ends: several times those of a generated image."""
 _HALF: Final = re.compile("[\ud800-\udfff]")
+UNPARSABLE: Final = (ValueError, RecursionError)
+"""What text raises that is not JSON, or that is nested too deeply."""
 # json.loads would guess the encoding and look at its other arguments, for each token
 _decode: Final = json.JSONDecoder().decode
 
@@ -18,20 +22,35 @@ class LineBuffer:
     A character that was split between two reads is joined before decoding.
     """
 
-    __slots__ = ("_rest",)
+    __slots__ = ("_rest", "_size")
 
     def __init__(self) -> None:
-        self._rest = b""
+        self._rest: list[bytes] = []
+        self._size = 0
 
     def feed(self, data: bytes) -> list[bytes]:
-        """Return the lines that are complete now, without their line ends."""
-        lines = (self._rest + data).split(b"\n")
-        self._rest = lines.pop()
+        """Return the lines that are complete now, without their line ends.
+
+        Raises:
+            StreamBrokenError: A line is longer than any answer, as what is not an answer can be.
+        """
+        lines = data.split(b"\n")
+        rest = lines.pop()
+        if self._rest and lines:
+            lines[0] = self.end() + lines[0]
+        if rest:
+            self._rest.append(rest)
+            self._size += len(rest)
+            if self._size > _LONGEST_LINE:
+                raise StreamBrokenError(
+                    f"The server sent more than {_LONGEST_LINE >> 20} MiB without a line end. Is "
+                    "another program answering there?"
+                )
         return lines
 
     def end(self) -> bytes:
         """Return what came after the last line end."""
-        rest, self._rest = self._rest, b""
+        rest, self._rest, self._size = b"".join(self._rest), [], 0
         return rest
 
 
@@ -85,7 +104,7 @@ def json_or_text(body: bytes) -> Any:
     text = body.decode(json.detect_encoding(body), "replace")
     try:
         return json.loads(text)
-    except ValueError:
+    except UNPARSABLE:
         return text
 
 
@@ -98,7 +117,7 @@ def parse_json(line: bytes) -> Any:
     """
     try:
         return _decode(str(line, "utf-8"))
-    except ValueError:
+    except UNPARSABLE:
         shown = line[:_SHOWN].decode("utf-8", "replace").strip()
         if shown.startswith("<"):
             raise WrongServerError(

@@ -3,6 +3,7 @@
 Source: https://github.com/ggml-org/llama.cpp/tree/master/tools/server
 """
 
+import math
 from abc import abstractmethod
 from collections.abc import Collection
 from dataclasses import replace
@@ -64,6 +65,8 @@ _TEXTS: Final = ("text", "content", "refusal", "thinking", "reasoning", "summary
 """Keys under which a part of a content list holds its text."""
 _THOUGHT_PARTS: Final = ("thinking", "reasoning")
 """Types of parts of a content list that hold thoughts, as Mistral's API sends them."""
+_LONGEST_EVENT: Final = 64 << 20
+"""Bytes of data in several lines without a blank one, which is not an event of a chat."""
 _NOT_EVENTS: Final = frozenset({b"[DONE]", b"", b"null"})
 """Data that is not JSON of an event: the end, and what gateways send to keep a connection open."""
 
@@ -115,6 +118,10 @@ class _EventDecoder(AnswerDecoder):
             if isinstance(error := json_or_text(self._held), str):
                 return None
             raise self.read_error.in_answer(error)
+        if len(self._held) > _LONGEST_EVENT:
+            self._raise_held()
+        if not value.rstrip().endswith(b"}"):
+            return None
         try:
             event = parse_json(self._held)
         except StreamBrokenError:
@@ -525,29 +532,33 @@ def _is_full(event: dict[str, Any]) -> bool:
 
 
 def _completion_finish(event: dict[str, Any]) -> CompletionInfo:
-    timings = event.get("timings") or {}
+    timings = _mapping(event.get("timings"))
     reason = "length" if event.get("stop_type") == "limit" or event.get("stopped_limit") else "stop"
     return CompletionInfo(
         reason="unknown" if event.get("stop_type", "") is None else reason,
-        prompt_tokens=event.get("tokens_evaluated"),
-        completion_tokens=event.get("tokens_predicted"),
-        cached_tokens=timings.get("cache_n"),
+        prompt_tokens=_token_count(event.get("tokens_evaluated")),
+        completion_tokens=_token_count(event.get("tokens_predicted")),
+        cached_tokens=_token_count(timings.get("cache_n")),
         timings=_timings(timings),
         model=event.get("model"),
     )
 
 
-def _timings(timings: dict[str, Any]) -> Timings:
+def _timings(given: Any) -> Timings:
+    timings = _mapping(given)
     return Timings(
         prompt=_seconds(timings.get("prompt_ms")),
         generation=_seconds(timings.get("predicted_ms")),
-        draft_n=timings.get("draft_n"),
-        draft_n_accepted=timings.get("draft_n_accepted"),
+        draft_n=_token_count(timings.get("draft_n")),
+        draft_n_accepted=_token_count(timings.get("draft_n_accepted")),
     )
 
 
-def _seconds(milliseconds: float | None) -> float | None:
-    return None if milliseconds is None else milliseconds / 1000
+def _seconds(milliseconds: Any) -> float | None:
+    try:
+        return float(milliseconds) / 1000
+    except (OverflowError, TypeError, ValueError):
+        return None
 
 
 def _mapping(value: Any) -> dict[str, Any]:
@@ -557,7 +568,9 @@ def _mapping(value: Any) -> dict[str, Any]:
 
 def _token_count(value: Any) -> int | None:
     """Return a number of tokens, or `None` where the server sent something else."""
-    return int(value) if isinstance(value, int | float) else None
+    if isinstance(value, float):
+        return int(value) if math.isfinite(value) else None
+    return value if isinstance(value, int) else None
 
 
 def _reason_name(reason: Any) -> str:

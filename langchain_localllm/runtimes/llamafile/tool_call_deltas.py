@@ -4,6 +4,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from langchain_localllm.transport.decoding import UNPARSABLE
+
 
 @dataclass(slots=True)
 class _Call:
@@ -17,7 +19,7 @@ class _Call:
     def is_complete(self) -> bool:
         try:
             return isinstance(json.loads(self.args), dict)
-        except ValueError:
+        except UNPARSABLE:
             return False
 
 
@@ -135,7 +137,7 @@ def _first_part(args: str) -> str:
 def _decoded(args: str) -> str:
     try:
         text = json.loads(args)
-    except ValueError:
+    except UNPARSABLE:
         return args
     return text if isinstance(text, str) else args
 
@@ -149,7 +151,7 @@ def _repeats(args: str, earlier: str) -> bool:
         return True
     try:
         return bool(json.loads(args) == json.loads(earlier))
-    except ValueError:
+    except UNPARSABLE:
         return False
 
 

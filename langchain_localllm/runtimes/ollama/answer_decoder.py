@@ -199,6 +199,6 @@ def _seconds(event: dict[str, Any], name: str) -> float | None:
 def _number(event: dict[str, Any], name: str) -> float | None:
     try:
         found = float(event[name])
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, OverflowError, TypeError, ValueError):
         return None
     return found if math.isfinite(found) else None
