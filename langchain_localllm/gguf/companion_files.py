@@ -79,15 +79,12 @@ def check_adapter(path: str | Path) -> None:
             something else.
     """
     path, info = _read(path, _ADAPTER_TYPES)
-    if (
-        info.metadata.get("general.type") != "adapter"
-        or info.metadata.get("adapter.type") != "lora"
-    ):
+    if info.metadata.get("general.type") != "adapter":
         raise ModelFileError(
             f"{path} is {file_kind(info)}, not a LoRA adapter: pass a GGUF file made with "
             "convert_lora_to_gguf.py of llama.cpp."
         )
-    _require(path, [*_wrong_tensors(info), *_wrong_ranks(info)])
+    _require(path, [*_other_adapter(info), *_wrong_tensors(info), *_wrong_ranks(info)])
 
 
 def check_projector(path: str | Path) -> None:
@@ -99,12 +96,14 @@ def check_projector(path: str | Path) -> None:
     """
     path, info = _read(path, _PROJECTOR_TYPES)
     sees = info.metadata.get("clip.has_vision_encoder")
-    if not (sees or info.metadata.get("clip.has_audio_encoder")):
+    encodes = sees or info.metadata.get("clip.has_audio_encoder")
+    if not encodes and info.architecture != "clip":
         raise ModelFileError(
             f"{path} is {file_kind(info)}, not a projector for images or audio: pass the file "
             "with `mmproj` in its name that belongs to the model."
         )
-    _require(path, [*(_wrong_numbers(info) if sees else ()), *_wrong_tensors(info)])
+    faults = [] if encodes else ["it has an encoder neither for images nor for audio"]
+    _require(path, [*faults, *(_wrong_numbers(info) if sees else ()), *_wrong_tensors(info)])
 
 
 def projector_inputs(path: str | Path) -> tuple[bool, bool]:
@@ -121,6 +120,11 @@ def _read(path: str | Path, types: dict[str, int]) -> tuple[Path, GGUFInfo]:
     info = read_file_header(path)
     _require(path, _wrong_types(info, types))
     return path, info
+
+
+def _other_adapter(info: GGUFInfo) -> Iterator[str]:
+    if (kind := info.metadata.get("adapter.type")) != "lora":
+        yield f"adapter.type is {kind!r}, not 'lora'"
 
 
 def _require(path: Path, faults: Iterator[str] | list[str]) -> None:

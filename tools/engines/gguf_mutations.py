@@ -29,12 +29,14 @@ class Header:
         tensors: Name, shape, type and bytes of each tensor.
         alignment: Bytes to which the data of tensors is aligned.
         offsets: Offsets to write in place of the right ones, by name.
+        repeated: Key, type and value of entries to write after `values`, which may have the key too.
     """
 
     values: dict[bytes, tuple[int, Any]]
     tensors: list[tuple[bytes, list[int], int, bytes]]
     alignment: int = 32
     offsets: dict[bytes, int] = field(default_factory=dict)
+    repeated: list[tuple[bytes, int, Any]] = field(default_factory=list)
 
     @classmethod
     def read(cls, path: Path) -> "Header":
@@ -88,8 +90,9 @@ class Header:
 
     def write(self) -> bytes:
         """The file."""
-        out = bytearray(b"GGUF" + struct.pack("<IQQ", 3, len(self.tensors), len(self.values)))
-        for key, (kind, value) in self.values.items():
+        entries = [*((key, *entry) for key, entry in self.values.items()), *self.repeated]
+        out = bytearray(b"GGUF" + struct.pack("<IQQ", 3, len(self.tensors), len(entries)))
+        for key, kind, value in entries:
             out += _string(key) + struct.pack("<I", kind) + _value(kind, value)
         data = bytearray()
         for name, shape, kind, content in self.tensors:

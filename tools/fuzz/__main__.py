@@ -59,7 +59,11 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=None, help="which files are made (by chance)")
     parser.add_argument("--only", choices=_KINDS, help="change only these files")
     parser.add_argument(
-        "--model", type=Path, action="append", default=[], help="a model file to change as well"
+        "--model",
+        type=Path,
+        action="append",
+        default=[],
+        help="a model file to change instead of the tiny ones; can be given several times",
     )
     parser.add_argument(
         "--out", type=Path, default=_OUT, help=f"folder for the files that do harm ({_OUT})"

@@ -121,8 +121,16 @@ _TEMPLATES: Final = (
     "\x00",
     "é🙂",
 )
-_TOKENIZER: Final = tuple(
-    f"tokenizer.ggml.{name}" for name in ("tokens", "token_type", "scores", "merges")
+_TAGS: Final = (
+    "{% endif %}",
+    "{% endfor %}",
+    "{% if tools %}",
+    "{{ messages }}",
+    "{%- set messages = [] %}",
+    "{{ bos_token * 100 }}",
+    "{{ namespace() }}",
+    "{# ",
+    "{% for m in messages recursive %}{{ loop(messages) }}{% endfor %}",
 )
 _TYPES: Final = (0, 1, 2, 3, 6, 7, 8, 10, 12, 14, 16, 20, 24, 26, 28, 30, 39, 77, 0xFFFFFFFF)
 _IDS: Final = (
@@ -157,11 +165,7 @@ def damage(data: bytes, header_size: int, rng: random.Random) -> tuple[bytes, st
     Return the new file and what was changed.
     """
     kind = rng.choice(("cut", "flip", "flip", "flip", "number", "number", "insert", "remove"))
-    place = (
-        rng.randrange(min(len(data), header_size))
-        if rng.random() < 0.8  # noqa: PLR2004 - a share
-        else rng.randrange(len(data))
-    )
+    place = rng.randrange(*rng.choice(_regions(len(data), header_size)))
     if kind == "cut":
         return data[:place], f"cut after {place} bytes"
     if kind == "flip":
@@ -183,6 +187,13 @@ def damage(data: bytes, header_size: int, rng: random.Random) -> tuple[bytes, st
     return data[:place] + data[place + size :], f"{size} bytes removed at {place}"
 
 
+def _regions(size: int, header_size: int) -> list[tuple[int, int]]:
+    """Return the parts of a file that are damaged as often as each other: the vocabulary is most of a header."""
+    header = min(size, header_size)
+    begin, tensors = min(header, 200), max(0, header - 4000)
+    return [(0, begin), (0, header), (tensors, header), (0, size)]
+
+
 def _shown(value: Any) -> str:
     text = repr(value)
     return text if len(text) < 50 else f"{text[:40]}… ({len(text)})"  # noqa: PLR2004 - a line
@@ -191,6 +202,11 @@ def _shown(value: Any) -> str:
 def _value(rng: random.Random) -> tuple[int, Any]:
     """Return the type and the value of some entry of a header."""
     kind = rng.choice((UINT32, UINT32, UINT32, INT32, FLOAT32, FLOAT32, BOOL, STRING, UINT64, LIST))
+    if kind == LIST and rng.random() < 0.1:  # noqa: PLR2004 - a share
+        nested: Any = (UINT32, [1])
+        for _ in range(rng.choice((1, 2, 200))):
+            nested = (LIST, [nested])
+        return LIST, nested
     if kind == LIST:
         item = rng.choice((UINT32, INT32, FLOAT32, BOOL, STRING))
         length = rng.choice((0, 1, 2, 4, 6, 8, 100, 768))
@@ -245,8 +261,27 @@ def _add_value(header: Header, rng: random.Random) -> str:
 
 
 def _change_template(header: Header, rng: random.Random) -> str:
-    header.set("tokenizer.chat_template", STRING, new := rng.choice(_TEMPLATES))
-    return f"tokenizer.chat_template = {_shown(new)}"
+    """Set another chat template, or damage the model's own: cut, repeat or insert a part of it."""
+    _, own = header.values.get(b"tokenizer.chat_template", (STRING, ""))
+    if not (isinstance(own, str) and own) or rng.random() < 0.3:  # noqa: PLR2004 - a share
+        header.set("tokenizer.chat_template", STRING, new := rng.choice(_TEMPLATES))
+        return f"tokenizer.chat_template = {_shown(new)}"
+    start, end = sorted(rng.randrange(len(own) + 1) for _ in range(2))
+    what = rng.choice(("cut", "repeat", "repeat many times", "insert"))
+    part = {
+        "cut": "",
+        "repeat": own[start:end] * 2,
+        "repeat many times": own[start:end] * 200,
+        "insert": own[start:end] + rng.choice((*_TEMPLATES, *_TAGS)),
+    }[what]
+    header.set("tokenizer.chat_template", STRING, own[:start] + part + own[end:])
+    return f"tokenizer.chat_template: {what} {start} to {end}"
+
+
+def _repeat_key(header: Header, rng: random.Random) -> str:
+    key = rng.choice([*header.values])
+    header.repeated.append((key, *_value(rng)))
+    return f"{key.decode('utf-8', 'replace')} twice"
 
 
 def _drop_value(header: Header, rng: random.Random) -> str:
@@ -321,7 +356,10 @@ def _change_tensor(header: Header, rng: random.Random) -> str:
         del header.tensors[number]
         return f"without the tensor {text}"
     if what == "offset":
-        header.offsets[name] = rng.choice((0, 1, 32, 4096, 1 << 20, 1 << 40, (1 << 64) - 32))
+        end = sum(len(data) for *_, data in header.tensors)
+        header.offsets[name] = rng.choice(
+            (0, 1, 32, 4096, 1 << 20, 1 << 40, (1 << 64) - 32, end - 32, rng.randrange(end) & ~31)
+        )
         return f"the tensor {text} at {header.offsets[name]}"
     if what in {"swap", "copy"}:
         other = rng.randrange(len(header.tensors))
@@ -380,5 +418,6 @@ _WEIGHTS: Final[list[tuple[Change, int]]] = [
     (_change_list, 5),
     (_change_tensor, 5),
     (_change_weights, 2),
-    (_change_template, 1),
+    (_change_template, 2),
+    (_repeat_key, 1),
 ]

@@ -13,6 +13,8 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any, Final
 
+from langchain_core.messages import HumanMessage
+
 from langchain_localllm import (
     ChatLlamaCpp,
     GPT4All,
@@ -22,14 +24,18 @@ from langchain_localllm import (
 )
 from langchain_localllm.errors import LocalLLMError
 from langchain_localllm.gguf import trial_load
+from langchain_localllm.gguf.header import check_gguf
 from langchain_localllm.models import fit, tiny_chat_model, tiny_embedding_model
 from langchain_localllm.runtimes.llamacpp import fork
 from tools.engines.gguf_mutations import Header
+from tools.engines.images import block, png, projector
+from tools.engines.models import lora_adapter
 from tools.fuzz.isolated import Outcome, run_isolated
 from tools.fuzz.model_mutations import damage, mutate
 
 _SECONDS: Final = 60.0
 _TRIAL_SECONDS: Final = 30.0
+_TEMPLATE_SECONDS: Final = 5.0
 _CONTEXTS: Final = (
     None,
     None,
@@ -55,6 +61,14 @@ _CONTEXTS: Final = (
 _PROMPTS: Final = ("Hello", "What is the number 12345?", "é 中文 🙂 it's\n\n\tx", "word " * 60)
 _TEXTS: Final = [["Hello"], ["", "A boat."], ["A boat.", "word " * 150, "é 中文 🙂"], ["a"] * 40]
 _NOTES: Final = ".json"
+_WAYS: Final = {
+    "chat": ("text", "text", "chat", "chat", "embeddings"),
+    "embeddings": ("embeddings",),
+    "adapter": ("adapter",),
+    "projector": ("projector",),
+}
+"""How a file is used, by what it is; some ways more often than others."""
+_MODELS: Final = ("chat", "embeddings")
 
 
 @dataclass(frozen=True)
@@ -111,30 +125,55 @@ def saved_model_case(path: Path) -> ModelCase:
     return ModelCase(**notes, data=path.read_bytes())
 
 
-def model_cases(rng: random.Random, more: list[Path]) -> Iterator[ModelCase]:
+def model_cases(rng: random.Random, models: list[Path]) -> Iterator[ModelCase]:
     """Yield cases without end.
 
     Args:
         rng: What the cases depend on.
-        more: Other model files to change than the tiny ones.
+        models: The model files to change; by default the tiny ones, and files that go with them.
     """
-    engines = [name for name, module in _MODULES.items() if importlib.util.find_spec(module)]
-    tiny_embed = Path(tiny_embedding_model())
-    sources = [Path(tiny_chat_model()), Path(tiny_chat_model()), tiny_embed, *more]
+    sources = [(path, _kind(path)) for path in models] or _tiny_sources()
     while True:
-        path = rng.choice(sources)
+        path, kind = rng.choice(sources)
         changes, data = _changed(path, rng)
-        embeds = path == tiny_embed or rng.random() < 0.2  # noqa: PLR2004 - a share
-        engine = rng.choice(
-            [each for each in engines if each != "gpt4all" or embeds == (path == tiny_embed)]
-        )
-        use = rng.choice(
-            [use for use in USES if use.startswith(engine) and use.endswith("embeddings") == embeds]
-        )
-        use = "fit" if rng.random() < 0.1 else use  # noqa: PLR2004 - a share
+        use = rng.choice(_uses(kind))
+        if kind in _MODELS and rng.random() < 0.1:  # noqa: PLR2004 - a share
+            use = "fit"
         n_ctx = None if use in {"gpt4all embeddings", "fit"} else rng.choice(_CONTEXTS)
         options = {} if n_ctx is None else {"n_ctx": n_ctx}
         yield ModelCase(path.stem, use, options, rng.randrange(len(_PROMPTS)), changes, data)
+
+
+@cache
+def _uses(kind: str) -> list[str]:
+    """Return the ways to use a file with the engines that are installed; some more often than others."""
+    return [
+        use
+        for engine, module in _MODULES.items()
+        if importlib.util.find_spec(module)
+        for way in _WAYS[kind]
+        if (use := f"{engine} {way}") in USES
+        # gpt4all makes vectors with models for them only
+        and (engine, way, kind) != ("gpt4all", "embeddings", "chat")
+    ]
+
+
+@cache
+def _kind(path: Path) -> str:
+    """Return what a file is used as."""
+    return "embeddings" if check_gguf(path).embeds else "chat"
+
+
+def _tiny_sources() -> list[tuple[Path, str]]:
+    """Return the files to change, and what they are used as; some more often than others."""
+    chat, embed = Path(tiny_chat_model()), Path(tiny_embedding_model())
+    folder = Path(tempfile.mkdtemp())
+    adapter, eyes = (
+        lora_adapter(chat, folder / "adapter.gguf"),
+        projector(folder / "projector.gguf"),
+    )
+    models = [(chat, "chat")] * 4 + [(embed, "embeddings")] * 2
+    return [*models, (adapter, "adapter"), (eyes, "projector")]
 
 
 def _changed(path: Path, rng: random.Random) -> tuple[list[str], bytes]:
@@ -185,6 +224,31 @@ def _gpt4all_embeddings(path: Path, _backend: Any, text: int, options: dict[str,
         return _checked(embeddings.embed_documents(_TEXTS[text]), len(_TEXTS[text]))
 
 
+def _adapter(path: Path, backend: Any, text: int, options: dict[str, Any]) -> str:
+    with LlamaCpp(
+        model_path=tiny_chat_model(),
+        lora_path=path,
+        backend=backend,
+        max_tokens=4,
+        temperature=0,
+        **options,
+    ) as llm:
+        return str(llm.invoke(_PROMPTS[text]))
+
+
+def _projector(path: Path, backend: Any, text: int, options: dict[str, Any]) -> str:
+    content: list[Any] = [{"type": "text", "text": _PROMPTS[text]}, block(png(255, 0, 0))]
+    with ChatLlamaCpp(
+        model_path=tiny_chat_model(),
+        mmproj_path=path,
+        backend=backend,
+        max_tokens=4,
+        temperature=0,
+        **options,
+    ) as chat:
+        return str(chat.invoke([HumanMessage(content)]).text)
+
+
 def _fit(path: Path, _backend: Any, _text: int, _options: dict[str, Any]) -> str:
     return f"{len(fit(path, measure=False).rows)} rows"
 
@@ -202,9 +266,13 @@ USES: Final[dict[str, Callable[[Path, Any, int, dict[str, Any]], str]]] = {
     "xllamacpp text": _text,
     "xllamacpp chat": _chat,
     "xllamacpp embeddings": _embeddings,
+    "xllamacpp adapter": _adapter,
+    "xllamacpp projector": _projector,
     "llama-cpp-python text": _text,
     "llama-cpp-python chat": _chat,
     "llama-cpp-python embeddings": _embeddings,
+    "llama-cpp-python adapter": _adapter,
+    "llama-cpp-python projector": _projector,
     "gpt4all text": _gpt4all,
     "gpt4all embeddings": _gpt4all_embeddings,
     "fit": _fit,
@@ -229,7 +297,8 @@ def _use(case: ModelCase, path: Path) -> str:
 def _trial_fault(
     path: Path, engine: str, module: str, options: dict[str, Any], seconds: float | None = None
 ) -> str | None:
-    outcome = run_isolated(partial(_load_once, path, module, options), seconds or _TRIAL_SECONDS)
+    limit = _TEMPLATE_SECONDS if seconds else _TRIAL_SECONDS
+    outcome = run_isolated(partial(_load_once, path, module, options), limit)
     return f"{engine} {outcome.fault}" if outcome.fault and outcome.fault != "raises" else None
 
 

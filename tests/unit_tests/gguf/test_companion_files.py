@@ -43,6 +43,8 @@ DAMAGED_ADAPTERS = {
     "general.type is 'a list', which is not a text": _set("general.type", LIST, (UINT32, [1])),
     "general.architecture is 7": _set("general.architecture", UINT32, 7),
     "adapter.type is 7": _set("adapter.type", UINT32, 7),
+    "adapter.type is 'ia3', not 'lora'": _set("adapter.type", STRING, "ia3"),
+    "adapter.type is None, not 'lora'": lambda header: header.drop("adapter.type"),
     "adapter.lora.alpha is 1, which is not a 32-bit float": _set("adapter.lora.alpha", UINT32, 1),
     "adapter.lora.alpha is '1'": _set("adapter.lora.alpha", STRING, "1"),
     "has the type 26": _first(kind=26),
@@ -55,6 +57,9 @@ VISION = "clip.vision"
 DAMAGED_PROJECTORS = {
     "clip.has_vision_encoder is 'x', which is not a Boolean": _set(
         "clip.has_vision_encoder", STRING, "x"
+    ),
+    "it has an encoder neither for images nor for audio": lambda header: header.drop(
+        "clip.has_vision_encoder"
     ),
     "clip.has_audio_encoder is 1": _set("clip.has_audio_encoder", UINT32, 1),
     "clip.projector_type is 7": _set("clip.projector_type", UINT32, 7),
