@@ -22,6 +22,7 @@ from langchain_localllm.base.literals import LiteralText, Placeholders, separate
 from langchain_localllm.base.messages import to_openai, with_markers, with_parsed_arguments
 from langchain_localllm.base.request import enforced_schema
 from langchain_localllm.base.response_parser import AnswerReader
+from langchain_localllm.base.shown_tools import shown_tools
 from langchain_localllm.base.thoughts import Splitter, ThoughtTracker
 from langchain_localllm.base.tools import openai_tools
 from langchain_localllm.errors import (
@@ -331,9 +332,8 @@ class TemplatedChatModel(LocalChatModel):
             [placeholders.put(message, self.kept_tokens(message["role"])) for message in messages]
         )
         constrained = self.constrained or schema is not None
-        prompt, splitter = self._prompt(
-            template, messages, placeholders.put(tools), constrained=constrained
-        )
+        shown = placeholders.put(shown_tools(template.source, tools))
+        prompt, splitter = self._prompt(template, messages, shown, constrained=constrained)
         thoughts = splitter()
         if not all(marker in prompt for marker in images):
             raise ChatTemplateError(

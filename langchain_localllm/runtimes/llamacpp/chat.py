@@ -343,7 +343,11 @@ class ChatLlamaCpp(LlamaCppOptions, ReasoningBudgetOptions, TemplatedChatModel):
         stop: list[str],
         request: dict[str, Any],
     ) -> dict[str, Any]:
-        from langchain_localllm.runtimes.llamafile.payload import chat_payload, thinking_fields
+        from langchain_localllm.runtimes.llamafile.payload import (
+            chat_payload,
+            thinking_fields,
+            with_shown_tools,
+        )
 
         text = Separated(self.reads_special_token)
         messages = [text.put(message, self.kept_tokens(message["role"])) for message in messages]
@@ -360,7 +364,8 @@ class ChatLlamaCpp(LlamaCppOptions, ReasoningBudgetOptions, TemplatedChatModel):
             payload["chat_template_kwargs"] = variables
         if self.continue_final_message:
             payload |= {"continue_final_message": True, "add_generation_prompt": False}
-        return payload
+        tools = request.get("tools", [])
+        return with_shown_tools(payload, self._template_for(tools).source, tools)
 
     def _other_template(self) -> str | None:
         return (

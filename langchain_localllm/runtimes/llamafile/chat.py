@@ -59,6 +59,7 @@ from langchain_localllm.runtimes.llamafile.payload import (
     raw_answer_fields,
     thinking_fields,
     with_enforced_call,
+    with_shown_tools,
 )
 from langchain_localllm.runtimes.llamafile.reasoning_control import end_reasoning, note_running
 from langchain_localllm.runtimes.llamafile.server_info import ServerFacts, server_facts
@@ -282,6 +283,8 @@ class ChatLlamafile(LlamafileOptions, LlamaServerClient, ReasoningBudgetOptions,
                 f"The model at {self.base_url} does not see images. Start the server with its "
                 "`--mmproj`."
             )
+        if facts.llama_cpp:
+            payload = with_shown_tools(payload, facts.template, payload.get("tools", ()))
         if schema and facts.llama_cpp:
             payload = with_enforced_call(payload, schema)
         elif self._is_opened_raw(payload, facts) and (
@@ -487,11 +490,9 @@ class ChatLlamafile(LlamafileOptions, LlamaServerClient, ReasoningBudgetOptions,
         facts = yield from server_facts(self, self._facts)
         if not facts.llama_cpp or hold_parts(payload["messages"], "image_url"):
             return None
-        return (
-            yield from self._rendered(
-                self._with_thinking(payload, facts) if self._switches_thinking else payload
-            )
-        )
+        payload = self._with_thinking(payload, facts) if self._switches_thinking else payload
+        payload = with_shown_tools(payload, facts.template, payload.get("tools", ()))
+        return (yield from self._rendered(payload))
 
     def _rendered(self, payload: dict[str, Any]) -> Plan[str | None]:
         """Ask llama.cpp's server for the prompt that it makes of a body.

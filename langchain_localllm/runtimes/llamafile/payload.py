@@ -1,10 +1,12 @@
 """Build requests to llama.cpp's server, the same over HTTP and in this process."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 from langchain_localllm.base.grammar_schema import grammar_schema, tool_parameters
 from langchain_localllm.base.response_format import engine_format
+from langchain_localllm.base.shown_tools import shown_tools
+from langchain_localllm.errors import MissingDependencyError
 
 _COMPACT: Final = {
     "x-guidance": {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
@@ -51,6 +53,24 @@ def chat_payload(
     if "response_format" in payload:
         payload["response_format"] = engine_format(payload["response_format"])
     return payload
+
+
+def with_shown_tools(
+    payload: dict[str, Any], template: str, tools: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """Return the body with a description of the tools that a chat template can show the model, where it cannot show their schemas.
+
+    llama.cpp's server gives it to the template alone, as a variable, and makes grammars of the
+    schemas.
+    """
+    try:
+        shown = shown_tools(template, tools)
+    except MissingDependencyError:  # the server renders without jinja2
+        return payload
+    if shown == tools:
+        return payload
+    variables = {"tools": shown, **payload.get("chat_template_kwargs", {})}
+    return {**payload, "chat_template_kwargs": variables}
 
 
 def thinking_fields(
