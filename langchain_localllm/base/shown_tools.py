@@ -50,10 +50,11 @@ def shown_tools(source: str, tools: Tools) -> Tools:
         tools: The tools, in OpenAI's form.
 
     Example:
-        >>> schema = {"type": "object", "properties": {"day": {"anyOf": [{"type": "string"}, {"type": "null"}]}}}
+        >>> day = {"anyOf": [{"type": "string"}, {"type": "null"}]}
+        >>> schema = {"type": "object", "properties": {"day": day}}
         >>> tool = {"type": "function", "function": {"name": "plan", "parameters": schema}}
-        >>> reads_types = "{% for t in tools %}{{ t.function.parameters.properties.day.type }}{% endfor %}"
-        >>> shown_tools(reads_types, [tool])[0]["function"]["parameters"]["properties"]
+        >>> template = "{{ tools[0].function.parameters.properties.day.type }}"
+        >>> shown_tools(template, [tool])[0]["function"]["parameters"]["properties"]
         {'day': {'type': 'string', 'nullable': True}}
         >>> shown_tools("{{ tools | tojson }}", [tool]) == [tool]
         True
@@ -67,7 +68,7 @@ def shown_tools(source: str, tools: Tools) -> Tools:
 
 @functools.lru_cache(_KEPT)
 def _writes_json(source: str) -> bool:
-    """Return whether a template writes the types of parameters only as a part of their schema, as JSON."""
+    """Return whether a template writes the types of parameters only as JSON, in their schema."""
 
     def written(kind: str) -> str:
         schema = {"type": "object", "properties": {"zqa": {"type": kind, "description": "A."}}}
@@ -204,7 +205,10 @@ class _Description:
         return types or [kind for key, kind in _HINTS.items() if key in schema]
 
     def _whole(self, schema: Any, within: frozenset[str]) -> tuple[dict[str, Any], frozenset[str]]:
-        """Return a schema with what `$ref`, `allOf` and a choice of one add, and the references followed."""
+        """Return a schema with what `$ref`, `allOf` and a choice of one add to it.
+
+        Return the references that were followed as well.
+        """
         whole = dict(schema) if isinstance(schema, Mapping) else {}
         while isinstance(reference := whole.pop("$ref", None), str):
             self._references_left -= 1
@@ -229,7 +233,10 @@ class _Description:
 
 
 def _merged(schema: Any, more: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a schema with the keywords of another one, which come first, and the properties of both."""
+    """Return a schema with the keywords of another one, which come first.
+
+    It has the properties of both.
+    """
     if not isinstance(schema, Mapping):
         return dict(more)
     both = {**schema, **more}

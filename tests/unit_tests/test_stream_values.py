@@ -1,4 +1,4 @@
-"""Streams that no client expects, read by whole classes: the right answer, or an error of this package."""
+"""Streams that no client expects: the right answer, or an error of this package."""
 
 import itertools
 import json

@@ -29,7 +29,7 @@ class Header:
         tensors: Name, shape, type and bytes of each tensor.
         alignment: Bytes to which the data of tensors is aligned.
         offsets: Offsets to write in place of the right ones, by name.
-        repeated: Key, type and value of entries to write after `values`, which may have the key too.
+        repeated: Key, type and value of entries to write after `values`.
     """
 
     values: dict[bytes, tuple[int, Any]]

@@ -188,7 +188,7 @@ def damage(data: bytes, header_size: int, rng: random.Random) -> tuple[bytes, st
 
 
 def _regions(size: int, header_size: int) -> list[tuple[int, int]]:
-    """Return the parts of a file that are damaged as often as each other: the vocabulary is most of a header."""
+    """Return the parts of a file to damage, each as often: a vocabulary is most of a header."""
     header = min(size, header_size)
     begin, tensors = min(header, 200), max(0, header - 4000)
     return [(0, begin), (0, header), (tensors, header), (0, size)]

@@ -146,7 +146,7 @@ def model_cases(rng: random.Random, models: list[Path]) -> Iterator[ModelCase]:
 
 @cache
 def _uses(kind: str) -> list[str]:
-    """Return the ways to use a file with the engines that are installed; some more often than others."""
+    """Return the ways to use a file with the engines that are installed."""
     return [
         use
         for engine, module in _MODULES.items()

@@ -58,7 +58,7 @@ def chat_payload(
 def with_shown_tools(
     payload: dict[str, Any], template: str, tools: Sequence[Mapping[str, Any]]
 ) -> dict[str, Any]:
-    """Return the body with a description of the tools that a chat template can show the model, where it cannot show their schemas.
+    """Return the body with tools that a chat template can show, where it cannot show the schemas.
 
     llama.cpp's server gives it to the template alone, as a variable, and makes grammars of the
     schemas.

@@ -1,4 +1,4 @@
-"""Tools with schemas of every kind in every chat template that llama.cpp publishes, on both backends."""
+"""Tools with schemas of every kind in each published chat template, on both backends."""
 
 from collections.abc import Iterator
 from typing import Any, Final, Literal, get_args

@@ -58,8 +58,14 @@ TEXT: Final = {"type": "string"}
         ({"type": "string", "nullable": True}, {**TEXT, "nullable": True}),
         ({"enum": ["a", "b"]}, {**TEXT, "enum": ["a", "b"]}),
         ({"const": 1}, {"type": "integer", "const": 1}),
-        ({"properties": {"a": {"enum": [1.5]}}}, {"type": "object", "properties": {"a": {"type": "number", "enum": [1.5]}}}),
-        ({"items": {"type": ["string", "null"]}}, {"type": "array", "items": {**TEXT, "nullable": True}}),
+        (
+            {"properties": {"a": {"enum": [1.5]}}},
+            {"type": "object", "properties": {"a": {"type": "number", "enum": [1.5]}}},
+        ),
+        (
+            {"items": {"type": ["string", "null"]}},
+            {"type": "array", "items": {**TEXT, "nullable": True}},
+        ),
         ({"type": "object", "additionalProperties": False}, {"type": "object"}),
         (
             {"type": "object", "additionalProperties": {"type": ["null", "string"]}},
@@ -74,7 +80,7 @@ TEXT: Final = {"type": "string"}
         ({"type": "str"}, {"type": "str"}),
         (True, {"type": "any"}),
     ],
-)  # fmt: skip
+)
 def test_shown_tools_schema_has_one_type_where_it_can(schema: Any, expected: Any) -> None:
     definitions: Any = {"text": TEXT, "node": NODE, "loop": {"$ref": "#/$defs/loop"}}
     assert shown(schema, READS, **{"$defs": definitions}) == expected
