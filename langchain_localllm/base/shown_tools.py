@@ -191,7 +191,7 @@ class _Description:
         return value
 
     def _types(self, schema: Mapping[str, Any], within: frozenset[str]) -> list[str]:
-        """Return the types of values that a schema allows, as far as its keywords say."""
+        """Return the types of values that a schema allows; none where its keywords do not say."""
         types: list[str] = ["null"] if schema.get("nullable") is True else []
         given = schema.get("type")
         values = [schema["const"]] if "const" in schema else schema.get("enum", ())
