@@ -18,11 +18,11 @@ from typing_extensions import override
 
 from langchain_localllm.base.chat import LocalChatModel
 from langchain_localllm.base.content import check_parts
-from langchain_localllm.base.literals import LiteralText, Placeholders, separated
 from langchain_localllm.base.messages import to_openai, with_markers, with_parsed_arguments
 from langchain_localllm.base.request import enforced_schema
 from langchain_localllm.base.response_parser import AnswerReader
 from langchain_localllm.base.shown_tools import shown_tools
+from langchain_localllm.base.special_tokens import LiteralText, Placeholders, separated
 from langchain_localllm.base.thoughts import Splitter, ThoughtTracker
 from langchain_localllm.base.tools import openai_tools
 from langchain_localllm.errors import (

@@ -19,8 +19,8 @@ from langchain_localllm.base.embedding_batches import (
     Vectors,
     split,
 )
+from langchain_localllm.base.embedding_prefixes import prefixes_of
 from langchain_localllm.base.option_roles import NotSent
-from langchain_localllm.base.prefixes import prefixes_of
 from langchain_localllm.base.progress import ProgressBar
 from langchain_localllm.base.text_batches import TextBatches
 from langchain_localllm.errors import InvalidOptionError, InvalidRequestError

@@ -1,7 +1,7 @@
 """Check a JSON schema, and a value against it, with the package `jsonschema`.
 
 Engines enforce a schema's shape while they decode, but not all of its rules; those are checked
-here. `grammar_schema` makes what the engines accept.
+here. `reduce_schema` makes what the engines accept.
 """
 
 import contextlib

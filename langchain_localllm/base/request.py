@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from langchain_localllm.base.grammar_schema import grammar_schema
+from langchain_localllm.base.reduce_schema import reduce_schema
 from langchain_localllm.base.response_format import canonical_format
 from langchain_localllm.base.tools import call_schema, choice_of, openai_tools
 from langchain_localllm.errors import InvalidOptionError
@@ -68,12 +68,12 @@ def enforced_schema(
             them.
         arguments: The key of a call's arguments.
         several: Whether several calls may be made at once, in a list.
-        escapes: As of `grammar_schema`.
+        escapes: As of `reduce_schema`.
     """
     if request.get("tool_choice") == "required":
         return call_schema(request["tools"], arguments, several=several, escapes=escapes)
     return (
-        grammar_schema(response_schema(request), escapes=escapes)
+        reduce_schema(response_schema(request), escapes=escapes)
         if "response_format" in request
         else None
     )

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from langchain_localllm.base.grammar_schema import grammar_schema
 from langchain_localllm.base.json_schema import check_schema, is_json_schema, modern_schema
+from langchain_localllm.base.reduce_schema import reduce_schema
 from langchain_localllm.base.structured import form_of
 from langchain_localllm.base.type_schema import is_type
 from langchain_localllm.errors import InvalidOptionError
@@ -100,4 +100,4 @@ def engine_format(wanted: dict[str, Any]) -> dict[str, Any]:
     if wanted["type"] != "json_schema":
         return wanted
     inner = wanted["json_schema"]
-    return {**wanted, "json_schema": {**inner, "schema": grammar_schema(inner["schema"])}}
+    return {**wanted, "json_schema": {**inner, "schema": reduce_schema(inner["schema"])}}

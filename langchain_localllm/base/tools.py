@@ -11,7 +11,6 @@ from langchain_core.utils.function_calling import convert_to_openai_function, co
 from langchain_core.utils.pydantic import is_basemodel_subclass
 from pydantic.errors import PydanticUserError
 
-from langchain_localllm.base.grammar_schema import GrammarSchemas, one_of
 from langchain_localllm.base.json_schema import (
     best_fault,
     is_json_schema,
@@ -19,6 +18,7 @@ from langchain_localllm.base.json_schema import (
     modern_schema,
     without_null,
 )
+from langchain_localllm.base.reduce_schema import GrammarSchemas, one_of
 from langchain_localllm.base.type_schema import class_schema, is_typed_dict, type_schema
 from langchain_localllm.errors import InvalidOptionError
 
@@ -299,7 +299,7 @@ def call_schema(
         tools: The tools, in OpenAI's form.
         arguments: The key of the arguments.
         several: Whether a list of calls is wanted.
-        escapes: As of `grammar_schema`.
+        escapes: As of `reduce_schema`.
     """
     schemas = GrammarSchemas(escapes=escapes)
     call = one_of([_one_call(tool["function"], arguments, schemas) for tool in tools])

@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from langchain_localllm.gguf.architecture import Architecture
 from langchain_localllm.gguf.header import GGUFInfo
+from langchain_localllm.gguf.kv_cache import Architecture
 from langchain_localllm.gguf.memory import (
     Memory,
     Settings,

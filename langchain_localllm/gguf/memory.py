@@ -1,6 +1,6 @@
 """Estimate llama.cpp's memory for a model and a context: weights, KV cache and buffers.
 
-What each layer of an architecture keeps in the cache is in `gguf.architecture`.
+What each layer of an architecture keeps in the cache is in `gguf.kv_cache`.
 """
 
 import re
@@ -9,8 +9,8 @@ from math import prod
 from typing import Final
 
 from langchain_localllm.errors import InvalidOptionError
-from langchain_localllm.gguf.architecture import Architecture, Layer
 from langchain_localllm.gguf.header import GGUFInfo
+from langchain_localllm.gguf.kv_cache import Architecture, Layer
 
 __all__ = ["CACHE_BYTES", "CACHE_TYPES", "Memory", "Settings", "estimate"]
 

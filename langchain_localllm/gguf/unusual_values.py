@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from langchain_localllm.gguf.architecture import RECURRENT
 from langchain_localllm.gguf.header import BLOCKS, GGUFInfo, read_lists
+from langchain_localllm.gguf.kv_cache import RECURRENT
 from langchain_localllm.gguf.value_types import wrong_types
 
 __all__ = ["unusual_values"]

@@ -10,7 +10,6 @@ from typing import Any, Final
 
 from langchain_localllm._deprecated import renamed_attribute
 from langchain_localllm.errors import InvalidOptionError
-from langchain_localllm.gguf.architecture import Architecture
 from langchain_localllm.gguf.capacity import (
     DEFAULT_CONTEXT,
     SHARE,
@@ -19,6 +18,7 @@ from langchain_localllm.gguf.capacity import (
     tokens_per_second,
 )
 from langchain_localllm.gguf.header import GGUFInfo, check_all_parts, with_parts
+from langchain_localllm.gguf.kv_cache import Architecture
 from langchain_localllm.gguf.machine import Machine, memory_bandwidth, this_machine
 from langchain_localllm.gguf.memory import Memory, Settings, estimate, parameters, weight_size
 from langchain_localllm.gguf.remote_header import remote_header

@@ -21,7 +21,7 @@ from langchain_core.messages import (
 )
 
 from langchain_localllm import ChatGPT4All, ChatLlamaCpp, ChatLlamafile, ChatOllama, LocalServer
-from langchain_localllm.base.literals import LiteralText
+from langchain_localllm.base.special_tokens import LiteralText
 from langchain_localllm.errors import (
     ChatTemplateError,
     InvalidOptionError,

@@ -25,8 +25,8 @@ from langchain_localllm import (
     LlamaCpp,
     LocalServer,
 )
-from langchain_localllm.base.grammar_schema import grammar_schema
 from langchain_localllm.base.json_schema import broken_rules, check_schema
+from langchain_localllm.base.reduce_schema import reduce_schema
 from langchain_localllm.errors import AnswerCutError, InvalidOptionError, StructuredOutputError
 from langchain_localllm.models import tiny_chat_model
 from tools.engines import ollama
@@ -245,12 +245,12 @@ def answer(request: pytest.FixtureRequest) -> Any:
             "options": options,
         }
         return lambda schema: _posted(
-            f"{url}/api/generate", {**form, "format": grammar_schema(schema)}
+            f"{url}/api/generate", {**form, "format": reduce_schema(schema)}
         )["response"]
     url = request.getfixturevalue("server").base_url
     form = {"prompt": _PROMPT, "n_predict": 120, "temperature": 0}
     return lambda schema: _posted(
-        f"{url}/completion", {**form, "json_schema": grammar_schema(schema)}
+        f"{url}/completion", {**form, "json_schema": reduce_schema(schema)}
     )["content"]
 
 

@@ -16,7 +16,7 @@ from langchain_localllm.errors import InvalidOptionError, MissingDependencyError
 from langchain_localllm.gguf.threads import physical_cores
 from langchain_localllm.models import tiny_chat_model, tiny_embedding_model
 from langchain_localllm.runtimes.llamafile.launchers import SERVE, find_launcher
-from langchain_localllm.runtimes.llamafile.server_flags import ServerFlags
+from langchain_localllm.runtimes.llamafile.server_option_types import ServerFlags
 from langchain_localllm.runtimes.llamafile.server_options import ALIASES, OPTIONS, read_options
 from tests.integration_tests.cli.command import check_fault, in_process
 from tools.engines.images import projector

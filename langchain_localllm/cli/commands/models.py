@@ -151,8 +151,8 @@ def _more(model: "ListedModel") -> dict[str, Any]:
     path = model.path
     if path is None or model.problem:
         return {}
-    from langchain_localllm.gguf.architecture import Architecture
     from langchain_localllm.gguf.header import check_gguf
+    from langchain_localllm.gguf.kv_cache import Architecture
 
     info = check_gguf(path)
     values = info.metadata

@@ -15,13 +15,13 @@ from typing_extensions import override
 
 from langchain_localllm.base.chat_templated import Prepared, TemplatedChatModel, thought_tags
 from langchain_localllm.base.content import check_parts
-from langchain_localllm.base.literals import Separated
 from langchain_localllm.base.local_engine.stream import ResponseQueue, WorkerHandle
 from langchain_localllm.base.messages import check_roles, to_openai, with_role_probes
 from langchain_localllm.base.reasoning import ALIASES as REASONING_ALIASES
 from langchain_localllm.base.reasoning import ReasoningBudgetOptions
 from langchain_localllm.base.request import enforced_schema
 from langchain_localllm.base.response_parser import AnswerReader, ReadHandle
+from langchain_localllm.base.special_tokens import Separated
 from langchain_localllm.base.token_stream import StreamEvent, TokenStream
 from langchain_localllm.base.tools import openai_tools
 from langchain_localllm.errors import InvalidOptionError, InvalidRequestError
@@ -421,7 +421,7 @@ def _begun_calls(frame: CallFrame, request: Mapping[str, Any]) -> dict[str, Any]
 
     It makes calls valid that the model begins unasked.
     """
-    from langchain_localllm.runtimes.llamacpp.gbnf import begun_calls_grammar
+    from langchain_localllm.runtimes.llamacpp.json_schema_to_grammar import begun_calls_grammar
 
     functions = [tool["function"] for tool in request["tools"]]
     several = request.get("parallel_tool_calls") is not False
@@ -432,7 +432,10 @@ def _begun_calls(frame: CallFrame, request: Mapping[str, Any]) -> dict[str, Any]
 
 def _grammar(prepared: Prepared) -> str:
     """Return the grammar of an answer; a forced call is enclosed in the model's own markers."""
-    from langchain_localllm.runtimes.llamacpp.gbnf import call_grammar, grammar_text
+    from langchain_localllm.runtimes.llamacpp.json_schema_to_grammar import (
+        call_grammar,
+        grammar_text,
+    )
 
     schema, form = prepared.schema or {}, prepared.form
     if form is None:

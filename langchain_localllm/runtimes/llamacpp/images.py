@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from langchain_localllm.base.literals import LiteralText
+from langchain_localllm.base.special_tokens import LiteralText
 from langchain_localllm.errors import (
     InvalidOptionError,
     InvalidRequestError,

@@ -18,8 +18,8 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from langchain_localllm.base.literals import LiteralText
 from langchain_localllm.base.options import warn_once
+from langchain_localllm.base.special_tokens import LiteralText
 from langchain_localllm.errors import InvalidOptionError, InvalidRequestError, ModelFileError
 from langchain_localllm.gguf.header import check_gguf, tokens_with_nul
 from langchain_localllm.gguf.load_errors import load_error, load_warnings

@@ -505,7 +505,7 @@ class LlamaCppOptions(ModelOptions, SamplerOptions):
             raise InvalidOptionError(
                 "`draft_model` and `spec_type` cannot be used together. Give one of them."
             )
-        from langchain_localllm.runtimes.llamacpp.drafts import prompt_lookup
+        from langchain_localllm.runtimes.llamacpp.speculation import prompt_lookup
 
         return prompt_lookup(self.spec_ngram_size_n, self.spec_draft_n_max)
 
@@ -622,7 +622,7 @@ class LlamaCppOptions(ModelOptions, SamplerOptions):
                 ) from None
         if self.json_schema is None:
             return self.grammar
-        from langchain_localllm.runtimes.llamacpp.gbnf import schema_grammar
+        from langchain_localllm.runtimes.llamacpp.json_schema_to_grammar import schema_grammar
 
         return schema_grammar(self.json_schema)
 

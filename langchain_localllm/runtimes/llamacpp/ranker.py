@@ -5,8 +5,8 @@ from typing import ClassVar, Final
 
 from typing_extensions import override
 
-from langchain_localllm.base.literals import LiteralText
 from langchain_localllm.base.reranker import cut_tokens
+from langchain_localllm.base.special_tokens import LiteralText
 from langchain_localllm.gguf.header import RANK
 from langchain_localllm.runtimes.llamacpp.embedder import Embedder, Worker
 from langchain_localllm.runtimes.llamacpp.ffi import lib

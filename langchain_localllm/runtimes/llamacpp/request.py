@@ -8,8 +8,8 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from langchain_localllm.base.literals import LiteralText
 from langchain_localllm.base.local_engine.stream import ResponseQueue
+from langchain_localllm.base.special_tokens import LiteralText
 from langchain_localllm.base.stop_sequences import StopFilter
 from langchain_localllm.base.thoughts import ThoughtTracker
 from langchain_localllm.base.token_stream import CompletionInfo, StreamEvent, Timings

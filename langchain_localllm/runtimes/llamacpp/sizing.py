@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from langchain_localllm.errors import InvalidOptionError
-from langchain_localllm.gguf.architecture import Architecture
 from langchain_localllm.gguf.capacity import DEFAULT_CONTEXT, SHARE, largest_context, layers_on_gpu
 from langchain_localllm.gguf.header import GGUFInfo, check_gguf
+from langchain_localllm.gguf.kv_cache import Architecture
 from langchain_localllm.gguf.machine import free_memory, this_machine
 from langchain_localllm.gguf.memory import CACHE_TYPES, Settings, layer_cache
 

@@ -1,4 +1,4 @@
-"""llama.cpp's server: llamafile, llama-server, and what speaks like them."""
+"""llama.cpp's server: llamafile, `llama-server`, and all other servers that speak OpenAI's API."""
 
 from langchain_localllm._lazy import lazy_exports
 

@@ -29,7 +29,7 @@ from langchain_localllm.runtimes.llamafile.error_reader import (
     context_error,
     reported_error,
 )
-from langchain_localllm.runtimes.llamafile.tool_call_deltas import ToolCallDeltas
+from langchain_localllm.runtimes.llamafile.tool_call_decoder import ToolCallDeltas
 from langchain_localllm.transport.decoding import json_or_text, parse_json
 
 _OTHER_FIELDS: Final = frozenset({b"", b"event", b"id", b"retry"})

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
-from langchain_localllm.base.grammar_schema import grammar_schema, tool_parameters
+from langchain_localllm.base.reduce_schema import reduce_schema, tool_parameters
 from langchain_localllm.base.response_format import engine_format
 from langchain_localllm.base.shown_tools import shown_tools
 from langchain_localllm.errors import MissingDependencyError
@@ -132,7 +132,7 @@ def _engine_tool(tool: dict[str, Any]) -> dict[str, Any]:
 def engine_options(options: Mapping[str, Any]) -> dict[str, Any]:
     """The options with a `json_schema` that llama.cpp can make a grammar of."""
     schema = options.get("json_schema")
-    return dict(options) if schema is None else {**options, "json_schema": grammar_schema(schema)}
+    return dict(options) if schema is None else {**options, "json_schema": reduce_schema(schema)}
 
 
 def with_enforced_call(payload: Mapping[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
@@ -158,9 +158,7 @@ def completion_payload(
     """
     payload = {**engine_options(options), "prompt": prompt, "stop": stop}
     return (
-        payload
-        if form is None
-        else {**payload, "json_schema": {**grammar_schema(form), **_COMPACT}}
+        payload if form is None else {**payload, "json_schema": {**reduce_schema(form), **_COMPACT}}
     )
 
 

@@ -24,7 +24,7 @@ from langchain_localllm.errors import InvalidOptionError, ServerStartError
 from langchain_localllm.gguf.capacity import DEFAULT_CONTEXT
 from langchain_localllm.gguf.header import GGUFInfo
 from langchain_localllm.gguf.threads import sleeping_environment
-from langchain_localllm.runtimes.llamafile._child import Child
+from langchain_localllm.runtimes.llamafile._child_process import Child
 from langchain_localllm.runtimes.llamafile._start_errors import (
     is_unknown_argument,
     log_reason,
@@ -37,7 +37,7 @@ from langchain_localllm.runtimes.llamafile.launchers import (
     LauncherName,
     find_launcher,
 )
-from langchain_localllm.runtimes.llamafile.server_flags import ServerFlags
+from langchain_localllm.runtimes.llamafile.server_option_types import ServerFlags
 from langchain_localllm.runtimes.llamafile.server_options import ROUTER, read_options
 
 __all__ = ["LocalServer"]

@@ -13,13 +13,13 @@ from typing import Annotated, Any, ClassVar, Final, Literal, NoReturn, Self
 from pydantic import BeforeValidator, Field, PrivateAttr, SecretStr, field_validator
 from typing_extensions import override
 
-from langchain_localllm.base.grammar_schema import grammar_schema
 from langchain_localllm.base.http import ServerOptions
 from langchain_localllm.base.json_schema import check_schema
 from langchain_localllm.base.logits import check_top_logprobs
 from langchain_localllm.base.option_roles import Connects, NotSent, SpeedsUp
 from langchain_localllm.base.options import SamplingOptions, advise, warn_once
 from langchain_localllm.base.reasoning import ReasoningOptions, no_budget
+from langchain_localllm.base.reduce_schema import reduce_schema
 from langchain_localllm.base.type_schema import as_json_schema
 from langchain_localllm.errors import InvalidOptionError, InvalidRequestError
 from langchain_localllm.runtimes.ollama.api_show import UNKNOWN_CONTEXT, ModelFacts
@@ -274,7 +274,7 @@ class OllamaServer(ServerOptions):
         if not chosen.get("format", True):
             del chosen["format"]
         elif isinstance(chosen.get("format"), dict):
-            chosen["format"] = grammar_schema(chosen["format"])
+            chosen["format"] = reduce_schema(chosen["format"])
         request = {name: chosen.pop(name) for name in list(chosen) if name in _TOP_LEVEL}
         return {**request, "options": chosen}
 

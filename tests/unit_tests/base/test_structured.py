@@ -16,8 +16,8 @@ from pydantic import BaseModel, Field, RootModel, field_validator
 from pydantic.v1 import BaseModel as OldModel
 from typing_extensions import TypedDict
 
-from langchain_localllm.base.grammar_schema import grammar_schema
 from langchain_localllm.base.json_schema import check_schema
+from langchain_localllm.base.reduce_schema import reduce_schema
 from langchain_localllm.base.structured import StructuredOutput, form_of
 from langchain_localllm.errors import AnswerCutError, InvalidOptionError, StructuredOutputError
 from tests.unit_tests.fakes import FakeChat
@@ -219,7 +219,7 @@ def test_each_method_asks_the_engine_in_its_way() -> None:
     assert body["response_format"]["type"] == "json_schema"
     assert body["response_format"]["json_schema"] == {
         "name": "Lamp",
-        "schema": grammar_schema(schema),
+        "schema": reduce_schema(schema),
     }
     assert body["messages"][0]["role"] == "system"
     assert json.dumps(schema) in body["messages"][0]["content"]

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from langchain_localllm.errors import InvalidOptionError
-from langchain_localllm.gguf.architecture import Architecture
 from langchain_localllm.gguf.capacity import largest_context, layers_on_gpu, tokens_per_second
 from langchain_localllm.gguf.header import GGUFInfo, Tensor, check_gguf
+from langchain_localllm.gguf.kv_cache import Architecture
 from langchain_localllm.gguf.machine import Gpu, Machine, this_machine
 from langchain_localllm.gguf.memory import Settings, estimate, parameters
 from langchain_localllm.manage.hub import HubFile, HubModel

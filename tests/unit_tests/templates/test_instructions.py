@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from langchain_localllm.base.literals import Placeholders
 from langchain_localllm.base.messages import with_parsed_arguments
+from langchain_localllm.base.special_tokens import Placeholders
 from langchain_localllm.errors import ChatTemplateError, InvalidOptionError
 from langchain_localllm.templates.chat_template import ChatTemplate
 from langchain_localllm.templates.instructions import render_to_continue, render_with_instructions

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from langchain_localllm.base.grammar_schema import GrammarSchemas, grammar_schema
+from langchain_localllm.base.reduce_schema import GrammarSchemas, reduce_schema
 from langchain_localllm.base.tools import NO_PARAMETERS
 from langchain_localllm.errors import InvalidRequestError
 from langchain_localllm.templates.call_blocks import accepts_text
@@ -27,11 +27,11 @@ def schema_grammar(schema: Any) -> str:
     Raises:
         InvalidRequestError: The converter refuses the schema.
     """
-    return grammar_text(grammar_schema(schema, escapes=True))
+    return grammar_text(reduce_schema(schema, escapes=True))
 
 
 def grammar_text(schema: dict[str, Any]) -> str:
-    """Return the GBNF grammar of a schema that `grammar_schema` returns."""
+    """Return the GBNF grammar of a schema that `reduce_schema` returns."""
     with _conversion() as converter:
         converter.visit(converter.resolve_refs(schema, "schema"), "")
         return _text(converter)
@@ -41,7 +41,7 @@ def call_grammar(schema: dict[str, Any], before: str, after: str, *, several: bo
     """Return the GBNF grammar of a call between the markers of the model's own format.
 
     Args:
-        schema: The call's schema, as `grammar_schema` returns it.
+        schema: The call's schema, as `reduce_schema` returns it.
         before: What comes before the call's JSON.
         after: What comes after it.
         several: Whether more calls may follow.
@@ -136,7 +136,7 @@ def _tagged_arguments(
         form: How an argument is written.
         name: The rule's name.
         parameters: The schema of the tool's parameters.
-        converted: The same as `grammar_schema` returns it.
+        converted: The same as `reduce_schema` returns it.
         converter: Makes the rules of values that are JSON.
     """
     if converted.get("type") != "object":

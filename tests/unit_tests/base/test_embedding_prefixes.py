@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from langchain_localllm.base.prefixes import TABLE, prefixes_of
+from langchain_localllm.base.embedding_prefixes import TABLE, prefixes_of
 
 PAGE = Path(__file__).parents[3] / "docs" / "embeddings.md"
 SEARCH = "Represent this sentence for searching relevant passages: "

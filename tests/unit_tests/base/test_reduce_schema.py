@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from langchain_localllm.base.grammar_pattern import grammar_pattern
-from langchain_localllm.base.grammar_schema import grammar_schema, tool_parameters
 from langchain_localllm.base.json_schema import TYPES, check_schema
+from langchain_localllm.base.reduce_schema import reduce_schema, tool_parameters
 
 ANYTHING = {"type": list(TYPES)}
 UNCONSTRAINED: list[Any] = [
@@ -339,8 +339,8 @@ def test_grammar_pattern_open_at_its_end_is_bounded_by_the_length() -> None:
         ),
     ],
 )
-def test_grammar_schema_keeps_what_grammars_hold(schema: Any, expected: Any) -> None:
-    found = grammar_schema(schema)
+def test_reduce_schema_keeps_what_grammars_hold(schema: Any, expected: Any) -> None:
+    found = reduce_schema(schema)
     definitions = found.pop("$defs", {})
     expected = dict(expected)
     if "$defs" in expected:
@@ -358,24 +358,24 @@ def test_grammar_schema_keeps_what_grammars_hold(schema: Any, expected: Any) -> 
         ("ipvanyaddress", ["1.2.3.4"], ["localhost"]),
     ],
 )
-def test_grammar_schema_of_a_format_is_a_pattern_of_it(
+def test_reduce_schema_of_a_format_is_a_pattern_of_it(
     name: str, good: list[str], bad: list[str]
 ) -> None:
-    written = grammar_schema({"type": "string", "format": name})["pattern"]
+    written = reduce_schema({"type": "string", "format": name})["pattern"]
     assert all(re.fullmatch(written, text) for text in good)
     assert not any(re.fullmatch(written, text) for text in bad)
 
 
-def test_grammar_schema_a_recursive_schema_refers_to_itself() -> None:
+def test_reduce_schema_a_recursive_schema_refers_to_itself() -> None:
     node = {"type": "object", "properties": {"next": {"$ref": "#/$defs/node"}}}
-    found = grammar_schema({"$ref": "#/$defs/node", "$defs": {"node": node}})
+    found = reduce_schema({"$ref": "#/$defs/node", "$defs": {"node": node}})
     written = {"type": "object", "properties": {"next": {"$ref": "#/$defs/def-node"}}, **OBJECT}
     assert found == {**written, "$defs": {"def-node": written}}
 
 
-def test_grammar_schema_of_a_converter_that_writes_escapes_keeps_them() -> None:
+def test_reduce_schema_of_a_converter_that_writes_escapes_keeps_them() -> None:
     schema = {"type": "object", "properties": {'a"': {"enum": ["\n"]}}}
-    assert grammar_schema(schema, escapes=True)["properties"] == {'a"': {"enum": ["\n"]}}
+    assert reduce_schema(schema, escapes=True)["properties"] == {'a"': {"enum": ["\n"]}}
 
 
 @pytest.mark.parametrize(
@@ -407,9 +407,9 @@ def test_tool_parameters_stay_where_a_grammar_can_hold_them(schema: Any, kept: b
         {"$ref": "#", "nullable": True},
     ],
 )
-def test_grammar_schema_a_recursive_schema_with_further_rules_ends(child: Any) -> None:
+def test_reduce_schema_a_recursive_schema_with_further_rules_ends(child: Any) -> None:
     tree = {"type": "object", "properties": {"name": {"type": "string"}, "child": child}}
     check_schema(tree)
-    found = grammar_schema(tree)
+    found = reduce_schema(tree)
     check_schema(found)
     assert found["properties"]["name"] == {"type": "string"}

@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from langchain_localllm.gguf.architecture import Architecture
 from langchain_localllm.gguf.header import GGUFInfo
+from langchain_localllm.gguf.kv_cache import Architecture
 
 
 def architecture(name: str, values: dict[str, object], **lists: tuple[object, ...]) -> Architecture:

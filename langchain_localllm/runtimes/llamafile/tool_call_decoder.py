@@ -1,4 +1,4 @@
-"""Number the parts of tool calls in a stream, however a server numbers them."""
+"""Put the parts of streamed tool calls together, however a server numbers or encodes them."""
 
 import json
 from dataclasses import dataclass

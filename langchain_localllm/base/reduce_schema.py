@@ -51,7 +51,7 @@ _LARGEST: Final = 10**15
 bits."""
 
 
-def grammar_schema(schema: Any, *, escapes: bool = False) -> dict[str, Any]:
+def reduce_schema(schema: Any, *, escapes: bool = False) -> dict[str, Any]:
     """Return the schema as llama.cpp can make a grammar of it.
 
     A value that the result allows may still break a rule of the schema.
@@ -62,7 +62,7 @@ def grammar_schema(schema: Any, *, escapes: bool = False) -> dict[str, Any]:
             line ends; older ones do not.
 
     Example:
-        >>> grammar_schema({"type": "string", "maxLength": 2083, "format": "hostname"})
+        >>> reduce_schema({"type": "string", "maxLength": 2083, "format": "hostname"})
         {'type': 'string'}
     """
     converter = GrammarSchemas(escapes=escapes)
@@ -75,7 +75,7 @@ def tool_parameters(schema: Mapping[str, Any]) -> Mapping[str, Any]:
     The server shows them to the model and makes a grammar of them. They stay as they are where a
     grammar can hold them: models were trained on such schemas.
     """
-    converted = grammar_schema(schema)
+    converted = reduce_schema(schema)
     return schema if _bare(converted) == _bare(schema) else converted
 
 
