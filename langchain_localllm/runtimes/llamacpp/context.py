@@ -94,6 +94,7 @@ class Context:
             else (params.n_threads, settings.get("n_threads_batch", params.n_threads))
         )
         self._spent = 0.0  # seconds of the last batch
+        self._computed = 0.0  # seconds that the process's threads computed meanwhile
         self._given_up = False  # whether it was
 
     def _can_roll_back(self) -> bool:
@@ -186,16 +187,15 @@ class Context:
         lib.llama_set_n_threads(self.pointer, threads, threads)
         limit = self._threads.timeout(size, threads)
         self._given_up = False
-        if threads == 1:
+        if threads == 1 and limit is None:
             status = computing.run_inline(self._decode)
         else:
             status = computing.run_parallel(
                 self._decode, limit=limit, interrupt=self._abort_slow_batch
             )
         if status == DONE or self._given_up:
-            self._threads.record(
-                size, threads, max(self._spent, limit or 0) if self._given_up else self._spent
-            )
+            spent = max(self._spent, limit or 0) if self._given_up else self._spent
+            self._threads.record(size, threads, spent, self._computed)
         return status
 
     def _abort_slow_batch(self) -> None:
@@ -203,9 +203,10 @@ class Context:
         self.abort()
 
     def _decode(self) -> int:
-        started = time.perf_counter()
+        started, computed = time.perf_counter(), time.process_time()
         status = int(lib.llama_decode(self.pointer, self._batch))
         self._spent = time.perf_counter() - started
+        self._computed = time.process_time() - computed
         return status
 
     def decode_image(self, image: "Image", sequence: int, start: int) -> int:

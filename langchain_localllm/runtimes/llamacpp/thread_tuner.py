@@ -13,8 +13,12 @@ _OUTLIER: Final = 3
 """A batch that takes longer than this many times the shortest one is counted as this long: the
 machine was busy."""
 _TOO_LONG: Final = 2
-"""Abort a batch on several threads that takes longer than this many times the time on one
-thread."""
+"""Abort a batch that takes longer than this many times the time with the other number of
+threads."""
+_LONG: Final = 0.05
+"""Seconds from which a batch is long: to try it on one thread would take too much time."""
+_UNDISTURBED: Final = 0.8
+"""The share of its threads' time that a batch has on idle cores, at least; waiting threads spin."""
 _FIRST_INTERVAL: Final = 16
 _LONGEST_INTERVAL: Final = 1024
 """Batches between two trials of the slower number of threads, at first and at most."""
@@ -28,11 +32,14 @@ class _Trial:
         samples: Number of threads to seconds for a token, of the last batches.
         interval: Batches between two trials of the slower number.
         countdown: Batches until the next trial.
+        undisturbed: Whether the last batch on several threads was long and had the cores for
+            itself. Then no other number is tried, since one thread cannot be faster.
     """
 
     samples: dict[int, deque[float]] = field(default_factory=dict)
     interval: int = _FIRST_INTERVAL
     countdown: int = _FIRST_INTERVAL
+    undisturbed: bool = False
 
     def fastest(self) -> int:
         return min(self.samples, key=lambda number: _typical(self.samples[number]))
@@ -61,8 +68,9 @@ class ThreadTuner:
 
     It is a fixed number, or the faster of one thread and one per physical core. For a small model,
     several threads are up to twice as fast as one on an idle machine, and many times slower on a
-    busy one, since they wait for each other. A batch on several threads that takes too long is
-    aborted and computed on one.
+    busy one, since they wait for each other. So both are tried, several threads first, and a batch
+    that takes too long is aborted and computed with the other number. A long batch is not tried on
+    one thread as long as several have the cores for themselves.
 
     Args:
         fixed: Threads for a single token and for several, or `None` to measure.
@@ -82,8 +90,10 @@ class ThreadTuner:
         if self._fixed:
             return self._fixed[size > 1]
         trial = self._trials.setdefault(size.bit_length(), _Trial())
+        if trial.undisturbed:
+            return self.most
         if untried := self._numbers - trial.samples.keys():
-            return min(untried)
+            return max(untried)
         trial.countdown = max(0, trial.countdown - 1)
         fastest = trial.fastest()
         return fastest if trial.countdown else max(self._numbers - {fastest}, default=fastest)
@@ -91,13 +101,30 @@ class ThreadTuner:
     def timeout(self, size: int, number: int) -> float | None:
         """Return the seconds after which a batch on `number` threads is aborted.
 
-        `None` is never.
+        `None` is never. On one thread, only the first long batch is watched, since that takes time.
         """
-        if self._fixed or number == 1:
+        samples = {} if self._fixed else self._trials[size.bit_length()].samples
+        others = [_typical(found) for other, found in samples.items() if other != number]
+        if not others:
             return None
-        return _TOO_LONG * size * _typical(self._trials[size.bit_length()].samples[1])
+        expected = size * min(others)
+        if number == 1 and (number in samples or expected < _LONG):
+            return None
+        return _TOO_LONG * expected
 
-    def record(self, size: int, number: int, seconds: float) -> None:
-        """Record the time of a batch on `number` threads, or the time until it was aborted."""
-        if not self._fixed:
-            self._trials[size.bit_length()].add(number, seconds / size)
+    def record(self, size: int, number: int, seconds: float, cpu_seconds: float) -> None:
+        """Record a batch.
+
+        Args:
+            size: Its tokens.
+            number: Its threads.
+            seconds: The time that it took, or after which it was aborted.
+            cpu_seconds: The time that all threads of the process computed meanwhile.
+        """
+        if self._fixed:
+            return
+        trial = self._trials[size.bit_length()]
+        trial.add(number, seconds / size)
+        if number > 1:
+            busy = cpu_seconds >= _UNDISTURBED * number * seconds
+            trial.undisturbed = busy and seconds >= _LONG

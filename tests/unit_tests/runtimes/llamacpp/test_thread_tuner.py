@@ -15,13 +15,27 @@ def _four_cores(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def run(
-    chooser: ThreadTuner, batches: int, seconds: Callable[[int], float], size: int = 8
+    chooser: ThreadTuner,
+    batches: int,
+    seconds: Callable[[int], float],
+    size: int = 8,
+    share: float = 0.5,
 ) -> list[int]:
-    """The numbers of threads that were chosen, where a token takes so long with each."""
+    """The numbers of threads that were chosen, where a token takes so long with each.
+
+    Args:
+        chooser: What chooses.
+        batches: How many to compute.
+        seconds: Number of threads to the time of a token.
+        size: Tokens of a batch.
+        share: The part of the threads' time in which they compute.
+    """
     chosen = []
     for _ in range(batches):
-        chosen.append(chooser.pick(size))
-        chooser.record(size, chosen[-1], size * seconds(chosen[-1]))
+        number = chooser.pick(size)
+        spent = size * seconds(number)
+        chooser.record(size, number, spent, share * number * spent)
+        chosen.append(number)
     return chosen
 
 
@@ -76,17 +90,45 @@ def test_a_try_that_was_not_computed_is_made_again() -> None:
     assert run(chooser, 3, quiet) == [1, 4, 4]
 
 
-def test_what_takes_twice_as_long_as_with_one_thread_is_given_up() -> None:
+def test_timeout_is_twice_the_time_with_the_other_number() -> None:
     chooser = ThreadTuner()
-    assert chooser.timeout(8, chooser.pick(8)) is None
+    assert chooser.pick(8) == 4
+    assert chooser.timeout(8, 4) is None
     run(chooser, 1, quiet)
-    number = chooser.pick(8)
-    limit = chooser.timeout(8, number)
-    assert number == 4
-    assert limit == 2 * 8 * quiet(1)
-    chooser.record(8, number, limit)
     assert chooser.pick(8) == 1
+    assert chooser.timeout(8, 1) == 2 * 8 * quiet(4)
+    run(chooser, 1, quiet)
+    assert chooser.timeout(8, 4) == 2 * 8 * quiet(1)
     assert ThreadTuner((1, 4)).timeout(8, 4) is None
+
+
+def test_timeout_of_one_thread_that_was_tried_or_of_a_short_batch_is_none() -> None:
+    chooser = ThreadTuner()
+    run(chooser, 2, busy)
+    assert chooser.timeout(8, 1) is None
+    chooser = ThreadTuner()
+    run(chooser, 1, lambda _: 0.0001)
+    assert chooser.timeout(8, 1) is None
+
+
+def test_pick_after_aborted_batches_is_the_other_number() -> None:
+    chooser = ThreadTuner()
+    run(chooser, 2, quiet)
+    for _ in range(2):
+        limit = chooser.timeout(8, chooser.pick(8))
+        assert limit is not None
+        chooser.record(8, 4, limit, limit)
+    assert chooser.pick(8) == 1
+
+
+def test_pick_of_long_batches_that_have_the_cores_for_themselves_is_all_of_them() -> None:
+    chooser = ThreadTuner()
+    assert run(chooser, 3000, quiet, share=0.9) == [4] * 3000
+    assert run(chooser, 3, quiet) == [4, 1, 4]
+
+
+def test_pick_of_short_batches_tries_one_thread_even_on_idle_cores() -> None:
+    assert run(ThreadTuner(), 2, lambda _: 0.0001, share=1.0) == [4, 1]
 
 
 def test_batches_of_other_sizes_are_judged_by_themselves() -> None:
