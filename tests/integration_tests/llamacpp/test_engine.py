@@ -591,7 +591,7 @@ def test_a_batch_that_is_held_up_is_computed_with_one_thread(
             return decode()
 
         monkeypatch.setattr(context, "_decode", with_two_threads_only_after_long)
-        for _ in range(3):
+        for _ in range(20):
             sequences(llm).clear()
             assert llm.invoke(LONG) == expected
         assert held_up, "two threads were not tried"
