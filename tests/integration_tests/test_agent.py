@@ -87,7 +87,7 @@ def cases() -> list[Any]:
 
 
 @pytest.mark.parametrize("runtime", cases())
-def test_an_agent_calls_two_tools_and_answers(runtime: str, tmp_path: Path) -> None:
+def test_agent_calls_two_tools_and_answers(runtime: str, tmp_path: Path) -> None:
     with ExitStack() as stack:
         model_class = getattr(langchain_localllm, RUNTIMES[runtime.partition("_")[0]]["chat"])
         chat = model_class(**arguments(runtime, tmp_path, stack), temperature=0, max_tokens=80)
@@ -114,7 +114,7 @@ def get_weather(city: str) -> str:
 @pytest.mark.parametrize(
     "runtime", [runtime for runtime, kinds in RUNTIMES.items() if "chat" in kinds]
 )
-def test_an_agent_chooses_the_tool_for_each_request(runtime: str, tmp_path: Path) -> None:
+def test_agent_chooses_the_tool_for_each_request(runtime: str, tmp_path: Path) -> None:
     with ExitStack() as stack:
         model_class = getattr(langchain_localllm, RUNTIMES[runtime.partition("_")[0]]["chat"])
         chat = model_class(**arguments(runtime, tmp_path, stack), temperature=0, max_tokens=80)
@@ -134,7 +134,7 @@ class House(BaseModel):
     lit: bool
 
 
-def test_an_agent_answers_with_an_object() -> None:
+def test_agent_answers_with_an_object() -> None:
     with langchain_localllm.ChatLlamaCpp(
         model_path=str(tiny_chat_model()), temperature=0, max_tokens=80
     ) as chat:

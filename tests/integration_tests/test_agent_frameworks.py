@@ -149,7 +149,7 @@ def deep(scripted: Scripted) -> Iterator[Any]:
     assert not steps
 
 
-def test_deep_agent_writes_its_todos_and_answers(
+def test_agent_deep_agent_writes_its_todos_and_answers(
     deep: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.syspath_prepend(DEEPAGENTS)
@@ -159,7 +159,7 @@ def test_deep_agent_writes_its_todos_and_answers(
     assert [todo["content"] for todo in state["todos"]] == ["Look"]
 
 
-def test_supervisor_hands_over_and_gets_control_back(scripted: Scripted) -> None:
+def test_agent_supervisor_delegates_and_gets_control_back(scripted: Scripted) -> None:
     model = scripted("to_bob", "done", "done")
     state = run(create_supervisor([create_agent(model, [], name="bob")], model=model).compile())
     assert [message.name for message in state["messages"] if message.text == TEXTS["done"]] == [
@@ -168,7 +168,7 @@ def test_supervisor_hands_over_and_gets_control_back(scripted: Scripted) -> None
     ]
 
 
-def test_swarm_hands_over(scripted: Scripted) -> None:
+def test_agent_swarm_transfers_control(scripted: Scripted) -> None:
     model = scripted("to_bob", "done")
     alice = create_agent(model, [create_handoff_tool(agent_name="bob")], name="alice")
     state = run(
@@ -179,7 +179,7 @@ def test_swarm_hands_over(scripted: Scripted) -> None:
     assert state["active_agent"] == "bob"
 
 
-def test_trustcall_extracts_an_object(scripted: Scripted) -> None:
+def test_agent_trustcall_extracts_an_object(scripted: Scripted) -> None:
     extractor = create_extractor(scripted("user"), tools=[User], tool_choice="User")
     assert extractor.invoke({"messages": [("user", "Ada is 36.")]})["responses"] == [
         User(name="Ada", age=36)

@@ -155,7 +155,7 @@ def is_valid(step: AIMessage, name: str) -> bool:
 
 
 @pytest.mark.parametrize("name", TEXTS)
-async def test_step_with_tools_and_a_form_is_valid(make: Make, name: str) -> None:
+async def test_agent_step_with_tools_and_a_form_is_valid(make: Make, name: str) -> None:
     asked = make(name).bind_tools(TOOLS, response_format=Report)
     whole, chunks = asked.invoke("Hi"), [chunk async for chunk in asked.astream("Hi")]
     for step in (whole, functools.reduce(operator.add, chunks)):
@@ -181,7 +181,7 @@ def test_one_call_is_kept_where_a_call_allows_no_more(make: Make) -> None:
 
 
 @pytest.mark.parametrize("name", ["type", "unknown", "prose"])
-def test_strict_tools_without_a_form_are_called_as_they_want(make: Make, name: str) -> None:
+def test_agent_strict_tools_without_a_form_are_called_as_they_want(make: Make, name: str) -> None:
     step = make(name).bind_tools([add, route], strict=True).invoke("Hi")
     if name == "unknown" and not step.tool_calls:  # what names no tool is text
         assert step.text == TEXTS[name]
@@ -268,7 +268,7 @@ def test_agent_streams_calls_and_the_object_once_and_reads_no_prompt_again(tiny:
         assert answer.usage_metadata["input_tokens"] - cached["cache_read"] <= 1
 
 
-def test_tool_choice_of_a_call_replaces_what_is_bound(tiny: Any) -> None:
+def test_agent_tool_choice_of_a_call_replaces_what_is_bound(tiny: Any) -> None:
     asked = tiny.bind_tools([get_weather, add], tool_choice="get_weather")
     question = "What is the weather in Oslo?"
     assert [call["name"] for call in asked.invoke(question).tool_calls] == ["get_weather"]
@@ -278,7 +278,7 @@ def test_tool_choice_of_a_call_replaces_what_is_bound(tiny: Any) -> None:
     assert fits(json.dumps(forced["args"]), PARAMETERS["add"])
 
 
-def test_summaries_keep_a_long_run_within_the_context(tiny: Any) -> None:
+def test_agent_summaries_keep_a_long_run_within_the_context(tiny: Any) -> None:
     room = tiny.profile["max_input_tokens"]
     assert room == 2048
     shorter = SummarizationMiddleware(
@@ -300,7 +300,7 @@ def test_summaries_keep_a_long_run_within_the_context(tiny: Any) -> None:
     assert any(later < earlier for earlier, later in pairwise(counts))
 
 
-def test_form_beside_tools_is_refused_by_the_package_of_gpt4all() -> None:
+def test_agent_output_schema_with_tools_is_refused_by_the_package_of_gpt4all() -> None:
     with ChatGPT4All(model=tiny_chat_model(), temperature=0, max_tokens=40) as chat:
         assert (chat.profile or {})["structured_output"] is False
         with pytest.raises(InvalidOptionError, match="ToolStrategy"):

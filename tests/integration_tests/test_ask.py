@@ -59,7 +59,7 @@ def notes(tmp_path: Path) -> Path:
 # --- answers ---
 
 
-def test_answers_come_with_their_source() -> None:
+def test_ask_answers_come_with_their_source() -> None:
     asked = localllm("ask", HANDBOOK, QUESTION)
     answer, sources = asked.stdout.split("\n\nSources:\n")
     assert ANSWER in answer
@@ -67,26 +67,26 @@ def test_answers_come_with_their_source() -> None:
     assert (asked.returncode, asked.stderr) == (0, "")
 
 
-def test_a_pdf_source_names_its_page() -> None:
+def test_ask_pdf_source_names_its_page() -> None:
     asked = localllm("ask", HANDBOOK / "safety.pdf", "Where is the first-aid box?")
     assert "pantry" in asked.stdout
     assert "safety.pdf, page 1" in asked.stdout
 
 
-def test_what_the_documents_do_not_tell_is_said() -> None:
+def test_ask_question_without_an_answer_in_the_documents_says_so() -> None:
     asked = localllm("ask", HANDBOOK, "Who is the dentist?")
     assert asked.stdout == f"{NO_ANSWER}\n"
     assert asked.returncode == 0
 
 
-def test_several_paths_and_a_passage_in_full(notes: Path) -> None:
+def test_ask_several_paths_and_a_passage_in_full(notes: Path) -> None:
     asked = localllm("ask", HANDBOOK / "boats.md", notes, QUESTION, "--show-passages", "-k", "2")
     shown = asked.stdout.split("\nPassages:\n")[1]
     assert "] Odalys Fenn is the warden.\n" in shown
     assert len([line for line in shown.splitlines() if not line.startswith("    ")]) == 2
 
 
-def test_json(notes: Path) -> None:
+def test_ask_json(notes: Path) -> None:
     asked = json.loads(localllm("ask", notes, QUESTION, "--json").stdout)
     assert asked["question"] == QUESTION
     assert ANSWER in asked["answer"]
@@ -94,14 +94,14 @@ def test_json(notes: Path) -> None:
     assert ANSWER in asked["sources"][0]["text"]
 
 
-def test_servers_that_run_already(
+def test_ask_servers_that_run_already(
     notes: Path, chat_server: LocalServer, embedding_server: LocalServer
 ) -> None:
     addresses = ["--model", chat_server.base_url, "--embedding-model", embedding_server.base_url]
     assert ANSWER in localllm("ask", notes, QUESTION, *addresses).stdout
 
 
-def test_names_with_spaces_and_letters_of_any_language(tmp_path: Path) -> None:
+def test_ask_names_with_spaces_and_letters_of_any_language(tmp_path: Path) -> None:
     folder = tmp_path / "Мои заметки 笔记"
     folder.mkdir()
     shutil.copy(HANDBOOK / "people.md", folder / "Hütte & Küche.md")
@@ -110,14 +110,14 @@ def test_names_with_spaces_and_letters_of_any_language(tmp_path: Path) -> None:
     assert "Мои заметки 笔记/Hütte & Küche.md" in asked.stdout
 
 
-def test_a_question_in_chinese(tmp_path: Path) -> None:
+def test_ask_question_in_chinese(tmp_path: Path) -> None:
     (tmp_path / "笔记.txt").write_text("图书馆晚上九点关门。\n\n船是蓝色的。", encoding="utf-8")
     asked = localllm("ask", tmp_path, "图书馆几点关门\uff1f", "--show-passages")
     assert asked.returncode == 0, asked.stderr
     assert "图书馆晚上九点关门。" in asked.stdout
 
 
-def test_nothing_is_sent_to_a_tracer(notes: Path) -> None:
+def test_ask_nothing_is_sent_to_a_tracer(notes: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as tracer:
         address = f"http://127.0.0.1:{tracer.getsockname()[1]}"
         asked = localllm(
@@ -167,12 +167,12 @@ def bad_file(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, str]
     return path, reason
 
 
-def test_one_bad_file_alone(bad_file: tuple[Path, str]) -> None:
+def test_ask_one_bad_file_alone(bad_file: tuple[Path, str]) -> None:
     path, reason = bad_file
     check_fault(localllm("ask", path, QUESTION), 1, path.name, reason)
 
 
-def test_a_folder_is_answered_without_its_bad_files(notes: Path) -> None:
+def test_ask_folder_is_answered_without_its_bad_files(notes: Path) -> None:
     for name, (make, _) in BAD_FILES.items():
         make(notes / name)
     asked = localllm("ask", notes, QUESTION)
@@ -184,7 +184,7 @@ def test_a_folder_is_answered_without_its_bad_files(notes: Path) -> None:
         assert any(name in line and reason in line for line in lines)
 
 
-def test_an_empty_folder(tmp_path: Path) -> None:
+def test_ask_empty_folder(tmp_path: Path) -> None:
     check_fault(
         localllm("ask", tmp_path, QUESTION), 1, "There is no readable text in", str(tmp_path)
     )
@@ -215,7 +215,7 @@ def test_an_empty_folder(tmp_path: Path) -> None:
         (["answer"], "answer"),
     ],
 )
-def test_wrong_usage(arguments: list[str], words: str) -> None:
+def test_ask_wrong_usage(arguments: list[str], words: str) -> None:
     check_fault(localllm(*arguments), 2, words)
 
 
@@ -240,7 +240,7 @@ def test_ask_model_that_does_not_exist_says_so(notes: Path, option: str) -> None
     ],
     ids=["truncated", "corrupt", "text", "empty"],
 )
-def test_a_bad_model_file(
+def test_ask_bad_model_file(
     notes: Path, tmp_path: Path, option: str, content: bytes, words: str
 ) -> None:
     model = tmp_path / "bad.gguf"
@@ -248,7 +248,7 @@ def test_a_bad_model_file(
     check_fault(localllm("ask", notes, QUESTION, option, model), 1, "bad.gguf", words)
 
 
-def test_an_address_where_nobody_answers(notes: Path) -> None:
+def test_ask_address_without_a_server_is_reported(notes: Path) -> None:
     check_fault(
         localllm("ask", notes, QUESTION, "--model", "http://127.0.0.1:9"),
         1,
@@ -256,7 +256,7 @@ def test_an_address_where_nobody_answers(notes: Path) -> None:
     )
 
 
-def test_an_embedding_server_that_makes_no_embeddings(
+def test_ask_embedding_server_that_makes_no_embeddings(
     notes: Path, chat_server: LocalServer
 ) -> None:
     check_fault(
@@ -266,7 +266,7 @@ def test_an_embedding_server_that_makes_no_embeddings(
     )
 
 
-def test_passages_that_do_not_fit_are_left_out_and_reported(notes: Path) -> None:
+def test_ask_passages_that_do_not_fit_are_omitted_and_reported(notes: Path) -> None:
     shutil.copy(HANDBOOK / "house.md", notes)
     with LocalServer(tiny_chat_model(), n_ctx=384) as server:
         asked = localllm("ask", notes, QUESTION, "--model", server.base_url, "-k", "20")
@@ -277,13 +277,13 @@ def test_passages_that_do_not_fit_are_left_out_and_reported(notes: Path) -> None
     )
 
 
-def test_a_context_too_small_for_any_passage(notes: Path) -> None:
+def test_ask_context_too_small_for_any_passage(notes: Path) -> None:
     with LocalServer(tiny_chat_model(), n_ctx=256) as server:
         asked = localllm("ask", notes, QUESTION, "--model", server.base_url, "--chunk-size", "1000")
     check_fault(asked, 1, "No passage fits into the model's context of")
 
 
-def test_a_server_elsewhere_is_refused_unless_allowed(notes: Path) -> None:
+def test_ask_remote_server_is_refused_unless_allowed(notes: Path) -> None:
     asked = localllm("ask", notes, QUESTION, "--model", "http://192.0.2.1:8080")
     check_fault(asked, 2, "llm: ChatLlamafile is at http://192.0.2.1:8080", "allow_remote")
 
@@ -323,7 +323,7 @@ def until(condition: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
-def test_ctrl_c_ends_it_quietly(waiting: tuple[subprocess.Popen[str], LocalServer]) -> None:
+def test_ask_ctrl_c_ends_it_quietly(waiting: tuple[subprocess.Popen[str], LocalServer]) -> None:
     asked, _ = waiting
     children = psutil.Process(asked.pid).children(recursive=True)
     asked.send_signal(signal.SIGINT)
@@ -332,7 +332,7 @@ def test_ctrl_c_ends_it_quietly(waiting: tuple[subprocess.Popen[str], LocalServe
     assert psutil.wait_procs(children, timeout=60)[1] == []
 
 
-def test_a_server_that_dies_while_it_answers(
+def test_ask_server_that_dies_during_an_answer_is_reported(
     waiting: tuple[subprocess.Popen[str], LocalServer],
 ) -> None:
     asked, server = waiting
@@ -344,7 +344,7 @@ def test_a_server_that_dies_while_it_answers(
     assert server.base_url in told
 
 
-def test_a_closed_pipe_is_no_fault(notes: Path) -> None:
+def test_ask_closed_pipe_exits_without_an_error(notes: Path) -> None:
     with subprocess.Popen(
         [*COMMAND, "ask", str(notes), QUESTION], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as asked:
@@ -358,7 +358,7 @@ def test_a_closed_pipe_is_no_fault(notes: Path) -> None:
 # --- help ---
 
 
-def test_the_version_and_help() -> None:
+def test_ask_version_and_help() -> None:
     assert localllm("--version").stdout.startswith("localllm ")
     assert "--embedding-model" in localllm("ask", "--help").stdout
     bare = localllm()

@@ -58,7 +58,7 @@ def model(request: pytest.FixtureRequest, files: dict[str, Path]) -> Iterator[An
             yield loaded
 
 
-def test_answers_have_the_options_and_probabilities_that_sum_to_one(model: Any) -> None:
+def test_decision_answers_have_the_options_and_probabilities_that_sum_to_one(model: Any) -> None:
     response = model.invoke({"state": "My invoice is wrong.", "questions": questions()})
     assert 0 <= response.nouls["urgent"].noul <= 1
     team, anger = response.choices["team"], response.scores["anger"]
@@ -72,7 +72,7 @@ def test_answers_have_the_options_and_probabilities_that_sum_to_one(model: Any) 
     assert response.usage["input_tokens"] > 0
 
 
-def test_async_answers_are_those_of_sync(model: Any) -> None:
+def test_decision_async_answers_are_those_of_sync(model: Any) -> None:
     asked = {"state": {"text": "The server is down."}, "questions": questions()}
     one, two = model.invoke(asked), asyncio.run(model.ainvoke(asked))
     assert one.choices["team"].probabilities == pytest.approx(
@@ -80,13 +80,13 @@ def test_async_answers_are_those_of_sync(model: Any) -> None:
     )
 
 
-def test_questions_that_cannot_be_answered_are_refused(model: Any) -> None:
+def test_decision_questions_that_cannot_be_answered_are_refused(model: Any) -> None:
     for wrong in ({}, {"where": decisions.Box(instructions="Where is the boat?")}):
         with pytest.raises(InvalidRequestError):
             model.invoke({"state": "A boat.", "questions": wrong})
 
 
-def test_systemone_of_a_chat_model_raises_when_asked_for(files: dict[str, Path]) -> None:
+def test_decision_systemone_of_a_chat_model_raises_on_request(files: dict[str, Path]) -> None:
     with (
         init_decision_model(
             f"llamacpp:{files['logprobs']}", backend="xllamacpp", n_ctx=512, method="systemone"
@@ -96,18 +96,18 @@ def test_systemone_of_a_chat_model_raises_when_asked_for(files: dict[str, Path])
         model.invoke({"state": "A boat.", "questions": questions()})
 
 
-def test_file_that_is_missing_raises_as_in_the_chat_class(tmp_path: Path) -> None:
+def test_decision_file_that_is_missing_raises_as_in_the_chat_class(tmp_path: Path) -> None:
     with pytest.raises(ModelFileError):
         init_decision_model(f"llamacpp:{tmp_path / 'none.gguf'}")
 
 
-def test_older_core_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_decision_older_core_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("langchain_localllm.base.decision._HAS_DECISIONS", False)
     with pytest.raises(MissingDependencyError, match=r"langchain-core>=1\.8"):
         init_decision_model("llamafile")
 
 
-def test_router_and_auto_mode_of_langchain_ask_it(files: dict[str, Path]) -> None:
+def test_decision_router_and_auto_mode_of_langchain_ask_it(files: dict[str, Path]) -> None:
     middleware = pytest.importorskip("langchain.agents.middleware")
     from langchain.agents import create_agent
 

@@ -288,7 +288,7 @@ def test_running_servers_are_named_and_located(
     assert probe.location("https://gpu-box/v1") == ("on gpu-box, another machine", False)
 
 
-def test_listener_is_this_process_where_psutil_sees_it(lm_studio: ScriptedServer) -> None:
+def test_listener_is_this_process_where_psutil_reports_it(lm_studio: ScriptedServer) -> None:
     assert probe._listener(int(lm_studio.base_url.rpartition(":")[2])) == psutil.Process().name()
 
 

@@ -19,7 +19,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[pages.Place]:
 
 
 @pytest.mark.parametrize("page", WITH_BLOCKS, ids=lambda page: page.stem)
-def test_the_blocks_of_a_page_run_and_print_what_it_shows(page: Path, place: pages.Place) -> None:
+def test_docs_blocks_of_a_page_run_and_print_what_it_shows(page: Path, place: pages.Place) -> None:
     blocks = pages.blocks(page)
     for block, printed in zip(
         blocks, pages.run([block.code for block in blocks], place), strict=True

@@ -256,7 +256,7 @@ def meet(fault: Fault, wire: Wire, path: paths.Path, server: ScriptedServer) -> 
     [(name, wire) for name, fault in FAULTS.items() for wire in fault.only],
     indirect=["wire"],
 )
-def test_a_fault_has_its_type_on_every_path(
+def test_fault_has_its_type_on_every_path(
     name: str, wire: Wire, path: paths.Path, server: ScriptedServer
 ) -> None:
     meet(FAULTS[name], wire, path, server)
@@ -264,7 +264,7 @@ def test_a_fault_has_its_type_on_every_path(
 
 @pytest.mark.parametrize("wire", ["Ollama", "ChatOllama"], indirect=True)
 @pytest.mark.parametrize("name", SHARED)
-def test_a_fault_has_the_same_type_when_ollama_is_asked_about_the_model(
+def test_fault_has_the_same_type_when_ollama_is_asked_about_the_model(
     name: str, wire: Wire, path: paths.Path, server: ScriptedServer
 ) -> None:
     server.asides = {}
@@ -272,7 +272,7 @@ def test_a_fault_has_the_same_type_when_ollama_is_asked_about_the_model(
 
 
 @pytest.mark.parametrize("slow_path", [paths.stream, paths.astream])
-def test_the_timeout_is_for_silence_and_not_for_the_whole(
+def test_fault_timeout_limits_the_wait_for_data_and_not_the_whole_answer(
     slow_path: paths.Path, wire: Wire, server: ScriptedServer
 ) -> None:
     server.script = lambda _: wire.streamed(
@@ -333,7 +333,7 @@ EMBED_FAULTS = SHARED | {
 @pytest.mark.parametrize("wire", EMBEDDERS, indirect=True)
 @pytest.mark.parametrize("embed", EMBED_PATHS)
 @pytest.mark.parametrize("name", EMBED_FAULTS)
-def test_a_fault_has_its_type_for_embeddings_too(
+def test_fault_has_its_type_for_embeddings_too(
     name: str, embed: Callable[[Embeddings], list[float]], wire: Wire, server: ScriptedServer
 ) -> None:
     fault = EMBED_FAULTS[name]
@@ -350,7 +350,7 @@ def test_a_fault_has_its_type_for_embeddings_too(
 
 @pytest.mark.parametrize("value", [0.0, float("nan"), float("inf")])
 @pytest.mark.parametrize("wire", EMBEDDERS, indirect=True)
-def test_a_vector_that_has_no_direction_is_refused(
+def test_fault_vector_that_has_no_direction_is_refused(
     value: float, wire: Wire, server: ScriptedServer
 ) -> None:
     model_class, rows = EMBEDDERS[wire.make.__name__]
@@ -369,7 +369,9 @@ def free_port() -> int:
         return int(taken.getsockname()[1])
 
 
-def test_no_server_is_told_with_what_to_do(wire: Wire, path: paths.Path, free_port: int) -> None:
+def test_fault_missing_server_is_reported_with_a_fix(
+    wire: Wire, path: paths.Path, free_port: int
+) -> None:
     with pytest.raises(errors.ConnectionFailedError) as caught:
         path(wire.make(base_url=f"http://127.0.0.1:{free_port}"), PROMPT)
     assert type(caught.value) is errors.ConnectionFailedError
@@ -379,14 +381,14 @@ def test_no_server_is_told_with_what_to_do(wire: Wire, path: paths.Path, free_po
 
 
 @pytest.mark.parametrize("embed", EMBED_PATHS)
-def test_no_embedding_server_is_told_with_what_to_do(
+def test_fault_missing_embedding_server_is_reported_with_a_fix(
     embed: Callable[[Embeddings], Any], free_port: int
 ) -> None:
     with pytest.raises(errors.ConnectionFailedError, match="--embedding"):
         embed(LlamafileEmbeddings(base_url=f"http://127.0.0.1:{free_port}"))
 
 
-def test_a_connection_that_breaks_before_the_answer_is_tried_again(
+def test_fault_connection_that_breaks_before_the_answer_is_retried(
     wire: Wire, path: paths.Path, server: ScriptedServer
 ) -> None:
     breaks = Answer(raw=True)
@@ -396,7 +398,7 @@ def test_a_connection_that_breaks_before_the_answer_is_tried_again(
     assert path(wire.make(base_url=server.base_url, max_retries=2), PROMPT) == SAYS_HELLO
 
 
-def test_kept_connections_that_are_all_closed_at_once_cost_one_retry(
+def test_fault_kept_connections_that_are_all_closed_at_once_cost_one_retry(
     wire: Wire, path: paths.Path, server: ScriptedServer
 ) -> None:
     """As llama.cpp's server closes them after five idle seconds, perhaps just when they are used
@@ -410,14 +412,16 @@ def test_kept_connections_that_are_all_closed_at_once_cost_one_retry(
         assert path(model, PROMPT) == SAYS_HELLO
 
 
-def test_an_answer_that_began_is_never_asked_for_again(wire: Wire, server: ScriptedServer) -> None:
+def test_fault_answer_that_began_is_never_asked_for_again(
+    wire: Wire, server: ScriptedServer
+) -> None:
     server.script = lambda _: wire.streamed(wire.token("Hel"), Cut())
     with pytest.raises(errors.StreamBrokenError):
         wire.make(base_url=server.base_url, max_retries=5).invoke(PROMPT)
     assert len(server.requests) == 1
 
 
-def test_a_cache_works_with_a_server_that_names_no_model(
+def test_fault_cache_works_with_a_server_that_names_no_model(
     path: paths.Path, server: ScriptedServer
 ) -> None:
     wire = WIRES["Llamafile"]
@@ -435,7 +439,7 @@ TEXT = pytest.mark.parametrize("wire", ["Llamafile", "Ollama"], indirect=True)
 
 @TEXT
 @pytest.mark.parametrize("path", [paths.batch, paths.abatch])
-def test_the_first_real_error_of_a_batch_is_raised(
+def test_fault_first_real_error_of_a_batch_is_raised(
     path: paths.Path, wire: Wire, server: ScriptedServer
 ) -> None:
     """A prompt that is stopped because another one failed does not hide why."""
@@ -466,7 +470,7 @@ class Runs(BaseCallbackHandler):
 
 
 @TEXT
-def test_every_run_of_a_batch_that_fails_ends(wire: Wire, server: ScriptedServer) -> None:
+def test_fault_every_run_of_a_batch_that_fails_ends(wire: Wire, server: ScriptedServer) -> None:
     server.script = lambda _: wire.reported(400, "refused")
     for call in (paths.batch, paths.abatch):
         runs = Runs()
@@ -498,7 +502,7 @@ class Raising(BaseCallbackHandler):
         raise ZeroDivisionError
 
 
-def test_a_callback_that_raises_ends_the_call(
+def test_fault_callback_that_raises_ends_the_call(
     wire: Wire, path: paths.Path, server: ScriptedServer
 ) -> None:
     server.script = lambda _: wire.streamed(wire.token("Hel"), Wait(), wire.ending())
@@ -515,14 +519,16 @@ def endless(wire: Wire) -> Answer:
     return wire.streamed(wire.token("Hel"), Wait(), wire.ending())
 
 
-def test_leaving_a_stream_closes_its_connection(wire: Wire, server: ScriptedServer) -> None:
+def test_fault_leaving_a_stream_closes_its_connection(wire: Wire, server: ScriptedServer) -> None:
     server.script = lambda _: endless(wire)
     for _ in wire.make(base_url=server.base_url).stream(PROMPT):
         break
     assert server.was_left()
 
 
-def test_leaving_an_async_stream_closes_its_connection(wire: Wire, server: ScriptedServer) -> None:
+def test_fault_leaving_an_async_stream_closes_its_connection(
+    wire: Wire, server: ScriptedServer
+) -> None:
     server.script = lambda _: endless(wire)
 
     async def leave() -> bool:
@@ -534,7 +540,9 @@ def test_leaving_an_async_stream_closes_its_connection(wire: Wire, server: Scrip
 
 
 @pytest.mark.parametrize("call", ["ainvoke", "astream", "abatch"])
-def test_cancelling_closes_the_connection(wire: Wire, call: str, server: ScriptedServer) -> None:
+def test_fault_cancelling_closes_the_connection(
+    wire: Wire, call: str, server: ScriptedServer
+) -> None:
     server.script = lambda _: endless(wire)
     run = {"ainvoke": _ainvoke, "astream": _astream, "abatch": _abatch}[call]
 
@@ -568,7 +576,7 @@ async def _abatch(model: Any) -> Any:
 # --- connections ---
 
 
-def test_connections_are_used_again(wire: Wire, server: ScriptedServer) -> None:
+def test_fault_connections_are_used_again(wire: Wire, server: ScriptedServer) -> None:
     server.script = lambda _: wire.hello()
     model = wire.make(base_url=server.base_url)
     for _ in range(3):
@@ -584,7 +592,7 @@ def test_connections_are_used_again(wire: Wire, server: ScriptedServer) -> None:
     assert server.connections == 2
 
 
-def test_an_object_works_in_one_event_loop_after_another(
+def test_fault_object_works_in_one_event_loop_after_another(
     wire: Wire, server: ScriptedServer
 ) -> None:
     server.script = lambda _: wire.hello()
@@ -595,7 +603,7 @@ def test_an_object_works_in_one_event_loop_after_another(
     assert not model.client._loops  # an ended loop is not held
 
 
-def test_many_streams_of_one_object_do_not_mix(wire: Wire, server: ScriptedServer) -> None:
+def test_fault_many_streams_of_one_object_do_not_mix(wire: Wire, server: ScriptedServer) -> None:
     def script(request: Request) -> Answer:
         prompt = wire.prompt(request)
         return wire.streamed(*(wire.token(letter) for letter in prompt), wire.ending())
@@ -624,7 +632,7 @@ def test_many_streams_of_one_object_do_not_mix(wire: Wire, server: ScriptedServe
 
 
 @pytest.mark.parametrize("call", PATHS)
-def test_neither_proxies_nor_netrc_touch_this_machine(
+def test_fault_neither_proxies_nor_netrc_touch_this_machine(
     call: paths.Path,
     wire: Wire,
     server: ScriptedServer,
@@ -650,7 +658,7 @@ def test_neither_proxies_nor_netrc_touch_this_machine(
     assert all("authorization" not in request.headers for request in server.requests)
 
 
-def test_another_machine_is_reached_through_the_proxy_and_with_its_own_key(
+def test_fault_another_machine_is_reached_through_the_proxy_and_with_its_own_key(
     wire: Wire,
     path: paths.Path,
     server: ScriptedServer,
@@ -671,7 +679,9 @@ def test_another_machine_is_reached_through_the_proxy_and_with_its_own_key(
     assert {request.headers["authorization"] for request in server.requests} == {"Bearer a-key"}
 
 
-def test_a_redirect_is_not_followed(wire: Wire, path: paths.Path, server: ScriptedServer) -> None:
+def test_fault_redirect_is_not_followed(
+    wire: Wire, path: paths.Path, server: ScriptedServer
+) -> None:
     with ScriptedServer(wire.hello()) as elsewhere:
         server.script = lambda _: Answer(status=301, headers={"Location": elsewhere.base_url})
         with pytest.raises(errors.WrongServerError, match="final address"):
@@ -679,7 +689,7 @@ def test_a_redirect_is_not_followed(wire: Wire, path: paths.Path, server: Script
         assert not elsewhere.requests
 
 
-def test_keys_and_headers_are_sent_and_passwords_are_not_told(
+def test_fault_keys_and_headers_are_sent_and_passwords_are_not_shown(
     wire: Wire, path: paths.Path, server: ScriptedServer
 ) -> None:
     server.script = lambda _: wire.reported(401, "Invalid API Key")
@@ -725,7 +735,7 @@ LEFT_LOOP = """
 """
 
 
-def test_an_event_loop_that_was_never_shut_down_brings_no_complaint(
+def test_fault_event_loop_that_was_never_shut_down_brings_no_complaint(
     wire: Wire, server: ScriptedServer
 ) -> None:
     server.script = lambda _: wire.hello()
@@ -773,7 +783,7 @@ TIDY = """
 """
 
 
-def test_nothing_is_left_unclosed(wire: Wire, server: ScriptedServer) -> None:
+def test_fault_nothing_is_left_unclosed(wire: Wire, server: ScriptedServer) -> None:
     server.script = lambda _: wire.hello()
     code = textwrap.dedent(TIDY.format(model_class=wire.make.__name__))
     command = [

@@ -12,7 +12,7 @@ SECONDS = 60
 
 
 @pytest.mark.parametrize(("kind", "count"), [("models", 25), ("documents", 120)])
-def test_damaged_files_are_used_or_refused(kind: str, count: int, tmp_path: Path) -> None:
+def test_fuzz_damaged_files_are_used_or_refused(kind: str, count: int, tmp_path: Path) -> None:
     limits = [
         "--seconds",
         str(SECONDS),
@@ -30,7 +30,7 @@ def test_damaged_files_are_used_or_refused(kind: str, count: int, tmp_path: Path
     assert not [*tmp_path.iterdir()]
 
 
-def test_harmful_file_is_reported_and_can_be_used_again(tmp_path: Path) -> None:
+def test_fuzz_harmful_file_is_reported_and_can_be_used_again(tmp_path: Path) -> None:
     code = (
         "import os, sys\n"
         "from tools.fuzz import __main__, documents\n"

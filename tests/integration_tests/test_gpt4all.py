@@ -96,7 +96,7 @@ def answer_into(llm: GPT4All, box: ResponseQueue, prompt: str, **options: Any) -
     wait_until_idle(llm)
 
 
-def test_a_reader_that_leaves_ends_the_answer_within_a_token(endless: GPT4All) -> None:
+def test_gpt4all_closed_stream_ends_the_answer_within_a_token(endless: GPT4All) -> None:
     # looks: once before, then at each token of the prompt
     before = len(endless.get_token_ids(PROMPT)) + 1
     box = Box(before + 3)
@@ -107,7 +107,7 @@ def test_a_reader_that_leaves_ends_the_answer_within_a_token(endless: GPT4All) -
     assert last.finish.completion_tokens == 4
 
 
-def test_a_reader_that_leaves_ends_the_reading_within_a_batch(endless: GPT4All) -> None:
+def test_gpt4all_closed_stream_ends_reading_within_a_batch(endless: GPT4All) -> None:
     prompt = "lamp " * 200
     box = Box(1 + 12)
     answer_into(endless, box, prompt, n_batch=8)
@@ -119,14 +119,14 @@ def test_a_reader_that_leaves_ends_the_reading_within_a_batch(endless: GPT4All) 
     assert box.empty()
 
 
-def test_a_reader_that_left_before_its_turn_costs_nothing(endless: GPT4All) -> None:
+def test_gpt4all_request_cancelled_before_its_turn_costs_nothing(endless: GPT4All) -> None:
     box = ResponseQueue()
     box.cancelled = True
     answer_into(endless, box, PROMPT)
     assert box.empty()
 
 
-def test_leaving_a_loop_and_cancelling_free_the_engine(endless: GPT4All) -> None:
+def test_gpt4all_left_loop_and_cancelled_task_free_the_engine(endless: GPT4All) -> None:
     for _ in endless.stream(PROMPT, max_tokens=200):
         break
     wait_until_idle(endless)
@@ -142,7 +142,7 @@ def test_leaving_a_loop_and_cancelling_free_the_engine(endless: GPT4All) -> None
     wait_until_idle(endless)
 
 
-def test_a_call_that_takes_too_long_ends(endless: GPT4All) -> None:
+def test_gpt4all_call_that_takes_too_long_ends(endless: GPT4All) -> None:
     for call in (
         endless.invoke,
         lambda prompt, **options: asyncio.run(endless.ainvoke(prompt, **options)),
@@ -155,7 +155,7 @@ def test_a_call_that_takes_too_long_ends(endless: GPT4All) -> None:
 # --- the context ---
 
 
-def test_an_answer_ends_where_the_context_does(
+def test_gpt4all_answer_ends_where_the_context_does(
     endless: GPT4All, capfd: pytest.CaptureFixture[str]
 ) -> None:
     for max_tokens in (-1, 10_000):
@@ -166,7 +166,7 @@ def test_an_answer_ends_where_the_context_does(
     assert capfd.readouterr().err == ""  # the engine reports a shift there
 
 
-def test_a_prompt_may_fill_all_but_four_tokens(endless: GPT4All) -> None:
+def test_gpt4all_prompt_may_fill_all_but_four_tokens(endless: GPT4All) -> None:
     fitting = next(
         prompt
         for count in range(300, 0, -1)
@@ -182,7 +182,7 @@ def test_a_prompt_may_fill_all_but_four_tokens(endless: GPT4All) -> None:
     assert (caught.value.prompt_tokens, caught.value.context_tokens) == (253, 256)
 
 
-def test_the_context_is_the_models_own_unless_it_is_very_large() -> None:
+def test_gpt4all_context_is_the_models_own_unless_it_is_very_large() -> None:
     with GPT4All(model=tiny_chat_model()) as llm:
         assert finish_of(llm, "lamp " * 1500, max_tokens=1).prompt_tokens == 1501
         with pytest.raises(ContextLengthError, match="the context 2048"):
@@ -204,7 +204,7 @@ def test_special_tokens_are_read_and_never_shown(endless: GPT4All) -> None:
         assert "<|im_" not in hot
 
 
-def test_an_answer_ends_at_each_token_that_ends_one(tmp_path: Path) -> None:
+def test_gpt4all_answer_ends_at_each_token_that_ends_one(tmp_path: Path) -> None:
     path = tmp_path / "other-end.gguf"
     path.write_bytes(tiny_chat_model().read_bytes())
     # the package alone would go on
@@ -217,12 +217,12 @@ def test_an_answer_ends_at_each_token_that_ends_one(tmp_path: Path) -> None:
         assert other.invoke(QUESTION) == usual.invoke(QUESTION)
 
 
-def test_a_character_in_several_tokens_is_whole(endless: GPT4All) -> None:
+def test_gpt4all_character_in_several_tokens_is_whole(endless: GPT4All) -> None:
     text = "Größe 灯 🍞"
     assert endless.get_num_tokens(text) > len(text.split())
 
 
-def test_the_prompt_is_read_as_the_engine_alone_reads_it(
+def test_gpt4all_prompt_is_read_as_the_engine_alone_reads_it(
     endless: GPT4All, endless_file: Path
 ) -> None:
     """The package's own `generate`, with the same options, is the yardstick."""
@@ -245,7 +245,7 @@ def test_the_prompt_is_read_as_the_engine_alone_reads_it(
 HOT: Final[dict[str, Any]] = {"temperature": 5, "top_p": 1, "max_tokens": 12}
 
 
-def test_a_seed_holds_for_its_call_only(endless: GPT4All) -> None:
+def test_gpt4all_seed_holds_for_its_call_only(endless: GPT4All) -> None:
     first = endless.invoke(PROMPT, seed=7, **HOT)
     others = {endless.invoke(PROMPT, **HOT) for _ in range(4)} | {
         endless.invoke(PROMPT, seed=-1, **HOT) for _ in range(4)
@@ -259,7 +259,7 @@ def test_a_seed_holds_for_its_call_only(endless: GPT4All) -> None:
         assert other.invoke(PROMPT, **HOT) == first
 
 
-def test_a_build_without_seeds_says_so(endless_file: Path) -> None:
+def test_gpt4all_build_without_seeds_says_so(endless_file: Path) -> None:
     with GPT4All(model=str(endless_file), n_ctx=64) as llm:
         llm.engine.loaded.seeds = None
         with pytest.raises(InvalidRequestError, match="no way to set a seed"):
@@ -267,7 +267,7 @@ def test_a_build_without_seeds_says_so(endless_file: Path) -> None:
         assert llm.invoke(PROMPT, max_tokens=4)
 
 
-def test_a_build_without_a_tokenizer_works_and_says_so(endless_file: Path) -> None:
+def test_gpt4all_build_without_a_tokenizer_works_and_says_so(endless_file: Path) -> None:
     with GPT4All(model=str(endless_file), n_ctx=64, temperature=0) as llm:
         llm.engine.loaded.vocabulary = None
         with pytest.raises(InvalidRequestError, match="offers no tokenizer"):
@@ -288,7 +288,7 @@ def threads_of(file: Path) -> list[threading.Thread]:
     return [thread for thread in threading.enumerate() if thread.name == f"GPT4All {file.name}"]
 
 
-def test_one_thread_for_a_file_and_none_after_it_was_closed(tmp_path: Path) -> None:
+def test_gpt4all_one_thread_for_a_file_and_none_after_it_was_closed(tmp_path: Path) -> None:
     path = tmp_path / "mine.gguf"
     path.write_bytes(tiny_chat_model().read_bytes())
     one, other = GPT4All(model=str(path)), GPT4All(model=path, temperature=0, n_threads=2)
@@ -303,7 +303,7 @@ def test_one_thread_for_a_file_and_none_after_it_was_closed(tmp_path: Path) -> N
     assert not threads_of(path)
 
 
-def test_an_answer_that_is_being_read_keeps_its_model(endless_file: Path) -> None:
+def test_gpt4all_open_stream_keeps_its_model(endless_file: Path) -> None:
     llm = GPT4All(model=str(endless_file), n_ctx=128, temperature=0)
     stream = llm.stream(PROMPT, max_tokens=40)
     next(stream)
@@ -311,7 +311,7 @@ def test_an_answer_that_is_being_read_keeps_its_model(endless_file: Path) -> Non
     assert len(list(stream)) == 39
 
 
-def test_a_model_that_is_freed_under_its_reader_raises(endless_file: Path) -> None:
+def test_gpt4all_model_freed_during_a_stream_raises(endless_file: Path) -> None:
     llm = GPT4All(model=str(endless_file), n_ctx=128, temperature=0)
     waiting = llm.open_answer(PROMPT, []).events()
     engine = llm.engine
@@ -332,7 +332,9 @@ print(next(stream) != "")
 """
 
 
-def test_nothing_is_printed_and_a_process_with_an_open_stream_ends(endless_file: Path) -> None:
+def test_gpt4all_nothing_is_printed_and_a_process_with_an_open_stream_ends(
+    endless_file: Path,
+) -> None:
     code = AT_EXIT.format(model=str(endless_file))
     run = subprocess.run(
         [sys.executable, "-c", code],
@@ -345,7 +347,7 @@ def test_nothing_is_printed_and_a_process_with_an_open_stream_ends(endless_file:
     assert (run.returncode, run.stdout, run.stderr) == (0, "True\n", "")
 
 
-def test_two_hundred_streams_at_once(endless: GPT4All) -> None:
+def test_gpt4all_two_hundred_streams_at_once(endless: GPT4All) -> None:
     async def read(number: int) -> str:
         return "".join(
             [text async for text in endless.astream(f"{number} lamps are", max_tokens=5)]
@@ -360,7 +362,7 @@ def test_two_hundred_streams_at_once(endless: GPT4All) -> None:
     ]
 
 
-def test_two_files_work_side_by_side(endless: GPT4All, endless_file: Path) -> None:
+def test_gpt4all_two_files_work_side_by_side(endless: GPT4All, endless_file: Path) -> None:
     expected = endless.invoke(PROMPT, max_tokens=100)
     with GPT4All(model=str(endless_file), n_ctx=CONTEXT * 2, temperature=0) as other:
         assert other.engine is not endless.engine
@@ -372,7 +374,7 @@ def test_two_files_work_side_by_side(endless: GPT4All, endless_file: Path) -> No
 # --- options ---
 
 
-def test_each_option_reaches_the_engine(endless: GPT4All) -> None:
+def test_gpt4all_each_option_reaches_the_engine(endless: GPT4All) -> None:
     given: dict[str, Any] = {
         "top_k": 3,
         "top_p": 0.5,
@@ -400,13 +402,13 @@ def test_each_option_reaches_the_engine(endless: GPT4All) -> None:
     assert (defaults.max_tokens, defaults.threads) == (256, 1)
 
 
-def test_the_threads_of_a_call_are_set(endless: GPT4All) -> None:
+def test_gpt4all_threads_of_a_call_are_set(endless: GPT4All) -> None:
     for threads in (2, 1, 1000):  # with a thousand, the engine would spin and hardly get on
         endless.invoke(PROMPT, max_tokens=2, n_threads=threads)
         assert endless.engine.loaded.model.thread_count() == min(threads, PROCESSORS)
 
 
-def test_numbers_that_c_cannot_hold_do_no_harm(endless: GPT4All) -> None:
+def test_gpt4all_numbers_that_c_cannot_hold_do_no_harm(endless: GPT4All) -> None:
     whole = endless.invoke(PROMPT, max_tokens=5)
     for name in ("n_batch", "max_tokens", "repeat_last_n", "top_k", "seed"):
         given: dict[str, Any] = {"max_tokens": 5, name: 2**33 + 1}
@@ -417,7 +419,7 @@ def test_numbers_that_c_cannot_hold_do_no_harm(endless: GPT4All) -> None:
 
 
 @pytest.mark.parametrize("option", ["grammar_path", "format", "response_format"])
-def test_what_the_engine_cannot_do_is_refused_with_advice(endless: GPT4All, option: str) -> None:
+def test_gpt4all_unsupported_option_is_refused_with_advice(endless: GPT4All, option: str) -> None:
     given: dict[str, Any] = {option: "x"}
     for call in (
         lambda: endless.invoke(PROMPT, **given),
@@ -429,13 +431,13 @@ def test_what_the_engine_cannot_do_is_refused_with_advice(endless: GPT4All, opti
             call()
 
 
-def test_a_device_that_is_not_there_is_refused(endless: GPT4All) -> None:
+def test_gpt4all_missing_device_is_refused(endless: GPT4All) -> None:
     for device in ("no such device", "cuda:none", "nvidia"):
         with pytest.raises(InvalidRequestError, match=f"device='{device}'.*device='cpu'"):
             GPT4All(model=endless.model, device=device)
 
 
-def test_an_embedding_model_is_refused() -> None:
+def test_embedding_model_is_refused() -> None:
     with pytest.raises(ModelFileError, match="makes embeddings and no text"):
         GPT4All(model=tiny_embedding_model())
 
@@ -460,12 +462,12 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     "name", ["tiny.gguf", "tiny", "~/.cache/gpt4all/tiny", "../.cache/gpt4all/tiny.gguf"]
 )
 @pytest.mark.usefixtures("home")
-def test_a_model_is_found_by_name_and_by_path(name: str) -> None:
+def test_gpt4all_model_is_found_by_name_and_by_path(name: str) -> None:
     with GPT4All(model=name, max_tokens=2) as llm:
         assert llm.invoke(PROMPT)
 
 
-def test_a_model_is_still_found_from_another_working_folder(
+def test_gpt4all_model_is_still_found_from_another_working_folder(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with GPT4All(model="../.cache/gpt4all/tiny.gguf", max_tokens=2) as llm:
@@ -480,7 +482,7 @@ def never(*_: Any, **__: Any) -> None:
 
 
 @pytest.mark.usefixtures("home")
-def test_nothing_is_fetched_unless_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_gpt4all_nothing_is_downloaded_without_request(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(requests, "get", never)
     with pytest.raises(ModelFileError, match="no model file other"):
         GPT4All(model="other.gguf")
@@ -516,7 +518,7 @@ def offer(site: Hub, entry: dict[str, Any], path: str = "gguf/new.gguf") -> None
         ({"filename": "another.gguf"}, "gguf/new.gguf"),  # a file that the catalog leaves out
     ],
 )
-def test_a_model_is_fetched_when_asked(
+def test_gpt4all_model_is_downloaded_on_request(
     name: str, entry: dict[str, str], path: str, home: Path, site: Hub
 ) -> None:
     offer(site, {key: value.replace("{site}", files.SITE) for key, value in entry.items()}, path)
@@ -525,7 +527,7 @@ def test_a_model_is_fetched_when_asked(
     assert (home / ".cache/gpt4all/new.gguf").read_bytes() == CONTENT
 
 
-def test_a_fetch_that_broke_off_is_resumed_and_shown(
+def test_gpt4all_interrupted_download_is_resumed_with_progress(
     home: Path, site: Hub, capfd: pytest.CaptureFixture[str]
 ) -> None:
     offer(site, {"md5sum": MD5})
@@ -554,7 +556,7 @@ def test_a_fetch_that_broke_off_is_resumed_and_shown(
         ),
     ],
 )
-def test_a_model_that_is_not_there_or_another(
+def test_gpt4all_missing_or_other_model_is_refused(
     entry: dict[str, str], error: type[Exception], message: str, home: Path, site: Hub
 ) -> None:
     offer(site, {key: value.replace("{site}", files.SITE) for key, value in entry.items()})
@@ -567,7 +569,7 @@ def test_a_model_that_is_not_there_or_another(
 
 @pytest.mark.usefixtures("home")
 @pytest.mark.parametrize("catalog", [None, b"<html>", b"{}x", b'[{"name": 1}]', b"[1]"])
-def test_a_catalog_that_cannot_be_read(catalog: bytes | None, site: Hub) -> None:
+def test_gpt4all_catalog_that_cannot_be_read(catalog: bytes | None, site: Hub) -> None:
     site.files = {} if catalog is None else {"models3.json": catalog}
     with pytest.raises(
         ConnectionFailedError, match=r"gpt4all\.io cannot be reached to fetch new\.gguf"
@@ -578,7 +580,7 @@ def test_a_catalog_that_cannot_be_read(catalog: bytes | None, site: Hub) -> None
 # --- the package ---
 
 
-def test_prompt_that_cannot_be_read_raises_the_reason_that_the_engine_prints(
+def test_gpt4all_prompt_that_cannot_be_read_raises_the_reason_that_the_engine_prints(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def fail(*_: Any, **__: Any) -> None:
@@ -611,7 +613,7 @@ def fresh_binding() -> Iterator[None]:
         ("2.9.1", "gpt4all 2.9.1 is installed"),
     ],
 )
-def test_a_package_that_is_missing_or_another_version(
+def test_gpt4all_package_that_is_missing_or_another_version(
     version: str | None, message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def tell(_: str) -> str:
@@ -624,7 +626,7 @@ def test_a_package_that_is_missing_or_another_version(
         binding.binding()
 
 
-def test_pieces_of_a_handle_hold_text_and_then_the_finish(endless: GPT4All) -> None:
+def test_gpt4all_pieces_of_a_handle_hold_text_and_then_the_finish(endless: GPT4All) -> None:
     pieces = list(endless.open_answer(PROMPT, []).events())
     assert all(isinstance(piece, StreamEvent) and piece.finish is None for piece in pieces[:-1])
     finish = pieces[-1].finish

@@ -69,7 +69,7 @@ def engine_of(model: Any) -> type:
 # --- what the package can load ---
 
 
-def test_the_package_reads_the_pre_tokenizers_that_are_listed_and_no_newer_ones(
+def test_gpt4all_package_reads_the_pre_tokenizers_that_are_listed_and_no_newer_ones(
     tmp_path: Path,
 ) -> None:
     """The package's own library is asked."""
@@ -87,7 +87,7 @@ def test_the_package_reads_the_pre_tokenizers_that_are_listed_and_no_newer_ones(
     ] == []
 
 
-def test_the_package_knows_the_architectures_that_are_listed_and_no_newer_ones(
+def test_gpt4all_package_knows_the_architectures_that_are_listed_and_no_newer_ones(
     tmp_path: Path,
 ) -> None:
     module = binding.binding()
@@ -134,7 +134,7 @@ def info_of(
         (info_of(kind=39), "does not know the type 39"),
     ],
 )
-def test_a_newer_file_is_known_by_its_header(info: GGUFInfo, reason: str) -> None:
+def test_gpt4all_newer_file_is_known_by_its_header(info: GGUFInfo, reason: str) -> None:
     with pytest.raises(
         ModelFileError,
         match=rf"GPT4All cannot load x\.gguf: the package .*{reason}.*backend='llamacpp'",
@@ -152,11 +152,11 @@ def test_a_newer_file_is_known_by_its_header(info: GGUFInfo, reason: str) -> Non
         info_of(kind=33),
     ],
 )
-def test_an_older_file_is_left_to_the_package(info: GGUFInfo) -> None:
+def test_gpt4all_older_file_is_left_to_the_package(info: GGUFInfo) -> None:
     check_supported(Path("x.gguf"), info, embeds=False)
 
 
-def test_vectors_of_other_architectures_are_for_llamacpp() -> None:
+def test_gpt4all_vectors_of_other_architectures_are_for_llamacpp() -> None:
     with pytest.raises(
         ModelFileError, match="embeds with bert and nomic-bert only, and not with qwen2"
     ):
@@ -171,7 +171,9 @@ print("loaded")
 """
 
 
-def test_a_file_at_which_the_package_ends_the_process_runs_on_llamacpp(tmp_path: Path) -> None:
+def test_gpt4all_file_at_which_the_package_ends_the_process_runs_on_llamacpp(
+    tmp_path: Path,
+) -> None:
     path = with_newer_type(Path(TINY), tmp_path / "mxfp4.gguf")
     alone = subprocess.run(
         [sys.executable, "-c", PACKAGE_ALONE, str(path)], capture_output=True, check=False, cwd=ROOT
@@ -187,7 +189,7 @@ def test_a_file_at_which_the_package_ends_the_process_runs_on_llamacpp(tmp_path:
 # --- which one runs a file ---
 
 
-def test_the_package_keeps_what_it_can_load(recwarn: pytest.WarningsRecorder) -> None:
+def test_gpt4all_package_keeps_what_it_can_load(recwarn: pytest.WarningsRecorder) -> None:
     with (
         GPT4All(model=TINY) as llm,
         ChatGPT4All(model=TINY) as chat,
@@ -202,7 +204,7 @@ def test_the_package_keeps_what_it_can_load(recwarn: pytest.WarningsRecorder) ->
     [recurrent, lambda model, target: with_window(model, target, 64)],
     ids=["mamba", "gemma3"],
 )
-def test_a_newer_architecture_runs_on_llamacpp(
+def test_gpt4all_newer_architecture_runs_on_llamacpp(
     make: Callable[[Path, Path], Path], tmp_path: Path
 ) -> None:
     path = make(Path(TINY), tmp_path / "newer.gguf")
@@ -213,7 +215,7 @@ def test_a_newer_architecture_runs_on_llamacpp(
         assert isinstance(llm.invoke("The lamp"), str)
 
 
-def test_a_newer_file_is_reported_once_with_the_reason_and_the_choice(newer: Path) -> None:
+def test_gpt4all_newer_file_is_reported_once_with_the_reason_and_the_choice(newer: Path) -> None:
     words = r"newer\.gguf runs on llama\.cpp: .*'smollm'.*backend='llamacpp'.*backend='gpt4all'"
     with pytest.warns(UserWarning, match=words) as caught:
         llm = GPT4All(model=newer, temperature=0)
@@ -231,7 +233,7 @@ def test_a_newer_file_is_reported_once_with_the_reason_and_the_choice(newer: Pat
         GPT4All(model=newer, backend="gpt4all")
 
 
-def test_a_file_that_the_package_fails_to_load_runs_on_llamacpp(
+def test_gpt4all_file_that_the_package_fails_to_load_runs_on_llamacpp(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Where the header says nothing: in a trial in another process, or in this one."""
@@ -253,7 +255,7 @@ def test_a_file_that_the_package_fails_to_load_runs_on_llamacpp(
 
 
 @pytest.mark.parametrize("model", REAL or [Path(TINY)], ids=lambda path: path.name)
-def test_a_real_model_that_is_newer_than_the_package(model: Path) -> None:
+def test_gpt4all_real_model_that_is_newer_than_the_package(model: Path) -> None:
     settings: dict[str, Any] = {"model": model, "temperature": 0, "n_predict": 6}
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -272,7 +274,7 @@ def test_a_real_model_that_is_newer_than_the_package(model: Path) -> None:
 
 
 @pytest.mark.parametrize("backend", ["llamacpp", *LLAMACPP])
-def test_llamacpp_can_be_chosen(backend: Any, recwarn: pytest.WarningsRecorder) -> None:
+def test_gpt4all_llamacpp_can_be_chosen(backend: Any, recwarn: pytest.WarningsRecorder) -> None:
     with (
         GPT4All(model=TINY, backend=backend, temperature=0) as llm,
         ChatGPT4All(model=TINY, backend=backend) as chat,
@@ -286,7 +288,7 @@ def test_llamacpp_can_be_chosen(backend: Any, recwarn: pytest.WarningsRecorder) 
 
 
 @pytest.mark.parametrize("name", sorted(FORMER_BACKENDS))
-def test_what_used_to_be_called_a_backend_has_no_effect(name: Any) -> None:
+def test_gpt4all_former_backend_values_have_no_effect(name: Any) -> None:
     with pytest.warns(UserWarning, match=f"backend='{name}' of GPT4All has no effect"):
         llm = GPT4All(model=TINY, backend=name)
     with llm:
@@ -294,7 +296,7 @@ def test_what_used_to_be_called_a_backend_has_no_effect(name: Any) -> None:
         assert engine_of(llm) is GPT4AllEngine
 
 
-def test_an_unknown_backend_is_refused_with_the_known_ones() -> None:
+def test_gpt4all_unknown_backend_is_refused_with_the_known_ones() -> None:
     with pytest.raises(
         InvalidOptionError, match="'gpt4all', 'llamacpp', 'llama-cpp-python' or 'xllamacpp'"
     ):
@@ -319,7 +321,9 @@ LACKING: Final[list[dict[str, Any]]] = [
 
 @pytest.mark.parametrize("given", LACKING, ids=lambda given: next(iter(given)))
 @pytest.mark.parametrize("cls", [GPT4All, ChatGPT4All])
-def test_an_option_that_the_package_lacks_is_for_llamacpp(cls: Any, given: dict[str, Any]) -> None:
+def test_gpt4all_option_that_the_package_lacks_is_for_llamacpp(
+    cls: Any, given: dict[str, Any]
+) -> None:
     with cls(model=TINY, temperature=0, max_tokens=24, **given) as made:
         assert engine_of(made) is LlamaCppEngine
         assert made.backend == "llamacpp"
@@ -337,7 +341,7 @@ def test_an_option_that_the_package_lacks_is_for_llamacpp(cls: Any, given: dict[
         assert other.invoke("Repeat: red lamp", **given)
 
 
-def test_a_form_is_enforced_and_logprobs_are_reported() -> None:
+def test_gpt4all_schema_is_enforced_and_logprobs_are_reported() -> None:
     with GPT4All(model=TINY, backend="llamacpp", temperature=0, max_tokens=24) as llm:
         assert llm.invoke("Rain is", grammar='root ::= "yes" | "no"') in {"yes", "no"}
         assert re.fullmatch(r'\{\s*"lamp":\s*"red"\s*\}', llm.invoke("Rain is", **LACKING[0]))
@@ -364,7 +368,7 @@ def pair(request: pytest.FixtureRequest) -> Iterator[tuple[GPT4All, GPT4All]]:
     "call",
     [{}, {"max_tokens": 3}, {"stop": ["lamp"]}, {"repeat_penalty": 1.0, "repeat_last_n": -1}],
 )
-def test_greedy_answers_and_results_are_the_same(
+def test_gpt4all_greedy_answers_and_results_are_the_same(
     pair: tuple[GPT4All, GPT4All], prompt: str, call: dict[str, Any]
 ) -> None:
     one, other = [llm.generate([prompt], **call) for llm in pair]
@@ -389,7 +393,7 @@ def test_greedy_answers_and_results_are_the_same(
 
 
 @pytest.mark.parametrize("backend", LLAMACPP)
-def test_chats_are_the_same(backend: Any) -> None:
+def test_gpt4all_chats_are_the_same(backend: Any) -> None:
     settings: dict[str, Any] = {"model": TINY, "temperature": 0, "max_tokens": 30}
     messages = [("system", "Be brief."), ("human", "Repeat: red <|im_end|> lamp")]
     with ChatGPT4All(**settings) as package, ChatGPT4All(**settings, backend=backend) as llamacpp:
@@ -423,7 +427,7 @@ def test_chats_are_the_same(backend: Any) -> None:
 
 
 @pytest.mark.parametrize("backend", LLAMACPP)
-def test_a_forced_call_is_enforced(backend: Any) -> None:
+def test_forced_call_is_enforced(backend: Any) -> None:
     def paint(colour: str, coats: int) -> str:
         """Paint the house."""
         return f"{colour} {coats}"
@@ -435,7 +439,7 @@ def test_a_forced_call_is_enforced(backend: Any) -> None:
         assert isinstance(call["args"]["coats"], int)
 
 
-def test_defaults_and_options_reach_llamacpp() -> None:
+def test_gpt4all_defaults_and_options_reach_llamacpp() -> None:
     with GPT4All(model=TINY, backend="llamacpp", n_ctx=256) as llm:
         wanted = llm.on_llamacpp()
         assert (wanted.temperature, wanted.top_k, wanted.top_p, wanted.min_p) == (0.7, 40, 0.1, 0.0)
@@ -476,13 +480,13 @@ def test_defaults_and_options_reach_llamacpp() -> None:
         assert llm.on_llamacpp().engine is wanted.engine
 
 
-def test_a_device_that_llamacpp_does_not_have_is_refused() -> None:
+def test_gpt4all_device_that_llamacpp_does_not_have_is_refused() -> None:
     for backend in LLAMACPP:
         with pytest.raises(InvalidRequestError, match=r"cannot use device='cuda'.*device='cpu'"):
             GPT4All(model=TINY, backend=backend, device="cuda")
 
 
-def test_the_cache_key_holds_what_answers(newer: Path) -> None:
+def test_cache_key_holds_what_answers(newer: Path) -> None:
     with GPT4All(model=TINY) as package, GPT4All(model=TINY, backend="llamacpp") as chosen:
         assert package._identifying_params["backend"] == "gpt4all"
         assert chosen._identifying_params["backend"] == "llamacpp"
@@ -490,7 +494,7 @@ def test_the_cache_key_holds_what_answers(newer: Path) -> None:
         assert found._identifying_params["backend"] == "llamacpp"
 
 
-def test_llamacpp_is_shared_and_freed(newer: Path) -> None:
+def test_gpt4all_llamacpp_is_shared_and_freed(newer: Path) -> None:
     with pytest.warns(UserWarning, match="smollm"):
         one = GPT4All(model=newer, max_tokens=2)
     other = ChatGPT4All(model=newer, max_tokens=2)
@@ -526,7 +530,7 @@ def page_blocks(count: int) -> str:
 @pytest.mark.parametrize(
     "missing", [["gpt4all"], ["gpt4all", "llama_cpp"]], ids=["llama-cpp-python", "xllamacpp"]
 )
-def test_the_page_runs_without_the_package(missing: list[str]) -> None:
+def test_gpt4all_page_runs_without_the_package(missing: list[str]) -> None:
     code = WITHOUT_PACKAGE.format(code=page_blocks(2), missing=missing)
     done = subprocess.run(
         [sys.executable, "-c", code],
@@ -549,7 +553,7 @@ def no_package(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("no_package")
-def test_without_the_package_all_run_on_llamacpp() -> None:
+def test_gpt4all_without_the_package_all_run_on_llamacpp() -> None:
     with pytest.warns(
         UserWarning,
         match=r"tiny-chat\.gguf runs on llama\.cpp: The gpt4all package cannot be loaded",
@@ -567,7 +571,7 @@ def test_without_the_package_all_run_on_llamacpp() -> None:
 
 
 @pytest.mark.usefixtures("no_package")
-def test_without_any_package_the_error_names_both(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_gpt4all_without_any_package_the_error_names_both(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(options, "llamacpp_is_installed", lambda: False)
     with pytest.raises(
         MissingDependencyError, match=r"langchain-localllm\[gpt4all\].*backend='llamacpp'"
@@ -575,7 +579,7 @@ def test_without_any_package_the_error_names_both(monkeypatch: pytest.MonkeyPatc
         GPT4All(model=TINY)
 
 
-def test_llamacpp_is_found_by_either_package(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_gpt4all_llamacpp_is_found_by_either_package(monkeypatch: pytest.MonkeyPatch) -> None:
     assert llamacpp_engine.llamacpp_is_installed()
     monkeypatch.setitem(sys.modules, "llama_cpp", None)
     assert llamacpp_engine.llamacpp_is_installed()
@@ -583,6 +587,6 @@ def test_llamacpp_is_found_by_either_package(monkeypatch: pytest.MonkeyPatch) ->
     assert not llamacpp_engine.llamacpp_is_installed()
 
 
-def test_the_tiny_models_are_for_the_package() -> None:
+def test_gpt4all_tiny_models_are_for_the_package() -> None:
     check_supported(Path(TINY), check_gguf(TINY), embeds=False)
     check_supported(tiny_embedding_model(), check_gguf(tiny_embedding_model()), embeds=True)

@@ -69,7 +69,7 @@ def about(llm: Llamafile, prompt: str = PROMPT, **options: Any) -> dict[str, Any
 
 
 @pytest.mark.parametrize("name", TOLD)
-def test_an_option_reaches_the_sampler(name: str, chat_server: LocalServer) -> None:
+def test_llamafile_option_reaches_the_sampler(name: str, chat_server: LocalServer) -> None:
     value = LLAMAFILE[name].value
     body = {**Llamafile(**{name: value}).payload(), "prompt": PROMPT, "n_predict": 1}
     if name == "stop":
@@ -137,7 +137,9 @@ def test_get_num_tokens_from_messages_counts_images_without_an_answer(tmp_path: 
 
 
 @pytest.mark.parametrize("kind", [Llamafile, ChatLlamafile])
-def test_each_option_of_an_object_and_of_a_call_is_in_the_request_over_http(kind: Any) -> None:
+def test_llamafile_each_option_of_an_object_and_of_a_call_is_in_the_request_over_http(
+    kind: Any,
+) -> None:
     subject = SUBJECTS[kind.__name__]
     answers = {
         "GET": as_json({"default_generation_settings": {}}),
@@ -160,11 +162,11 @@ def test_each_option_of_an_object_and_of_a_call_is_in_the_request_over_http(kind
     assert sent == wanted
 
 
-def test_max_tokens_ends_the_answer(llm: Llamafile) -> None:
+def test_llamafile_max_tokens_ends_the_answer(llm: Llamafile) -> None:
     assert about(llm, max_tokens=3)["usage"]["completion_tokens"] == 3
 
 
-def test_a_grammar_and_a_schema_are_kept_to(llm: Llamafile) -> None:
+def test_llamafile_grammar_and_schema_are_followed(llm: Llamafile) -> None:
     assert llm.invoke(PROMPT, grammar='root ::= "red" | "blue"') in {"red", "blue"}
     schema = {"enum": ["red", "blue"]}
     assert json.loads(llm.invoke(PROMPT, json_schema=schema, max_tokens=16)) in {"red", "blue"}
@@ -172,32 +174,32 @@ def test_a_grammar_and_a_schema_are_kept_to(llm: Llamafile) -> None:
         llm.invoke(PROMPT, grammar="root ::= nothing-such")
 
 
-def test_a_banned_token_does_not_come(llm: Llamafile) -> None:
+def test_llamafile_banned_token_does_not_come(llm: Llamafile) -> None:
     (first, *_) = llm.get_token_ids(llm.invoke(PROMPT, max_tokens=1))
     banned = llm.invoke(PROMPT, max_tokens=1, logit_bias={str(first): False})
     assert llm.get_token_ids(banned)[:1] != [first]
 
 
-def test_a_model_that_may_not_end_goes_on(llm: Llamafile) -> None:
+def test_llamafile_model_that_may_not_end_continues(llm: Llamafile) -> None:
     prompt = "<|im_start|>user\nHello!<|im_end|>\n<|im_start|>assistant\n"
     assert about(llm, prompt, max_tokens=60)["finish_reason"] == "stop"
     assert about(llm, prompt, max_tokens=60, ignore_eos=True)["finish_reason"] == "length"
 
 
-def test_the_prompt_cache_is_used_in_the_slot_that_is_named(llm: Llamafile) -> None:
+def test_prompt_cache_is_used_in_the_slot_that_is_named(llm: Llamafile) -> None:
     prompt = "One lamp, two lamps, three lamps, four lamps, five lamps, six lamps, seven"
     about(llm, prompt, id_slot=2)
     assert about(llm, prompt, id_slot=2)["usage"]["cached_tokens"] > 10
     assert about(llm, prompt, id_slot=2, cache_prompt=False)["usage"].get("cached_tokens", 0) == 0
 
 
-def test_probabilities_come_with_each_token(llm: Llamafile) -> None:
+def test_llamafile_probabilities_come_with_each_token(llm: Llamafile) -> None:
     probabilities = about(llm, max_tokens=4, n_probs=2)["logprobs"]
     assert len(probabilities) == 4
     assert all(len(token["top_logprobs"]) == 2 and token["logprob"] <= 0 for token in probabilities)
 
 
-def test_several_answers_come_each_with_its_own_seed(
+def test_llamafile_several_answers_come_each_with_its_own_seed(
     llm: Llamafile, chat_server: LocalServer
 ) -> None:
     rows = llm.generate(
@@ -215,7 +217,9 @@ def test_several_answers_come_each_with_its_own_seed(
     assert "".join(piece.text for piece in chat.stream(messages, n=2)) == answers[0].text
 
 
-async def test_several_answers_of_an_async_call(llm: Llamafile, chat_server: LocalServer) -> None:
+async def test_llamafile_several_answers_of_an_async_call(
+    llm: Llamafile, chat_server: LocalServer
+) -> None:
     chat = ChatLlamafile(base_url=chat_server.base_url, temperature=0, max_tokens=8, n=2)
     result = await chat.agenerate([convert_to_messages([("user", "Hello!")])])
     assert len({one.text for one in result.generations[0]}) == 1
@@ -223,7 +227,7 @@ async def test_several_answers_of_an_async_call(llm: Llamafile, chat_server: Loc
     assert len((await llm.agenerate([PROMPT], n=2)).generations[0]) == 2
 
 
-def test_tokens_and_fields_are_reported_when_asked_for(llm: Llamafile) -> None:
+def test_llamafile_tokens_and_fields_are_reported_on_request(llm: Llamafile) -> None:
     asked = about(llm, return_tokens=True)
     assert len(asked["tokens"]) == asked["usage"]["completion_tokens"] == 8
     partly = about(llm, response_fields=["generation_settings/top_k"], top_k=7)
@@ -233,7 +237,7 @@ def test_tokens_and_fields_are_reported_when_asked_for(llm: Llamafile) -> None:
     assert all(0 <= token["prob"] <= 1 and "top_probs" in token for token in shown)
 
 
-def test_lines_and_time_end_an_answer(llm: Llamafile) -> None:
+def test_llamafile_lines_and_time_end_an_answer(llm: Llamafile) -> None:
     lines = 'root ::= "  a\\nb\\nc\\n" [a-z\\n]*'
     assert about(llm, grammar=lines, n_indent=2, max_tokens=32)["usage"]["completion_tokens"] < 32
     assert (
@@ -244,7 +248,7 @@ def test_lines_and_time_end_an_answer(llm: Llamafile) -> None:
     )
 
 
-def test_drafted_tokens_are_counted_in_every_result() -> None:
+def test_llamafile_drafted_tokens_are_counted_in_every_result() -> None:
     with LocalServer(tiny_chat_model(), n_ctx=256, spec_draft_model=tiny_chat_model()) as server:
         options: dict[str, Any] = {"base_url": server.base_url, "temperature": 0, "max_tokens": 20}
         chat = ChatLlamafile(**options)
@@ -271,7 +275,7 @@ LONG: Final = "One lamp is red and another one is green. " * 30
 
 @pytest.mark.parametrize("path", sorted(PATHS))
 @pytest.mark.parametrize("kind", ["text", "chat"])
-def test_the_progress_of_reading_a_prompt_is_a_custom_event(
+def test_llamafile_progress_of_reading_a_prompt_is_a_custom_event(
     kind: str, path: str, llm: Llamafile, chat_server: LocalServer
 ) -> None:
     model: Any = (
@@ -292,7 +296,7 @@ def test_the_progress_of_reading_a_prompt_is_a_custom_event(
 
 
 @pytest.mark.parametrize("kind", ["text", "chat"])
-async def test_the_progress_of_reading_a_prompt_is_among_the_events_of_a_chain(
+async def test_llamafile_progress_of_reading_a_prompt_is_among_the_events_of_a_chain(
     kind: str, llm: Llamafile, chat_server: LocalServer
 ) -> None:
     model: Any = (
@@ -315,7 +319,7 @@ async def test_the_progress_of_reading_a_prompt_is_among_the_events_of_a_chain(
 
 
 @pytest.mark.parametrize("form", [True, "content"])
-def test_a_message_is_continued_and_echoed(form: Any, chat_server: LocalServer) -> None:
+def test_llamafile_message_is_continued_and_echoed(form: Any, chat_server: LocalServer) -> None:
     chat = ChatLlamafile(
         base_url=chat_server.base_url, temperature=0, max_tokens=3, continue_final_message=form
     )
@@ -323,7 +327,9 @@ def test_a_message_is_continued_and_echoed(form: Any, chat_server: LocalServer) 
     assert chat.invoke(messages, echo=True).text == "Hello the" + chat.invoke(messages).text
 
 
-def test_a_prompt_without_the_beginning_of_an_answer_is_shorter(chat_server: LocalServer) -> None:
+def test_llamafile_prompt_without_the_beginning_of_an_answer_is_shorter(
+    chat_server: LocalServer,
+) -> None:
     chat = ChatLlamafile(base_url=chat_server.base_url, max_tokens=1)
     with_it, without = (
         chat.invoke("Hello!", add_generation_prompt=value).usage_metadata for value in (True, False)
@@ -333,12 +339,12 @@ def test_a_prompt_without_the_beginning_of_an_answer_is_shorter(chat_server: Loc
     assert without["input_tokens"] < with_it["input_tokens"]
 
 
-def test_the_model_is_found_by_itself(llm: Llamafile) -> None:
+def test_llamafile_model_name_is_found_without_being_given(llm: Llamafile) -> None:
     assert llm.model is None
     assert short_name(llm.with_model_name().model or "") == about(llm)["model_name"]
 
 
-def test_a_gap_is_filled_as_in_this_process(tmp_path: Path) -> None:
+def test_llamafile_gap_is_filled_as_in_this_process(tmp_path: Path) -> None:
     path = with_control_tokens(
         tiny_chat_model(),
         tmp_path / "code.gguf",
@@ -366,16 +372,16 @@ def test_a_gap_is_filled_as_in_this_process(tmp_path: Path) -> None:
         assert more.generation_info["usage"]["prompt_tokens"] > usages[0]
 
 
-def test_a_model_that_was_not_made_for_it_does_not_fill_gaps(llm: Llamafile) -> None:
+def test_llamafile_model_that_was_not_made_for_it_does_not_fill_gaps(llm: Llamafile) -> None:
     with pytest.raises(InvalidRequestError, match="Infill is not supported by this model"):
         llm.invoke("def f():", suffix="return 1")
 
 
-def test_tokens_are_counted_by_the_server(llm: Llamafile) -> None:
+def test_llamafile_tokens_are_counted_by_the_server(llm: Llamafile) -> None:
     assert llm.get_num_tokens(PROMPT) == about(llm)["usage"]["prompt_tokens"]
 
 
-def test_a_server_with_a_key_wants_it() -> None:
+def test_llamafile_server_with_a_key_requires_it() -> None:
     with LocalServer(tiny_chat_model(), n_ctx=256, api_key="a-key") as server:
         assert Llamafile(base_url=server.base_url, api_key=SecretStr("a-key"), max_tokens=2).invoke(
             PROMPT
@@ -390,7 +396,7 @@ def test_a_server_with_a_key_wants_it() -> None:
             )
 
 
-def test_the_profile_comes_from_the_server(chat_server: LocalServer) -> None:
+def test_llamafile_profile_comes_from_the_server(chat_server: LocalServer) -> None:
     chat = ChatLlamafile(base_url=chat_server.base_url)
     profile = ChatLlamafile(base_url=chat_server.base_url, validate_model_on_init=True).profile
     assert chat.profile == chat.with_options({"top_k": 1}).profile == profile
@@ -411,7 +417,7 @@ def test_the_profile_comes_from_the_server(chat_server: LocalServer) -> None:
         ChatLlamafile(base_url="http://127.0.0.1:9", validate_model_on_init=True)
 
 
-def test_adapters_have_the_scale_of_the_call(tmp_path: Path) -> None:
+def test_llamafile_adapters_have_the_scale_of_the_call(tmp_path: Path) -> None:
     adapter = lora_adapter(tiny_chat_model(), tmp_path / "a.gguf")
     with LocalServer(
         tiny_chat_model(), n_ctx=256, lora=adapter, lora_init_without_apply=True
@@ -433,7 +439,7 @@ def test_adapters_have_the_scale_of_the_call(tmp_path: Path) -> None:
         assert logprobs[0] != logprobs[1]
 
 
-def test_variables_reach_the_template() -> None:
+def test_llamafile_variables_reach_the_template() -> None:
     template = (
         "{% for message in messages %}<{{ message.role }}>{{ message.content }}{{ tone }}{% "
         "endfor %}"
@@ -453,7 +459,7 @@ def test_variables_reach_the_template() -> None:
         )
 
 
-def test_thoughts_are_where_reasoning_format_says(tmp_path: Path) -> None:
+def test_llamafile_thoughts_are_where_reasoning_format_says(tmp_path: Path) -> None:
     with LocalServer(thinking_model(tmp_path / "thinks.gguf"), n_ctx=512) as server:
         chat = ChatLlamafile(base_url=server.base_url, temperature=0, max_tokens=60)
         apart = chat.invoke("2 + 2?", reasoning_format="deepseek")

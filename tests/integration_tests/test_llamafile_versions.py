@@ -39,11 +39,11 @@ def path(request: pytest.FixtureRequest) -> paths.Path:
     return paths.PATHS[request.param]
 
 
-def test_chat_is_answered(server: ScriptedServer, path: paths.Path) -> None:
+def test_llamafile_chat_is_answered(server: ScriptedServer, path: paths.Path) -> None:
     assert path(ChatLlamafile(base_url=server.base_url), "Hi") == HELLO
 
 
-def test_text_is_answered_or_the_server_has_no_path_for_it(
+def test_llamafile_text_is_answered_or_the_server_has_no_path_for_it(
     server: ScriptedServer, version: Version, path: paths.Path
 ) -> None:
     llm = Llamafile(base_url=server.base_url)
@@ -54,7 +54,7 @@ def test_text_is_answered_or_the_server_has_no_path_for_it(
             path(llm, "Hi")
 
 
-async def test_texts_are_embedded_or_the_server_is_to_blame(
+async def test_llamafile_texts_are_embedded_or_the_server_is_named_as_the_cause(
     server: ScriptedServer, version: Version
 ) -> None:
     embeddings = LlamafileEmbeddings(base_url=server.base_url, wait_until_ready=0)
@@ -69,7 +69,9 @@ async def test_texts_are_embedded_or_the_server_is_to_blame(
 
 
 @pytest.mark.parametrize("version", [each for each in VERSIONS if each.embedding == "single"])
-def test_a_text_that_the_server_cuts_is_reported(version: Version, server: ScriptedServer) -> None:
+def test_llamafile_text_that_the_server_cuts_is_reported(
+    version: Version, server: ScriptedServer
+) -> None:
     assert version.embedding == "single"
     text = "x" * (WINDOW + 1)
     with pytest.raises(errors.ContextLengthError, match="513 tokens, and the model takes 512"):
@@ -92,7 +94,7 @@ def test_get_num_tokens_counts_on_each_version(server: ScriptedServer, version: 
 
 
 @pytest.mark.parametrize("version", [each for each in VERSIONS if not each.is_llamafiler])
-def test_an_error_line_raises_its_reason(
+def test_llamafile_error_line_raises_its_reason(
     version: Version, server: ScriptedServer, path: paths.Path
 ) -> None:
     assert not version.is_llamafiler
@@ -102,7 +104,7 @@ def test_an_error_line_raises_its_reason(
 
 
 @pytest.mark.parametrize("version", [each for each in VERSIONS if each.is_old_llama_cpp])
-def test_a_plain_500_raises_its_reason(
+def test_llamafile_plain_500_raises_its_reason(
     version: Version, server: ScriptedServer, path: paths.Path
 ) -> None:
     assert version.is_old_llama_cpp
@@ -115,7 +117,9 @@ def test_a_plain_500_raises_its_reason(
 
 
 @pytest.mark.parametrize("version", [each for each in VERSIONS if each.is_llamafiler])
-def test_llamafiler_gets_a_schema_in_its_own_form(version: Version, server: ScriptedServer) -> None:
+def test_llamafile_llamafiler_gets_a_schema_in_its_own_form(
+    version: Version, server: ScriptedServer
+) -> None:
     assert version.is_llamafiler
     schema = {
         "title": "Lamp",
@@ -188,14 +192,14 @@ def _covers(cell: str, version: Version) -> bool:
     return first <= number <= last
 
 
-def test_each_row_of_the_docs_is_what_the_stand_in_shows(
+def test_llamafile_each_row_of_the_docs_is_what_the_stand_in_shows(
     server: ScriptedServer, version: Version
 ) -> None:
     (row,) = [row for row in _table() if _covers(row["version"], version)]
     assert {name: cell for name, cell in row.items() if name != "version"} == _shown(server)
 
 
-def test_each_row_of_the_docs_has_a_stand_in() -> None:
+def test_llamafile_each_row_of_the_docs_has_a_stand_in() -> None:
     for row in _table():
         assert any(_covers(row["version"], version) for version in VERSIONS), row["version"]
 
@@ -223,7 +227,7 @@ def _chat(request: Request) -> Answer:
     ],
     ids=["llamafile", "ollama", "fastapi"],
 )
-def test_a_model_that_must_be_named_is_found_out_and_sent(
+def test_llamafile_model_that_must_be_named_is_found_out_and_sent(
     path: paths.Path, refusal: Answer
 ) -> None:
     def script(request: Request) -> Answer:
@@ -261,12 +265,12 @@ WHOLE = {
 }
 
 
-def test_a_whole_answer_to_a_streaming_request_is_read(path: paths.Path) -> None:
+def test_whole_answer_to_a_streaming_request_is_read(path: paths.Path) -> None:
     with ScriptedServer(as_json(WHOLE)) as server:
         assert path(ChatLlamafile(base_url=server.base_url), "Hi") == HELLO
 
 
-def test_a_server_that_cannot_stream_is_asked_again_without(path: paths.Path) -> None:
+def test_llamafile_server_that_cannot_stream_is_asked_again_without(path: paths.Path) -> None:
     def script(request: Request) -> Answer:
         refused = as_json(
             {
@@ -284,7 +288,7 @@ def test_a_server_that_cannot_stream_is_asked_again_without(path: paths.Path) ->
         assert path(ChatLlamafile(base_url=server.base_url), "Hi") == HELLO
 
 
-def test_a_server_that_does_not_know_stream_options_is_asked_again_without(
+def test_llamafile_server_that_does_not_know_stream_options_is_asked_again_without(
     path: paths.Path,
 ) -> None:
     def script(request: Request) -> Answer:

@@ -125,7 +125,7 @@ def stand_in_of_0_10(path: Path) -> Path:
 # It serves.
 
 
-def test_is_ready_and_answers() -> None:
+def test_local_server_is_ready_and_answers() -> None:
     with LocalServer(tiny_chat_model()) as server:
         assert server.is_alive
         assert server.base_url == f"http://127.0.0.1:{server.port}"
@@ -137,19 +137,19 @@ def test_is_ready_and_answers() -> None:
     assert "closed" in repr(server)
 
 
-def test_every_slot_has_the_whole_context() -> None:
+def test_local_server_every_slot_has_the_whole_context() -> None:
     with LocalServer(tiny_chat_model(), n_ctx=512, n_parallel=3) as server:
         props = ask(server, "/props")
         assert props["total_slots"] == 3
         assert props["default_generation_settings"]["n_ctx"] == 512
 
 
-def test_default_context_is_that_of_the_model() -> None:
+def test_local_server_default_context_is_that_of_the_model() -> None:
     with LocalServer(tiny_chat_model()) as server:
         assert ask(server, "/props")["default_generation_settings"]["n_ctx"] == 2048
 
 
-def test_embeddings_of_a_text_as_long_as_the_context() -> None:
+def test_local_server_embeddings_of_a_text_as_long_as_the_context() -> None:
     with LocalServer(tiny_embedding_model(), embedding=True) as server:
         tokens = ask(server, "/tokenize", {"content": "river " * 600, "add_special": True})[
             "tokens"
@@ -161,13 +161,13 @@ def test_embeddings_of_a_text_as_long_as_the_context() -> None:
     assert answer["usage"]["prompt_tokens"] > 450
 
 
-def test_embeddings_of_a_chat_model_are_pooled() -> None:
+def test_local_server_embeddings_of_a_chat_model_are_pooled() -> None:
     with LocalServer(tiny_chat_model(), embedding=True, n_ctx=1024) as server:
         (item,) = ask(server, "/v1/embeddings", {"input": "word " * 900})["data"]
         assert isinstance(item["embedding"][0], float)
 
 
-def test_key_is_wanted_and_hidden() -> None:
+def test_local_server_key_is_wanted_and_hidden() -> None:
     with LocalServer(tiny_chat_model(), api_key="sesame-7") as server:
         with pytest.raises(urllib.error.HTTPError, match="401"):
             ask(server, "/tokenize", {"content": "x"})
@@ -179,19 +179,19 @@ def test_key_is_wanted_and_hidden() -> None:
             assert "sesame-7" not in shown
 
 
-def test_key_of_the_environment_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_local_server_key_of_the_environment_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LLAMA_API_KEY", "of another server")
     with LocalServer(tiny_chat_model()) as server:
         assert ask(server, "/tokenize", {"content": "x"})["tokens"]
 
 
-def test_proxies_are_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_local_server_proxies_are_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     with LocalServer(tiny_chat_model()) as server:
         assert server.is_alive
 
 
-def test_two_at_once() -> None:
+def test_local_server_two_at_once() -> None:
     with (
         LocalServer(tiny_chat_model()) as one,
         LocalServer(tiny_embedding_model(), embedding=True) as two,
@@ -201,7 +201,7 @@ def test_two_at_once() -> None:
         assert ask(two, "/health") == {"status": "ok"}
 
 
-def test_outlives_the_thread_that_started_it() -> None:
+def test_local_server_outlives_the_thread_that_started_it() -> None:
     servers: list[LocalServer] = []
     thread = threading.Thread(target=lambda: servers.append(LocalServer(tiny_chat_model())))
     thread.start()
@@ -211,7 +211,7 @@ def test_outlives_the_thread_that_started_it() -> None:
         assert ask(server, "/health") == {"status": "ok"}
 
 
-def test_given_port() -> None:
+def test_local_server_given_port() -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -221,7 +221,7 @@ def test_given_port() -> None:
         assert ask(server, "/health") == {"status": "ok"}
 
 
-def test_listens_on_the_loopback_only() -> None:
+def test_local_server_listens_on_the_loopback_only() -> None:
     with LocalServer(tiny_chat_model()) as server:
         listening = [
             place.laddr
@@ -234,7 +234,7 @@ def test_listens_on_the_loopback_only() -> None:
 # It ends.
 
 
-def test_close_twice() -> None:
+def test_local_server_close_twice() -> None:
     server = LocalServer(tiny_chat_model())
     group = group_of(server.pid)
     assert len(group) == 2  # server and watcher
@@ -245,12 +245,12 @@ def test_close_twice() -> None:
     assert "listening on" in server.log_tail()
 
 
-def test_log_while_it_runs() -> None:
+def test_local_server_log_while_it_runs() -> None:
     with LocalServer(tiny_chat_model()) as server:
         assert f"listening on {server.base_url}" in server.log_tail()
 
 
-def test_forgotten_object_ends_its_server() -> None:
+def test_local_server_forgotten_object_ends_its_server() -> None:
     server = LocalServer(tiny_chat_model())
     pid = server.pid
     del server
@@ -280,7 +280,7 @@ def run_parent(
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_ends_when_its_parent_is_killed(number: signal.Signals) -> None:
+def test_local_server_ends_when_its_parent_is_killed(number: signal.Signals) -> None:
     parent, pid = run_parent(after="time.sleep(60)")
     assert is_running(pid)
     parent.send_signal(number)
@@ -288,7 +288,9 @@ def test_ends_when_its_parent_is_killed(number: signal.Signals) -> None:
     assert wait_until(lambda: not group_of(pid))
 
 
-def test_llamafile_and_its_children_end_when_the_parent_is_killed(tmp_path: Path) -> None:
+def test_local_server_llamafile_and_its_children_end_when_the_parent_is_killed(
+    tmp_path: Path,
+) -> None:
     parent, pid = run_parent(after="time.sleep(60)", model=stand_in(tmp_path / "tiny.llamafile"))
     assert len(group_of(pid)) == 3  # script, server, watcher
     parent.kill()
@@ -296,14 +298,14 @@ def test_llamafile_and_its_children_end_when_the_parent_is_killed(tmp_path: Path
     assert wait_until(lambda: not group_of(pid))
 
 
-def test_ends_when_its_parent_just_ends() -> None:
+def test_local_server_ends_when_its_parent_just_ends() -> None:
     parent, pid = run_parent(after="")
     parent.communicate(timeout=60)
     assert parent.returncode == 0
     assert wait_until(lambda: not group_of(pid))
 
 
-def test_forked_child_neither_ends_nor_keeps_it() -> None:
+def test_local_server_forked_child_neither_ends_nor_keeps_it() -> None:
     fork = "child = os.fork()\n    if not child: time.sleep(1); sys.exit()".replace("\n    ", "\n")
     parent, pid = run_parent(
         before=fork,
@@ -328,7 +330,7 @@ def test_forked_child_neither_ends_nor_keeps_it() -> None:
     parent.wait()
 
 
-def test_end_of_a_server_that_ignores_sigterm(tmp_path: Path) -> None:
+def test_local_server_end_of_a_server_that_ignores_sigterm(tmp_path: Path) -> None:
     script = write_script(
         tmp_path / "stubborn.llamafile",
         f"""
@@ -347,7 +349,7 @@ def test_end_of_a_server_that_ignores_sigterm(tmp_path: Path) -> None:
     assert wait_until(lambda: not group_of(server.pid))
 
 
-def test_server_that_is_killed_is_not_alive() -> None:
+def test_local_server_that_is_killed_is_not_alive() -> None:
     server = LocalServer(tiny_chat_model())
     os.kill(server.pid, signal.SIGKILL)
     assert wait_until(lambda: not server.is_alive)
@@ -358,14 +360,14 @@ def test_server_that_is_killed_is_not_alive() -> None:
 # Other programs than the wheel's server.
 
 
-def test_a_llamafile_that_does_not_know_a_flag_of_older_ones_is_started_without(
+def test_local_server_llamafile_that_does_not_know_a_flag_of_older_ones_is_started_without(
     tmp_path: Path,
 ) -> None:
     with LocalServer(stand_in_of_0_10(tmp_path / "new.llamafile")) as server:
         assert ask(server, "/health") == {"status": "ok"}
 
 
-def test_llamafile_is_made_executable_and_served(tmp_path: Path) -> None:
+def test_local_server_llamafile_is_made_executable_and_served(tmp_path: Path) -> None:
     path = stand_in(tmp_path / "my tiny.llamafile")
     with LocalServer(path, n_ctx=256) as server:
         assert path.stat().st_mode & stat.S_IXUSR
@@ -375,7 +377,7 @@ def test_llamafile_is_made_executable_and_served(tmp_path: Path) -> None:
     assert wait_until(lambda: not any(map(is_running, group)))
 
 
-def test_program_that_only_a_shell_can_start(tmp_path: Path) -> None:
+def test_local_server_program_that_only_a_shell_can_start(tmp_path: Path) -> None:
     path = stand_in(tmp_path / "no-shebang.llamafile")
     # execve fails, as with a llamafile on some systems
     path.write_text(path.read_text().replace("#!/bin/sh\n", ""))
@@ -383,7 +385,7 @@ def test_program_that_only_a_shell_can_start(tmp_path: Path) -> None:
         assert ask(server, "/health") == {"status": "ok"}
 
 
-def test_installed_llama_server_is_preferred(
+def test_local_server_installed_llama_server_is_preferred(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     program = write_script(
@@ -406,14 +408,14 @@ def test_installed_llama_server_is_preferred(
         assert ask(server, "/tokenize", {"content": "x"}, key="k")["tokens"]
 
 
-def test_engine_that_ignores_the_key_is_refused(tmp_path: Path) -> None:
+def test_local_server_engine_that_ignores_the_key_is_refused(tmp_path: Path) -> None:
     path = stand_in(tmp_path / "open.llamafile")
     path.write_text(path.read_text().replace("shift 2", "shift 2; unset LLAMA_API_KEY"))
     with pytest.raises(ServerStartError, match="answers without the api_key"):
         LocalServer(path, api_key="secret")
 
 
-def test_engine_that_does_not_say_where_it_listens(tmp_path: Path) -> None:
+def test_local_server_engine_that_does_not_say_where_it_listens(tmp_path: Path) -> None:
     path = stand_in(tmp_path / "silent.llamafile")
     path.write_text(path.read_text().replace('"$@"', '"$@" >/dev/null 2>&1'))
     with LocalServer(path) as server:
@@ -421,7 +423,7 @@ def test_engine_that_does_not_say_where_it_listens(tmp_path: Path) -> None:
         assert server.log_tail() == ""
 
 
-def test_port_taken_between_choice_and_start(
+def test_local_server_port_taken_between_choice_and_start(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
@@ -469,7 +471,7 @@ def write_model(path: Path, architecture: str = "llama", tokenizer: str | None =
         ({"architecture": "llama"}, "key not found"),
     ],
 )
-def test_models_that_the_engine_refuses(
+def test_local_server_models_that_the_engine_refuses(
     tmp_path: Path, options: dict[str, str], message: str
 ) -> None:
     path = write_model(tmp_path / "model.gguf", **options)
@@ -478,21 +480,21 @@ def test_models_that_the_engine_refuses(
     assert "\n" not in str(caught.value)
 
 
-def test_cut_off_model(tmp_path: Path) -> None:
+def test_local_server_cut_off_model(tmp_path: Path) -> None:
     path = tmp_path / "model.gguf"
     path.write_bytes(tiny_chat_model().read_bytes()[:-5000])
     with pytest.raises(ModelFileError, match="cut off or damaged"):
         LocalServer(path)
 
 
-def test_not_enough_memory(tmp_path: Path) -> None:
+def test_local_server_not_enough_memory(tmp_path: Path) -> None:
     path = stand_in(tmp_path / "tiny.llamafile")
     path.write_text(path.read_text().replace("shift 2", "shift 2; ulimit -v 1000000"))  # 1 GB
     with pytest.raises(ServerStartError, match=r"not enough memory for .*: use a smaller n_ctx"):
         LocalServer(path, n_ctx=10_000_000)
 
 
-def test_timeout(tmp_path: Path) -> None:
+def test_local_server_timeout(tmp_path: Path) -> None:
     script = write_script(
         tmp_path / "slow.llamafile", "#!/bin/sh\necho still warming up\nsleep 300\n"
     )
@@ -502,7 +504,7 @@ def test_timeout(tmp_path: Path) -> None:
         LocalServer(script, startup_timeout=5)
 
 
-def test_program_that_fails_is_noticed_at_once(tmp_path: Path) -> None:
+def test_local_server_program_that_fails_is_noticed_at_once(tmp_path: Path) -> None:
     script = write_script(
         tmp_path / "broken.llamafile",
         "#!/bin/sh\necho 'error: no such option: --server' >&2\nexit 3\n",
@@ -513,13 +515,13 @@ def test_program_that_fails_is_noticed_at_once(tmp_path: Path) -> None:
         LocalServer(script, startup_timeout=1e6)
 
 
-def test_program_that_cannot_run(tmp_path: Path) -> None:
+def test_local_server_program_that_cannot_run(tmp_path: Path) -> None:
     script = write_script(tmp_path / "lost.llamafile", "#!/no/such/interpreter\n")
     with pytest.raises(ServerStartError, match=r"cannot run .*lost\.llamafile: No such file"):
         LocalServer(script)
 
 
-def test_no_server_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_local_server_no_server_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     with pytest.raises(MissingDependencyError, match=r'pip install "langchain-localllm\[server\]"'):
         LocalServer(tiny_chat_model())
@@ -535,12 +537,12 @@ def test_no_server_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"extra_args": ["--mlock"]}, "extra_args needs an installed llama-server"),
     ],
 )
-def test_options_that_cannot_be_used(options: dict[str, Any], message: str) -> None:
+def test_local_server_options_that_cannot_be_used(options: dict[str, Any], message: str) -> None:
     with pytest.raises(InvalidOptionError, match=message):
         LocalServer(tiny_chat_model(), **options)
 
 
-def test_failed_start_leaves_no_process(tmp_path: Path) -> None:
+def test_local_server_failed_start_leaves_no_process(tmp_path: Path) -> None:
     mark = tmp_path / "pid"
     script = write_script(
         tmp_path / "hangs.llamafile", f'#!/bin/sh\necho $$ > "{mark}"\nsleep 300\n'

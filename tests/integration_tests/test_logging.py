@@ -29,7 +29,7 @@ def own(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
     return [record for record in caplog.records if record.name.startswith(ROOT)]
 
 
-async def test_requests_are_logged_without_prompts_answers_and_keys(
+async def test_logging_requests_are_logged_without_prompts_answers_and_keys(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     with ScriptedServer(DONE) as server:
@@ -45,7 +45,7 @@ async def test_requests_are_logged_without_prompts_answers_and_keys(
         assert secret not in text
 
 
-def test_a_retry_is_logged_with_its_reason(caplog: pytest.LogCaptureFixture) -> None:
+def test_logging_retry_is_logged_with_its_reason(caplog: pytest.LogCaptureFixture) -> None:
     loading = as_json({"error": {"message": "Loading model", "code": 503}}, 503)
     with ScriptedServer(in_turn([loading, DONE])) as server:
         assert (
@@ -58,7 +58,7 @@ def test_a_retry_is_logged_with_its_reason(caplog: pytest.LogCaptureFixture) -> 
 
 
 @pytest.mark.parametrize("backend", get_args(Backend))
-def test_a_load_is_logged_and_nothing_of_the_call(
+def test_logging_load_is_logged_and_nothing_of_the_call(
     backend: Backend, caplog: pytest.LogCaptureFixture
 ) -> None:
     with LlamaCpp(model_path=tiny_chat_model(), n_ctx=321, backend=backend, max_tokens=4) as llm:
@@ -74,14 +74,14 @@ def test_a_load_is_logged_and_nothing_of_the_call(
     assert f"{answer}\n" not in caplog.text
 
 
-def test_lines_of_llama_cpp_are_logged(caplog: pytest.LogCaptureFixture) -> None:
+def test_logging_lines_of_llama_cpp_are_logged(caplog: pytest.LogCaptureFixture) -> None:
     with LlamaCpp(model_path=tiny_chat_model(), n_ctx=322, backend="llama-cpp-python"):
         pass
     lines = [record.getMessage() for record in own(caplog) if record.name.endswith("llamacpp.ffi")]
     assert any("n_ctx" in line for line in lines)
 
 
-def test_an_index_run_is_logged_and_no_passage(
+def test_logging_index_run_is_logged_and_no_passage(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     page = tmp_path / "page.txt"
@@ -93,7 +93,7 @@ def test_an_index_run_is_logged_and_no_passage(
     assert "lighthouse" not in caplog.text
 
 
-def test_nothing_is_printed_without_a_handler(capfd: pytest.CaptureFixture[str]) -> None:
+def test_logging_nothing_is_printed_without_a_handler(capfd: pytest.CaptureFixture[str]) -> None:
     with LlamaCpp(model_path=tiny_chat_model(), n_ctx=323, backend="llama-cpp-python"):
         pass
     assert capfd.readouterr() == ("", "")

@@ -63,7 +63,7 @@ def first_token(model: Any, **options: Any) -> dict[str, Any]:
 @pytest.mark.parametrize("bias", [-100, -100.0, False, float("-inf")])
 @pytest.mark.parametrize("shape", ["dict", "pairs", "tuples"])
 @pytest.mark.parametrize("spelling", ["id", "digits", "text"])
-def test_a_token_is_banned_in_every_spelling(
+def test_logit_bias_token_is_banned_in_every_spelling(
     model: Any, spelling: str, shape: str, bias: Any
 ) -> None:
     likely = first_token(model)
@@ -72,12 +72,12 @@ def test_a_token_is_banned_in_every_spelling(
     assert first_token(model, logit_bias=given)["id"] != likely["id"]
 
 
-def test_a_bias_makes_a_token_come(model: Any) -> None:
+def test_logit_bias_makes_a_token_come(model: Any) -> None:
     wanted = model.get_token_ids(" boat")[-1]
     assert first_token(model, logit_bias={wanted: 100})["id"] == wanted
 
 
-def test_the_bias_of_a_text_holds_for_each_of_its_tokens(model: Any) -> None:
+def test_logit_bias_of_a_text_holds_for_each_of_its_tokens(model: Any) -> None:
     text = "table boat"
     tokens = model.get_token_ids(text)
     assert len(tokens) > 1

@@ -56,7 +56,7 @@ def request(number: int) -> dict[str, Any]:
     return {"input": f"Request {number}:", "grammar": f'root ::= "{asked_for(number)}"'}
 
 
-def test_500_requests_outlive_a_killed_and_a_frozen_server(
+def test_backend_pool_500_requests_survive_a_killed_and_a_frozen_server(
     three: list[LocalServer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     impatient(monkeypatch)
@@ -83,7 +83,7 @@ def test_500_requests_outlive_a_killed_and_a_frozen_server(
     llm.close()
 
 
-async def test_requests_outlive_a_killed_and_a_frozen_server_in_async_code(
+async def test_backend_pool_async_requests_survive_a_killed_and_a_frozen_server(
     three: list[LocalServer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     impatient(monkeypatch)
@@ -144,7 +144,9 @@ SEEN: dict[str, Callable[[Llamafile], Any]] = {
 
 
 @pytest.mark.parametrize("way", UNSEEN)
-def test_an_answer_that_broke_off_unseen_comes_from_another_server(pair: Pair, way: str) -> None:
+def test_backend_pool_answer_that_broke_off_unconsumed_comes_from_another_server(
+    pair: Pair, way: str
+) -> None:
     one, other = pair
     one.script = lambda _: BROKEN
     llm = over(*pair)
@@ -156,7 +158,7 @@ def test_an_answer_that_broke_off_unseen_comes_from_another_server(pair: Pair, w
 
 
 @pytest.mark.parametrize("way", SEEN)
-def test_an_answer_of_which_something_was_seen_is_not_begun_again(pair: Pair, way: str) -> None:
+def test_backend_pool_partly_consumed_answer_is_not_restarted(pair: Pair, way: str) -> None:
     one, other = pair
     one.script = lambda _: BROKEN
     with pytest.raises(errors.StreamBrokenError):
@@ -178,7 +180,7 @@ def test_an_answer_of_which_something_was_seen_is_not_begun_again(pair: Pair, wa
     ],
     ids=["cut", "no answer", "cut before the first bytes", "empty", "500", "503", "429", "silence"],
 )
-def test_a_fault_before_the_first_bytes_sends_the_request_elsewhere(
+def test_backend_pool_fault_before_the_first_bytes_sends_the_request_to_another_server(
     pair: Pair, fault: Answer, request: pytest.FixtureRequest
 ) -> None:
     one, other = pair
@@ -195,7 +197,7 @@ async def collected(llm: Llamafile) -> list[str]:
     return [piece async for piece in llm.astream("a")]
 
 
-def test_a_fault_of_the_request_is_the_callers(pair: Pair) -> None:
+def test_backend_pool_fault_of_the_request_is_the_callers(pair: Pair) -> None:
     for server in pair:
         server.script = lambda _: WIRE.reported(400, "bad grammar")
     with pytest.raises(errors.InvalidRequestError, match="bad grammar"):
@@ -203,7 +205,7 @@ def test_a_fault_of_the_request_is_the_callers(pair: Pair) -> None:
     assert sum(len(server.requests) for server in pair) == 1
 
 
-def test_the_least_busy_server_is_asked_first(pair: Pair) -> None:
+def test_backend_pool_least_busy_server_is_asked_first(pair: Pair) -> None:
     one, other = pair
     one.script = lambda _: WIRE.streamed(WIRE.token("Hel"), Wait(), WIRE.ending())
     llm = over(*pair)
@@ -222,7 +224,7 @@ def test_the_least_busy_server_is_asked_first(pair: Pair) -> None:
     assert all(server.busy == 0 for server in fleet(llm)._servers)
 
 
-def test_a_server_that_is_well_again_is_asked_again(
+def test_backend_pool_recovered_server_is_readmitted(
     pair: Pair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(balance, "_LOOK_EVERY", 0.05)
@@ -238,7 +240,7 @@ def test_a_server_that_is_well_again_is_asked_again(
     assert (len(one.requests), len(other.requests)) == (3, 3)
 
 
-def test_a_server_whose_health_is_bad_stays_out(
+def test_backend_pool_server_whose_health_is_bad_stays_out(
     pair: Pair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(balance, "_LOOK_EVERY", 0.05)
@@ -251,7 +253,7 @@ def test_a_server_whose_health_is_bad_stays_out(
     assert [server.ejected for server in fleet(llm)._servers] == [True, False]
 
 
-def test_when_all_are_down_the_error_names_them() -> None:
+def test_backend_pool_all_down_error_names_every_server() -> None:
     with ScriptedServer(Answer()) as one, ScriptedServer(Answer()) as other:
         urls = [one.base_url, other.base_url]
     for call in (Llamafile.invoke, lambda llm, text: asyncio.run(llm.ainvoke(text))):
@@ -262,7 +264,7 @@ def test_when_all_are_down_the_error_names_them() -> None:
         assert all(url in str(caught.value) for url in urls)
 
 
-def test_different_models_are_refused(pair: Pair) -> None:
+def test_backend_pool_different_models_are_refused(pair: Pair) -> None:
     pair[1].asides = {**pair[1].asides, "/v1/models": models("other")}
     llm = over(*pair)
     llm.invoke("a")
@@ -283,7 +285,7 @@ def test_different_models_are_refused(pair: Pair) -> None:
     ],
     ids=["elsewhere", "Windows", "other quantization", "other name", "no list"],
 )
-def test_the_same_model_is_known_wherever_its_file_is(
+def test_backend_pool_same_model_is_known_wherever_its_file_is(
     pair: Pair, answer: Answer, fits: bool
 ) -> None:
     pair[0].asides = {**pair[0].asides, "/v1/models": models("/models/tiny.gguf", size=7)}
@@ -296,7 +298,7 @@ def test_the_same_model_is_known_wherever_its_file_is(
             llm.batch(["a", "b", "c", "d"])
 
 
-def test_a_named_model_is_looked_for_in_each_list(pair: Pair) -> None:
+def test_backend_pool_named_model_is_looked_for_in_each_list(pair: Pair) -> None:
     pair[0].asides = {**pair[0].asides, "/v1/models": models("small", "large")}
     pair[1].asides = {**pair[1].asides, "/v1/models": models("large", "medium")}
     assert over(*pair, model="large").batch(["a", "b"]) == [SAYS_HELLO] * 2
@@ -304,7 +306,7 @@ def test_a_named_model_is_looked_for_in_each_list(pair: Pair) -> None:
         over(*pair, model="small").batch(["a", "b", "c", "d"])
 
 
-def test_an_address_that_answers_something_else_is_told(pair: Pair) -> None:
+def test_backend_pool_address_with_another_kind_of_answer_is_reported(pair: Pair) -> None:
     pair[1].script = lambda _: Answer([b"<html>Hello</html>"], 404)
     pair[1].asides = {}
     llm = over(*pair)
@@ -313,14 +315,14 @@ def test_an_address_that_answers_something_else_is_told(pair: Pair) -> None:
         llm.invoke("a")
 
 
-def test_a_call_may_name_its_own_servers(pair: Pair) -> None:
+def test_backend_pool_call_may_name_its_own_servers(pair: Pair) -> None:
     llm = Llamafile(base_url="http://localhost:1", api_key=SecretStr("secret"))
     assert llm.invoke("a", base_url=[server.base_url for server in pair]) == SAYS_HELLO
     (sent,) = [request for server in pair for request in server.requests]
     assert "authorization" not in sent.headers, "a key went to a server that it was not given for"
 
 
-def test_each_server_gets_the_key(pair: Pair) -> None:
+def test_backend_pool_each_server_gets_the_key(pair: Pair) -> None:
     llm = over(*pair, api_key="secret")
     llm.batch(["a", "b"])
     assert [server.requests[0].headers["authorization"] for server in pair] == ["Bearer secret"] * 2
@@ -334,13 +336,13 @@ def test_each_server_gets_the_key(pair: Pair) -> None:
         (["ftp://a"], "server's address"),
     ],
 )
-def test_lists_that_are_none_are_refused(urls: list[str], says: str) -> None:
+def test_backend_pool_invalid_lists_are_refused(urls: list[str], says: str) -> None:
     with pytest.raises(errors.InvalidOptionError, match=says) as caught:
         Llamafile(base_url=urls)
     assert "hush" not in str(caught.value)
 
 
-def test_addresses_are_kept_once_and_travel_to_other_processes(pair: Pair) -> None:
+def test_backend_pool_addresses_are_kept_once_and_travel_to_other_processes(pair: Pair) -> None:
     llm = over(*pair, *pair)
     assert llm.base_url == tuple(server.base_url for server in pair)
     llm.invoke("a")
@@ -352,7 +354,9 @@ def watches() -> set[threading.Thread]:
     return {thread for thread in threading.enumerate() if "_watch" in thread.name}
 
 
-def test_nobody_watches_idle_servers(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_backend_pool_idle_servers_are_not_watched(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(balance, "_LOOK_EVERY", 0.05)
     before = watches()
     over(*pair).invoke("a")
@@ -360,7 +364,7 @@ def test_nobody_watches_idle_servers(pair: Pair, monkeypatch: pytest.MonkeyPatch
     assert soon(lambda: not watches() - before)
 
 
-def test_a_model_that_is_dropped_while_a_server_is_down_is_not_watched_for_ever(
+def test_backend_pool_dropped_model_is_not_watched_forever(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(balance, "_LOOK_EVERY", 0.05)
@@ -373,7 +377,7 @@ def test_a_model_that_is_dropped_while_a_server_is_down_is_not_watched_for_ever(
     assert soon(lambda: not watches() - before)
 
 
-def test_list_of_one_address_is_a_server_like_any_other(pair: Pair) -> None:
+def test_backend_pool_list_of_one_address_is_a_server_like_any_other(pair: Pair) -> None:
     one, _ = pair
     one.asides = {}
     assert over(one).invoke("a") == SAYS_HELLO
@@ -382,7 +386,7 @@ def test_list_of_one_address_is_a_server_like_any_other(pair: Pair) -> None:
     )
 
 
-def test_two_requests_are_counted_apart(pair: Pair) -> None:
+def test_backend_pool_two_requests_are_counted_apart(pair: Pair) -> None:
     def script(_: Request) -> Answer:
         return WIRE.streamed(WIRE.token("Hel"), Wait(0.3), WIRE.ending())
 

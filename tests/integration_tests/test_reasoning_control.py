@@ -35,7 +35,7 @@ def thoughts(message: Any) -> int:
     )
 
 
-def test_thoughts_of_a_stream_are_ended(server: LocalServer) -> None:
+def test_end_reasoning_thoughts_of_a_stream_are_ended(server: LocalServer) -> None:
     chat = ChatLlamafile(
         base_url=server.base_url, temperature=0, reasoning=True, reasoning_control=True
     )
@@ -55,7 +55,7 @@ def test_thoughts_of_a_stream_are_ended(server: LocalServer) -> None:
     assert chat.end_reasoning() == 0
 
 
-async def test_thoughts_of_an_async_call_are_ended(server: LocalServer) -> None:
+async def test_end_reasoning_thoughts_of_an_async_call_are_ended(server: LocalServer) -> None:
     chat = ChatLlamafile(base_url=server.base_url, temperature=0, reasoning=True)
     call = asyncio.ensure_future(chat.ainvoke("Two and two?", reasoning_control=True))
     ended = 0
@@ -67,7 +67,9 @@ async def test_thoughts_of_an_async_call_are_ended(server: LocalServer) -> None:
     assert thoughts(answer) < LENGTH
 
 
-def test_thoughts_of_a_call_without_control_are_not_ended(server: LocalServer) -> None:
+def test_end_reasoning_thoughts_of_a_call_without_control_are_not_ended(
+    server: LocalServer,
+) -> None:
     chat = ChatLlamafile(base_url=server.base_url, temperature=0, reasoning=True, max_tokens=40)
     stream: Any = chat.stream("Two and two?")
     next(stream)
@@ -77,7 +79,7 @@ def test_thoughts_of_a_call_without_control_are_not_ended(server: LocalServer) -
     assert not reasoning_control._running
 
 
-def test_server_without_the_path_is_named() -> None:
+def test_end_reasoning_server_without_the_path_is_named() -> None:
     first = b'data: {"id": "c", "choices": [{"delta": {"content": "a"}}]}\n\n'
     last = b'data: {"choices": [{"delta": {}, "finish_reason": "stop"}]}\n\n'
     events = Answer([first, last], headers={"Content-Type": "text/event-stream"})

@@ -55,7 +55,7 @@ def make(request: pytest.FixtureRequest, model: Path) -> Make:
     return lambda **options: LlamaCppReranker(model_path=model, backend=request.param, **options)
 
 
-def test_scores_are_the_same_on_every_engine(model: Path, url: str) -> None:
+def test_reranker_scores_are_the_same_on_every_engine(model: Path, url: str) -> None:
     by_server = LlamafileReranker(base_url=url, normalize=False).rerank(QUERY, TEXTS)
     assert len({round(score, 3) for score in by_server}) == len(TEXTS)
     for backend in BACKENDS:
@@ -65,7 +65,7 @@ def test_scores_are_the_same_on_every_engine(model: Path, url: str) -> None:
         assert scores == pytest.approx(by_server, abs=0.005)
 
 
-def test_a_template_of_the_file_is_used_alike(tmp_path: Path, model: Path) -> None:
+def test_reranker_template_of_the_file_is_used_alike(tmp_path: Path, model: Path) -> None:
     template = "[CLS] find: {query} in: {document} [SEP] answer yes or no [SEP]"
     path = reranker(tiny_embedding_model(), tmp_path / "template.gguf", template)
     # the server reads special tokens of a text there
@@ -81,7 +81,7 @@ def test_a_template_of_the_file_is_used_alike(tmp_path: Path, model: Path) -> No
     assert first != pytest.approx(scores(model, BACKENDS[0]), abs=0.05)
 
 
-def test_scores_are_the_sigmoid_of_logits_on_every_path(make: Make) -> None:
+def test_reranker_scores_are_the_sigmoid_of_logits_on_every_path(make: Make) -> None:
     logits = make(normalize=False).rerank(QUERY, TEXTS)
     assert min(logits) < 0
     expected = [1 / (1 + math.exp(-logit)) for logit in logits]
@@ -93,7 +93,7 @@ def test_scores_are_the_sigmoid_of_logits_on_every_path(make: Make) -> None:
     assert alone == pytest.approx(expected, abs=0.002)
 
 
-def test_documents_are_sorted_cut_and_not_changed(make: Make) -> None:
+def test_reranker_documents_are_sorted_cut_and_not_changed(make: Make) -> None:
     documents = [
         Document(text, id=str(number), metadata={"source": "a.md"})
         for number, text in enumerate(TEXTS)
@@ -114,7 +114,7 @@ def test_documents_are_sorted_cut_and_not_changed(make: Make) -> None:
     assert scorer.rerank(QUERY, []) == []
 
 
-def test_a_text_that_is_too_long_is_named_or_cut(make: Make) -> None:
+def test_reranker_text_that_is_too_long_is_named_or_cut(make: Make) -> None:
     texts = ["short", "lamp " * 1000, "b"]
     with pytest.raises(
         ContextLengthError, match=rf"^Text 1 of 3 with the query has 1,0\d\d tokens, .* {CONTEXT}\b"
@@ -128,20 +128,20 @@ def test_a_text_that_is_too_long_is_named_or_cut(make: Make) -> None:
     assert cut[1] == pytest.approx(make().rerank(QUERY, ["lamp " * room])[0], abs=0.002)
 
 
-def test_a_query_that_fills_the_context_is_an_error(make: Make) -> None:
+def test_reranker_query_that_fills_the_context_is_an_error(make: Make) -> None:
     with pytest.raises(InvalidRequestError, match="query leaves no room"):
         make(truncate=True).rerank("lamp " * 1000, ["a"])
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_a_model_that_does_not_rank_is_refused(backend: Backend, model: Path) -> None:
+def test_reranker_model_that_does_not_rank_is_refused(backend: Backend, model: Path) -> None:
     with pytest.raises(ModelFileError, match="is not a reranker: it has no classification head"):
         LlamaCppReranker(model_path=tiny_embedding_model(), backend=backend)
     with pytest.raises(ModelFileError, match=r"is a reranker.*LlamaCppReranker"):
         LlamaCppEmbeddings(model_path=model, backend=backend)
 
 
-def test_a_server_of_another_model_says_what_to_do() -> None:
+def test_reranker_server_of_another_model_says_what_to_do() -> None:
     with (
         LocalServer(tiny_chat_model()) as server,
         pytest.raises(InvalidRequestError, match="--reranking") as caught,
@@ -150,7 +150,7 @@ def test_a_server_of_another_model_says_what_to_do() -> None:
     assert caught.value.failed_text is None
 
 
-def test_langchains_compression_retriever_takes_a_reranker(model: Path) -> None:
+def test_reranker_works_in_langchains_compression_retriever(model: Path) -> None:
     from langchain_classic.retrievers import ContextualCompressionRetriever
 
     class Fixed(BaseRetriever):

@@ -260,7 +260,7 @@ def _posted(url: str, body: dict[str, Any]) -> Any:
     return reply.json()
 
 
-def test_what_a_grammar_holds_is_enforced(answer: Any) -> None:
+def test_schema_rule_that_a_grammar_supports_is_enforced(answer: Any) -> None:
     broken: dict[str, Any] = {}
     whole = 0
     for name, schema in ENFORCED.items():
@@ -279,20 +279,20 @@ def test_what_a_grammar_holds_is_enforced(answer: Any) -> None:
     assert whole > len(ENFORCED) / 3
 
 
-def test_formats_without_a_rule_of_their_own_are_enforced(answer: Any) -> None:
+def test_schema_formats_without_a_rule_are_enforced(answer: Any) -> None:
     texts = {kind: json.loads(answer(one(kind)))["a"] for kind in (dt.timedelta, IPv4Address)}
     for kind, text in texts.items():
         TypeAdapter(kind).validate_python(text)
 
 
-def test_what_a_grammar_cannot_hold_does_not_fail_the_request(answer: Any) -> None:
+def test_schema_rule_that_no_grammar_supports_does_not_fail_the_request(answer: Any) -> None:
     for schema in ACCEPTED.values():
         check_schema(schema)
         assert answer(schema).lstrip().startswith("{")
 
 
 @pytest.mark.parametrize("values", [['say "hi"', "C:\\temp", "two\nlines"], ["\\"]])
-def test_constants_with_escapes_are_enforced_in_this_process(values: list[str]) -> None:
+def test_schema_constants_with_escapes_are_enforced_in_this_process(values: list[str]) -> None:
     llm = LlamaCpp(
         model_path=str(tiny_chat_model()), backend="llama-cpp-python", temperature=0, max_tokens=60
     )
@@ -340,7 +340,7 @@ def chat(request: pytest.FixtureRequest) -> Any:
     return ChatLlamafile(base_url=request.getfixturevalue("server").base_url, **common)
 
 
-def test_tools_and_choice_of_a_call_work_as_in_bind_tools(chat: Any) -> None:
+def test_schema_tools_and_choice_of_a_call_work_as_in_bind_tools(chat: Any) -> None:
     bound = (
         chat.bind_tools([light, paint], tool_choice="paint").invoke("Paint it red.").tool_calls[0]
     )
@@ -364,14 +364,14 @@ def test_tools_and_choice_of_a_call_work_as_in_bind_tools(chat: Any) -> None:
     assert not chat.invoke("Paint it red.", tools=[paint], tool_choice="none").tool_calls
 
 
-def test_several_forced_calls_come_when_they_are_asked_for(chat: Any) -> None:
+def test_schema_several_forced_calls_come_when_they_are_asked_for(chat: Any) -> None:
     answer = chat.bind_tools([paint], tool_choice="any", parallel_tool_calls=True).invoke(
         "Paint it red."
     )
     assert {call["name"] for call in answer.tool_calls} == {"paint"}
 
 
-def test_tools_together_with_a_format_stay_reachable(chat: Any) -> None:
+def test_schema_tools_together_with_a_format_stay_reachable(chat: Any) -> None:
     both = chat.bind_tools([paint], response_format=House)
     if isinstance(chat, ChatGPT4All):
         with pytest.raises(InvalidOptionError, match="backend='llamacpp'"):
@@ -385,7 +385,9 @@ def test_tools_together_with_a_format_stay_reachable(chat: Any) -> None:
     assert chunks[-1].response_metadata["finish_reason"] == "tool_calls"
 
 
-async def test_tools_together_with_a_format_work_without_blocking(server: LocalServer) -> None:
+async def test_schema_tools_together_with_a_format_work_without_blocking(
+    server: LocalServer,
+) -> None:
     both = (
         ChatLlamafile(base_url=server.base_url, temperature=0, max_tokens=80)
         .bind_tools([paint])
@@ -402,7 +404,7 @@ class Price(BaseModel):
 
 
 @pytest.mark.parametrize("form", [Numbers, Price])
-def test_a_list_at_the_top_and_a_decimal_are_given(chat: Any, form: type[BaseModel]) -> None:
+def test_schema_list_at_the_top_and_a_decimal_are_given(chat: Any, form: type[BaseModel]) -> None:
     for method in ("json_schema", "function_calling"):
         kept = chat.with_structured_output(form, method=method, include_raw=True).invoke(
             "Give a number."
@@ -413,7 +415,7 @@ def test_a_list_at_the_top_and_a_decimal_are_given(chat: Any, form: type[BaseMod
         ), fault
 
 
-def test_a_growing_object_is_streamed(chat: Any) -> None:
+def test_schema_growing_object_is_streamed(chat: Any) -> None:
     grown = []
     try:
         for part in chat.with_structured_output(House.model_json_schema()).stream(

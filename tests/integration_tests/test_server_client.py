@@ -50,7 +50,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     del server
 
 
-def test_a_slot_that_was_saved_is_not_read_again(url: str) -> None:
+def test_server_slot_that_was_saved_is_not_read_again(url: str) -> None:
     llm = Llamafile(base_url=url, temperature=0, max_tokens=4, id_slot=1)
     llm.invoke(PROMPT)
     read = next(slot.prompt_tokens for slot in llm.slots() if slot.id == 1)
@@ -62,7 +62,7 @@ def test_a_slot_that_was_saved_is_not_read_again(url: str) -> None:
     assert llm.generate([PROMPT]).generations[0][0].generation_info["usage"]["cached_tokens"] > 0  # type: ignore[index]  # it is there
 
 
-def test_the_scales_of_adapters_change_what_is_answered(url: str) -> None:
+def test_server_scales_of_adapters_change_what_is_answered(url: str) -> None:
     client = LlamaServerClient(base_url=url)
     [adapter] = client.lora_adapters()
     assert (adapter.id, adapter.scale, Path(adapter.path).name) == (0, 1.0, "adapter.gguf")
@@ -75,7 +75,7 @@ def test_the_scales_of_adapters_change_what_is_answered(url: str) -> None:
     client.set_lora_scales({0: 1.0})
 
 
-def test_a_server_of_one_model_lists_it_and_loads_no_other(url: str) -> None:
+def test_server_of_one_model_lists_it_and_loads_no_other(url: str) -> None:
     chat = ChatLlamafile(base_url=url)
     [model] = chat.list()
     assert (model.name, model.status, model.context) == ("tiny-chat.gguf", "loaded", 256)
@@ -86,7 +86,7 @@ def test_a_server_of_one_model_lists_it_and_loads_no_other(url: str) -> None:
         chat.save_slot(0, "../outside.bin")
 
 
-def test_what_a_server_was_not_started_for_is_said(chat_server: LocalServer) -> None:
+def test_server_feature_that_is_switched_off_is_named(chat_server: LocalServer) -> None:
     client = LlamaServerClient(base_url=chat_server.base_url)
     with pytest.raises(InvalidRequestError, match="--slot-save-path"):
         client.save_slot(0, "a.bin")
@@ -163,7 +163,7 @@ def router() -> Iterator[tuple[str, type[_Router]]]:
         thread.join()
 
 
-def test_a_router_lists_loads_and_unloads_models(router: tuple[str, type[_Router]]) -> None:
+def test_server_router_lists_loads_and_unloads_models(router: tuple[str, type[_Router]]) -> None:
     url, handler = router
     with LlamaServerClient(base_url=url, model="small") as client:
         assert {model.name: model.status for model in client.list()} == {
@@ -187,7 +187,9 @@ def test_a_router_lists_loads_and_unloads_models(router: tuple[str, type[_Router
     ]
 
 
-def test_a_model_that_a_router_cannot_load_is_an_error(router: tuple[str, type[_Router]]) -> None:
+def test_server_model_that_a_router_cannot_load_is_an_error(
+    router: tuple[str, type[_Router]],
+) -> None:
     url, _ = router
     with LlamaServerClient(base_url=url, wait_until_ready=0) as client:
         with pytest.raises(ModelMissingError, match="not found"):

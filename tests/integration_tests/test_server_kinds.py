@@ -192,7 +192,7 @@ KINDS: Final = {
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_each_kind_of_server_is_found_out_by_asking_once(kind: str) -> None:
+def test_server_each_kind_of_server_is_found_out_by_asking_once(kind: str) -> None:
     played = KINDS[kind]
     with ScriptedServer(played) as server:
         llm = Llamafile(base_url=server.base_url, model=played.name, max_tokens=9)
@@ -217,7 +217,7 @@ def test_each_kind_of_server_is_found_out_by_asking_once(kind: str) -> None:
 @pytest.mark.parametrize("kind", ["llama-server, router", "llama-swap"])
 @pytest.mark.parametrize("model", [None, "another"])
 @pytest.mark.parametrize("make", [Llamafile, ChatLlamafile])
-def test_a_server_with_several_models_names_them_where_none_fits(
+def test_server_with_several_models_names_them_where_none_fits(
     kind: str, model: str | None, make: Any
 ) -> None:
     with ScriptedServer(KINDS[kind]) as server, pytest.raises(errors.ModelMissingError) as caught:
@@ -225,7 +225,7 @@ def test_a_server_with_several_models_names_them_where_none_fits(
     assert f"{KINDS[kind].name}, b" in str(caught.value)
 
 
-def test_a_server_that_lists_models_but_answers_no_text_is_told() -> None:
+def test_server_that_lists_models_but_answers_no_text_is_reported() -> None:
     """PrivateGPT 1.0: its chat is Anthropic's API, and its texts are at `/v1/complete`."""
     only_lists = {"/v1/models": listed("private-gpt")}
     with ScriptedServer(lambda request: only_lists.get(request.path) or fastapi(request)) as server:
@@ -234,7 +234,7 @@ def test_a_server_that_lists_models_but_answers_no_text_is_told() -> None:
                 make(base_url=server.base_url).invoke("a")
 
 
-def test_usage_and_reason_of_openais_completions_are_read() -> None:
+def test_server_usage_and_reason_of_openais_completions_are_read() -> None:
     with ScriptedServer(KINDS["vLLM"]) as server:
         result = Llamafile(base_url=server.base_url).generate(["a"])
     info = result.generations[0][0].generation_info or {}
@@ -243,7 +243,7 @@ def test_usage_and_reason_of_openais_completions_are_read() -> None:
     assert result.llm_output["token_usage"]["completion_tokens"] == 4
 
 
-def test_a_schema_goes_by_openais_name() -> None:
+def test_server_schema_goes_by_openais_name() -> None:
     with ScriptedServer(KINDS["vLLM"]) as server:
         Llamafile(base_url=server.base_url, json_schema={"type": "object"}).invoke("a")
         assert server.requests[-1].body["response_format"]["json_schema"]["schema"] == {
@@ -251,7 +251,7 @@ def test_a_schema_goes_by_openais_name() -> None:
         }
 
 
-def test_schema_is_kept_to_by_llama_cpps_server_behind_a_gateway_for_openais_api(
+def test_server_schema_is_kept_to_by_llama_cpps_server_behind_a_gateway_for_openais_api(
     chat_server: LocalServer,
 ) -> None:
     def gateway(request: Request) -> Answer:

@@ -52,7 +52,7 @@ def post(server: LocalServer, path: str, **body: Any) -> Any:
 # --- the real server ---
 
 
-def test_options_are_in_effect_on_the_real_server(tmp_path: Path, files: Path) -> None:
+def test_server_options_are_in_effect_on_the_real_server(tmp_path: Path, files: Path) -> None:
     with LocalServer(
         tiny_chat_model(),
         ctx_size=256,
@@ -98,7 +98,7 @@ def test_options_are_in_effect_on_the_real_server(tmp_path: Path, files: Path) -
         assert "llamacpp:" in requests.get(f"{server.base_url}/metrics", timeout=60).text
 
 
-def test_options_of_2026_are_in_effect_on_the_real_server(tmp_path: Path) -> None:
+def test_server_options_of_2026_are_in_effect_on_the_real_server(tmp_path: Path) -> None:
     drafts: Any = {name: 2 for name in OPTIONS if name.startswith("spec_ngram_")}
     with LocalServer(
         tiny_chat_model(),
@@ -137,7 +137,7 @@ def test_options_of_2026_are_in_effect_on_the_real_server(tmp_path: Path) -> Non
         assert answer["timings"]["draft_n"] > 0
 
 
-def test_adapters_and_a_projector_are_loaded(files: Path) -> None:
+def test_server_options_adapters_and_a_projector_are_loaded(files: Path) -> None:
     with LocalServer(
         tiny_chat_model(),
         n_ctx=256,
@@ -158,7 +158,7 @@ def test_adapters_and_a_projector_are_loaded(files: Path) -> None:
         assert get(server, "/slots")["error"]["code"] == 501
 
 
-def test_reranker_is_served(files: Path) -> None:
+def test_server_options_reranker_is_served(files: Path) -> None:
     with LocalServer(files / "rank.gguf", rerank=True) as server:
         assert (
             len(
@@ -170,14 +170,14 @@ def test_reranker_is_served(files: Path) -> None:
         )
 
 
-def test_switches_that_are_off_change_nothing() -> None:
+def test_server_options_switches_that_are_off_change_nothing() -> None:
     off: Any = {name: False for name, option in OPTIONS.items() if option.kind == "switch"}
     assert read_options(off, frozenset()) == {}
     with LocalServer(tiny_embedding_model(), embedding=True, rerank=False) as server:
         assert len(LlamafileEmbeddings(base_url=server.base_url).embed_query("red lamp")) == 256
 
 
-def test_vectors_are_pooled_and_scaled_as_set() -> None:
+def test_server_options_vectors_are_pooled_and_scaled_as_set() -> None:
     with LocalServer(
         tiny_embedding_model(), embeddings=True, pooling="cls", embd_normalize=-1
     ) as server:
@@ -185,7 +185,9 @@ def test_vectors_are_pooled_and_scaled_as_set() -> None:
     assert sum(value * value for value in raw["embedding"]) != pytest.approx(1, abs=1e-3)
 
 
-def test_threads_of_the_server_sleep(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_server_options_threads_of_the_server_sleep(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
     monkeypatch.delenv("GOMP_SPINCOUNT", raising=False)
     with LocalServer(tiny_chat_model(), n_ctx=256) as server:
@@ -275,7 +277,9 @@ EVERY: Final[dict[str, tuple[Any, list[str]]]] = {
 }
 
 
-def test_every_option_reaches_llama_server(installed: Callable[[str], Path], files: Path) -> None:
+def test_server_options_every_option_reaches_llama_server(
+    installed: Callable[[str], Path], files: Path
+) -> None:
     adapter = str(files / "a.gguf")
     every = EVERY | {
         "lora": ([adapter, (adapter, 0.5)], ["--lora", adapter, "--lora-scaled", f"{adapter}:0.5"]),
@@ -306,7 +310,7 @@ def test_every_option_reaches_llama_server(installed: Callable[[str], Path], fil
     assert given[start + len(expected) :][:2] == ["--pooling", "rank"]
 
 
-def test_several_models_are_served_by_llama_server(
+def test_server_options_several_models_are_served_by_llama_server(
     installed: Callable[[str], Path], files: Path
 ) -> None:
     binary = installed(FLAGS)
@@ -325,7 +329,7 @@ def test_several_models_are_served_by_llama_server(
         LocalServer(tiny_chat_model(), models_preset=files / "models.ini")
 
 
-def test_option_that_an_older_program_lacks_is_refused_before_the_start(
+def test_server_options_that_an_older_program_lacks_is_refused_before_the_start(
     installed: Callable[[str], Path], tmp_path: Path
 ) -> None:
     binary = installed("--ctx-size --n-gpu-layers --jinja")
@@ -382,7 +386,7 @@ def test_option_that_an_older_program_lacks_is_refused_before_the_start(
         ({"path": None}, "Give the path of a model file"),
     ],
 )
-def test_option_that_cannot_be_used_is_refused(
+def test_server_options_that_cannot_be_used_is_refused(
     options: dict[str, Any], message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
@@ -393,7 +397,7 @@ def test_option_that_cannot_be_used_is_refused(
 @pytest.mark.parametrize(
     "name", ["lora", "mmproj", "spec_draft_model", "slot_save_path", "chat_template_file"]
 )
-def test_file_that_is_missing_is_named(name: str) -> None:
+def test_server_options_file_that_is_missing_is_named(name: str) -> None:
     with pytest.raises(ModelFileError, match=f"`{name}`: there is no f.* /nowhere"):
         AnyServer(tiny_chat_model(), **{name: "/nowhere"})
 
@@ -414,7 +418,7 @@ def test_table_of_options_is_complete() -> None:
 # --- the command ---
 
 
-def test_command_passes_every_option_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_server_options_command_passes_every_option_on(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[dict[str, Any]] = []
 
     def server(path: Path, **options: Any) -> None:
@@ -461,7 +465,7 @@ def test_command_passes_every_option_on(monkeypatch: pytest.MonkeyPatch) -> None
     check_fault(in_process("serve", tiny_chat_model(), "--lora-scaled", "c.gguf"), 2, "FILE:SCALE")
 
 
-def test_chat_on_a_server_with_options_answers() -> None:
+def test_server_options_chat_on_a_server_with_options_answers() -> None:
     with AnyServer(
         tiny_chat_model(), n_ctx=256, kv_unified=True, cache_reuse=16, n_predict=64
     ) as server:

@@ -59,7 +59,7 @@ def enforced() -> ChatLlamaCpp:
     return ChatLlamaCpp(model_path=str(tiny_chat_model()), temperature=0, max_tokens=120)
 
 
-def test_the_template_of_the_file_is_used(make: Any) -> None:
+def test_templated_chat_template_of_the_file_is_used(make: Any) -> None:
     chat = make()
     answer = chat.invoke([("system", "Be brief."), ("user", "Hello!")])
     prompt = (
@@ -80,7 +80,7 @@ def test_tokens_of_messages_are_those_of_the_prompt(make: Any) -> None:
         assert chat.get_num_tokens_from_messages(messages, tools=tools) == used
 
 
-def test_a_file_without_a_template_wants_a_name(make: Any, tmp_path: Path) -> None:
+def test_templated_chat_file_without_a_template_needs_a_name(make: Any, tmp_path: Path) -> None:
     bare = without_template(tiny_chat_model(), tmp_path / "bare.gguf")
     with pytest.raises(ModelFileError, match=r"has no chat template.*chat_format='chatml'"):
         make(bare)
@@ -89,14 +89,14 @@ def test_a_file_without_a_template_wants_a_name(make: Any, tmp_path: Path) -> No
         make(chat_format="llama-9")
 
 
-def test_a_call_can_take_another_model(make: Any, tmp_path: Path) -> None:
+def test_templated_chat_call_can_take_another_model(make: Any, tmp_path: Path) -> None:
     other = shutil.copy(tiny_chat_model(), tmp_path / "other.gguf")
     chat = make()
     assert chat.invoke("Hello!", model=other).response_metadata["model_name"] == "other.gguf"
     assert chat.invoke("Hello!").response_metadata["model_name"] == "tiny-chat.gguf"
 
 
-def test_images_and_tools_that_the_model_does_not_take_are_refused(
+def test_templated_chat_images_and_tools_that_the_model_does_not_take_are_refused(
     make: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     chat = make()
@@ -112,7 +112,9 @@ def test_images_and_tools_that_the_model_does_not_take_are_refused(
         chat.invoke("Hello!")
 
 
-def test_the_template_reads_what_it_is_given(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_templated_chat_template_reads_what_it_is_given(
+    make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     chat = make(chat_template_kwargs={"mood": "kind"})
     monkeypatch.setattr(
         type(chat), "template", lambda _: ChatTemplate("{{ mood }}: {{ messages[0].content }}")
@@ -122,7 +124,7 @@ def test_the_template_reads_what_it_is_given(make: Any, monkeypatch: pytest.Monk
     )
 
 
-def test_a_template_that_begins_a_thought_is_read_so(
+def test_templated_chat_template_that_begins_a_thought_is_read_so(
     make: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     chat = make()
@@ -135,7 +137,7 @@ def test_a_template_that_begins_a_thought_is_read_so(
     assert answer.content_blocks[0]["type"] == "reasoning"
 
 
-def test_an_answer_of_a_given_form_has_no_thoughts(
+def test_templated_chat_structured_output_has_no_thoughts(
     enforced: ChatLlamaCpp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     own = enforced.template()
@@ -147,7 +149,7 @@ def test_an_answer_of_a_given_form_has_no_thoughts(
     assert isinstance(enforced.with_structured_output(House).invoke("A big red house."), House)
 
 
-def test_the_profile_comes_from_the_file(make: Any) -> None:
+def test_templated_chat_profile_comes_from_the_file(make: Any) -> None:
     chat = make()
     assert chat.profile == {
         "tool_calling": True,
@@ -160,7 +162,7 @@ def test_the_profile_comes_from_the_file(make: Any) -> None:
 
 
 @pytest.mark.parametrize("choice", ["any", "paint"])
-def test_a_forced_call_is_enforced_and_streamed(enforced: ChatLlamaCpp, choice: str) -> None:
+def test_forced_call_is_enforced_and_streamed(enforced: ChatLlamaCpp, choice: str) -> None:
     forced = enforced.bind_tools([light, paint], tool_choice=choice)
     full: Any = None
     for chunk in forced.stream("Paint it red."):
@@ -177,7 +179,7 @@ def test_a_forced_call_is_enforced_and_streamed(enforced: ChatLlamaCpp, choice: 
 
 
 @pytest.mark.parametrize("method", ["json_schema", "function_calling"])
-def test_a_schema_is_enforced(enforced: ChatLlamaCpp, method: Any) -> None:
+def test_templated_chat_schema_is_enforced(enforced: ChatLlamaCpp, method: Any) -> None:
     assert isinstance(
         enforced.with_structured_output(House, method=method).invoke("A big red house."), House
     )
@@ -192,7 +194,7 @@ class Part(BaseModel):
     parts: list["Part"] = []
 
 
-def test_a_recursive_schema_is_enforced(enforced: ChatLlamaCpp) -> None:
+def test_templated_chat_recursive_schema_is_enforced(enforced: ChatLlamaCpp) -> None:
     for method in ("json_schema", "function_calling"):
         kept = enforced.with_structured_output(Part, method=method, include_raw=True).invoke(
             "A wheel."
@@ -200,7 +202,7 @@ def test_a_recursive_schema_is_enforced(enforced: ChatLlamaCpp) -> None:
         assert isinstance(kept["parsed"], Part) or isinstance(kept["parsing_error"], AnswerCutError)
 
 
-def test_an_engine_that_enforces_nothing_is_given_the_beginning() -> None:
+def test_templated_chat_engine_that_enforces_nothing_is_given_the_beginning() -> None:
     chat = ChatGPT4All(model=tiny_chat_model(), temperature=0, max_tokens=60)
     answer = chat.bind_tools([paint], tool_choice="any").invoke("Paint it red.")
     called = answer.tool_calls + answer.invalid_tool_calls

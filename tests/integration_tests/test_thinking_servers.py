@@ -55,7 +55,7 @@ def openai_server(*deltas: dict[str, Any], usage: dict[str, Any] | None = None) 
         (None, {}),
     ],
 )
-def test_a_server_that_hides_its_template_gets_the_usual_variables(
+def test_thinking_server_that_hides_its_template_gets_the_usual_variables(
     reasoning: Any, sent: dict[str, Any]
 ) -> None:
     with openai_server({"content": "Four."}) as server:
@@ -71,7 +71,7 @@ def test_a_server_that_hides_its_template_gets_the_usual_variables(
     assert {name: value for name, value in body.items() if name in names} == sent
 
 
-def test_variables_of_the_caller_come_before_ours() -> None:
+def test_thinking_variables_of_the_caller_come_before_ours() -> None:
     with openai_server({"content": "Four."}) as server:
         chat = ChatLlamafile(
             base_url=server.base_url,
@@ -86,7 +86,7 @@ def test_variables_of_the_caller_come_before_ours() -> None:
         }
 
 
-def test_a_budget_is_refused_by_name_where_the_server_is_not_llama_cpps() -> None:
+def test_thinking_budget_is_refused_by_name_where_the_server_is_not_llama_cpps() -> None:
     with openai_server({"content": "Four."}) as server:
         chat = ChatLlamafile(base_url=server.base_url, model="m", reasoning_budget=5)
         with pytest.raises(InvalidOptionError, match=r"`reasoning_budget`.*`extra_body`"):
@@ -103,7 +103,7 @@ def test_a_budget_is_refused_by_name_where_the_server_is_not_llama_cpps() -> Non
     ],
     ids=["reasoning_content", "reasoning", "in the text"],
 )
-def test_thoughts_that_a_server_sends_although_they_are_not_wanted_are_dropped(
+def test_thinking_thoughts_that_a_server_sends_although_they_are_not_wanted_are_dropped(
     deltas: list[dict[str, Any]],
 ) -> None:
     with openai_server(
@@ -119,7 +119,7 @@ def test_thoughts_that_a_server_sends_although_they_are_not_wanted_are_dropped(
                 assert answer.usage_metadata["output_token_details"] == {"reasoning": 4}
 
 
-def test_no_count_is_made_up_where_a_server_reports_none() -> None:
+def test_thinking_no_count_is_made_up_where_a_server_reports_none() -> None:
     with openai_server({"reasoning_content": "A sum."}, {"content": "Four."}) as server:
         answer = ChatLlamafile(base_url=server.base_url, model="m", reasoning=True).invoke("2 + 2?")
         assert answer.usage_metadata is not None
@@ -147,7 +147,7 @@ def ollama_server(version: str, *, levels: bool) -> ScriptedServer:
 @pytest.mark.parametrize(
     ("version", "levels", "sent"), [("0.9.3", False, ["high", True]), ("0.12.6", True, ["high"])]
 )
-def test_a_level_is_sent_as_true_to_an_ollama_that_has_none(
+def test_thinking_level_is_sent_as_true_to_an_ollama_that_has_none(
     version: str, *, levels: bool, sent: list[Any]
 ) -> None:
     with ollama_server(version, levels=levels) as server:
@@ -156,7 +156,7 @@ def test_a_level_is_sent_as_true_to_an_ollama_that_has_none(
         assert [request.body["think"] for request in server.requests] == sent
 
 
-def test_another_refusal_of_ollama_is_an_error() -> None:
+def test_thinking_another_refusal_of_ollama_is_an_error() -> None:
     with ScriptedServer(as_json({"error": '"m" does not support thinking'}, 400)) as server:
         server.asides["/api/show"] = as_json(SHOWN)
         with pytest.raises(InvalidRequestError, match="does not support thinking"):
@@ -175,7 +175,7 @@ def test_another_refusal_of_ollama_is_an_error() -> None:
         ("", True),
     ],
 )
-def test_an_ollama_that_cannot_think_before_a_form_is_not_asked_to(
+def test_thinking_ollama_that_cannot_think_before_a_schema_is_not_asked_to(
     version: str, *, thinks: bool
 ) -> None:
     with ollama_server(version, levels=True) as server:

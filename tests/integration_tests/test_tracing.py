@@ -141,7 +141,7 @@ def langfuse() -> Iterator[Record]:
 @pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
 @pytest.mark.parametrize("kind", ["chat", "text"])
 @pytest.mark.parametrize("tracer", ["langsmith", "openinference", "langfuse"])
-def test_trace_holds_the_model_the_tokens_and_the_output(
+def test_tracing_trace_holds_the_model_the_tokens_and_the_output(
     tracer: str,
     kind: str,
     models: dict[str, Any],

@@ -135,14 +135,14 @@ def on_server(body: bytes, ask: Callable[[str], Any]) -> Any:
 
 @pytest.mark.parametrize("path", sorted(paths.PATHS))
 @pytest.mark.parametrize("form", FORMS)
-def test_the_text_of_an_unusual_stream_is_whole_and_comes_once(form: str, path: str) -> None:
+def test_text_of_an_unusual_stream_is_whole_and_comes_once(form: str, path: str) -> None:
     kind, body, text = FORMS[form]
     assert on_server(body, lambda url: paths.PATHS[path](kind(base_url=url), "Hi")) == text
     text.encode()
 
 
 @pytest.mark.parametrize("key", ["thinking", "reasoning", "reasoning_content"])
-def test_thoughts_of_ollama_under_any_key_are_kept_once(key: str) -> None:
+def test_stream_thoughts_of_ollama_under_any_key_are_kept_once(key: str) -> None:
     first: dict[str, Any] = {key: "Hm"}
     second: dict[str, Any] = {key: " \ud83d"}  # json.dumps writes it as an escape
     third: dict[str, Any] = {key: "\ude00"}
@@ -157,7 +157,7 @@ def test_thoughts_of_ollama_under_any_key_are_kept_once(key: str) -> None:
     assert (answer.text, answer.additional_kwargs["reasoning_content"]) == ("Yes.", "Hm 😀")
 
 
-def test_thoughts_and_calls_that_ollama_repeats_at_the_end_come_once() -> None:
+def test_stream_thoughts_and_calls_that_ollama_repeats_at_the_end_come_once() -> None:
     body = lines(
         message(thinking="Hm"),
         message(tool_calls=CALLS),
@@ -170,7 +170,7 @@ def test_thoughts_and_calls_that_ollama_repeats_at_the_end_come_once() -> None:
     assert len(on_server(body, lambda url: ChatOllama(base_url=url).invoke("Hi")).tool_calls) == 2
 
 
-def test_a_character_that_is_split_in_arguments_is_joined() -> None:
+def test_stream_character_that_is_split_in_arguments_is_joined() -> None:
     first = (
         rb'{"choices":[{"delta":{"tool_calls":[{"index":0,"id":"1","function":{"name":"f",'
         rb'"arguments":"{\"a\": \"\ud83d"}}]}}]}'
@@ -198,6 +198,6 @@ PICTURE: Final = {"type": "image_url", "image_url": {"url": "data:image/png;base
         (ChatOllama, lines(message("Yes.", images=["aGk="]), message(end=True)), "images"),
     ],
 )
-def test_media_in_an_answer_is_reported(kind: Any, body: bytes, word: str) -> None:
+def test_stream_media_in_an_answer_is_reported(kind: Any, body: bytes, word: str) -> None:
     with pytest.warns(UserWarning, match=f"sent {word}"):
         assert on_server(body, lambda url: kind(base_url=url).invoke("Hi")).text == "Yes."

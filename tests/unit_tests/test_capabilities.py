@@ -8,7 +8,7 @@ from tools import capabilities
 from tools.comparison import fields
 
 
-def test_the_tables_are_up_to_date() -> None:
+def test_capabilities_tables_are_up_to_date() -> None:
     files = capabilities.files()
     assert {path.stem for path in files} == {"README", *RUNTIMES}, (
         "run `python -m tools.capabilities`"
@@ -17,7 +17,7 @@ def test_the_tables_are_up_to_date() -> None:
         assert path.read_text(encoding="utf-8") == text, "run `python -m tools.capabilities`"
 
 
-def test_every_field_of_llama_server_is_an_option() -> None:
+def test_capabilities_every_field_of_llama_server_is_an_option() -> None:
     missing = {
         kind.__name__: [
             name
@@ -29,7 +29,7 @@ def test_every_field_of_llama_server_is_an_option() -> None:
     assert missing == {"ChatLlamafile": [], "Llamafile": []}
 
 
-def test_engines_without_a_tokenizer_are_those_of_the_contract() -> None:
+def test_capabilities_engines_without_a_tokenizer_are_those_of_the_contract() -> None:
     source = (capabilities.ROOT / "tests/integration_tests/contract/engines.py").read_text(
         encoding="utf-8"
     )

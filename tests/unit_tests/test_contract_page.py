@@ -23,7 +23,7 @@ def names_in(*folders: Path) -> set[str]:
     }
 
 
-def test_each_rule_has_tests_that_exist() -> None:
+def test_contract_page_each_rule_has_tests_that_exist() -> None:
     there = names_in(STANDARD, ROOT / "tests")
     proofs = re.findall(r"^\| (\d+) \| (`test_.*) \|$", PAGE, re.MULTILINE)
     assert [int(rule) for rule, _ in proofs] == list(RULES)
@@ -31,19 +31,19 @@ def test_each_rule_has_tests_that_exist() -> None:
         assert set(re.findall(r"`(\w+)`", names)) <= there
 
 
-def test_each_test_of_the_contract_proves_a_rule() -> None:
+def test_contract_page_each_test_of_the_contract_proves_a_rule() -> None:
     assert {name for name in names_in(STANDARD, CONTRACT) if "OVERRIDE" not in name} <= set(
         re.findall(r"`(test_\w+)`", PAGE)
     )
 
 
-def test_each_rule_says_to_what_it_applies() -> None:
+def test_contract_page_each_rule_says_to_what_it_applies() -> None:
     rules = re.findall(r"^\| (\d+)\. .* \|(.*)\|(.*)\|(.*)\|$", PAGE, re.MULTILINE)
     assert [int(rule) for rule, *_ in rules] == list(RULES)
     assert all("".join(kinds).strip() for _, *kinds in rules)
 
 
-def test_what_engines_lack_is_told() -> None:
+def test_contract_page_lists_what_engines_lack() -> None:
     source = (CONTRACT / "engines.py").read_text(encoding="utf-8")
     lacks = re.findall(r'"test_\w+": (["\'])(.*)\1', source)
     assert lacks

@@ -22,7 +22,7 @@ PUBLIC = [
 
 
 @pytest.mark.parametrize(("old", "new"), MODULES.items())
-def test_a_module_is_found_under_its_old_name(old: str, new: str) -> None:
+def test_deprecated_module_is_found_under_its_old_name(old: str, new: str) -> None:
     sys.modules.pop(f"langchain_localllm.{old}", None)
     with pytest.warns(DeprecationWarning, match=rf"Use `langchain_localllm\.{new}`"):
         moved = importlib.import_module(f"langchain_localllm.{old}")
@@ -31,7 +31,7 @@ def test_a_module_is_found_under_its_old_name(old: str, new: str) -> None:
         assert hasattr(moved, name)
 
 
-def test_modules_below_one_that_moved_are_found() -> None:
+def test_deprecated_modules_below_one_that_moved_are_found() -> None:
     sys.modules.pop("langchain_localllm.rag.formats.text", None)
     with pytest.warns(DeprecationWarning, match="rag.ingest.formats.text"):
         moved = importlib.import_module("langchain_localllm.rag.formats.text")
@@ -39,13 +39,15 @@ def test_modules_below_one_that_moved_are_found() -> None:
 
 
 @pytest.mark.parametrize(("module", "old", "new"), PUBLIC)
-def test_a_public_name_is_found_under_its_old_name(module: str, old: str, new: str) -> None:
+def test_deprecated_public_name_is_found_under_its_old_name(
+    module: str, old: str, new: str
+) -> None:
     package = importlib.import_module(f"langchain_localllm.{module}")
     with pytest.warns(DeprecationWarning, match=rf"Use `langchain_localllm\.{module}\.{new}`"):
         assert getattr(package, old) is getattr(package, new)
 
 
-def test_the_warning_shows_the_line_of_the_caller() -> None:
+def test_deprecated_warning_shows_the_line_of_the_caller() -> None:
     code = "from langchain_localllm.scale import machines"
     run = subprocess.run(
         [sys.executable, "-W", "always", "-c", code], capture_output=True, text=True, check=True
@@ -53,7 +55,7 @@ def test_the_warning_shows_the_line_of_the_caller() -> None:
     assert run.stderr.startswith("<string>:1: DeprecationWarning")
 
 
-def test_a_name_that_never_was_is_missing() -> None:
+def test_deprecated_name_that_never_was_is_missing() -> None:
     with pytest.raises(ModuleNotFoundError):
         importlib.import_module("langchain_localllm.models.nothing")
     with pytest.raises(AttributeError):
@@ -73,6 +75,8 @@ def test_a_name_that_never_was_is_missing() -> None:
         (fit(tiny_chat_model(), n_ctx=64, measure=False), "by_quantisation", "by_quantization"),
     ],
 )
-def test_an_attribute_is_found_under_its_old_name(owner: object, old: str, new: str) -> None:
+def test_deprecated_attribute_is_found_under_its_old_name(
+    owner: object, old: str, new: str
+) -> None:
     with pytest.warns(DeprecationWarning, match=rf"\.{old}` was renamed. Use `.*\.{new}`"):
         assert getattr(owner, old) == getattr(owner, new)

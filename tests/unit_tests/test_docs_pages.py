@@ -14,7 +14,7 @@ def page(name: str) -> str:
     return (ROOT / "docs" / name).read_text(encoding="utf-8")
 
 
-def test_each_error_has_its_cause_and_cure() -> None:
+def test_docs_each_error_has_its_cause_and_fix() -> None:
     told = re.findall(r"^\| `(\w+Error)` \|", page("errors.md"), re.MULTILINE)
     ours = {
         name
@@ -24,7 +24,7 @@ def test_each_error_has_its_cause_and_cure() -> None:
     assert set(told) == ours - {"LocalLLMError", "ModelCallError"}
 
 
-def test_the_house_has_each_folder_and_no_other() -> None:
+def test_docs_layout_lists_each_folder_and_no_other() -> None:
     told = re.findall(r"`(\w+)/`", page("design.md").partition("## How data flows")[0])
     there = {path.parent.name for path in (ROOT / "langchain_localllm").glob("*/__init__.py")}
     runtimes = {

@@ -93,14 +93,14 @@ def adapter(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize(("runtime", "name", "info"), list(arguments(REPLACED)))
-def test_an_argument_of_the_old_class_is_accepted_or_gone(
+def test_drop_in_argument_of_the_old_class_is_accepted_or_listed_as_removed(
     runtime: str, name: str, info: FieldInfo, adapter: Path
 ) -> None:
     check(getattr(langchain_localllm, RUNTIMES[runtime]["text"]), runtime, name, info, adapter)
 
 
 @pytest.mark.parametrize(("runtime", "name", "info"), list(arguments(REPLACED_CHATS)))
-def test_an_argument_of_the_old_chat_class_is_accepted_or_gone(
+def test_drop_in_argument_of_the_old_chat_class_is_accepted_or_listed_as_removed(
     runtime: str, name: str, info: FieldInfo, adapter: Path
 ) -> None:
     check(getattr(langchain_localllm, RUNTIMES[runtime]["chat"]), runtime, name, info, adapter)
@@ -148,7 +148,7 @@ def gone(runtime: str) -> str:
 
 
 @pytest.mark.parametrize("runtime", sorted(RUNTIMES))
-def test_changing_the_packages_name_in_an_import_is_enough(runtime: str) -> None:
+def test_drop_in_changing_the_packages_name_in_an_import_is_enough(runtime: str) -> None:
     for old_place, name in (*REPLACED[runtime], *REPLACED_CHATS.get(runtime, [])):
         new = getattr(
             langchain_localllm, RUNTIMES[runtime]["chat" if name.startswith("Chat") else "text"]
@@ -158,6 +158,6 @@ def test_changing_the_packages_name_in_an_import_is_enough(runtime: str) -> None
             assert getattr(importlib.import_module(module), name) is new
 
 
-def test_the_error_of_langchain_community_for_a_missing_model_can_be_imported() -> None:
+def test_drop_in_error_of_langchain_community_for_a_missing_model_can_be_imported() -> None:
     module = importlib.import_module("langchain_localllm.llms.ollama")
     assert module.OllamaEndpointNotFoundError is langchain_localllm.errors.ModelMissingError

@@ -36,7 +36,7 @@ NO_MODEL: Final = (None, "")
 
 
 @pytest.mark.parametrize(("runtime", "name", "info"), list(arguments(REPLACED)))
-def test_an_argument_of_the_old_class_is_accepted_or_gone(
+def test_drop_in_argument_of_the_old_class_is_accepted_or_listed_as_removed(
     runtime: str, name: str, info: FieldInfo
 ) -> None:
     new = getattr(langchain_localllm, RUNTIMES[runtime]["embeddings"])
@@ -60,7 +60,7 @@ def test_an_argument_of_the_old_class_is_accepted_or_gone(
 
 
 @pytest.mark.parametrize("runtime", sorted(RUNTIMES))
-def test_changing_the_packages_name_in_an_import_is_enough(runtime: str) -> None:
+def test_drop_in_changing_the_packages_name_in_an_import_is_enough(runtime: str) -> None:
     new = getattr(langchain_localllm, RUNTIMES[runtime]["embeddings"])
     for old_place, name in REPLACED[runtime]:
         place = re.sub(r"^(langchain_community|langchain_ollama)", "langchain_localllm", old_place)

@@ -10,7 +10,7 @@ from tools.tiny_models import embed_data, embed_tokens, embed_words, world
 from tools.tiny_models.embed_prose import FOR_CHOOSING, PROSE
 
 
-def test_the_same_seed_gives_the_same_examples() -> None:
+def test_embed_data_same_seed_gives_the_same_examples() -> None:
     first, second, other = (
         [embed_data.make_example(rng) for _ in range(50)] for rng in map(random.Random, (1, 1, 2))
     )
@@ -18,7 +18,7 @@ def test_the_same_seed_gives_the_same_examples() -> None:
     assert first != other
 
 
-def test_training_never_uses_the_held_out_prose_patterns() -> None:
+def test_embed_data_training_never_uses_the_held_out_prose_patterns() -> None:
     rng = random.Random(4)
     examples = [embed_data.prose_example(rng) for _ in range(500)]
     assert not any("Keep " in e.passage and " away from " in e.passage for e in examples)
@@ -26,7 +26,7 @@ def test_training_never_uses_the_held_out_prose_patterns() -> None:
 
 
 @pytest.mark.parametrize("held_out", [True, False])
-def test_names_come_from_the_side_that_was_asked_for(
+def test_embed_data_names_come_from_the_side_that_was_asked_for(
     held_out: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drawn: list[str] = []
@@ -46,7 +46,7 @@ def test_names_come_from_the_side_that_was_asked_for(
     assert all(world.is_held_out(name) == held_out for name in drawn)
 
 
-def test_the_passage_tells_the_fact_and_the_negative_is_another_text() -> None:
+def test_embed_data_passage_states_the_fact_and_the_negative_does_not() -> None:
     rng = random.Random(6)
     for _ in range(100):
         example = embed_data.world_example(rng, others=2)
@@ -54,13 +54,13 @@ def test_the_passage_tells_the_fact_and_the_negative_is_another_text() -> None:
         assert example.negative != example.passage
 
 
-def test_hand_written_prose_has_one_question_a_passage_and_no_doubles() -> None:
+def test_embed_data_hand_written_prose_has_one_question_a_passage_and_no_doubles() -> None:
     pairs = [*FOR_CHOOSING, *PROSE]
     assert all(len(pair) == 2 for pair in pairs)
     assert len({passage for passage, _ in pairs}) == len(pairs) >= 70
 
 
-def test_the_vocabulary_covers_what_the_generators_write() -> None:
+def test_embed_data_vocabulary_covers_what_the_generators_write() -> None:
     tokenizer = embed_tokens.Tokenizer(embed_tokens.build_vocabulary(embed_data.vocabulary_words()))
     unknown = tokenizer.ids[embed_tokens.UNK]
     rng = random.Random(7)

@@ -29,7 +29,7 @@ def base64_answer(send: Send) -> Answer:
     )
 
 
-def test_packed_numbers_are_read() -> None:
+def test_embedding_server_packed_numbers_are_read() -> None:
     model = FakeLlamafile().answering(base64_answer)
     assert model.embed_documents(["a", "b"]) == [[pytest.approx(0.6), pytest.approx(0.8)]] * 2
 
@@ -87,7 +87,9 @@ def packed(vector: list[float]) -> str:
 
 
 @pytest.mark.parametrize("form", ROWS)
-def test_rows_in_any_form_are_the_vectors_in_the_order_of_the_texts(form: str) -> None:
+def test_embedding_server_rows_in_any_form_are_the_vectors_in_the_order_of_the_texts(
+    form: str,
+) -> None:
     vectors = (
         FakeLlamafile()
         .answering(lambda send: (200, ROWS[form](rows_of(send))))
@@ -100,7 +102,9 @@ def test_rows_in_any_form_are_the_vectors_in_the_order_of_the_texts(form: str) -
 
 
 @pytest.mark.parametrize("nothing", [None, [], "", {}])
-def test_a_text_without_a_vector_is_named_and_the_length_is_not_kept(nothing: Any) -> None:
+def test_embedding_server_text_without_a_vector_is_named_and_the_length_is_not_kept(
+    nothing: Any,
+) -> None:
     def answer(send: Send) -> Answer:
         return 200, {
             "data": [
@@ -115,7 +119,7 @@ def test_a_text_without_a_vector_is_named_and_the_length_is_not_kept(nothing: An
     assert len(model.embed_documents(TEXTS[1:])) == len(TEXTS) - 1
 
 
-def test_vectors_of_tokens_in_openais_way_are_pooled_where_there_is_no_other_way() -> None:
+def test_embedding_server_token_vectors_of_openais_api_are_pooled() -> None:
     def answer(send: Send) -> Answer:
         if send.path != "/v1/embeddings":
             return NOT_THERE
@@ -129,7 +133,7 @@ def test_vectors_of_tokens_in_openais_way_are_pooled_where_there_is_no_other_way
         )
 
 
-def test_the_error_in_a_row_is_shown() -> None:
+def test_embedding_server_error_in_a_row_is_shown() -> None:
     with pytest.raises(ServerError, match="no slot"):
         FakeLlamafile().answering(lambda _: (200, {"data": [{"error": "no slot"}]})).embed_query(
             "a"
@@ -143,7 +147,7 @@ def an_old_llamafile(send: Send) -> Answer:
     return (200, {"embedding": [1.0, 1.0]}) if send.path == "/embedding" else NOT_THERE
 
 
-def test_an_old_llamafile_is_asked_text_by_text() -> None:
+def test_embedding_server_old_llamafile_is_asked_text_by_text() -> None:
     model = FakeLlamafile(normalize=False).answering(an_old_llamafile)
     assert model.embed_documents(["a", "bb"]) == [[3.0, 1.0], [3.0, 2.0]]
     first = len(model.asked)
@@ -156,7 +160,7 @@ def test_an_old_llamafile_is_asked_text_by_text() -> None:
     [lambda rows: {"results": rows}, lambda rows: ["results", rows]],
     ids=["object", "list"],
 )
-def test_rows_without_an_index_are_not_used(listed: Any) -> None:
+def test_embedding_server_rows_without_an_index_are_not_used(listed: Any) -> None:
     """Llamafiles of 2023 and 2024 with several slots answer a list in the order in which its texts
     were done."""
 
@@ -191,7 +195,7 @@ def a_server_without_pooling(send: Send) -> Answer:
     return 200, rows[::-1]
 
 
-def test_vectors_of_tokens_are_pooled_and_the_model_warned_of() -> None:
+def test_embedding_server_vectors_of_tokens_are_pooled_and_the_model_warned_of() -> None:
     model = FakeLlamafile().answering(a_server_without_pooling)
     with pytest.warns(UserWarning, match="not made for embeddings: it names no pooling"):
         vectors = model.embed_documents(["two", "texts"])
@@ -201,7 +205,7 @@ def test_vectors_of_tokens_are_pooled_and_the_model_warned_of() -> None:
         model.embed_documents(["more"])  # said once
 
 
-def test_raw_vectors_are_asked_for_where_the_server_has_them() -> None:
+def test_embedding_server_raw_vectors_are_asked_for_where_the_server_has_them() -> None:
     def answer(_: Send) -> Answer:
         return 200, [{"index": 0, "embedding": [[3.0, 4.0]]}]
 
@@ -215,12 +219,12 @@ def test_raw_vectors_are_asked_for_where_the_server_has_them() -> None:
 @pytest.mark.parametrize(
     "body", [{}, {"data": [{}]}, {"data": None}, {"data": [{"index": 0, "embedding": 3}]}]
 )
-def test_answers_without_vectors_raise(body: Any) -> None:
+def test_embedding_server_answers_without_vectors_raise(body: Any) -> None:
     with pytest.raises(WrongServerError, match="gives no vectors"):
         FakeLlamafile().answering(lambda _: (200, body)).embed_query("a")
 
 
-def test_a_server_that_does_not_embed_says_so() -> None:
+def test_embedding_server_that_does_not_embed_says_so() -> None:
     answer = (
         501,
         {
@@ -239,7 +243,7 @@ def test_a_server_that_does_not_embed_says_so() -> None:
     )
 
 
-def test_a_text_is_cut_when_asked() -> None:
+def test_embedding_server_text_is_cut_on_request() -> None:
     def answer(send: Send) -> Answer:
         body = body_of(send)
         if send.path == "/tokenize":
@@ -269,7 +273,9 @@ def test_a_text_is_cut_when_asked() -> None:
         (500, "Internal error"),
     ],
 )
-def test_a_server_without_base64_is_asked_for_lists_of_numbers(refusal: tuple[int, str]) -> None:
+def test_embedding_server_without_base64_is_asked_for_lists_of_numbers(
+    refusal: tuple[int, str],
+) -> None:
     status, words = refusal
 
     def answer(send: Send) -> Answer:
@@ -282,7 +288,7 @@ def test_a_server_without_base64_is_asked_for_lists_of_numbers(refusal: tuple[in
     assert len(model.asked) == 2
 
 
-def test_a_server_that_takes_single_texts_only_gets_them_one_by_one() -> None:
+def test_embedding_server_that_accepts_single_texts_only_gets_them_one_by_one() -> None:
     def answer(send: Send) -> Answer:
         if send.path == "/v1/embeddings" and isinstance(body_of(send)["input"], str):
             return openai_answer([[3.0, 4.0]])
@@ -293,7 +299,7 @@ def test_a_server_that_takes_single_texts_only_gets_them_one_by_one() -> None:
 
 
 @pytest.mark.parametrize("truncate", [False, True])
-def test_a_server_that_cuts_a_text_is_noticed_by_its_counts(truncate: bool) -> None:
+def test_embedding_server_that_cuts_a_text_is_noticed_by_its_counts(truncate: bool) -> None:
     def answer(send: Send) -> Answer:
         if send.path != "/embedding" or not isinstance(body_of(send)["content"], str):
             return 400, "400 JSON missing content/prompt/input key"
@@ -312,14 +318,14 @@ def test_a_server_that_cuts_a_text_is_noticed_by_its_counts(truncate: bool) -> N
             model.embed_query("long")
 
 
-def test_a_server_that_refuses_every_text_is_to_blame_and_not_the_first_text() -> None:
+def test_embedding_server_that_refuses_every_text_is_named_as_the_cause() -> None:
     model = FakeLlamafile().answering(lambda _: (400, {"error": {"message": "no"}}))
     with pytest.raises(InvalidRequestError, match=r"gives no embeddings.*: no.*--v2") as caught:
         model.embed_documents(["a", "b", "c"])
     assert caught.value.failed_text is None
 
 
-def test_a_text_that_a_server_refuses_is_named() -> None:
+def test_embedding_server_text_that_a_server_refuses_is_named() -> None:
     def answer(send: Send) -> Answer:
         if send.path != "/v1/embeddings" or "bad" in str(send.body):
             return 400, {"error": {"message": "not this one"}}

@@ -47,12 +47,12 @@ def drawing() -> list[Drawn]:
 TREE = drawing()
 
 
-def test_every_error_is_drawn_once() -> None:
+def test_errors_every_error_is_drawn_once() -> None:
     assert sorted(line.name for line in TREE) == [kind.__name__ for kind in ERRORS]
 
 
 @pytest.mark.parametrize("line", TREE, ids=lambda line: line.name)
-def test_an_error_has_the_bases_that_are_drawn(line: Drawn) -> None:
+def test_errors_has_the_bases_that_are_drawn(line: Drawn) -> None:
     kind = getattr(errors, line.name)
     ours = [base.__name__ for base in kind.__bases__ if base.__module__ == errors.__name__]
     assert ours == ([line.parent] if line.parent else [])
@@ -67,20 +67,20 @@ def test_an_error_has_the_bases_that_are_drawn(line: Drawn) -> None:
 
 
 @pytest.mark.parametrize("kind", ERRORS)
-def test_an_error_has_a_docstring(kind: type[Exception]) -> None:
+def test_errors_has_a_docstring(kind: type[Exception]) -> None:
     assert "__doc__" in vars(kind)
     assert kind.__doc__
 
 
 @pytest.mark.parametrize("kind", ERRORS)
-def test_an_error_says_its_message_and_survives_copy_and_pickle(kind: type[Exception]) -> None:
+def test_errors_says_its_message_and_survives_copy_and_pickle(kind: type[Exception]) -> None:
     error = kind("Start the server.")
     for twin in (error, copy.copy(error), copy.deepcopy(error), pickle.loads(pickle.dumps(error))):  # noqa: S301 - our own bytes
         assert type(twin) is kind
         assert str(twin) == "Start the server."
 
 
-def test_both_lengths_survive_copy_and_pickle() -> None:
+def test_errors_both_lengths_survive_copy_and_pickle() -> None:
     error = errors.ContextLengthError("Too long.", prompt_tokens=601, context_tokens=256)
     for twin in (error, copy.copy(error), pickle.loads(pickle.dumps(error))):  # noqa: S301 - our own bytes
         assert (twin.prompt_tokens, twin.context_tokens) == (601, 256)

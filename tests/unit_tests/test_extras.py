@@ -8,11 +8,11 @@ from langchain_localllm import extras
 from langchain_localllm.errors import InvalidOptionError, MissingDependencyError
 
 
-def test_an_installed_extra_is_fine() -> None:
+def test_require_installed_extra_is_fine() -> None:
     extras.require("server", "llamacpp")
 
 
-def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_require_missing_part_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     def distribution(name: str) -> None:
         if name in {"python-docx", "jinja2"}:
             raise PackageNotFoundError(name)
@@ -28,6 +28,6 @@ def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         extras.require("llamacpp", "rag")  # llamacpp holds the extra gguf, which wants jinja2
 
 
-def test_an_unknown_extra_is_refused() -> None:
+def test_require_unknown_extra_is_refused() -> None:
     with pytest.raises(InvalidOptionError, match="'no-such-extra'"):
         extras.require("no-such-extra")

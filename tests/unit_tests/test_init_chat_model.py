@@ -14,7 +14,7 @@ from langchain_localllm import (
 from langchain_localllm.errors import InvalidOptionError
 
 
-def test_the_runtime_stands_before_the_model() -> None:
+def test_init_chat_model_runtime_precedes_the_model() -> None:
     chat = init_chat_model("ollama:qwen3:8b", temperature=0.5)
     assert isinstance(chat, ChatOllama)
     assert (chat.model, chat.temperature) == ("qwen3:8b", 0.5)
@@ -24,12 +24,12 @@ def test_the_runtime_stands_before_the_model() -> None:
 
 
 @pytest.mark.parametrize("name", ["qwen3", "openai:gpt-5", "", ":x"])
-def test_an_unknown_runtime_is_refused(name: str) -> None:
+def test_init_chat_model_unknown_runtime_is_refused(name: str) -> None:
     with pytest.raises(InvalidOptionError, match="llamafile:, ollama:"):
         init_chat_model(name)
 
 
-def test_embeddings_and_addresses_are_named_alike() -> None:
+def test_init_chat_model_embeddings_and_addresses_are_named_alike() -> None:
     embeddings = init_embeddings("llamafile:http://localhost:9/", normalize=False)
     assert isinstance(embeddings, LlamafileEmbeddings)
     assert (embeddings.base_url, embeddings.model) == ("http://localhost:9", None)

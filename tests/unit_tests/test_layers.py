@@ -60,11 +60,11 @@ def imports(path: Path) -> Iterator[str]:
 MODULES: Final = modules()
 
 
-def test_every_package_has_a_layer() -> None:
+def test_layers_every_package_has_a_layer() -> None:
     assert {name.partition(".")[0] for name in MODULES} == set(LEVELS)
 
 
-def test_imports_point_downward_only() -> None:
+def test_layers_imports_point_downward_only() -> None:
     upward = [
         f"{module} imports {imported}"
         for module, path in MODULES.items()
@@ -75,7 +75,7 @@ def test_imports_point_downward_only() -> None:
     assert not upward
 
 
-def test_no_modules_import_each_other_in_a_circle() -> None:
+def test_layers_no_modules_import_each_other_in_a_circle() -> None:
     graph = {
         module: {imported for imported in imports(path) if imported != module}
         for module, path in MODULES.items()

@@ -70,14 +70,14 @@ def verdict(tests: list[str], package: str) -> str:
     return "yes" if len(passing) == len(offered) else ", ".join(passing)
 
 
-def test_comparison_has_what_the_full_comparison_found() -> None:
+def test_readme_comparison_has_what_the_full_comparison_found() -> None:
     _, _, *rows = table(part(ENGLISH, "comparison"))
     assert [row[0] for row in rows] == list(ROWS)
     for row in rows:
         assert row[1:] == [verdict(ROWS[row[0]], package) for package in PACKAGES], row[0]
 
 
-def test_comparison_states_the_number_of_tests() -> None:
+def test_readme_comparison_states_the_number_of_tests() -> None:
     count = len(
         re.findall(
             r"^\| `test_\w+` \|(?: [^|]+\|){9}$",
@@ -89,13 +89,13 @@ def test_comparison_states_the_number_of_tests() -> None:
 
 
 @pytest.mark.parametrize("path", [ROOT / "README.md", *TRANSLATIONS], ids=lambda path: path.name)
-def test_links_are_absolute(path: Path) -> None:
+def test_readme_links_are_absolute(path: Path) -> None:
     found = links(path.read_text(encoding="utf-8"))
     assert found
     assert not [link for link in found if not link.startswith("https://")]
 
 
-def test_there_are_four_translations() -> None:
+def test_readme_there_are_four_translations() -> None:
     assert [path.name for path in TRANSLATIONS] == [
         "README.es.md",
         "README.fr.md",
@@ -105,12 +105,12 @@ def test_there_are_four_translations() -> None:
 
 
 @pytest.mark.parametrize("path", TRANSLATIONS, ids=lambda path: path.name)
-def test_translation_has_the_same_code(path: Path) -> None:
+def test_readme_translation_has_the_same_code(path: Path) -> None:
     assert code_blocks(path.read_text(encoding="utf-8")) == code_blocks(ENGLISH)
 
 
 @pytest.mark.parametrize("path", TRANSLATIONS, ids=lambda path: path.name)
-def test_translation_has_the_same_parts_and_links(path: Path) -> None:
+def test_readme_translation_has_the_same_parts_and_links(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     assert [line.split()[0] for line in text.splitlines() if line.startswith("#")] == [
         line.split()[0] for line in ENGLISH.splitlines() if line.startswith("#")
@@ -122,7 +122,7 @@ def test_translation_has_the_same_parts_and_links(path: Path) -> None:
 
 @pytest.mark.parametrize("path", TRANSLATIONS, ids=lambda path: path.name)
 @pytest.mark.parametrize("mark", ["comparison", "capabilities"])
-def test_translation_has_tables_of_the_same_size_and_names(path: Path, mark: str) -> None:
+def test_readme_translation_has_tables_of_the_same_size_and_names(path: Path, mark: str) -> None:
     ours, theirs = (table(part(text, mark)) for text in (path.read_text(encoding="utf-8"), ENGLISH))
     assert [len(row) for row in ours] == [len(row) for row in theirs]
     for mine, english in zip(ours, theirs, strict=True):

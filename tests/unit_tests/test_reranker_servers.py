@@ -103,7 +103,7 @@ def voyage(send: Send) -> Answer:
 
 
 @pytest.mark.parametrize("server", [llama_cpp, vllm, sglang, infinity, tei, lemonade, voyage])
-def test_every_servers_form_is_read_in_the_order_of_the_texts(
+def test_reranker_every_servers_form_is_read_in_the_order_of_the_texts(
     server: Callable[[Send], Answer],
 ) -> None:
     reranker = FakeReranker().answering(server)
@@ -123,7 +123,7 @@ def test_every_servers_form_is_read_in_the_order_of_the_texts(
     )
 
 
-def test_logits_inside_of_0_to_1_are_found_by_a_probe() -> None:
+def test_reranker_logits_inside_of_0_to_1_are_found_by_a_probe() -> None:
     reranker = FakeReranker().answering(llama_cpp)
     assert reranker.rerank("light", ["the moon"]) == [pytest.approx(1 / (1 + math.exp(-0.5)))]
     assert len(reranker.asked) == 2
@@ -131,14 +131,14 @@ def test_logits_inside_of_0_to_1_are_found_by_a_probe() -> None:
     assert len(reranker.asked) == 3
 
 
-def test_a_server_that_refuses_the_probe_still_gives_its_scores() -> None:
+def test_reranker_server_that_refuses_the_probe_still_gives_its_scores() -> None:
     reranker = FakeReranker().answering(
         lambda send: vllm(send) if len(body_of(send)["documents"]) == 1 else (400, {"error": "no"})
     )
     assert reranker.rerank("light", ["a lamp"]) == [0.9]
 
 
-def test_a_request_has_the_documented_fields() -> None:
+def test_reranker_request_has_the_documented_fields() -> None:
     reranker = FakeReranker(model="bge", extra_body={"truncate_prompt_tokens": -1}).answering(
         llama_cpp
     )
@@ -158,14 +158,14 @@ def test_a_request_has_the_documented_fields() -> None:
     assert body_of(raw.asked[-1]) == expected
 
 
-def test_batches_are_sent_by_size_and_scores_stay_in_order() -> None:
+def test_reranker_batches_are_sent_by_size_and_scores_stay_in_order() -> None:
     reranker = FakeReranker(batch_size=2, max_concurrency=1, normalize=False).answering(llama_cpp)
     texts = [*LOGITS] * 3
     assert reranker.rerank("light", texts) == [*LOGITS.values()] * 3
     assert [len(body_of(send)["documents"]) for send in reranker.asked] == [2, 2, 2, 2, 1]
 
 
-def test_a_server_that_takes_fewer_texts_gets_them_in_parts() -> None:
+def test_reranker_server_with_a_smaller_limit_gets_texts_in_parts() -> None:
     def small(send: Send) -> Answer:
         if len(body_of(send)["documents"]) > 2:
             return 413, {
@@ -232,7 +232,7 @@ def test_a_server_that_takes_fewer_texts_gets_them_in_parts() -> None:
         ),
     ],
 )
-def test_answers_without_scores_are_errors(
+def test_reranker_answers_without_scores_are_errors(
     answer: Answer, error: type[Exception], words: str
 ) -> None:
     reranker = FakeReranker().answering(
@@ -252,7 +252,7 @@ def test_answers_without_scores_are_errors(
         ("a", ["b", None], "Text 1 is not text"),
     ],
 )
-def test_what_cannot_be_scored_is_refused_before_it_is_sent(
+def test_reranker_invalid_input_is_refused_before_it_is_sent(
     query: Any, texts: Any, words: str
 ) -> None:
     reranker = FakeReranker().answering(llama_cpp)
@@ -263,12 +263,12 @@ def test_what_cannot_be_scored_is_refused_before_it_is_sent(
     assert not reranker.asked
 
 
-def test_texts_in_place_of_documents_are_refused() -> None:
+def test_reranker_texts_in_place_of_documents_are_refused() -> None:
     with pytest.raises(InvalidRequestError, match="Document 0 is not a Document"):
         FakeReranker().compress_documents(["text"], "query")  # type: ignore[list-item]  # on purpose
 
 
 @pytest.mark.parametrize("option", [{"top_n": 0}, {"top_k": 3}, {"batch_size": 0}])
-def test_wrong_options_are_refused(option: dict[str, Any]) -> None:
+def test_reranker_wrong_options_are_refused(option: dict[str, Any]) -> None:
     with pytest.raises(InvalidOptionError):
         FakeReranker(**option)

@@ -91,7 +91,7 @@ def test_page_names_command_date_machine_versions_and_what_was_not_measured() ->
 
 
 @pytest.mark.parametrize(("load", "provisional"), [(0.1, False), (5.0, True)])
-def test_page_says_that_a_run_beside_other_programs_is_provisional(
+def test_page_says_that_a_run_on_a_busy_machine_is_provisional(
     load: float, provisional: bool
 ) -> None:
     run_beside = {**run({}), "load": load}

@@ -17,7 +17,7 @@ from tools.tiny_models.world import is_held_out, make_fact, make_name, make_word
 DRAWS = 300
 
 
-def test_same_seed_same_facts() -> None:
+def test_tiny_models_same_seed_same_facts() -> None:
     first = [make_fact(random.Random(4)) for _ in range(3)]
     assert first == [make_fact(random.Random(4)) for _ in range(3)]
     rng = random.Random(4)
@@ -26,7 +26,7 @@ def test_same_seed_same_facts() -> None:
 
 @pytest.mark.parametrize("held_out", [False, True])
 @pytest.mark.parametrize("relation", sorted(RELATIONS))
-def test_facts_are_whole(relation: str, held_out: bool) -> None:
+def test_tiny_models_facts_are_whole(relation: str, held_out: bool) -> None:
     rng = random.Random(11)
     for _ in range(20):
         fact = make_fact(rng, held_out=held_out, relation=relation)
@@ -36,7 +36,7 @@ def test_facts_are_whole(relation: str, held_out: bool) -> None:
         assert fact.question in fact.questions
 
 
-def test_names_are_held_out() -> None:
+def test_tiny_models_names_are_held_out() -> None:
     rng = random.Random(3)
     assert all(not is_held_out(make_word(rng)) for _ in range(DRAWS))
     assert all(is_held_out(make_word(rng, held_out=True)) for _ in range(DRAWS))
@@ -45,14 +45,14 @@ def test_names_are_held_out() -> None:
 
 
 @pytest.mark.parametrize("relation", sorted(RELATIONS))
-def test_patterns_are_held_out(relation: str) -> None:
+def test_tiny_models_patterns_are_held_out(relation: str) -> None:
     patterns = RELATIONS[relation]
     for told in (patterns.sentences, patterns.questions):
         assert len(told) >= 4
         assert len(set(told)) == len(told)
 
 
-def test_a_passage_count_is_held_out() -> None:
+def test_passage_count_is_held_out() -> None:
     rng = random.Random(2)
     counts = {
         chat_tasks.passage_count(rng, level) for level in (0.0, 0.3, 0.6, 1.0) for _ in range(DRAWS)
@@ -61,14 +61,14 @@ def test_a_passage_count_is_held_out() -> None:
     assert {1, 2, 3, 4} <= counts
 
 
-def test_the_world_is_large() -> None:
+def test_tiny_models_world_is_large() -> None:
     words = {word for values in LEXICON.values() for value in values for word in value.split()}
     assert len(words) >= 1500
     assert len(RELATIONS) >= 80
 
 
 @pytest.mark.parametrize("task", list(chat_tasks.MIX), ids=lambda task: task.__name__)
-def test_every_task_ends_with_an_answer(task: chat_tasks.Task) -> None:
+def test_tiny_models_every_task_ends_with_an_answer(task: chat_tasks.Task) -> None:
     for seed in range(40):
         example = task(random.Random(seed), 1.0)
         assert example.messages[-1]["role"] == "assistant"
@@ -76,7 +76,7 @@ def test_every_task_ends_with_an_answer(task: chat_tasks.Task) -> None:
         assert "{word}" not in str(example.messages)
 
 
-def test_answers_are_copied_or_refused() -> None:
+def test_tiny_models_answers_are_copied_or_refused() -> None:
     rng = random.Random(8)
     for _ in range(60):
         example = chat_tasks.passages(rng, 1.0, held_out=True, count=3, refuse=False)
@@ -85,7 +85,7 @@ def test_answers_are_copied_or_refused() -> None:
         assert refused.messages[-1]["content"] == chat_tasks.REFUSAL
 
 
-def test_calls_fit_their_tools() -> None:
+def test_tiny_models_calls_fit_their_tools() -> None:
     rng = random.Random(9)
     for _ in range(DRAWS):
         job = chat_tools.make_job(rng)
@@ -94,7 +94,7 @@ def test_calls_fit_their_tools() -> None:
         assert set(parameters.get("required", [])) <= set(job.arguments)
 
 
-def test_python_and_jinja_render_alike() -> None:
+def test_tiny_models_python_and_jinja_render_alike() -> None:
     jinja2 = pytest.importorskip("jinja2")
     environment = jinja2.Environment(autoescape=False)
     environment.policies["json.dumps_kwargs"] = {"ensure_ascii": False, "sort_keys": False}

@@ -41,11 +41,11 @@ def answer() -> str:
     "model",
     [str(MODEL), "tiny-chat", f"llamacpp:{MODEL}", f"llamafile:{MODEL}", f"gpt4all:{MODEL}"],
 )
-def test_one_prompt_on_each_runtime(model: str, answer: str) -> None:
+def test_run_one_prompt_on_each_runtime(model: str, answer: str) -> None:
     assert stdout_of(localllm("run", "Hello!", "-m", model, "-t", "0", given="")).strip() == answer
 
 
-def test_ollama_answers_too(ollama_url: str, answer: str) -> None:
+def test_run_ollama_answers_too(ollama_url: str, answer: str) -> None:
     shown = stdout_of(
         localllm(
             "run", "Hello!", "-m", "ollama:cli-chat", "-t", "0", given="", OLLAMA_HOST=ollama_url
@@ -54,7 +54,7 @@ def test_ollama_answers_too(ollama_url: str, answer: str) -> None:
     assert shown.strip() == answer
 
 
-def test_a_pipe_stands_below_the_prompt() -> None:
+def test_run_text_from_a_pipe_follows_the_prompt() -> None:
     done = json.loads(
         stdout_of(
             localllm("run", "Repeat this:", "--json", "--max-tokens", "4", given="Hütte 笔记\n")
@@ -78,11 +78,11 @@ def test_a_pipe_stands_below_the_prompt() -> None:
         (["x " * 5000], 1, "tokens"),
     ],
 )
-def test_wrong_usage(arguments: list[str], code: int, words: str) -> None:
+def test_run_wrong_usage(arguments: list[str], code: int, words: str) -> None:
     check_fault(in_process("run", *arguments), code, words)
 
 
-def test_a_corrupt_file(tmp_path: Path) -> None:
+def test_run_corrupt_file(tmp_path: Path) -> None:
     broken = tmp_path / "mein Modell 笔记.gguf"
     broken.write_bytes(MODEL.read_bytes()[:300_000])
     check_fault(
@@ -93,7 +93,7 @@ def test_a_corrupt_file(tmp_path: Path) -> None:
     )
 
 
-def test_a_closed_pipe_is_no_fault() -> None:
+def test_run_closed_pipe_exits_without_an_error() -> None:
     with subprocess.Popen(
         [*COMMAND, "run", "Hello!"],
         stdin=subprocess.DEVNULL,
@@ -109,7 +109,7 @@ def test_a_closed_pipe_is_no_fault() -> None:
 # --- chat ---
 
 
-def test_a_conversation_from_a_pipe(answer: str) -> None:
+def test_run_conversation_from_a_pipe(answer: str) -> None:
     shown = stdout_of(localllm("chat", "-t", "0", given="Hello!\nHello!\n"))
     assert shown.splitlines()[0] == answer
     lines = [
@@ -121,7 +121,7 @@ def test_a_conversation_from_a_pipe(answer: str) -> None:
     assert lines == [{"said": "Hello!", "answer": answer}]
 
 
-def test_a_conversation_on_a_terminal(answer: str) -> None:
+def test_run_conversation_on_a_terminal(answer: str) -> None:
     ours, theirs = pty.openpty()
     command = [*COMMAND, "chat", "-t", "0"]
     environment = {**os.environ, "NO_COLOR": "1", "COLUMNS": "40"}
@@ -139,7 +139,7 @@ def test_a_conversation_on_a_terminal(answer: str) -> None:
 # --- compare ---
 
 
-def test_several_models_side_by_side(answer: str) -> None:
+def test_run_several_models_side_by_side(answer: str) -> None:
     models = [str(MODEL), f"gpt4all:{MODEL}"]
     found = json.loads(
         stdout_of(
@@ -151,7 +151,7 @@ def test_several_models_side_by_side(answer: str) -> None:
     ]
 
 
-def test_one_that_fails_does_not_stop_the_others(answer: str) -> None:
+def test_run_failing_model_does_not_stop_the_others(answer: str) -> None:
     done = localllm("compare", "Hello!", "-m", str(MODEL), "-m", "nowhere", "-t", "0")
     assert done.returncode == 1
     assert answer in done.stdout
@@ -159,7 +159,7 @@ def test_one_that_fails_does_not_stop_the_others(answer: str) -> None:
 
 
 @pytest.mark.parametrize("columns", ["40", "120"])
-def test_columns_on_a_terminal(columns: str, answer: str) -> None:
+def test_run_columns_on_a_terminal(columns: str, answer: str) -> None:
     command = ["compare", "Hello!", "-m", str(MODEL), "-m", f"llamacpp:{MODEL}", "-t", "0"]
     # without what moves the cursor
     shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", on_a_terminal(columns, *command))
@@ -170,7 +170,7 @@ def test_columns_on_a_terminal(columns: str, answer: str) -> None:
 # --- serve, bench, prompt ---
 
 
-def test_a_server_until_ctrl_c() -> None:
+def test_run_server_until_ctrl_c() -> None:
     command = [*COMMAND, "serve", str(MODEL), "--port", "0", "--json"]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8"
@@ -185,7 +185,7 @@ def test_a_server_until_ctrl_c() -> None:
     check_fault(localllm("serve", "nowhere.gguf"), 1, "There is no model nowhere.gguf")
 
 
-def test_every_runtime_is_timed(ollama_url: str, tmp_path: Path) -> None:
+def test_run_every_runtime_is_timed(ollama_url: str, tmp_path: Path) -> None:
     picture = tmp_path / "speed.svg"
     found = json.loads(
         stdout_of(
@@ -213,7 +213,7 @@ def test_every_runtime_is_timed(ollama_url: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("model", [str(MODEL), f"llamafile:{MODEL}", f"gpt4all:{MODEL}"])
-def test_the_exact_prompt(model: str) -> None:
+def test_run_exact_prompt(model: str) -> None:
     shown = json.loads(stdout_of(localllm("prompt", model, "Hello!", "-s", "Be kind.", "--json")))
     assert shown["prompt"] == (
         "<|im_start|>system\nBe kind.<|im_end|>\n<|im_start|>user\nHello!<|im_end|>\n"
@@ -222,5 +222,5 @@ def test_the_exact_prompt(model: str) -> None:
     assert shown["tokens"] or model.startswith("gpt4all")
 
 
-def test_the_template_of_ollama(ollama_url: str) -> None:
+def test_run_template_of_ollama(ollama_url: str) -> None:
     assert "{{" in stdout_of(localllm("prompt", "ollama:cli-chat", OLLAMA_HOST=ollama_url))

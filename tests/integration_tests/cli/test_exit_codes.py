@@ -65,7 +65,7 @@ def index(folder: Path) -> None:
     subprocess.run(command, cwd=folder, check=True, capture_output=True)
 
 
-def test_every_command_is_in_the_table() -> None:
+def test_command_every_command_is_in_the_table() -> None:
     assert {words.split()[0] for words in OUTPUT.values()} | {"models"} >= set(COMMANDS) - {
         "serve",
         "mcp",
@@ -121,7 +121,7 @@ def test_command_on_a_full_disk_exits_with_1_and_a_sentence(words: str, folder: 
     "words",
     ["run tiny-chat Hello! --max-tokens 1", "run nowhere Hello!", "--nothing", "ask notes Why?"],
 )
-def test_notes_on_a_full_disk_change_no_exit_code(words: str, folder: Path) -> None:
+def test_command_notes_on_a_full_disk_change_no_exit_code(words: str, folder: Path) -> None:
     assert folder
     with Path("/dev/full").open("w") as full:
         command = [*COMMAND, *words.split()]
@@ -140,7 +140,7 @@ def test_notes_on_a_full_disk_change_no_exit_code(words: str, folder: Path) -> N
     "words",
     ["fit tiny-chat --plot /dev/full", "rag eval --store index --questions 1 --write /dev/full"],
 )
-def test_files_on_a_full_disk_give_a_sentence(words: str, folder: Path) -> None:
+def test_command_files_on_a_full_disk_give_a_sentence(words: str, folder: Path) -> None:
     index(folder)
     done = subprocess.run(
         [*COMMAND, *words.split()], capture_output=True, check=False, encoding="utf-8", timeout=120
@@ -186,7 +186,7 @@ WAITING = [
 
 
 @pytest.mark.parametrize("words", WAITING)
-def test_ctrl_c_while_a_server_is_waited_for_exits_with_130(
+def test_command_ctrl_c_while_a_server_is_waited_for_exits_with_130(
     words: str, folder: Path, silent: socket.socket
 ) -> None:
     assert folder
@@ -203,7 +203,7 @@ def test_ctrl_c_while_a_server_is_waited_for_exits_with_130(
 
 
 @pytest.mark.parametrize("words", ["run -m tiny-chat", "chat", "serve tiny-chat --port 0"])
-def test_ctrl_c_while_something_is_read_exits_with_130(words: str) -> None:
+def test_command_ctrl_c_while_something_is_read_exits_with_130(words: str) -> None:
     with subprocess.Popen(
         [*COMMAND, *words.split()],
         stdin=subprocess.PIPE,
@@ -239,7 +239,7 @@ def check_interrupt(process: "subprocess.Popen[str]") -> None:
     assert "Exception" not in err
 
 
-def test_ctrl_c_in_columns_leaves_the_cursor_visible(silent: socket.socket) -> None:
+def test_command_ctrl_c_in_columns_leaves_the_cursor_visible(silent: socket.socket) -> None:
     ours, theirs = pty.openpty()
     environment = {**os.environ, "TERM": "xterm-256color"}
     command = [*COMMAND, "compare", "Hello!", "-m", "http://{}:{}".format(*silent.getsockname())]
@@ -259,7 +259,7 @@ def test_ctrl_c_in_columns_leaves_the_cursor_visible(silent: socket.socket) -> N
     assert shown.rindex(b"\x1b[?25h") > shown.rindex(b"\x1b[?25l")
 
 
-def test_interrupts_that_are_ignored_stay_ignored(silent: socket.socket) -> None:
+def test_command_interrupts_that_are_ignored_stay_ignored(silent: socket.socket) -> None:
     command = ["sh", "-c", "trap '' INT; exec \"$@\"", "sh", *COMMAND, "models"]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8"

@@ -19,14 +19,14 @@ from tools.engines.hub import REPOSITORY, hub
 MODEL = tiny_chat_model()
 
 
-def test_a_table() -> None:
+def test_fit_prints_a_table() -> None:
     shown = stdout_of(localllm("fit", MODEL))
     assert "It runs here with all of its context, 2,048 tokens." in shown
     assert "tokens/s at most" in shown
     assert "\x1b" not in shown
 
 
-def test_json_and_a_picture(tmp_path: Path) -> None:
+def test_fit_prints_json_and_draws_a_picture(tmp_path: Path) -> None:
     picture = tmp_path / "memory.svg"
     found = json.loads(
         stdout_of(localllm("fit", MODEL, "-c", "512", "-c", "1024", "--plot", picture, "--json"))
@@ -37,7 +37,7 @@ def test_json_and_a_picture(tmp_path: Path) -> None:
     assert ET.parse(picture).getroot().tag.endswith("svg")  # noqa: S314 - our own file
 
 
-def test_a_remote_file_is_not_downloaded(tmp_path: Path) -> None:
+def test_fit_remote_file_is_not_downloaded(tmp_path: Path) -> None:
     data = MODEL.read_bytes()
     with hub({"tiny-Q8_0.gguf": data + bytes(100_000_000)}) as server:
         found = json.loads(
@@ -71,17 +71,17 @@ def test_a_remote_file_is_not_downloaded(tmp_path: Path) -> None:
         ([str(MODEL), "--plot", "/nowhere/x.svg"], 2, "cannot be written"),
     ],
 )
-def test_wrong_usage(arguments: list[str], code: int, words: str) -> None:
+def test_fit_wrong_usage(arguments: list[str], code: int, words: str) -> None:
     check_fault(in_process("fit", *arguments), code, words)
 
 
-def test_a_narrow_terminal() -> None:
+def test_fit_narrow_terminal() -> None:
     lines = on_a_terminal("40", "fit", "tiny-chat", "-c", "2048").splitlines()
     assert "context: 2,048" in lines
     assert "fits: yes" in lines
 
 
-def test_a_model_of_ollama(ollama_url: str) -> None:
+def test_fit_model_of_ollama(ollama_url: str) -> None:
     found = json.loads(
         stdout_of(localllm("fit", "ollama:cli-chat", "--json", OLLAMA_HOST=ollama_url))
     )

@@ -19,7 +19,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_a_dry_run_prints_a_diff_and_changes_nothing(project: Path) -> None:
+def test_migrate_dry_run_prints_a_diff_and_changes_nothing(project: Path) -> None:
     done = localllm("migrate", ".")
     assert done.returncode == 0
     assert done.stdout.startswith("--- a/app.py\n+++ b/app.py\n@@ ")
@@ -35,7 +35,7 @@ def test_a_dry_run_prints_a_diff_and_changes_nothing(project: Path) -> None:
     assert (project / "app.py").read_text(encoding="utf-8") == OLD
 
 
-def test_write_changes_the_files_once(project: Path) -> None:
+def test_migrate_write_changes_the_files_once(project: Path) -> None:
     assert stdout_of(in_process("migrate", ".", "--write")) == "changed app.py\n"
     assert (project / "app.py").read_text(encoding="utf-8") == NEW
     again = in_process("migrate", ".", "--write")
@@ -43,7 +43,7 @@ def test_write_changes_the_files_once(project: Path) -> None:
     assert again.stderr == "localllm: Files read: 1. Changed: 0. Places to change by hand: 0.\n"
 
 
-def test_a_file_that_is_not_python_is_named_and_the_exit_code_is_1(project: Path) -> None:
+def test_migrate_file_that_is_not_python_is_named_and_the_exit_code_is_1(project: Path) -> None:
     (project / "bad.py").write_text("import langchain\nprint 'x'\n", encoding="utf-8")
     done = in_process("migrate", ".", "--write")
     assert done.returncode == 1
@@ -54,7 +54,7 @@ def test_a_file_that_is_not_python_is_named_and_the_exit_code_is_1(project: Path
     )
 
 
-def test_json_has_changes_notes_and_skipped_files(project: Path) -> None:
+def test_migrate_json_has_changes_notes_and_skipped_files(project: Path) -> None:
     (project / "bad.py").write_text("langchain(", encoding="utf-8")
     done = in_process("migrate", ".", "--json")
     found = json.loads(done.stdout)
@@ -71,6 +71,6 @@ def test_json_has_changes_notes_and_skipped_files(project: Path) -> None:
     )
 
 
-def test_a_path_that_does_not_exist_and_no_path(project: Path) -> None:
+def test_migrate_path_that_does_not_exist_and_no_path(project: Path) -> None:
     check_fault(in_process("migrate", project / "nothing"), 1, "There is no file or folder")
     check_fault(in_process("migrate"), 2, "PATH")

@@ -32,7 +32,7 @@ def model(home: Path) -> Path:
 # --- models ---
 
 
-def test_files_of_all_programs_are_listed(model: Path, home: Path) -> None:
+def test_models_files_of_all_programs_are_listed(model: Path, home: Path) -> None:
     snapshot = home / ".cache" / "huggingface" / "hub" / "models--a--b" / "snapshots" / "1"
     snapshot.mkdir(parents=True)
     (snapshot / "other.gguf").write_bytes(b"GGUF and no more")
@@ -56,7 +56,7 @@ def test_files_of_all_programs_are_listed(model: Path, home: Path) -> None:
     assert found[NAME]["size"] == model.stat().st_size
 
 
-def test_ollama_s_and_the_table(ollama_url: str) -> None:
+def test_models_of_ollama_are_in_the_table(ollama_url: str) -> None:
     shown = stdout_of(localllm("models", OLLAMA_HOST=ollama_url))
     assert "ollama:cli-chat:latest" in shown
     rows = {
@@ -67,7 +67,7 @@ def test_ollama_s_and_the_table(ollama_url: str) -> None:
     assert rows["ollama:cli-chat:latest"]["context"] == 2048
 
 
-def test_one_is_shown_by_a_short_name(model: Path, ollama_url: str) -> None:
+def test_models_show_accepts_a_short_name(model: Path, ollama_url: str) -> None:
     assert "license: MIT" in stdout_of(localllm("models", "show", Path(NAME).stem))
     facts = json.loads(stdout_of(localllm("models", "show", model, "--json")))
     assert (facts["layers"], facts["title"]) == (6, "tiny-chat")
@@ -77,11 +77,11 @@ def test_one_is_shown_by_a_short_name(model: Path, ollama_url: str) -> None:
 
 
 @pytest.mark.usefixtures("model")
-def test_an_unknown_name_is_answered_with_near_ones() -> None:
+def test_models_unknown_name_is_answered_with_near_ones() -> None:
     check_fault(localllm("models", "show", "muller-ich"), 1, "There is no model muller-ich", NAME)
 
 
-def test_one_is_removed_after_asking(model: Path) -> None:
+def test_models_rm_asks_first(model: Path) -> None:
     check_fault(localllm("models", "rm", model), 2, "pass --yes")
     assert model.exists()
     assert asked("no\n", "models", "rm", str(model)) == 1
@@ -104,7 +104,7 @@ def asked(answer: str, *arguments: str) -> int:
     return status
 
 
-def test_the_content_in_the_hub_s_cache_goes_too(home: Path) -> None:
+def test_models_content_in_the_hub_s_cache_goes_too(home: Path) -> None:
     root = home / ".cache" / "huggingface" / "hub" / "models--a--b"
     blob = root / "blobs" / "0123"
     link = root / "snapshots" / "1" / "x.gguf"
@@ -117,7 +117,7 @@ def test_the_content_in_the_hub_s_cache_goes_too(home: Path) -> None:
     assert not link.is_symlink()
 
 
-def test_ollama_s_is_removed(ollama_url: str) -> None:
+def test_models_rm_removes_a_model_of_ollama(ollama_url: str) -> None:
     requests.post(
         f"{ollama_url}/api/copy", json={"source": "cli-chat", "destination": "cli-copy"}, timeout=60
     ).raise_for_status()
@@ -134,7 +134,7 @@ def test_ollama_s_is_removed(ollama_url: str) -> None:
 # --- doctor ---
 
 
-def test_nothing_runs_and_it_says_so_quickly() -> None:
+def test_models_doctor_without_servers_is_quick() -> None:
     with quick(3):
         done = localllm("doctor", NO_PROXY="localhost")
     assert "Ollama: does not run here" in done.stdout
@@ -142,7 +142,7 @@ def test_nothing_runs_and_it_says_so_quickly() -> None:
     assert done.returncode == 0
 
 
-def test_what_is_wrong_comes_with_its_cure(ollama_url: str) -> None:
+def test_models_doctor_reports_each_problem_with_its_fix(ollama_url: str) -> None:
     ask = {
         "model": "cli-chat",
         "prompt": "Hello!",
@@ -176,7 +176,7 @@ def test_what_is_wrong_comes_with_its_cure(ollama_url: str) -> None:
     assert found["machine"]["cores"] >= 1
 
 
-def test_a_model_that_was_removed_while_it_is_loaded(ollama_url: str) -> None:
+def test_models_that_was_removed_while_it_is_loaded(ollama_url: str) -> None:
     copied = {"source": "cli-embed", "destination": "removed"}
     requests.post(f"{ollama_url}/api/copy", json=copied, timeout=60).raise_for_status()
     requests.post(
@@ -192,7 +192,7 @@ def test_a_model_that_was_removed_while_it_is_loaded(ollama_url: str) -> None:
     assert any(line.startswith("loaded: removed:latest") for line in ollama["details"]), done.stderr
 
 
-def test_an_ollama_for_everybody() -> None:
+def test_models_doctor_warns_of_an_ollama_open_to_the_network() -> None:
     fixes = [
         problem["fix"]
         for problem in json.loads(localllm("doctor", "--json", OLLAMA_HOST="0.0.0.0:9").stdout)[
@@ -202,7 +202,7 @@ def test_an_ollama_for_everybody() -> None:
     assert "export OLLAMA_HOST=127.0.0.1" in fixes
 
 
-def test_a_server_that_runs_is_found() -> None:
+def test_models_server_that_runs_is_found() -> None:
     try:
         server = LocalServer(tiny_chat_model(), port=8000)
     except Exception as error:  # noqa: BLE001 - whatever keeps it from that port
@@ -212,7 +212,7 @@ def test_a_server_that_runs_is_found() -> None:
         assert "http://127.0.0.1:8000" in stdout_of(localllm("models"))
 
 
-def test_a_context_that_is_too_small_and_an_idle_gpu() -> None:
+def test_models_context_that_is_too_small_and_an_idle_gpu() -> None:
     class Server:
         def show(self, name: str) -> ModelCard:
             return ModelCard(

@@ -49,7 +49,7 @@ def models_in(folder: Path) -> list[Path]:
 # --- the hub ---
 
 
-def test_the_quantization_that_suits_this_machine(server: Hub, tmp_path: Path) -> None:
+def test_pull_quantization_that_suits_this_machine(server: Hub, tmp_path: Path) -> None:
     done = pull(server, tmp_path, f"hf:{REPOSITORY}", "--json")
     found = json.loads(stdout_of(done))
     assert found["quantization"] == "Q8_0"
@@ -58,7 +58,7 @@ def test_the_quantization_that_suits_this_machine(server: Hub, tmp_path: Path) -
     assert Path(found["path"]).read_bytes() == server.files[LARGE]
 
 
-def test_a_named_one_and_once_only(server: Hub, tmp_path: Path) -> None:
+def test_pull_named_quantization_is_downloaded_once(server: Hub, tmp_path: Path) -> None:
     first = Path(stdout_of(pull(server, tmp_path, f"hf:{REPOSITORY}:q4_k_m")).strip())
     assert first.read_bytes() == DATA
     sent = server.sent
@@ -66,7 +66,7 @@ def test_a_named_one_and_once_only(server: Hub, tmp_path: Path) -> None:
     assert server.sent - sent < 10_000
 
 
-def test_a_cut_goes_on_where_it_was(server: Hub, tmp_path: Path) -> None:
+def test_pull_interrupted_download_is_resumed(server: Hub, tmp_path: Path) -> None:
     server.files[SMALL] = DATA + bytes(30 * 2**20)
     server.cut_after, server.cuts = 15 * 2**20, 2
     path = Path(stdout_of(pull(server, tmp_path, f"hf:{REPOSITORY}:Q4_K_M")).strip())
@@ -74,7 +74,7 @@ def test_a_cut_goes_on_where_it_was(server: Hub, tmp_path: Path) -> None:
     assert server.ranges == [10 * 2**20, 20 * 2**20]  # the client keeps parts of ten megabytes
 
 
-def test_a_wrong_hash_leaves_nothing(server: Hub, tmp_path: Path) -> None:
+def test_pull_wrong_hash_leaves_nothing(server: Hub, tmp_path: Path) -> None:
     server.announced[SMALL] = "0" * 64
     check_fault(
         pull(server, tmp_path, f"hf:{REPOSITORY}:Q4_K_M"), 1, "has another SHA-256 than expected"
@@ -82,7 +82,7 @@ def test_a_wrong_hash_leaves_nothing(server: Hub, tmp_path: Path) -> None:
     assert models_in(tmp_path) == []
 
 
-def test_no_room_is_known_before(server: Hub, tmp_path: Path) -> None:
+def test_pull_without_disk_space_fails_before_the_download(server: Hub, tmp_path: Path) -> None:
     server.sizes[SMALL] = 10**15
     sent = server.sent
     check_fault(
@@ -91,7 +91,7 @@ def test_no_room_is_known_before(server: Hub, tmp_path: Path) -> None:
     assert server.sent - sent < 10_000
 
 
-def test_a_file_that_is_no_model(server: Hub, tmp_path: Path) -> None:
+def test_pull_file_that_is_not_a_model_is_refused(server: Hub, tmp_path: Path) -> None:
     server.files["broken-Q2_K.gguf"] = b"GGUF" + bytes(5000)
     check_fault(pull(server, tmp_path, f"hf:{REPOSITORY}:Q2_K"), 1, "GGUF version 0")
 
@@ -104,13 +104,13 @@ def test_a_file_that_is_no_model(server: Hub, tmp_path: Path) -> None:
         ("hf:made-here/../x", "is not a repository name"),
     ],
 )
-def test_unknown_names(server: Hub, tmp_path: Path, name: str, words: str) -> None:
+def test_pull_unknown_name_is_refused(server: Hub, tmp_path: Path, name: str, words: str) -> None:
     done = pull(server, tmp_path, name)
     check_fault(done, done.returncode, words)
     assert done.returncode in {1, 2}
 
 
-def test_a_path_that_leads_elsewhere_is_not_offered(server: Hub, tmp_path: Path) -> None:
+def test_pull_path_that_leads_elsewhere_is_not_offered(server: Hub, tmp_path: Path) -> None:
     server.files = {
         "../../evil-Q4_0.gguf": DATA,
         "/etc/evil-Q4_1.gguf": DATA,
@@ -119,7 +119,7 @@ def test_a_path_that_leads_elsewhere_is_not_offered(server: Hub, tmp_path: Path)
     check_fault(pull(server, tmp_path, f"hf:{REPOSITORY}"), 1, "has no GGUF file")
 
 
-def test_no_network_is_said_at_once(tmp_path: Path) -> None:
+def test_pull_without_a_network_fails_at_once(tmp_path: Path) -> None:
     with quick(3):
         done = localllm(
             "pull", f"hf:{REPOSITORY}", HF_ENDPOINT="http://127.0.0.1:9", HF_HOME=str(tmp_path)
@@ -127,7 +127,7 @@ def test_no_network_is_said_at_once(tmp_path: Path) -> None:
     check_fault(done, 1, "127.0.0.1:9 cannot be reached", "localllm models")
 
 
-def test_a_hub_that_fails(server: Hub, tmp_path: Path) -> None:
+def test_pull_hub_that_fails(server: Hub, tmp_path: Path) -> None:
     server.status = 500
     check_fault(pull(server, tmp_path, f"hf:{REPOSITORY}"), 1, "HTTP 500")
 
@@ -135,7 +135,7 @@ def test_a_hub_that_fails(server: Hub, tmp_path: Path) -> None:
 # --- an address ---
 
 
-def test_an_address(server: Hub, tmp_path: Path) -> None:
+def test_pull_address_downloads_the_file(server: Hub, tmp_path: Path) -> None:
     folder = tmp_path / "Мои модели 笔记"
     server.files["die Hütte & ich.gguf"] = DATA
     url = address(server, "die%20H%C3%BCtte%20%26%20ich.gguf")
@@ -147,7 +147,7 @@ def test_an_address(server: Hub, tmp_path: Path) -> None:
     assert server.sent == sent
 
 
-def test_a_broken_download_goes_on(server: Hub, tmp_path: Path) -> None:
+def test_pull_broken_download_is_resumed(server: Hub, tmp_path: Path) -> None:
     server.cut_after, server.cuts = 1_000_000, 1
     arguments: list[Any] = ["pull", address(server), "--sha256", SHA256, "--to", tmp_path]
     check_fault(localllm(*arguments), 1, "was interrupted", "to resume it")
@@ -158,7 +158,7 @@ def test_a_broken_download_goes_on(server: Hub, tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == [SMALL]
 
 
-def test_another_hash_leaves_nothing(server: Hub, tmp_path: Path) -> None:
+def test_pull_another_hash_leaves_nothing(server: Hub, tmp_path: Path) -> None:
     check_fault(
         localllm("pull", address(server), "--sha256", "0" * 64, "--to", tmp_path),
         1,
@@ -167,7 +167,7 @@ def test_another_hash_leaves_nothing(server: Hub, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_file_that_is_there_is_not_overwritten(server: Hub, tmp_path: Path) -> None:
+def test_pull_file_that_is_there_is_not_overwritten(server: Hub, tmp_path: Path) -> None:
     (tmp_path / SMALL).write_text("mine")
     check_fault(
         localllm("pull", address(server), "--sha256", SHA256, "--to", tmp_path), 1, "exists already"
@@ -175,7 +175,7 @@ def test_a_file_that_is_there_is_not_overwritten(server: Hub, tmp_path: Path) ->
     assert (tmp_path / SMALL).read_text() == "mine"
 
 
-def test_what_is_no_model_leaves_nothing(server: Hub, tmp_path: Path) -> None:
+def test_pull_file_that_is_not_a_model_is_removed(server: Hub, tmp_path: Path) -> None:
     server.files["text.gguf"] = b"no model at all"
     sha256 = hashlib.sha256(b"no model at all").hexdigest()
     check_fault(
@@ -198,7 +198,7 @@ def test_what_is_no_model_leaves_nothing(server: Hub, tmp_path: Path) -> None:
         "a%00.gguf",
     ],
 )
-def test_a_name_that_leads_elsewhere_is_refused(server: Hub, tmp_path: Path, name: str) -> None:
+def test_pull_name_that_leads_elsewhere_is_refused(server: Hub, tmp_path: Path, name: str) -> None:
     check_fault(
         in_process("pull", address(server, name), "--sha256", SHA256, "--to", tmp_path / "in"),
         2,
@@ -217,11 +217,11 @@ def test_a_name_that_leads_elsewhere_is_refused(server: Hub, tmp_path: Path, nam
         (["hf:"], "does not name a model"),
     ],
 )
-def test_wrong_usage(arguments: list[str], words: str) -> None:
+def test_pull_wrong_usage(arguments: list[str], words: str) -> None:
     check_fault(in_process("pull", *arguments), 2, words)
 
 
-def test_ctrl_c_keeps_what_is_there(server: Hub, tmp_path: Path) -> None:
+def test_pull_ctrl_c_keeps_what_is_there(server: Hub, tmp_path: Path) -> None:
     server.files[SMALL] = DATA * 40
     command = [*COMMAND, "pull", address(server), "--sha256", SHA256, "--to", str(tmp_path)]
     part = tmp_path / f"{SMALL}.part"
@@ -239,7 +239,7 @@ def test_ctrl_c_keeps_what_is_there(server: Hub, tmp_path: Path) -> None:
 # --- elsewhere ---
 
 
-def test_known_models() -> None:
+def test_pull_knows_the_models_of_the_catalog() -> None:
     shown = stdout_of(localllm("pull"))
     assert "Apache 2.0" in shown
     assert {known["purpose"] for known in json.loads(stdout_of(localllm("pull", "--json")))} == {
@@ -251,7 +251,7 @@ def test_known_models() -> None:
     }
 
 
-def test_an_ollama_that_is_down() -> None:
+def test_pull_without_a_running_ollama_fails() -> None:
     check_fault(
         localllm("pull", "ollama:tiny", OLLAMA_HOST="127.0.0.1:9"),
         1,
@@ -259,7 +259,7 @@ def test_an_ollama_that_is_down() -> None:
     )
 
 
-def test_a_model_that_ollama_cannot_get(ollama_url: str) -> None:
+def test_pull_model_that_ollama_cannot_get(ollama_url: str) -> None:
     check_fault(
         localllm("pull", "ollama:127.0.0.1:9/none/none", OLLAMA_HOST=ollama_url),
         1,

@@ -64,7 +64,7 @@ def notes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize("reference", CHAT.values(), ids=CHAT)
-def test_ask_and_run_accept_the_same_references(
+def test_reference_ask_and_run_accept_the_same_references(
     reference: str, fill: dict[str, str], notes: Path
 ) -> None:
     reference = reference.format(**fill)
@@ -73,7 +73,7 @@ def test_ask_and_run_accept_the_same_references(
 
 
 @pytest.mark.parametrize("reference", EMBEDDINGS.values(), ids=EMBEDDINGS)
-def test_rag_with_any_reference_finds_its_models_again(
+def test_reference_rag_with_any_reference_finds_its_models_again(
     reference: str, fill: dict[str, str], notes: Path
 ) -> None:
     stdout_of(localllm("rag", "index", notes, "--embedding-model", reference.format(**fill)))
@@ -90,7 +90,7 @@ def test_rag_with_any_reference_finds_its_models_again(
 
 
 @pytest.mark.parametrize("reference", FILES.values(), ids=FILES)
-def test_commands_that_need_a_file_accept_the_same_references(
+def test_reference_commands_that_need_a_file_accept_the_same_references(
     reference: str, fill: dict[str, str]
 ) -> None:
     reference = reference.format(**fill)
@@ -102,7 +102,7 @@ def test_commands_that_need_a_file_accept_the_same_references(
 
 
 @pytest.mark.parametrize("reference", CHAT.values(), ids=CHAT)
-def test_show_accepts_the_same_references(reference: str, fill: dict[str, str]) -> None:
+def test_reference_show_accepts_the_same_references(reference: str, fill: dict[str, str]) -> None:
     assert json.loads(stdout_of(in_process("show", reference.format(**fill), "--json")))[
         "context"
     ] in {2048, 512}
@@ -147,7 +147,7 @@ WRONG = {
         if name != "fit" or not reference.startswith(("hf:", "ftp:"))
     ],
 )
-def test_every_command_refuses_the_same_references(name: str, reference: str) -> None:
+def test_reference_every_command_refuses_the_same_references(name: str, reference: str) -> None:
     code, words = WRONG[reference]
     check_fault(in_process(*(word.format(reference) for word in COMMANDS[name])), code, words)
 

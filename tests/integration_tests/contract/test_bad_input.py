@@ -118,7 +118,7 @@ FILES: Final[dict[str, tuple[Callable[[Path], None], str]]] = {
 
 @pytest.mark.parametrize("runtime", IN_PROCESS, indirect=True)
 @pytest.mark.parametrize("name", FILES)
-def test_a_file_that_is_no_usable_model(
+def test_model_unusable_file_is_refused(
     name: str, tmp_path: Path, make: Callable[..., Any], file_argument: str
 ) -> None:
     write, message = FILES[name]
@@ -169,7 +169,7 @@ FAULTS: Final = {
 
 @pytest.mark.parametrize("path", sorted(PATHS))
 @pytest.mark.parametrize("name", FAULTS)
-def test_a_request_that_cannot_be_answered(
+def test_model_request_that_cannot_be_answered(
     name: str, path: str, runtime: str, make: Callable[..., Any], engines: Callable[[str], Engine]
 ) -> None:
     fault = FAULTS[name]
@@ -181,7 +181,7 @@ def test_a_request_that_cannot_be_answered(
 
 
 @pytest.mark.parametrize("path", sorted(PATHS))
-def test_a_nul_character_does_not_cut_the_prompt(path: str, make: Callable[..., Any]) -> None:
+def test_model_nul_character_does_not_cut_the_prompt(path: str, make: Callable[..., Any]) -> None:
     model = make()
     prompt = f"{PROMPT}\0 and the lamp under the table is"
     try:

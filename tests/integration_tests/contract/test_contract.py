@@ -31,7 +31,9 @@ chat_only = pytest.mark.parametrize("subject", CHAT, indirect=True, ids="-".join
 
 @chat_only
 @pytest.mark.parametrize("given_as", ["callbacks", "callback_manager", "config"])
-def test_tokens_reach_handlers_while_the_model_runs(make: Make, path: Path, given_as: str) -> None:
+def test_model_tokens_reach_handlers_while_the_model_runs(
+    make: Make, path: Path, given_as: str
+) -> None:
     notes = Recorder()
     given: dict[str, Any] = {"callbacks": [notes], "callback_manager": CallbackManager([notes])}
     model = make(**{given_as: given[given_as]} if given_as in given else {})
@@ -45,14 +47,14 @@ def test_tokens_reach_handlers_while_the_model_runs(make: Make, path: Path, give
 
 @chat_only
 @pytest.mark.parametrize("path_name", sorted(ASYNC_PATHS), indirect=True)
-def test_tokens_reach_async_handlers(make: Make, path: Path) -> None:
+def test_model_tokens_reach_async_handlers(make: Make, path: Path) -> None:
     handler = AsyncRecorder()
     text = path(make(), PROMPT, {"callbacks": [handler]})
     assert {"".join(tokens) for tokens in handler.notes.by_run.values()} == {text}
 
 
 @chat_only
-def test_the_first_token_comes_long_before_the_last(make: Make, engine: Engine) -> None:
+def test_model_first_token_comes_long_before_the_last(make: Make, engine: Engine) -> None:
     model = make(max_tokens=400, **engine.varied)
 
     def first_and_all() -> tuple[float, float]:
@@ -70,7 +72,7 @@ def test_the_first_token_comes_long_before_the_last(make: Make, engine: Engine) 
 
 
 @chat_only
-def test_each_run_of_a_batch_gets_its_own_tokens(make: Make) -> None:
+def test_model_each_run_of_a_batch_gets_its_own_tokens(make: Make) -> None:
     notes = Recorder()
     prompts = [f"{word} is" for word in ("Rain", "A boat", "The red door", "Bread")]
     model = make(callbacks=[notes])
@@ -84,7 +86,7 @@ def test_each_run_of_a_batch_gets_its_own_tokens(make: Make) -> None:
 
 
 @chat_only
-def test_stop_is_literal_and_ends_the_answer_on_every_path(make: Make, path: Path) -> None:
+def test_model_stop_is_literal_and_ends_the_answer_on_every_path(make: Make, path: Path) -> None:
     whole = path(make(), PROMPT)
     middle = len(whole) // 2
     stop = whole[middle : middle + 5]
@@ -96,7 +98,7 @@ def test_stop_is_literal_and_ends_the_answer_on_every_path(make: Make, path: Pat
     assert path(make(stop=["never in the answer"]), PROMPT, stop=[stop]) == expected
 
 
-def test_an_empty_stop_sequence_is_refused(make: Make, path: Path) -> None:
+def test_model_empty_stop_sequence_is_refused(make: Make, path: Path) -> None:
     with pytest.raises(InvalidOptionError, match="empty string"):
         path(make(), PROMPT, stop=[""])
 
@@ -105,7 +107,7 @@ def test_an_empty_stop_sequence_is_refused(make: Make, path: Path) -> None:
 
 
 @chat_only
-def test_options_of_a_call_hold_for_that_call_only(make: Make, path: Path) -> None:
+def test_model_options_of_a_call_hold_for_that_call_only(make: Make, path: Path) -> None:
     model = make()
     whole = path(model, PROMPT)
     short = path(model, PROMPT, max_tokens=4)
@@ -115,7 +117,7 @@ def test_options_of_a_call_hold_for_that_call_only(make: Make, path: Path) -> No
     assert path(model, PROMPT, num_predict=4) == short
 
 
-def test_an_unknown_option_is_refused(make: Make, path: Path) -> None:
+def test_model_unknown_option_is_refused(make: Make, path: Path) -> None:
     with pytest.raises(InvalidOptionError, match="Did you mean `temperature`"):
         path(make(), PROMPT, tempature=1)
     with pytest.raises(ValueError, match="Did you mean `temperature`"):
@@ -123,7 +125,7 @@ def test_an_unknown_option_is_refused(make: Make, path: Path) -> None:
 
 
 @chat_only
-def test_a_seed_repeats_the_answer(make: Make, path: Path) -> None:
+def test_model_seed_repeats_the_answer(make: Make, path: Path) -> None:
     # so hot that even a model that is sure of its answer varies
     model = make(temperature=3, top_p=1, min_p=0)
     first = path(model, PROMPT, seed=7)
@@ -134,7 +136,9 @@ def test_a_seed_repeats_the_answer(make: Make, path: Path) -> None:
 # 5: what a result carries
 
 
-def test_results_carry_reason_counts_timings_and_model(make: Make, path: Path, kind: str) -> None:
+def test_model_results_carry_reason_counts_timings_and_model(
+    make: Make, path: Path, kind: str
+) -> None:
     notes = Recorder()
     model = make(max_tokens=6)
     path(model, PROMPT, {"callbacks": [notes]})
@@ -158,7 +162,7 @@ def test_results_carry_reason_counts_timings_and_model(make: Make, path: Path, k
 
 
 @chat_only
-def test_the_last_chunk_of_a_chat_stream_carries_them_too(make: Make) -> None:
+def test_model_last_chunk_of_a_chat_stream_carries_them_too(make: Make) -> None:
     last = list(make(max_tokens=6).stream(PROMPT))[-1]
     assert isinstance(last, AIMessageChunk)
     assert last.usage_metadata is not None
@@ -169,7 +173,7 @@ def test_the_last_chunk_of_a_chat_stream_carries_them_too(make: Make) -> None:
 # 6 and 12: errors
 
 
-def test_a_prompt_longer_than_the_context_raises_with_both_lengths(
+def test_model_prompt_longer_than_the_context_raises_with_both_lengths(
     make: Make, path: Path, engine: Engine
 ) -> None:
     with pytest.raises(ContextLengthError) as caught:
@@ -179,14 +183,16 @@ def test_a_prompt_longer_than_the_context_raises_with_both_lengths(
         assert (caught.value.prompt_tokens or 0) > CONTEXT
 
 
-def test_a_request_that_the_engine_refuses_raises(make: Make, path: Path, engine: Engine) -> None:
+def test_model_request_that_the_engine_refuses_raises(
+    make: Make, path: Path, engine: Engine
+) -> None:
     model = make()
     with pytest.raises(InvalidRequestError, match=engine.refusal):
         path(model, PROMPT, **engine.refused)
     assert path(model, PROMPT)
 
 
-def test_each_item_of_a_batch_has_its_own_error(make: Make, engine: Engine) -> None:
+def test_model_each_item_of_a_batch_has_its_own_error(make: Make, engine: Engine) -> None:
     model = make(**engine.fresh)
     good, bad = model.batch([PROMPT, "lamp " * 2000], return_exceptions=True)
     assert good == model.invoke(PROMPT) or good.text == model.invoke(PROMPT).text
@@ -200,7 +206,7 @@ def test_each_item_of_a_batch_has_its_own_error(make: Make, engine: Engine) -> N
 
 
 @chat_only
-def test_threads_and_tasks_do_not_mix_answers(make: Make) -> None:
+def test_model_threads_and_tasks_do_not_mix_answers(make: Make) -> None:
     model = make(max_tokens=12)
     prompts = [f"{number} lamps are" for number in range(12)]
     alone = [stream_text(model, prompt) for prompt in prompts]
@@ -237,7 +243,7 @@ def stream_text(model: Any, prompt: str) -> str:
 
 
 @pytest.mark.parametrize("path_name", ["invoke", "ainvoke"], indirect=True)
-def test_the_cache_tells_options_apart(make: Make, path: Path) -> None:
+def test_model_cache_distinguishes_options(make: Make, path: Path) -> None:
     cache = InMemoryCache()
     model = make(cache=cache)
     whole = path(model, PROMPT)
@@ -253,7 +259,7 @@ def test_the_cache_tells_options_apart(make: Make, path: Path) -> None:
 # 10: token counts
 
 
-def test_tokens_are_counted_by_the_models_own_tokenizer(
+def test_model_tokens_are_counted_by_the_models_own_tokenizer(
     make: Make, kind: str, engine: Engine
 ) -> None:
     model = make()

@@ -44,15 +44,13 @@ def model(request: pytest.FixtureRequest, endless: LocalServer) -> Any:
     return request.param(base_url=endless.base_url, **LONG)
 
 
-def test_an_answer_left_alone_is_not_taken_for_one_that_ended_early(
-    model: Any, endless: LocalServer
-) -> None:
+def test_stream_complete_answer_is_not_an_early_end(model: Any, endless: LocalServer) -> None:
     for _ in model.stream(PROMPT):
         pass
     assert not _ended_early(endless)
 
 
-def test_leaving_a_loop_ends_the_work(model: Any, endless: LocalServer) -> None:
+def test_stream_left_loop_ends_the_work(model: Any, endless: LocalServer) -> None:
     for count, _ in enumerate(model.stream(PROMPT)):
         if count == 3:
             assert _busy(endless)
@@ -60,14 +58,14 @@ def test_leaving_a_loop_ends_the_work(model: Any, endless: LocalServer) -> None:
     assert _ended_early(endless)
 
 
-def test_closing_a_stream_ends_the_work(model: Any, endless: LocalServer) -> None:
+def test_stream_close_ends_the_work(model: Any, endless: LocalServer) -> None:
     stream = model.stream(PROMPT)
     next(stream)
     stream.close()
     assert _ended_early(endless)
 
 
-def test_cancelling_a_call_ends_the_work(model: Any, endless: LocalServer) -> None:
+def test_stream_cancelled_call_ends_the_work(model: Any, endless: LocalServer) -> None:
     async def cancel() -> None:
         task = asyncio.ensure_future(model.ainvoke(PROMPT))
         while not await asyncio.to_thread(_busy, endless):
@@ -80,7 +78,7 @@ def test_cancelling_a_call_ends_the_work(model: Any, endless: LocalServer) -> No
     assert _ended_early(endless)
 
 
-def test_leaving_an_async_loop_ends_the_work(model: Any, endless: LocalServer) -> None:
+def test_stream_left_async_loop_ends_the_work(model: Any, endless: LocalServer) -> None:
     async def leave() -> bool:
         async for _ in model.astream(PROMPT):
             break
@@ -90,7 +88,7 @@ def test_leaving_an_async_loop_ends_the_work(model: Any, endless: LocalServer) -
     assert asyncio.run(leave())
 
 
-def test_an_interrupt_in_a_handler_ends_a_batch(model: Any, endless: LocalServer) -> None:
+def test_stream_interrupt_in_a_handler_ends_a_batch(model: Any, endless: LocalServer) -> None:
     def interrupt(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 

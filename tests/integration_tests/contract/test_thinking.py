@@ -139,7 +139,7 @@ def counted(message: AIMessage) -> int | None:
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
 @pytest.mark.parametrize("reasoning", [True, "low", "high"])
-async def test_thoughts_are_apart_from_the_answer_and_counted(
+async def test_thinking_thoughts_are_apart_from_the_answer_and_counted(
     runtime: str, reasoning: Any, make: Make
 ) -> None:
     for message in await on_every_path(make(runtime), reasoning=reasoning):
@@ -148,7 +148,7 @@ async def test_thoughts_are_apart_from_the_answer_and_counted(
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
-async def test_without_thinking_there_are_no_thoughts(runtime: str, make: Make) -> None:
+async def test_thinking_switched_off_gives_no_thoughts(runtime: str, make: Make) -> None:
     for message in await on_every_path(make(runtime), reasoning=False):
         assert [block["type"] for block in message.content_blocks] == ["text"]
         assert message.text == TEXT
@@ -157,13 +157,13 @@ async def test_without_thinking_there_are_no_thoughts(runtime: str, make: Make) 
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
-async def test_the_model_decides_where_nothing_is_asked(runtime: str, make: Make) -> None:
+async def test_thinking_model_decides_where_nothing_is_asked(runtime: str, make: Make) -> None:
     for message in await on_every_path(make(runtime)):
         assert (message.text, thoughts_in(message)) == (TEXT, THOUGHTS)
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
-def test_the_words_work_on_the_object_the_call_and_bound(runtime: str, make: Make) -> None:
+def test_thinking_words_work_on_the_object_the_call_and_bound(runtime: str, make: Make) -> None:
     chat = make(runtime)
     quiet = chat.with_options({"reasoning": False})
     for answer in (
@@ -178,13 +178,13 @@ def test_the_words_work_on_the_object_the_call_and_bound(runtime: str, make: Mak
 
 
 @pytest.mark.parametrize("runtime", ["gpt4all", "llamacpp", "llamacpp_xllamacpp"])
-def test_the_profile_says_whether_a_model_thinks(runtime: str, make: Make) -> None:
+def test_thinking_profile_says_whether_a_model_thinks(runtime: str, make: Make) -> None:
     assert make(runtime).profile["reasoning_output"] is True
 
 
 @pytest.mark.parametrize("runtime", LIMITING)
 @pytest.mark.parametrize("opened", [True, False])
-async def test_a_budget_ends_the_thoughts_and_the_answer_follows(
+async def test_thinking_budget_ends_the_thoughts_and_the_answer_follows(
     runtime: str, opened: bool, make: Make
 ) -> None:
     chat = make(runtime, opened=opened)
@@ -204,7 +204,7 @@ async def test_a_budget_ends_the_thoughts_and_the_answer_follows(
     ("tokens", "thoughts"),
     [(1, 0), (4, 3), (1 + len(THOUGHT), len(THOUGHT)), (3 + len(THOUGHT), len(THOUGHT))],
 )
-def test_thoughts_of_an_answer_that_was_cut_are_counted(
+def test_thinking_thoughts_of_an_answer_that_was_cut_are_counted(
     runtime: str, tokens: int, thoughts: int, make: Make
 ) -> None:
     answer = make(runtime).invoke("Hi", reasoning=True, max_tokens=tokens)
@@ -214,7 +214,9 @@ def test_thoughts_of_an_answer_that_was_cut_are_counted(
 
 @pytest.mark.parametrize("runtime", sorted({*RUNTIMES} - {*LIMITING}))
 @pytest.mark.parametrize("name", ["reasoning_budget", "thinking_budget", "thinking_budget_tokens"])
-def test_a_budget_is_refused_where_the_engine_has_none(runtime: str, name: str, make: Make) -> None:
+def test_thinking_budget_is_refused_where_the_engine_has_none(
+    runtime: str, name: str, make: Make
+) -> None:
     advice = "backend='llamacpp'" if runtime == "gpt4all" else "ChatLlamaCpp and ChatLlamafile can"
     with pytest.raises(InvalidOptionError, match=advice):
         make(runtime).invoke("Hi", **{name: 5})
@@ -223,7 +225,7 @@ def test_a_budget_is_refused_where_the_engine_has_none(runtime: str, name: str, 
 @pytest.mark.parametrize("runtime", LIMITING)
 @pytest.mark.parametrize("opened", [True, False])
 @pytest.mark.parametrize("method", ["json_schema", "function_calling"])
-async def test_thoughts_come_before_an_answer_of_a_form(
+async def test_thinking_thoughts_precede_structured_output(
     runtime: str, opened: bool, method: Any, make: Make
 ) -> None:
     chat = make(runtime, opened=opened)
@@ -243,7 +245,7 @@ async def test_thoughts_come_before_an_answer_of_a_form(
 
 
 @pytest.mark.parametrize("runtime", LIMITING)
-async def test_thoughts_come_before_a_forced_call(runtime: str, make: Make) -> None:
+async def test_thinking_thoughts_come_before_a_forced_call(runtime: str, make: Make) -> None:
     chat = make(runtime).bind_tools([add], tool_choice="any", reasoning=True)
     for message in await on_every_path(chat):
         assert [call["name"] for call in message.tool_calls] == ["add"]
@@ -253,7 +255,9 @@ async def test_thoughts_come_before_a_forced_call(runtime: str, make: Make) -> N
 
 
 @pytest.mark.parametrize("runtime", LIMITING)
-async def test_thoughts_come_before_a_call_that_the_model_chooses(runtime: str, make: Make) -> None:
+async def test_thinking_thoughts_come_before_a_call_that_the_model_chooses(
+    runtime: str, make: Make
+) -> None:
     chat = make(runtime, then=CALL)
     for message in await on_every_path(chat.bind_tools([add]), reasoning=True):
         assert [(call["name"], call["args"]) for call in message.tool_calls] == [
@@ -271,7 +275,9 @@ async def test_thoughts_come_before_a_call_that_the_model_chooses(runtime: str, 
 
 @pytest.mark.parametrize("runtime", [*LIMITING, "ollama"])
 @pytest.mark.parametrize("reasoning", [True, False, "low"])
-def test_an_agent_goes_on_after_its_thoughts(runtime: str, reasoning: Any, make: Make) -> None:
+def test_thinking_agent_continues_after_its_thoughts(
+    runtime: str, reasoning: Any, make: Make
+) -> None:
     from langchain.agents import create_agent
 
     chat = make(runtime, then=CALL).with_options({"reasoning": reasoning})
@@ -285,7 +291,7 @@ def test_an_agent_goes_on_after_its_thoughts(runtime: str, reasoning: Any, make:
 
 
 @pytest.mark.parametrize("runtime", ["llamacpp", "llamacpp_xllamacpp"])
-def test_thoughts_of_earlier_answers_are_sent_as_the_template_wants(
+def test_thinking_thoughts_of_earlier_answers_are_sent_as_the_template_needs(
     runtime: str, make: Make
 ) -> None:
     chat = make(runtime)
@@ -303,7 +309,7 @@ def test_thoughts_of_earlier_answers_are_sent_as_the_template_wants(
 
 @pytest.mark.parametrize("markers", ["control", "user_defined", "text"])
 @pytest.mark.parametrize("runtime", ["gpt4all", *LIMITING])
-def test_markers_of_any_kind_are_read_and_not_counted(
+def test_thinking_markers_of_any_kind_are_read_and_not_counted(
     runtime: str, markers: Any, make: Make
 ) -> None:
     answer = make(runtime, markers=markers).invoke("Hi", reasoning=True)
@@ -316,7 +322,7 @@ def test_markers_of_any_kind_are_read_and_not_counted(
     [("gpt-oss", "openai-gpt-oss-120b"), ("gemma4", "google-gemma-4-31B-it")],
     ids=["gpt-oss", "gemma4"],
 )
-def test_formats_of_their_own_are_limited_and_come_before_a_form(
+def test_thinking_special_formats_are_limited_and_precede_the_schema(
     runtime: str, markers: Any, template: str, make: Make
 ) -> None:
     source = (llama_cpp_source.install() / "templates" / f"{template}.jinja").read_text(
@@ -341,7 +347,9 @@ def test_formats_of_their_own_are_limited_and_come_before_a_form(
 
 
 @pytest.mark.parametrize("method", ["json_schema", "function_calling"])
-def test_a_model_that_would_end_in_its_thoughts_still_answers(method: Any, make: Make) -> None:
+def test_thinking_model_that_would_end_in_its_thoughts_still_answers(
+    method: Any, make: Make
+) -> None:
     chat = make("llamacpp", closes=False)
     assert chat.invoke("Hi", reasoning=True).text == ""
     answer = chat.with_structured_output(

@@ -23,17 +23,21 @@ def vectors(arguments: Callable[[str], Arguments]) -> dict[str, list[list[float]
 
 
 @pytest.mark.parametrize("pair", list(combinations(sorted(ENGINES), 2)), ids="-".join)
-def test_two_engines_agree(pair: tuple[str, str], vectors: dict[str, list[list[float]]]) -> None:
+def test_embed_two_engines_agree(
+    pair: tuple[str, str], vectors: dict[str, list[list[float]]]
+) -> None:
     one, other = (vectors[runtime] for runtime in pair)
     assert len(one) == len(set(TEXTS)) == 200
     assert least_agreement(one, other) >= AGREES
 
 
-def test_texts_are_told_apart(vectors: dict[str, list[list[float]]]) -> None:
+def test_embed_different_texts_have_different_vectors(
+    vectors: dict[str, list[list[float]]],
+) -> None:
     assert all(least_agreement(found[:1] * 6, found[1:7]) < 0.9 for found in vectors.values())
 
 
-def test_engines_of_an_age_agree_on_scripts_with_combining_marks(
+def test_embed_engines_of_an_age_agree_on_scripts_with_combining_marks(
     arguments: Callable[[str], Arguments],
 ) -> None:
     found = {
@@ -45,7 +49,7 @@ def test_engines_of_an_age_agree_on_scripts_with_combining_marks(
 
 
 @pytest.mark.parametrize("runtime", ["gpt4all", "llamacpp_xllamacpp", "llamafile", "ollama"])
-def test_names_of_special_tokens_are_text_in_process_and_tokens_on_servers(
+def test_embed_names_of_special_tokens_are_text_in_process_and_tokens_on_servers(
     runtime: str, arguments: Callable[[str], Arguments]
 ) -> None:
     texts = ["the lamp [SEP] is red", "the [MASK] lamp"]

@@ -39,7 +39,7 @@ def embeddings() -> Iterator[GPT4AllEmbeddings]:
         yield made
 
 
-def test_nothing_is_printed(
+def test_embeddings_nothing_is_printed(
     embeddings: GPT4AllEmbeddings, capfd: pytest.CaptureFixture[str]
 ) -> None:
     embeddings.embed_documents(TEXTS)  # the package names a model that it does not know, each time
@@ -49,13 +49,15 @@ def test_nothing_is_printed(
 @pytest.mark.parametrize(
     ("text", "word"), [("a\0b", "NUL"), ("a \ud800 b", "surrogate"), (" ", "empty")]
 )
-def test_what_is_no_text_is_refused(text: str, word: str, embeddings: GPT4AllEmbeddings) -> None:
+def test_embeddings_input_that_is_not_a_text_is_refused(
+    text: str, word: str, embeddings: GPT4AllEmbeddings
+) -> None:
     with pytest.raises(InvalidRequestError, match=word):
         embeddings.embed_query(text)
     assert embeddings.embed_query("it still works")
 
 
-def test_a_call_that_takes_too_long_ends(embeddings: GPT4AllEmbeddings) -> None:
+def test_embeddings_call_that_takes_too_long_ends(embeddings: GPT4AllEmbeddings) -> None:
     hurried = embeddings.model_copy(update={"timeout": 1e-6, "batch_size": 200})
     with pytest.raises(CallTimeoutError, match="Raise `timeout`"):
         hurried.embed_documents(TEXTS * 20)
@@ -64,7 +66,7 @@ def test_a_call_that_takes_too_long_ends(embeddings: GPT4AllEmbeddings) -> None:
     assert embeddings.embed_query("it still works")
 
 
-def test_a_model_that_the_package_knows_gets_its_prefix_apart(
+def test_embeddings_model_that_the_package_knows_gets_its_prefix_apart(
     embeddings: GPT4AllEmbeddings, tmp_path: Path
 ) -> None:
     known = tmp_path / "known.gguf"
@@ -106,7 +108,7 @@ LONG: Final = "The ferry leaves at noon. " * 60
         {"query_prefix": "clustering: ", "document_prefix": "classification: "},
     ],
 )
-def test_llamacpp_gives_the_vectors_of_the_package(
+def test_embeddings_llamacpp_gives_the_vectors_of_the_package(
     model: str, backend: Any, options: dict[str, Any], nomic_file: Path
 ) -> None:
     file = {"tiny": tiny_embedding_model(), "nomic": nomic_file}[model]
@@ -131,7 +133,7 @@ def test_llamacpp_gives_the_vectors_of_the_package(
             assert len(lengths) == 1
 
 
-def test_a_file_without_pooling_runs_on_llamacpp(tmp_path: Path) -> None:
+def test_embeddings_file_without_pooling_runs_on_llamacpp(tmp_path: Path) -> None:
     """The package refuses it, though its architecture is known."""
     path = tmp_path / "older.gguf"
     path.write_bytes(
@@ -146,7 +148,7 @@ def test_a_file_without_pooling_runs_on_llamacpp(tmp_path: Path) -> None:
         )
 
 
-def test_the_arguments_of_the_old_class(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_arguments_of_the_old_class(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     path = tiny_embedding_model()
     kwargs = {"allow_download": "False", "model_path": str(path.parent), "n_ctx": 512, "ngl": 0}
     old: dict[str, Any] = {
@@ -170,7 +172,7 @@ def test_the_arguments_of_the_old_class(monkeypatch: pytest.MonkeyPatch, tmp_pat
         GPT4AllEmbeddings(**{**old, "gpt4all_kwargs": {**kwargs, "n_ctxs": 1}})
 
 
-def test_a_model_for_text_is_refused() -> None:
+def test_embeddings_model_for_text_is_refused() -> None:
     with pytest.raises(ModelFileError, match=r"is a model for text \(llama\)"):
         GPT4AllEmbeddings(model=tiny_chat_model())
     with (

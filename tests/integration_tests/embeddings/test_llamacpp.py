@@ -40,7 +40,7 @@ def with_metadata(target: Path, **changed: MetadataDetails) -> Path:
     return target
 
 
-def test_a_model_for_text_warns_and_gives_the_mean_of_its_tokens() -> None:
+def test_embeddings_model_for_text_warns_and_gives_the_mean_of_its_tokens() -> None:
     with pytest.warns(UserWarning, match=r"tiny-chat\.gguf was not made for embeddings"):
         made = LlamaCppEmbeddings(model_path=tiny_chat_model(), normalize=False)
     with made as embeddings:
@@ -52,7 +52,7 @@ def test_a_model_for_text_warns_and_gives_the_mean_of_its_tokens() -> None:
 
 
 @pytest.mark.parametrize("n_ctx", [33, 257, 510])
-def test_contexts_of_any_length_do_not_end_the_process(n_ctx: int) -> None:
+def test_embeddings_contexts_of_any_length_do_not_end_the_process(n_ctx: int) -> None:
     code = (
         "from langchain_localllm import LlamaCppEmbeddings\n"
         "from langchain_localllm.models import tiny_embedding_model\n"
@@ -64,7 +64,7 @@ def test_contexts_of_any_length_do_not_end_the_process(n_ctx: int) -> None:
     assert done.stdout == "2\n", done.stderr
 
 
-def test_weights_are_shared_with_the_text_class() -> None:
+def test_embeddings_weights_are_shared_with_the_text_class() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         embeddings = LlamaCppEmbeddings(model_path=tiny_chat_model())
@@ -72,13 +72,13 @@ def test_weights_are_shared_with_the_text_class() -> None:
         assert llm.engine.model is embeddings.engine.model
 
 
-def test_right_models_do_not_warn() -> None:
+def test_embeddings_right_models_do_not_warn() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         LlamaCppEmbeddings(model_path=tiny_embedding_model()).close()
 
 
-def test_a_name_in_the_file_decides_on_prefixes(tmp_path: Path) -> None:
+def test_name_in_the_file_decides_on_prefixes(tmp_path: Path) -> None:
     name = {"general.name": MetadataDetails(GGUFValueType.STRING, "E5 Base v2")}
     with LlamaCppEmbeddings(
         model_path=with_metadata(tmp_path / "model.gguf", **name)
@@ -86,7 +86,7 @@ def test_a_name_in_the_file_decides_on_prefixes(tmp_path: Path) -> None:
         assert embeddings.prefixes() == ("query: ", "passage: ")
 
 
-def test_a_reranker_is_refused(tmp_path: Path) -> None:
+def test_embeddings_reranker_is_refused(tmp_path: Path) -> None:
     rank = {"bert.pooling_type": MetadataDetails(GGUFValueType.UINT32, 4)}
     with pytest.raises(ModelFileError, match="is a reranker"):
         LlamaCppEmbeddings(model_path=with_metadata(tmp_path / "rank.gguf", **rank))
@@ -101,7 +101,7 @@ def test_texts_of_any_length_get_the_vector_that_they_get_alone(
     assert least_agreement(alone, small.embed_documents(TEXTS)) > 0.9999
 
 
-def test_a_smaller_context_is_the_limit_and_a_larger_one_is_the_models() -> None:
+def test_embeddings_smaller_context_is_the_limit_and_a_larger_one_is_the_models() -> None:
     with LlamaCppEmbeddings(model_path=tiny_embedding_model(), n_ctx=16) as embeddings:
         with pytest.raises(ContextLengthError, match=r"has 22 tokens, and the model takes 16"):
             embeddings.embed_query("lamp " * 20)
@@ -111,7 +111,7 @@ def test_a_smaller_context_is_the_limit_and_a_larger_one_is_the_models() -> None
             assert embeddings.engine.n_ctx == 512
 
 
-def test_a_call_that_takes_too_long_ends_and_the_engine_is_free_again(
+def test_embeddings_call_that_takes_too_long_ends_and_the_engine_is_free_again(
     embeddings: LlamaCppEmbeddings,
 ) -> None:
     hurried = embeddings.model_copy(update={"timeout": 1e-3, "batch_size": 4000})
@@ -122,7 +122,7 @@ def test_a_call_that_takes_too_long_ends_and_the_engine_is_free_again(
     assert embeddings.embed_query("it still works")
 
 
-def test_a_cancelled_task_ends_the_work(
+def test_embeddings_cancelled_task_ends_the_work(
     embeddings: LlamaCppEmbeddings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     context, batches = embeddings.engine._worker._context, []
@@ -150,7 +150,7 @@ def test_a_cancelled_task_ends_the_work(
     assert len(batches) == 2, "of 800 texts, only the batch that had begun is computed"
 
 
-def test_freeing_ends_what_runs() -> None:
+def test_embeddings_freeing_ends_what_runs() -> None:
     # an engine of its own
     embeddings = LlamaCppEmbeddings(model_path=tiny_embedding_model(), n_batch=64)
     future = embeddings.engine.submit(TEXTS * 20)
@@ -160,7 +160,9 @@ def test_freeing_ends_what_runs() -> None:
     assert embeddings.embed_query("it is loaded again")
 
 
-def test_a_text_that_memory_has_no_room_for_fails_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_embeddings_text_that_memory_has_no_room_for_fails_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     # an engine of its own
     with LlamaCppEmbeddings(model_path=tiny_embedding_model(), n_batch=48) as embeddings:
         before = embeddings.embed_query("short")

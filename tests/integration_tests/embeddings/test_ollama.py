@@ -21,14 +21,14 @@ def runtime() -> str:
     return "ollama"
 
 
-def test_a_model_that_is_not_there_or_elsewhere(make: Make) -> None:
+def test_embeddings_missing_or_remote_model_is_refused(make: Make) -> None:
     with pytest.raises(ModelMissingError, match="no model 'nowhere:1b'"):
         make(model="nowhere:1b").embed_query("a")
     with pytest.raises(InvalidOptionError, match="allow_remote"):
         make(model="big:cloud")
 
 
-def test_a_model_of_another_kind_warns(make: Make) -> None:
+def test_embeddings_model_of_another_kind_warns(make: Make) -> None:
     url = make().base_url  # type: ignore[attr-defined]  # it is of this class
     ollama.create(url, "chat", tiny_chat_model(), parameters={"num_thread": 1})
     other = make(model="chat")
@@ -39,13 +39,13 @@ def test_a_model_of_another_kind_warns(make: Make) -> None:
         other.embed_query("b")  # said once
 
 
-def test_a_right_model_does_not_warn(embeddings: Embeddings) -> None:
+def test_embeddings_right_model_does_not_warn(embeddings: Embeddings) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         embeddings.embed_query("a")
 
 
-def test_the_servers_models_are_managed_from_here_too(embeddings: LocalEmbeddings) -> None:
+def test_embeddings_servers_models_are_managed_from_here_too(embeddings: LocalEmbeddings) -> None:
     assert isinstance(embeddings, OllamaEmbeddings)
     assert NAME in {model.name.partition(":")[0] for model in embeddings.list()}
     assert embeddings.show().capabilities == ("embedding",)

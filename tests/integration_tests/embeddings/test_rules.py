@@ -25,7 +25,7 @@ LONG = "harbour lamp " * 700
 SAME = 0.9999
 
 
-def test_vectors_have_length_one_unless_raw(
+def test_embeddings_vectors_have_length_one_unless_raw(
     embeddings: LocalEmbeddings, make: Make, runtime: str
 ) -> None:
     vectors = embeddings.embed_documents(TEXTS)
@@ -40,7 +40,9 @@ def test_vectors_have_length_one_unless_raw(
     assert least_agreement(vectors, raw) > SAME
 
 
-def test_raw_vectors_are_the_same_everywhere(arguments: Callable[[str], Arguments]) -> None:
+def test_embeddings_raw_vectors_are_the_same_everywhere(
+    arguments: Callable[[str], Arguments],
+) -> None:
     one, *others = (
         class_of(runtime)(**arguments(runtime), normalize=False).embed_query("ferry")
         for runtime in sorted(RAW)
@@ -49,7 +51,7 @@ def test_raw_vectors_are_the_same_everywhere(arguments: Callable[[str], Argument
         assert one == pytest.approx(other, rel=0.02, abs=0.002)
 
 
-def test_order_is_kept_over_batches(embeddings: LocalEmbeddings) -> None:
+def test_embeddings_order_is_kept_over_batches(embeddings: LocalEmbeddings) -> None:
     whole = embeddings.embed_documents(TEXTS)
     for size in (1, 5):
         assert (
@@ -61,7 +63,7 @@ def test_order_is_kept_over_batches(embeddings: LocalEmbeddings) -> None:
     assert cosine(whole[0], whole[1]) < 0.95
 
 
-def test_sync_and_async_agree(embeddings: LocalEmbeddings) -> None:
+def test_embeddings_sync_and_async_agree(embeddings: LocalEmbeddings) -> None:
     async def all_at_once() -> tuple[list[list[float]], list[list[float]], list[float]]:
         return await asyncio.gather(
             embeddings.aembed_documents(TEXTS),
@@ -77,14 +79,14 @@ def test_sync_and_async_agree(embeddings: LocalEmbeddings) -> None:
         assert cosine(expected[0], single) > SAME
 
 
-def test_threads_do_not_mix_vectors(embeddings: LocalEmbeddings) -> None:
+def test_embeddings_threads_do_not_mix_vectors(embeddings: LocalEmbeddings) -> None:
     expected = embeddings.embed_documents(TEXTS)
     with ThreadPoolExecutor(4) as pool:
         found = list(pool.map(embeddings.embed_query, TEXTS))
     assert least_agreement(expected, found) > SAME
 
 
-def test_the_event_loop_is_free_meanwhile(embeddings: LocalEmbeddings) -> None:
+def test_embeddings_event_loop_is_free_meanwhile(embeddings: LocalEmbeddings) -> None:
     async def beside() -> int:
         work = asyncio.ensure_future(embeddings.aembed_documents(TEXTS))
         turns = 0
@@ -97,7 +99,9 @@ def test_the_event_loop_is_free_meanwhile(embeddings: LocalEmbeddings) -> None:
     assert asyncio.run(beside()) > 10
 
 
-def test_prefixes_are_put_before_the_text(make: Make, embeddings: LocalEmbeddings) -> None:
+def test_embeddings_prefixes_are_put_before_the_text(
+    make: Make, embeddings: LocalEmbeddings
+) -> None:
     prefixed = make(query_prefix="query: ", document_prefix="passage: ")
     assert cosine(prefixed.embed_query("ferry"), embeddings.embed_query("query: ferry")) > SAME
     assert (
@@ -107,7 +111,7 @@ def test_prefixes_are_put_before_the_text(make: Make, embeddings: LocalEmbedding
     assert embeddings.prefixes() == ("", "")
 
 
-def test_dimensions_cut_and_scale_again(make: Make, embeddings: LocalEmbeddings) -> None:
+def test_embeddings_dimensions_cut_and_scale_again(make: Make, embeddings: LocalEmbeddings) -> None:
     cut = make(dimensions=64).embed_query("ferry")
     assert len(cut) == 64
     assert math.isclose(math.hypot(*cut), 1, rel_tol=1e-6)
@@ -128,7 +132,7 @@ def both(embeddings: LocalEmbeddings) -> list[Callable[[list[str]], Any]]:
     ]
 
 
-def test_a_text_longer_than_the_context_raises_with_both_lengths(
+def test_embeddings_text_longer_than_the_context_raises_with_both_lengths(
     embeddings: LocalEmbeddings, runtime: str
 ) -> None:
     texts = [*TEXTS[:5], LONG, "after it"]
@@ -151,7 +155,9 @@ def test_a_text_longer_than_the_context_raises_with_both_lengths(
         embeddings.embed_query(LONG)
 
 
-def test_a_text_is_cut_at_its_end_when_asked(make: Make, embeddings: LocalEmbeddings) -> None:
+def test_embeddings_text_is_cut_at_its_end_on_request(
+    make: Make, embeddings: LocalEmbeddings
+) -> None:
     cutting = make(truncate=True)
     short, cut, other = cutting.embed_documents(
         ["short", LONG, LONG + "and an end that nobody sees"]
@@ -161,7 +167,9 @@ def test_a_text_is_cut_at_its_end_when_asked(make: Make, embeddings: LocalEmbedd
     assert cosine(cut, embeddings.embed_query("harbour lamp " * 200)) > 0.97
 
 
-def test_cut_texts_are_the_same_everywhere(arguments: Callable[[str], Arguments]) -> None:
+def test_embeddings_cut_texts_are_the_same_everywhere(
+    arguments: Callable[[str], Arguments],
+) -> None:
     vectors = [
         class_of(runtime)(**arguments(runtime), truncate=True).embed_query(LONG)
         for runtime in sorted(ENGINES)
@@ -170,7 +178,7 @@ def test_cut_texts_are_the_same_everywhere(arguments: Callable[[str], Arguments]
 
 
 @pytest.mark.parametrize("length", [509, 510, 511, 512, 513])
-def test_the_last_text_that_fits_is_whole_and_the_next_raises(
+def test_embeddings_last_text_that_fits_is_whole_and_the_next_raises(
     length: int, arguments: Callable[[str], Arguments]
 ) -> None:
     # with the tokens for beginning and end, `length` in all
@@ -187,7 +195,7 @@ def test_the_last_text_that_fits_is_whole_and_the_next_raises(
 
 
 @pytest.mark.parametrize("text", ["", " ", "\n\t"])
-def test_an_empty_text_is_named(text: str, embeddings: LocalEmbeddings) -> None:
+def test_embeddings_empty_text_is_named(text: str, embeddings: LocalEmbeddings) -> None:
     for embed in both(embeddings):
         with pytest.raises(InvalidRequestError, match="Text 1 is empty"):
             embed(["a", text, "b"])
@@ -195,11 +203,11 @@ def test_an_empty_text_is_named(text: str, embeddings: LocalEmbeddings) -> None:
         embeddings.embed_query(text)
 
 
-def test_no_texts_give_no_vectors(embeddings: LocalEmbeddings) -> None:
+def test_embeddings_no_texts_give_no_vectors(embeddings: LocalEmbeddings) -> None:
     assert [embed([]) for embed in both(embeddings)] == [[], []]
 
 
-def test_half_a_surrogate_pair_is_named(embeddings: LocalEmbeddings) -> None:
+def test_embeddings_lone_surrogate_is_named(embeddings: LocalEmbeddings) -> None:
     with pytest.raises(InvalidRequestError, match=r"Text 1 of 3: .*surrogate"):
         embeddings.embed_documents(["a", "b \ud800", "c"])
     assert embeddings.embed_query("it still works")
@@ -208,18 +216,20 @@ def test_half_a_surrogate_pair_is_named(embeddings: LocalEmbeddings) -> None:
 # --- the object ---
 
 
-def test_copies_and_pickled_objects_embed_alike(embeddings: LocalEmbeddings) -> None:
+def test_embeddings_copies_and_pickled_objects_embed_alike(embeddings: LocalEmbeddings) -> None:
     expected = embeddings.embed_query("ferry")
     for twin in (embeddings.model_copy(), pickle.loads(pickle.dumps(embeddings))):  # noqa: S301 - our own bytes
         assert twin.embed_query("ferry") == expected
 
 
-def test_an_unknown_argument_is_refused(make: Make) -> None:
+def test_embeddings_unknown_argument_is_refused(make: Make) -> None:
     with pytest.raises(InvalidOptionError, match="Did you mean `normalize`"):
         make(normalise=True)
 
 
-def test_progress_is_shown_when_asked_for(make: Make, capsys: pytest.CaptureFixture[str]) -> None:
+def test_embeddings_progress_is_shown_on_request(
+    make: Make, capsys: pytest.CaptureFixture[str]
+) -> None:
     make(show_progress=True, batch_size=2).embed_documents(TEXTS)
     out, shown = capsys.readouterr()
     assert out == ""
@@ -229,7 +239,9 @@ def test_progress_is_shown_when_asked_for(make: Make, capsys: pytest.CaptureFixt
 # --- a cache on disk ---
 
 
-def test_a_cache_on_disk_keeps_vectors_by_model_and_prefix(make: Make, tmp_path: Path) -> None:
+def test_embeddings_cache_on_disk_keeps_vectors_by_model_and_prefix(
+    make: Make, tmp_path: Path
+) -> None:
     def cached(**options: Any) -> tuple[LocalEmbeddings, CacheBackedEmbeddings]:
         embeddings = make(**options)
         store = LocalFileStore(tmp_path)
@@ -251,7 +263,7 @@ def test_a_cache_on_disk_keeps_vectors_by_model_and_prefix(make: Make, tmp_path:
     assert len(list(tmp_path.iterdir())) == 8
 
 
-def test_what_is_held_is_let_go(make: Make) -> None:
+def test_embeddings_close_frees_the_engine(make: Make) -> None:
     with make() as embeddings:  # type: ignore[attr-defined]  # each class has it, by its kind of engine
         assert embeddings.embed_query("ferry")
     gc.collect()

@@ -53,7 +53,7 @@ def check(file: Path, cases: list[dict[str, Any]]) -> None:
 
 
 @pytest.mark.parametrize("name", MEASURES)
-def test_it_is_what_llama_cpp_takes(name: str, tmp_path: Path) -> None:
+def test_estimate_is_what_llama_cpp_allocates(name: str, tmp_path: Path) -> None:
     quantized_alone = [
         case
         for case in CASES
@@ -65,9 +65,9 @@ def test_it_is_what_llama_cpp_takes(name: str, tmp_path: Path) -> None:
     )
 
 
-def test_the_tiny_chat_model() -> None:
+def test_tiny_chat_model() -> None:
     check(tiny_chat_model(), CASES)
 
 
-def test_the_tiny_embedding_model() -> None:
+def test_tiny_embedding_model() -> None:
     check(tiny_embedding_model(), [{"n_ctx": 512}, {"n_ctx": 512, "flash_attn_type": 1}])

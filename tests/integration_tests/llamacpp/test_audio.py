@@ -46,25 +46,25 @@ def _logprobs(chat: ChatLlamaCpp, messages: list[Any]) -> list[float]:
     return [token["logprob"] for token in content]
 
 
-def test_sound_in_a_message_is_heard(chat: ChatLlamaCpp) -> None:
+def test_audio_in_a_message_reaches_the_model(chat: ChatLlamaCpp) -> None:
     low, high = ask(audio_block(wav(200))), ask(audio_block(wav(3000)))
     assert _logprobs(chat, low) == pytest.approx(_logprobs(chat, low), abs=0.01)
     assert _logprobs(chat, low) != pytest.approx(_logprobs(chat, high), abs=0.0001)
 
 
-def test_tokens_of_a_sound_are_counted(chat: ChatLlamaCpp) -> None:
+def test_audio_tokens_are_counted(chat: ChatLlamaCpp) -> None:
     text: Any = chat.invoke(ask()).usage_metadata
     one: Any = chat.invoke(ask(audio_block(wav(440)))).usage_metadata
     assert one["input_tokens"] - text["input_tokens"] == pytest.approx(TOKENS, abs=2)
     assert chat.get_num_tokens_from_messages(ask(audio_block(wav(440)))) == one["input_tokens"]
 
 
-def test_stream_about_a_sound_is_the_whole_answer(chat: ChatLlamaCpp) -> None:
+def test_stream_about_audio_is_the_whole_answer(chat: ChatLlamaCpp) -> None:
     messages = ask(audio_block(wav(440)))
     assert "".join(chunk.text for chunk in chat.stream(messages)) == chat.invoke(messages).text
 
 
-def test_damaged_sound_fails_its_request_only(chat: ChatLlamaCpp) -> None:
+def test_damaged_audio_fails_its_request_only(chat: ChatLlamaCpp) -> None:
     whole = wav(440)
     with pytest.raises(InvalidRequestError):
         chat.invoke(ask(audio_block(whole[:12] + bytes(50))))

@@ -11,7 +11,7 @@ from langchain_localllm.models import tiny_chat_model
 from langchain_localllm.runtimes.llamacpp import sizing as memory
 
 
-def test_all_that_the_model_was_made_for_where_it_fits() -> None:
+def test_n_ctx_auto_is_the_trained_context_where_it_fits() -> None:
     with LlamaCpp(
         model_path=tiny_chat_model(), n_ctx="auto", n_gpu_layers="auto", max_tokens=4
     ) as llm:
@@ -19,7 +19,7 @@ def test_all_that_the_model_was_made_for_where_it_fits() -> None:
         assert llm.invoke("The lamp on the table is")
 
 
-def test_as_much_as_fits(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_n_ctx_auto_is_the_longest_that_fits(monkeypatch: pytest.MonkeyPatch) -> None:
     info = check_gguf(tiny_chat_model())
     free = int(estimate(info, 1024, Settings(sequences=32, outputs=128)).total / 0.9) + 1
     monkeypatch.setattr(memory, "free_memory", lambda: free)
@@ -28,7 +28,7 @@ def test_as_much_as_fits(monkeypatch: pytest.MonkeyPatch) -> None:
         assert llm.engine.n_ctx == 1024
 
 
-def test_a_chat_model_tells_its_context() -> None:
+def test_n_ctx_auto_chat_model_reports_its_context() -> None:
     with ChatLlamaCpp(model_path=tiny_chat_model(), n_ctx="auto", max_tokens=8) as chat:
         assert chat.invoke("Hello!").text
 
@@ -36,6 +36,6 @@ def test_a_chat_model_tells_its_context() -> None:
 @pytest.mark.parametrize(
     "arguments", [{"n_ctx": "most"}, {"n_gpu_layers": "most"}, {"n_ctx": -1}, {"n_gpu_layers": -2}]
 )
-def test_other_words_are_refused(arguments: dict[str, str | int]) -> None:
+def test_n_ctx_auto_other_words_are_refused(arguments: dict[str, str | int]) -> None:
     with pytest.raises((InvalidOptionError, ValidationError)):
         LlamaCpp(model_path=tiny_chat_model(), **arguments)  # type: ignore[arg-type]  # that is the point

@@ -91,7 +91,7 @@ def test_choose_backend_without_one_names_the_extra(
 @pytest.mark.parametrize(
     "options", [{"kv_overrides": {"general.name": "x"}}, {"draft_model": object()}]
 )
-def test_an_unsupported_option_is_refused_by_name(options: dict[str, Any]) -> None:
+def test_llamacpp_unsupported_option_is_refused_by_name(options: dict[str, Any]) -> None:
     with pytest.raises(
         InvalidOptionError, match=f"`{next(iter(options))}`.*backend='llama-cpp-python'"
     ):
@@ -100,7 +100,7 @@ def test_an_unsupported_option_is_refused_by_name(options: dict[str, Any]) -> No
         assert llm.backend == "llama-cpp-python"
 
 
-def test_an_unsupported_option_of_a_call_is_refused_by_name(chat: ChatLlamaCpp) -> None:
+def test_llamacpp_unsupported_option_of_a_call_is_refused_by_name(chat: ChatLlamaCpp) -> None:
     with pytest.raises(InvalidOptionError, match="`draft_model`"):
         chat.invoke("Hello!", draft_model=object())
 
@@ -108,7 +108,7 @@ def test_an_unsupported_option_of_a_call_is_refused_by_name(chat: ChatLlamaCpp) 
 # --- chats ---
 
 
-def test_chat_answers_calls_and_enforces_schemas(chat: ChatLlamaCpp) -> None:
+def test_llamacpp_chat_answers_calls_and_enforces_schemas(chat: ChatLlamaCpp) -> None:
     assert chat.invoke("Hello!").text.startswith("Hello!")
     for choice in ("auto", "any", "weather"):
         answer = chat.bind_tools([weather], tool_choice=choice).invoke(QUESTION)
@@ -120,7 +120,7 @@ def test_chat_answers_calls_and_enforces_schemas(chat: ChatLlamaCpp) -> None:
     assert json.loads(chat.invoke("A color?", json_schema={"enum": ["red"]}).text) == "red"
 
 
-def test_chat_reads_calls_that_a_grammar_writes(chat: ChatLlamaCpp) -> None:
+def test_llamacpp_chat_reads_calls_that_a_grammar_writes(chat: ChatLlamaCpp) -> None:
     written = (
         r'root ::= "<tool_call>\n{\"name\": \"weather\", \"arguments\": {\"city\": '
         r'\"Rome\"}}\n</tool_call>"'
@@ -133,7 +133,9 @@ def test_chat_reads_calls_that_a_grammar_writes(chat: ChatLlamaCpp) -> None:
 
 
 @pytest.mark.parametrize("name", get_args(backend.Backend))
-def test_chat_reads_harmony_whose_markers_are_tokens(name: backend.Backend, tmp_path: Path) -> None:
+def test_llamacpp_chat_reads_harmony_whose_markers_are_tokens(
+    name: backend.Backend, tmp_path: Path
+) -> None:
     path = with_control_tokens(tiny_chat_model(), tmp_path / "harmony.gguf", HARMONY)
     template = (
         "{% for m in messages %}<|start|>{{ m.role }}<|message|>{{ m.content }}<|end|>{% endfor "
@@ -165,7 +167,7 @@ def test_chat_reads_harmony_whose_markers_are_tokens(name: backend.Backend, tmp_
         ]
 
 
-def test_chat_counts_the_tokens_of_messages(chat: ChatLlamaCpp) -> None:
+def test_llamacpp_chat_counts_the_tokens_of_messages(chat: ChatLlamaCpp) -> None:
     usage = chat.invoke("Hello!").usage_metadata
     assert usage is not None
     assert chat.get_num_tokens_from_messages([HumanMessage("Hello!")]) == usage["input_tokens"]
@@ -175,7 +177,7 @@ def test_chat_counts_the_tokens_of_messages(chat: ChatLlamaCpp) -> None:
     "options",
     [{}, {"n_ubatch": 1}, {"n_parallel": 1}, {"n_parallel": 40}, {"spec_type": "ngram-simple"}],
 )
-def test_a_batch_smaller_than_the_slots_answers(options: dict[str, Any]) -> None:
+def test_llamacpp_batch_smaller_than_the_slots_answers(options: dict[str, Any]) -> None:
     model = ChatLlamaCpp(
         model_path=tiny_chat_model(),
         backend="xllamacpp",
@@ -189,7 +191,7 @@ def test_a_batch_smaller_than_the_slots_answers(options: dict[str, Any]) -> None
         assert chat.invoke("Repeat: red lamp").text == "red lamp"
 
 
-def test_chat_uses_another_template(chat: ChatLlamaCpp) -> None:
+def test_llamacpp_chat_uses_another_template(chat: ChatLlamaCpp) -> None:
     template = "{% for m in messages %}{{ m.content }}{% endfor %} is"
     with ChatLlamaCpp(
         model_path=tiny_chat_model(), backend="xllamacpp", chat_template=template, max_tokens=4
@@ -200,7 +202,7 @@ def test_chat_uses_another_template(chat: ChatLlamaCpp) -> None:
         assert usage["input_tokens"] == other.get_num_tokens("The lamp is")
 
 
-def test_a_conversation_that_the_template_refuses_is_an_error_of_the_request(
+def test_llamacpp_conversation_that_the_template_refuses_is_an_error_of_the_request(
     chat: ChatLlamaCpp,
 ) -> None:
     template = (
@@ -217,7 +219,7 @@ def test_a_conversation_that_the_template_refuses_is_an_error_of_the_request(
     assert chat.invoke("Hello!").text
 
 
-def test_chat_sees_images_and_counts_their_tokens(tmp_path: Path) -> None:
+def test_chat_reads_images_and_counts_their_tokens(tmp_path: Path) -> None:
     path = projector(tmp_path / "mmproj.gguf")
     question: list[BaseMessage] = [
         HumanMessage([{"type": "text", "text": "What is it?"}, block(png(200, 0, 0))])
@@ -241,7 +243,7 @@ def test_chat_sees_images_and_counts_their_tokens(tmp_path: Path) -> None:
     assert answers[0] == answers[1]
 
 
-def test_audio_reaches_llama_cpp_which_refuses_it_with_a_projector_for_images(
+def test_llamacpp_audio_reaches_llama_cpp_which_refuses_it_with_a_projector_for_images(
     tmp_path: Path,
 ) -> None:
     silence = base64.b64encode(b"RIFF\x24\0\0\0WAVEfmt ").decode()
@@ -264,7 +266,7 @@ def test_audio_reaches_llama_cpp_which_refuses_it_with_a_projector_for_images(
 # --- texts ---
 
 
-def test_readers_of_answers_that_are_made_together_are_woken_less_often() -> None:
+def test_llamacpp_consumers_of_concurrent_answers_are_woken_less_often() -> None:
     submitted, counts = threading.Event(), []
 
     class Queue(ResponseQueue):
@@ -298,14 +300,14 @@ def test_readers_of_answers_that_are_made_together_are_woken_less_often() -> Non
         ("llama-cpp-python", {"flash_attn": True}, 1),
     ],
 )
-def test_flash_attention_is_llamacpps_choice_on_its_server(
+def test_llamacpp_flash_attention_is_llamacpps_choice_on_its_server(
     name: backend.Backend, given: dict[str, Any], number: int
 ) -> None:
     with LlamaCpp(model_path=tiny_chat_model(), n_ctx=512, backend=name, **given) as llm:
         assert llm.engine_settings().context["flash_attn_type"] == number
 
 
-def test_engines_of_both_backends_answer_side_by_side() -> None:
+def test_llamacpp_engines_of_both_backends_answer_side_by_side() -> None:
     texts = ["the red lamp is lit at dusk", "the green boat leaves at noon"]
     given: dict[str, Any] = {"model_path": tiny_chat_model(), "n_ctx": 512, "max_tokens": 40}
     with (
@@ -320,7 +322,7 @@ def test_engines_of_both_backends_answer_side_by_side() -> None:
     assert ["".join(column) for column in zip(*pieces, strict=True)] == texts
 
 
-def test_both_backends_fill_a_gap_alike(tmp_path: Path) -> None:
+def test_llamacpp_both_backends_fill_a_gap_alike(tmp_path: Path) -> None:
     path = with_control_tokens(
         tiny_chat_model(),
         tmp_path / "code.gguf",
@@ -353,7 +355,7 @@ def test_both_backends_fill_a_gap_alike(tmp_path: Path) -> None:
     assert results[0][1] != results[1][1]  # the order matters
 
 
-def test_a_model_that_was_not_made_for_it_does_not_fill_gaps() -> None:
+def test_llamacpp_model_that_was_not_made_for_it_does_not_fill_gaps() -> None:
     with (
         LlamaCpp(model_path=tiny_chat_model(), backend="xllamacpp", max_tokens=2) as llm,
         pytest.raises(InvalidRequestError, match="not trained to fill gaps"),
@@ -362,7 +364,7 @@ def test_a_model_that_was_not_made_for_it_does_not_fill_gaps() -> None:
 
 
 @pytest.mark.parametrize("kind", ["f32", "q8_0", "q4_0", "bf16", 8])
-def test_the_cache_can_have_other_types(kind: str | int) -> None:
+def test_llamacpp_cache_can_have_other_types(kind: str | int) -> None:
     given: dict[str, Any] = {"type_k": kind, "type_v": kind, "flash_attn": True}
     with LlamaCpp(
         model_path=tiny_chat_model(), backend="xllamacpp", n_ctx=512, max_tokens=8, **given
@@ -373,12 +375,12 @@ def test_the_cache_can_have_other_types(kind: str | int) -> None:
 # --- the engine ---
 
 
-def test_text_and_chat_share_the_engine(chat: ChatLlamaCpp) -> None:
+def test_llamacpp_text_and_chat_share_the_engine(chat: ChatLlamaCpp) -> None:
     with LlamaCpp(model_path=tiny_chat_model(), backend="xllamacpp") as llm:
         assert llm.engine is chat.engine
 
 
-def test_a_prompt_over_the_context_raises_with_both_lengths() -> None:
+def test_llamacpp_prompt_over_the_context_raises_with_both_lengths() -> None:
     with LlamaCpp(
         model_path=tiny_chat_model(), backend="xllamacpp", n_ctx=300, max_tokens=4
     ) as llm:
@@ -397,7 +399,7 @@ def test_a_prompt_over_the_context_raises_with_both_lengths() -> None:
         ({"grammar": "root ::= ("}, "grammar"),
     ],
 )
-def test_what_the_server_would_ignore_or_refuse_is_an_error_of_the_request(
+def test_llamacpp_value_that_the_server_would_ignore_or_refuse_raises(
     options: dict[str, Any], words: str, chat: ChatLlamaCpp
 ) -> None:
     with LlamaCpp(model_path=tiny_chat_model(), backend="xllamacpp") as llm:
@@ -406,12 +408,12 @@ def test_what_the_server_would_ignore_or_refuse_is_an_error_of_the_request(
                 model.invoke("Hello!", **options)
 
 
-def test_half_a_surrogate_pair_is_refused(chat: ChatLlamaCpp) -> None:
+def test_llamacpp_lone_surrogate_is_refused(chat: ChatLlamaCpp) -> None:
     with pytest.raises(InvalidRequestError, match="surrogate"):
         chat.invoke("\ud800")
 
 
-def test_closing_a_stream_frees_the_engine_within_a_token(model_file: Path) -> None:
+def test_llamacpp_closing_a_stream_frees_the_engine_within_a_token(model_file: Path) -> None:
     with LlamaCpp(
         model_path=model_file, backend="xllamacpp", n_ctx=2048, n_parallel=1, temperature=0
     ) as llm:
@@ -421,7 +423,7 @@ def test_closing_a_stream_frees_the_engine_within_a_token(model_file: Path) -> N
         assert llm.invoke("Rain is", max_tokens=2, timeout=60)
 
 
-def test_an_engine_that_is_freed_fails_its_answers(model_file: Path) -> None:
+def test_llamacpp_engine_that_is_freed_fails_its_answers(model_file: Path) -> None:
     llm = LlamaCpp(
         model_path=model_file, backend="xllamacpp", n_ctx=2048, n_parallel=1, temperature=0
     )
@@ -437,7 +439,7 @@ def test_an_engine_that_is_freed_fails_its_answers(model_file: Path) -> None:
         llm.invoke("Rain is")
 
 
-def test_a_closed_object_loads_again(model_file: Path) -> None:
+def test_llamacpp_closed_object_loads_again(model_file: Path) -> None:
     llm = LlamaCpp(model_path=model_file, backend="xllamacpp", n_ctx=500, max_tokens=2)
     folder = llm.engine.socket_path.parent
     llm.close()
@@ -446,7 +448,7 @@ def test_a_closed_object_loads_again(model_file: Path) -> None:
     llm.close()
 
 
-def test_the_programs_own_signal_handlers_stay(chat: ChatLlamaCpp) -> None:
+def test_llamacpp_programs_own_signal_handlers_stay(chat: ChatLlamaCpp) -> None:
     assert chat.engine
     with pytest.raises(KeyboardInterrupt):
         signal.raise_signal(signal.SIGINT)
@@ -463,7 +465,7 @@ except PermissionError:
 
 
 @pytest.mark.skipif(not Path("/proc/self/net/tcp").exists(), reason="needs Linux's list of ports")
-def test_no_port_is_open_and_no_other_user_reaches_the_socket(chat: ChatLlamaCpp) -> None:
+def test_llamacpp_no_port_is_open_and_no_other_user_reaches_the_socket(chat: ChatLlamaCpp) -> None:
     own = {str(fd.readlink()) for fd in Path("/proc/self/fd").iterdir() if fd.is_symlink()}
     tables = [
         Path(f"/proc/self/net/{name}").read_text().splitlines()[1:] for name in ("tcp", "tcp6")
@@ -483,7 +485,7 @@ def test_no_port_is_open_and_no_other_user_reaches_the_socket(chat: ChatLlamaCpp
     socket.socket(socket.AF_UNIX).connect(str(path))  # it is there, for its owner
 
 
-def test_a_file_that_cannot_be_loaded_says_why(tmp_path: Path) -> None:
+def test_llamacpp_file_that_cannot_be_loaded_says_why(tmp_path: Path) -> None:
     data = tiny_chat_model().read_bytes()
     path = tmp_path / "unknown.gguf"
     path.write_bytes(
@@ -495,7 +497,7 @@ def test_a_file_that_cannot_be_loaded_says_why(tmp_path: Path) -> None:
         LlamaCpp(model_path=path, backend="xllamacpp")
 
 
-def test_a_file_without_a_template_is_for_text_only(tmp_path: Path) -> None:
+def test_llamacpp_file_without_a_template_is_for_text_only(tmp_path: Path) -> None:
     path = without_template(tiny_chat_model(), tmp_path / "plain.gguf")
     with LlamaCpp(model_path=path, backend="xllamacpp", max_tokens=2) as llm:
         assert llm.invoke("The lamp is")
@@ -513,7 +515,7 @@ class Listener(BaseCallbackHandler):
 
 
 @pytest.mark.parametrize("kind", [LlamaCpp, ChatLlamaCpp])
-def test_options_of_the_server_choose_its_backend_and_take_effect(kind: Any) -> None:
+def test_llamacpp_options_of_the_server_choose_its_backend_and_take_effect(kind: Any) -> None:
     grammar = 'root ::= "  a\\nb\\nc\\n" [a-z\\n]*'
     with kind(
         model_path=tiny_chat_model(), temperature=0, max_tokens=32, return_progress=True

@@ -78,7 +78,9 @@ def test_call_that_goes_wrong_is_valid(
 
 
 @pytest.mark.parametrize("backend", ["llama-cpp-python", "xllamacpp"])
-def test_text_without_a_call_is_free(model: tuple[Path, dict[str, int]], backend: Backend) -> None:
+def test_call_text_without_a_call_is_free(
+    model: tuple[Path, dict[str, int]], backend: Backend
+) -> None:
     path, starts = model
     with loaded(path, backend) as chat:
         assert (
@@ -87,7 +89,7 @@ def test_text_without_a_call_is_free(model: tuple[Path, dict[str, int]], backend
 
 
 @pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
-def test_answer_that_the_server_cannot_read_is_text(streamed: bool, tmp_path: Path) -> None:
+def test_call_answer_that_the_server_cannot_read_is_text(streamed: bool, tmp_path: Path) -> None:
     text, path = TEXTS["no JSON"], tmp_path / "calls.gguf"
     with ChatLlamaCpp(model_path=tiny_chat_model()) as tiny:
         (start,) = scripted_model(
@@ -106,7 +108,7 @@ def test_answer_that_the_server_cannot_read_is_text(streamed: bool, tmp_path: Pa
 
 
 @pytest.mark.parametrize(("parallel", "count"), [(None, 2), (False, 1)])
-def test_second_call_is_made_only_where_several_may_be(
+def test_call_second_call_is_made_only_where_several_may_be(
     model: tuple[Path, dict[str, int]], parallel: bool | None, count: int
 ) -> None:
     path, starts = model

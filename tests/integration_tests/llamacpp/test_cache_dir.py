@@ -69,7 +69,7 @@ def files(folder: Path) -> list[Path]:
 
 
 @both
-def test_another_process_reads_only_what_is_new_and_gives_the_same_answer(
+def test_cache_dir_another_process_reads_only_what_is_new_and_gives_the_same_answer(
     backend: Backend, tmp_path: Path
 ) -> None:
     folder = tmp_path / "cache"
@@ -96,7 +96,7 @@ def test_another_process_reads_only_what_is_new_and_gives_the_same_answer(
 
 
 @both
-def test_only_the_user_can_read_the_files(backend: Backend, tmp_path: Path) -> None:
+def test_cache_dir_only_the_user_can_read_the_files(backend: Backend, tmp_path: Path) -> None:
     folder = tmp_path / "new" / "cache"
     ask(folder, backend)
     (saved,) = files(folder)
@@ -116,7 +116,7 @@ def test_only_the_user_can_read_the_files(backend: Backend, tmp_path: Path) -> N
     ],
     ids=["cut", "changed", "empty", "begun", "other"],
 )
-def test_a_damaged_file_is_not_used(
+def test_cache_dir_damaged_file_is_not_used(
     backend: Backend, damage: Callable[[bytes], bytes], tmp_path: Path
 ) -> None:
     answer, _ = ask(tmp_path, backend)
@@ -127,7 +127,9 @@ def test_a_damaged_file_is_not_used(
 
 
 @both
-def test_the_folder_can_be_deleted_while_it_is_in_use(backend: Backend, tmp_path: Path) -> None:
+def test_cache_dir_folder_can_be_deleted_while_it_is_in_use(
+    backend: Backend, tmp_path: Path
+) -> None:
     folder = tmp_path / "cache"
     ask(folder, backend)
     with ChatLlamaCpp(
@@ -139,7 +141,9 @@ def test_the_folder_can_be_deleted_while_it_is_in_use(backend: Backend, tmp_path
 
 
 @both
-def test_files_are_written_while_nothing_is_asked(backend: Backend, tmp_path: Path) -> None:
+def test_cache_dir_files_are_written_while_nothing_is_asked(
+    backend: Backend, tmp_path: Path
+) -> None:
     with ChatLlamaCpp(
         model_path=tiny_chat_model(), backend=backend, n_ctx=512, max_tokens=4, cache_dir=tmp_path
     ) as chat:
@@ -154,7 +158,7 @@ def test_files_are_written_while_nothing_is_asked(backend: Backend, tmp_path: Pa
 
 
 @both
-def test_other_settings_and_other_models_do_not_share_files(
+def test_cache_dir_other_settings_and_other_models_do_not_share_files(
     backend: Backend, tmp_path: Path
 ) -> None:
     other = tmp_path / "other.gguf"
@@ -169,7 +173,7 @@ def test_other_settings_and_other_models_do_not_share_files(
 
 
 @both
-def test_a_model_with_a_sliding_window_gives_the_same_answers(
+def test_cache_dir_model_with_a_sliding_window_gives_the_same_answers(
     backend: Backend, tmp_path: Path
 ) -> None:
     path = with_window(tiny_chat_model(), tmp_path / "window.gguf", 16)
@@ -179,7 +183,7 @@ def test_a_model_with_a_sliding_window_gives_the_same_answers(
 
 
 @both
-def test_prompts_with_images_are_not_written(backend: Backend, tmp_path: Path) -> None:
+def test_cache_dir_prompts_with_images_are_not_written(backend: Backend, tmp_path: Path) -> None:
     folder = tmp_path / "cache"
     mmproj = projector(tmp_path / "mmproj.gguf")
     question = HumanMessage([{"type": "text", "text": SYSTEM}, block(png(200, 0, 0))])
@@ -195,7 +199,7 @@ def test_prompts_with_images_are_not_written(backend: Backend, tmp_path: Path) -
     assert not files(folder)
 
 
-def test_text_and_chats_share_the_files(tmp_path: Path) -> None:
+def test_cache_dir_text_and_chats_share_the_files(tmp_path: Path) -> None:
     given: dict[str, Any] = {
         "model_path": tiny_chat_model(),
         "backend": "xllamacpp",
@@ -209,7 +213,7 @@ def test_text_and_chats_share_the_files(tmp_path: Path) -> None:
             assert (info["usage"].get("cached_tokens", 0) > 60) is expected
 
 
-def test_a_folder_that_cannot_be_made_and_a_draft_model_are_refused(tmp_path: Path) -> None:
+def test_cache_dir_folder_that_cannot_be_made_and_a_draft_model_are_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(InvalidOptionError, match="cache_dir"):
         LlamaCpp(model_path=tiny_chat_model(), cache_dir=tmp_path / "file")
@@ -219,7 +223,7 @@ def test_a_folder_that_cannot_be_made_and_a_draft_model_are_refused(tmp_path: Pa
         )
 
 
-def test_the_memory_for_earlier_prompts_can_be_set() -> None:
+def test_cache_dir_memory_for_earlier_prompts_can_be_set() -> None:
     for backend in get_args(Backend):
         with LlamaCpp(
             model_path=tiny_chat_model(), backend=backend, n_ctx=512, max_tokens=2, cache_ram_mib=1
@@ -239,7 +243,7 @@ def state(size: int = 1000) -> Any:
     return np.arange(size, dtype=np.uint8)
 
 
-def test_files_take_no_more_than_their_limit_and_the_oldest_go(tmp_path: Path) -> None:
+def test_cache_dir_files_take_no_more_than_their_limit_and_the_oldest_go(tmp_path: Path) -> None:
     store = PromptFiles(tmp_path, "key", 5000)
     for number in range(8):
         store.write(tokens(number), state())
@@ -252,7 +256,7 @@ def test_files_take_no_more_than_their_limit_and_the_oldest_go(tmp_path: Path) -
     assert len(files(tmp_path)) == 1
 
 
-def test_a_file_holds_what_was_written(tmp_path: Path) -> None:
+def test_cache_dir_file_holds_what_was_written(tmp_path: Path) -> None:
     PromptFiles(tmp_path, "key", 10**6).write([*tokens(1), 5], state(), 7)
     store = PromptFiles(tmp_path, "key", 10**6)
     file = store.best([*tokens(1), 9], 16)
@@ -264,7 +268,7 @@ def test_a_file_holds_what_was_written(tmp_path: Path) -> None:
     assert store.is_empty
 
 
-def test_a_longer_sequence_replaces_its_beginning(tmp_path: Path) -> None:
+def test_cache_dir_longer_sequence_replaces_its_beginning(tmp_path: Path) -> None:
     store = PromptFiles(tmp_path, "key", 10**6)
     store.write(tokens(1), state())
     store.write([*tokens(1), 5], state())
@@ -272,7 +276,7 @@ def test_a_longer_sequence_replaces_its_beginning(tmp_path: Path) -> None:
     assert len(files(tmp_path)) == 1
 
 
-def test_what_a_killed_process_left_is_ignored_and_later_deleted(tmp_path: Path) -> None:
+def test_cache_dir_files_of_a_killed_process_are_ignored_and_later_deleted(tmp_path: Path) -> None:
     store = PromptFiles(tmp_path, "key", 10**6)
     left = store.new_path()
     left.write_bytes(b"qsgg")
@@ -284,14 +288,14 @@ def test_what_a_killed_process_left_is_ignored_and_later_deleted(tmp_path: Path)
     assert not left.exists()
 
 
-def test_a_full_disk_or_a_folder_that_is_gone_raises_nothing(tmp_path: Path) -> None:
+def test_cache_dir_full_disk_or_deleted_folder_raises_nothing(tmp_path: Path) -> None:
     store = PromptFiles(tmp_path / "cache", "key", 10**6)
     shutil.rmtree(tmp_path / "cache")
     store.write(tokens(1), state())
     assert not files(tmp_path)
 
 
-def test_the_key_depends_on_the_model_and_what_the_cache_holds(tmp_path: Path) -> None:
+def test_cache_dir_key_depends_on_the_model_and_what_the_cache_holds(tmp_path: Path) -> None:
     copy = tmp_path / "copy.gguf"
     shutil.copy(tiny_chat_model(), copy)
     info = check_gguf(copy)
@@ -326,7 +330,7 @@ print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), llm.get_num_tokens("Th
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-def test_a_fork_that_ends_leaves_the_engine_to_its_parent(tmp_path: Path) -> None:
+def test_cache_dir_fork_that_ends_leaves_the_engine_to_its_parent(tmp_path: Path) -> None:
     command = [sys.executable, "-c", FORK, str(tiny_chat_model()), str(tmp_path)]
     run = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
     assert run.stdout == "3 True\n"

@@ -20,7 +20,7 @@ BACKENDS = pytest.mark.parametrize("backend", ["llama-cpp-python", "xllamacpp"])
 
 @BACKENDS
 @pytest.mark.parametrize("path", MODELS, ids=lambda path: path.stem)
-def test_isolated_answers_are_the_same_alone_after_others_and_in_a_batch(
+def test_cache_prompt_isolated_answers_are_the_same_alone_after_others_and_in_a_batch(
     path: Path, backend: str
 ) -> None:
     prompts = PROMPTS if path == MODELS[0] else PROMPTS[:6]
@@ -50,7 +50,7 @@ CALLS: Final[list[dict[str, Any]]] = [
 
 
 @BACKENDS
-def test_request_with_a_seed_reads_its_prompt_from_scratch(backend: Any) -> None:
+def test_cache_prompt_request_with_a_seed_reads_its_prompt_from_scratch(backend: Any) -> None:
     cached = []
     with LlamaCpp(
         model_path=tiny_chat_model(), backend=backend, n_ctx=512, max_tokens=4, temperature=0
@@ -62,7 +62,7 @@ def test_request_with_a_seed_reads_its_prompt_from_scratch(backend: Any) -> None
     assert cached[3] > 0
 
 
-def test_isolated_request_is_computed_alone_and_before_others_that_wait() -> None:
+def test_cache_prompt_isolated_request_is_computed_alone_and_before_others_that_wait() -> None:
     turns, order = Turns(), []
 
     def compute(name: str, *, isolated: bool) -> None:

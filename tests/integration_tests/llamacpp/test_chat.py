@@ -30,7 +30,7 @@ def chat(tmp_path_factory: pytest.TempPathFactory) -> Any:
         yield chat.bind(logit_bias=dict.fromkeys(control, 1000.0))
 
 
-def test_calls_are_read_where_their_markers_are_tokens(chat: Any) -> None:
+def test_chat_calls_are_read_where_their_markers_are_tokens(chat: Any) -> None:
     answer = chat.bound.bind_tools([paint], **chat.kwargs).invoke("Paint it red.", grammar=CALL)
     assert answer.text == ""
     assert [(call["name"], call["args"]) for call in answer.tool_calls] == [
@@ -38,18 +38,18 @@ def test_calls_are_read_where_their_markers_are_tokens(chat: Any) -> None:
     ]
 
 
-def test_a_forced_call_is_read_there_too(chat: Any) -> None:
+def test_forced_call_is_read_there_too(chat: Any) -> None:
     answer = chat.bound.bind_tools([paint], tool_choice="any", **chat.kwargs).invoke(
         "Paint it red."
     )
     assert [call["name"] for call in answer.tool_calls] == ["paint"]
 
 
-def test_thoughts_are_read_where_their_markers_are_tokens(chat: Any) -> None:
+def test_chat_thoughts_are_read_where_their_markers_are_tokens(chat: Any) -> None:
     answer = chat.invoke("Is it red?", grammar='root ::= "[THINK]" "It may be." "[/THINK]" "Yes."')
     assert answer.text == "Yes."
     assert answer.content_blocks[0] == {"type": "reasoning", "reasoning": "It may be."}
 
 
-def test_other_control_tokens_are_no_part_of_an_answer(chat: Any) -> None:
+def test_chat_other_control_tokens_are_removed_from_the_answer(chat: Any) -> None:
     assert chat.invoke("Paint it red.", grammar=CALL).text == 'paint{"colour": "red"}'

@@ -81,7 +81,7 @@ def same_where_clear(one: Any, other: Any) -> bool:
 
 
 @pytest.mark.parametrize("prompt", [*PROMPTS[:3], LONG])
-def test_one_request_alone_is_answered_as_by_the_packages_own_loop(
+def test_engine_one_request_alone_is_answered_as_by_the_packages_own_loop(
     prompt: str, model_file: Path
 ) -> None:
     own = Llama(str(model_file), n_ctx=512, n_threads=1, n_threads_batch=1, verbose=False)
@@ -94,13 +94,13 @@ def test_one_request_alone_is_answered_as_by_the_packages_own_loop(
     assert [token["id"] for token in answer] == expected
 
 
-def test_a_batch_is_answered_as_one_after_another(llm: LlamaCpp) -> None:
+def test_engine_batch_is_answered_as_one_after_another(llm: LlamaCpp) -> None:
     alone = [generation(llm, prompt, logprobs=2) for prompt in PROMPTS]
     together = llm.generate(PROMPTS, logprobs=2).generations
     assert all(same_where_clear(one, row[0]) for one, row in zip(alone, together, strict=True))
 
 
-def test_a_seed_does_not_depend_on_what_else_runs(model_file: Path) -> None:
+def test_engine_seed_does_not_depend_on_what_else_runs(model_file: Path) -> None:
     with LlamaCpp(
         model_path=model_file,
         n_ctx=512,
@@ -116,7 +116,7 @@ def test_a_seed_does_not_depend_on_what_else_runs(model_file: Path) -> None:
         assert hot.invoke(PROMPTS[0], seed=8) != alone
 
 
-def test_log_probabilities_are_the_models_own_whatever_is_biased(llm: LlamaCpp) -> None:
+def test_engine_log_probabilities_are_the_models_own_whatever_is_biased(llm: LlamaCpp) -> None:
     free = generation(llm, PROMPTS[0], logprobs=5, max_tokens=1).generation_info["logprobs"][0]
     biased = generation(
         llm, PROMPTS[0], logprobs=5, max_tokens=1, logit_bias={free["id"]: -100}
@@ -135,7 +135,7 @@ def finish(box: ResponseQueue) -> CompletionInfo:
 # --- the cache ---
 
 
-def test_a_prompt_that_begins_like_an_earlier_one_is_not_read_again(model_file: Path) -> None:
+def test_engine_prompt_that_begins_like_an_earlier_one_is_not_read_again(model_file: Path) -> None:
     with LlamaCpp(model_path=model_file, n_ctx=500, temperature=0, max_tokens=8) as llm:
         length = llm.get_num_tokens(LONG)
         assert usage(llm, LONG)["cached_tokens"] == 0
@@ -145,7 +145,7 @@ def test_a_prompt_that_begins_like_an_earlier_one_is_not_read_again(model_file: 
         assert same_where_clear(generation(llm, f"{LONG}Rain is", logprobs=2), fresh)
 
 
-def test_two_who_take_turns_keep_what_was_read_of_each(model_file: Path) -> None:
+def test_engine_alternating_conversations_keep_their_prompts(model_file: Path) -> None:
     with LlamaCpp(model_path=model_file, n_ctx=500, temperature=0, max_tokens=4) as llm:
         talks = {name: f"{name}. {LONG}" for name in ("Anna", "Bert")}
         for turn in range(3):
@@ -164,7 +164,7 @@ SHARED: Final = [
 
 
 @pytest.mark.parametrize("shared", SHARED, ids=["nothing", "instructions"])
-def test_what_earlier_prompts_left_slows_nobody_and_is_there_when_it_is_wanted(
+def test_engine_saved_prompts_slow_no_request_and_are_restored_when_needed(
     shared: str, model_file: Path
 ) -> None:
     with LlamaCpp(model_path=model_file, n_ctx=500, temperature=0, max_tokens=4) as llm:
@@ -185,7 +185,7 @@ def tokens_in_cache(llm: LlamaCpp) -> int:
     return sum(len(one.tokens) for one in sequences(llm)._all)
 
 
-def test_what_was_put_aside_is_answered_as_before(model_file: Path) -> None:
+def test_engine_restored_sequence_gives_the_same_answer(model_file: Path) -> None:
     with LlamaCpp(model_path=model_file, n_ctx=500, temperature=0, max_tokens=8) as llm:
         talks = [f"{prompt} {LONG}" for prompt in PROMPTS[:3]]
         first = [generation(llm, talk, logprobs=2) for talk in talks]
@@ -194,7 +194,7 @@ def test_what_was_put_aside_is_answered_as_before(model_file: Path) -> None:
         assert all(map(same_where_clear, first, again))
 
 
-def test_no_more_is_put_aside_than_may_be(model_file: Path) -> None:
+def test_engine_offloads_no_more_than_the_limit(model_file: Path) -> None:
     with LlamaCpp(model_path=model_file, n_ctx=500, temperature=0, max_tokens=4) as llm:
         prompts = [f"{number}. {LONG}" for number in range(6)]
         for prompt in prompts:
@@ -213,7 +213,7 @@ def test_no_more_is_put_aside_than_may_be(model_file: Path) -> None:
         )
 
 
-def test_while_nothing_else_is_to_be_done_all_is_saved(model_file: Path) -> None:
+def test_engine_offloads_everything_while_idle(model_file: Path) -> None:
     with LlamaCpp(model_path=model_file, n_ctx=500, temperature=0, max_tokens=20) as llm:
         answers = llm.generate([f"{number}. {LONG}" for number in range(4)]).generations
         assert soon(lambda: len(sequences(llm)._aside._saved) == 4)
@@ -222,7 +222,7 @@ def test_while_nothing_else_is_to_be_done_all_is_saved(model_file: Path) -> None
         assert usage(llm, f"{talk} And then?")["cached_tokens"] > llm.get_num_tokens(talk) - 5
 
 
-def test_while_others_wait_only_what_lies_together_is_saved(model_file: Path) -> None:
+def test_engine_offloads_only_contiguous_sequences_while_others_wait(model_file: Path) -> None:
     with LlamaCpp(model_path=model_file, n_ctx=500, temperature=0, max_tokens=20) as llm:
         sequences(llm)._max_segments = 0  # so that nothing is saved before it has to be
         for most, saved in ((0, 0), (8, 8)):
@@ -240,7 +240,7 @@ def test_while_others_wait_only_what_lies_together_is_saved(model_file: Path) ->
         assert counts["prompt_tokens"] - counts["cached_tokens"] < 20
 
 
-def test_without_memory_for_it_nothing_is_put_aside(
+def test_engine_without_free_memory_offloads_nothing(
     model_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: int) -> Any:
@@ -253,7 +253,7 @@ def test_without_memory_for_it_nothing_is_put_aside(
         assert not sequences(llm)._aside._saved
 
 
-def test_what_cannot_be_put_back_is_read_again(
+def test_engine_sequence_that_cannot_be_restored_is_read_again(
     model_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with LlamaCpp(model_path=model_file, n_ctx=500, temperature=0, max_tokens=4) as llm:
@@ -265,7 +265,7 @@ def test_what_cannot_be_put_back_is_read_again(
         assert all(map(same_where_clear, first, again))
 
 
-def test_what_is_put_aside_is_counted_with_the_cache(
+def test_engine_offloaded_bytes_count_as_cache(
     model_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
@@ -278,7 +278,9 @@ def test_what_is_put_aside_is_counted_with_the_cache(
         )
 
 
-def test_a_state_that_cannot_be_cut_is_put_aside_whole(model_file: Path, tmp_path: Path) -> None:
+def test_engine_state_that_cannot_be_cut_is_offloaded_whole(
+    model_file: Path, tmp_path: Path
+) -> None:
     path = recurrent(model_file, tmp_path / "recurrent.gguf")
     with LlamaCpp(model_path=path, n_ctx=512, n_parallel=1, temperature=0, max_tokens=1) as llm:
         talks = [f"{prompt} {LONG}".strip() for prompt in PROMPTS[:3]]
@@ -289,7 +291,7 @@ def test_a_state_that_cannot_be_cut_is_put_aside_whole(model_file: Path, tmp_pat
         assert same_where_clear(generation(llm, f"{talks[0]} And then?", logprobs=2), further[0])
 
 
-def test_on_a_gpu_prompts_stay_in_the_cache(model_file: Path) -> None:
+def test_engine_on_a_gpu_prompts_stay_in_the_cache(model_file: Path) -> None:
     """Where there is none, `n_gpu_layers` changes nothing but this."""
     with LlamaCpp(
         model_path=model_file, n_ctx=500, n_gpu_layers=-1, n_parallel=2, temperature=0, max_tokens=4
@@ -302,7 +304,7 @@ def test_on_a_gpu_prompts_stay_in_the_cache(model_file: Path) -> None:
         ]
 
 
-def test_a_batch_reads_a_common_beginning_once(model_file: Path) -> None:
+def test_engine_batch_reads_a_common_beginning_once(model_file: Path) -> None:
     with LlamaCpp(model_path=model_file, n_ctx=500, temperature=0, max_tokens=4) as llm:
         rows = [*llm.generate([LONG + prompt for prompt in PROMPTS]).generations]
         read = [row[0].generation_info["usage"] for row in rows if row[0].generation_info]
@@ -311,7 +313,7 @@ def test_a_batch_reads_a_common_beginning_once(model_file: Path) -> None:
         ) < 2 * llm.get_num_tokens(LONG)
 
 
-def test_the_cache_makes_room_when_it_is_full(model_file: Path) -> None:
+def test_engine_cache_makes_room_when_it_is_full(model_file: Path) -> None:
     with LlamaCpp(
         model_path=model_file, n_ctx=256, n_parallel=2, temperature=0, max_tokens=8
     ) as llm:
@@ -320,7 +322,9 @@ def test_the_cache_makes_room_when_it_is_full(model_file: Path) -> None:
         assert llm.batch([*prompts]) == first
 
 
-def test_what_a_sliding_window_left_behind_is_read_again(model_file: Path, tmp_path: Path) -> None:
+def test_engine_tokens_outside_a_sliding_window_are_read_again(
+    model_file: Path, tmp_path: Path
+) -> None:
     chance = random.Random(1)  # noqa: S311 - it hides nothing
     talks = [" ".join(chance.choices(LONG.split(), k=60)) for _ in range(3)]
     path = with_window(model_file, tmp_path / "window.gguf", 8)
@@ -342,7 +346,7 @@ def test_what_a_sliding_window_left_behind_is_read_again(model_file: Path, tmp_p
             assert abs(best - expected) < CLEAR
 
 
-def test_a_whole_sequence_that_lost_what_its_window_needs_is_not_continued(
+def test_engine_whole_sequence_that_lost_what_its_window_needs_is_not_continued(
     model_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = with_window(model_file, tmp_path / "window.gguf", 8)
@@ -374,7 +378,7 @@ def compute_slowly(llm: LlamaCpp, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(context, "decode", decode_late)
 
 
-def test_a_stream_that_is_closed_ends_the_work(
+def test_engine_stream_that_is_closed_ends_the_work(
     llm: LlamaCpp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     compute_slowly(llm, monkeypatch)
@@ -386,7 +390,7 @@ def test_a_stream_that_is_closed_ends_the_work(
     assert tokens_in_cache(llm) < 100
 
 
-def test_a_prompt_that_nobody_waits_for_is_not_read_to_its_end(llm: LlamaCpp) -> None:
+def test_engine_prompt_of_a_cancelled_request_is_not_read_to_its_end(llm: LlamaCpp) -> None:
     box = ResponseQueue()
     llm.engine.submit(Request(llm.get_token_ids(LONG), Sampling(temperature=0)), box)
     box.cancel()
@@ -395,7 +399,7 @@ def test_a_prompt_that_nobody_waits_for_is_not_read_to_its_end(llm: LlamaCpp) ->
         box.take(0)
 
 
-def test_a_state_that_cannot_be_cut_is_right_after_a_request_that_left(
+def test_engine_state_that_cannot_be_cut_is_right_after_a_cancelled_request(
     model_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = recurrent(model_file, tmp_path / "recurrent.gguf")
@@ -424,7 +428,7 @@ def test_a_state_that_cannot_be_cut_is_right_after_a_request_that_left(
         assert same_where_clear(again, expected)
 
 
-def test_a_request_that_cannot_begin_fails_and_the_next_one_is_answered(
+def test_engine_request_that_cannot_begin_fails_and_the_next_one_is_answered(
     llm: LlamaCpp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: Any, **__: Any) -> None:
@@ -440,7 +444,7 @@ def test_a_request_that_cannot_begin_fails_and_the_next_one_is_answered(
 # --- readers ---
 
 
-def test_a_prompt_beside_an_answer_is_read_in_large_parts_where_every_batch_is_slow(
+def test_engine_prompt_during_an_answer_is_read_in_large_parts_where_every_batch_is_slow(
     model_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with LlamaCpp(model_path=model_file, n_ctx=2000, n_parallel=2, temperature=0) as llm:
@@ -467,7 +471,7 @@ def test_a_prompt_beside_an_answer_is_read_in_large_parts_where_every_batch_is_s
     ("count", "pause"),
     [(1, MIN_NOTIFY_INTERVAL), (4, 4 * MIN_NOTIFY_INTERVAL), (16, _MAX_NOTIFY_INTERVAL)],
 )
-def test_notify_interval_grows_with_the_number_of_answers_up_to_a_limit(
+def test_engine_notify_interval_grows_with_the_number_of_answers_up_to_a_limit(
     count: int, pause: float, model_file: Path
 ) -> None:
     with LlamaCpp(model_path=model_file, n_ctx=128, n_parallel=16) as llm:
@@ -483,7 +487,7 @@ def test_notify_interval_grows_with_the_number_of_answers_up_to_a_limit(
 # --- one load ---
 
 
-def test_objects_on_one_file_share_the_engine(llm: LlamaCpp, model_file: Path) -> None:
+def test_engine_objects_on_one_file_share_the_engine(llm: LlamaCpp, model_file: Path) -> None:
     other = LlamaCpp(model_path=str(model_file), n_ctx=512, temperature=1)
     assert other.engine is llm.engine
     configurable = llm.configurable_fields(temperature=ConfigurableField(id="temperature"))
@@ -493,13 +497,13 @@ def test_objects_on_one_file_share_the_engine(llm: LlamaCpp, model_file: Path) -
     assert threading.active_count() == threads
 
 
-def test_another_context_shares_the_weights(llm: LlamaCpp, model_file: Path) -> None:
+def test_engine_another_context_shares_the_weights(llm: LlamaCpp, model_file: Path) -> None:
     with LlamaCpp(model_path=model_file, n_ctx=256) as other:
         assert other.engine is not llm.engine
         assert other.engine.model is llm.engine.model
 
 
-def test_an_engine_may_be_ended_by_the_thread_that_it_waits_for(model_file: Path) -> None:
+def test_engine_may_be_ended_by_the_thread_that_it_waits_for(model_file: Path) -> None:
     """As when a garbage collection there finds it forgotten."""
     llm = LlamaCpp(model_path=model_file, n_ctx=310, n_threads=2, max_tokens=250)
     stream = llm.stream("Rain is")
@@ -557,7 +561,7 @@ class Impatient:
             self.given_up.append(size)
 
 
-def test_a_batch_that_is_given_up_is_computed_again(model_file: Path) -> None:
+def test_engine_aborted_batch_is_computed_again(model_file: Path) -> None:
     with LlamaCpp(model_path=model_file, n_ctx=510, temperature=0, max_tokens=8) as llm:
         expected = [generation(llm, prompt, logprobs=2) for prompt in (LONG, *PROMPTS)]
         sequences(llm).clear()
@@ -567,7 +571,7 @@ def test_a_batch_that_is_given_up_is_computed_again(model_file: Path) -> None:
         assert all(map(same_where_clear, expected, again))
 
 
-def test_a_batch_that_is_held_up_is_computed_with_one_thread(
+def test_engine_delayed_batch_is_computed_with_one_thread(
     model_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
@@ -599,7 +603,7 @@ def test_a_batch_that_is_held_up_is_computed_with_one_thread(
         assert len(held_up) <= 2 * len(sizes), "each size is tried once"
 
 
-def test_texts_whose_batch_is_given_up_are_embedded_all_the_same() -> None:
+def test_engine_texts_of_an_aborted_batch_are_embedded() -> None:
     with LlamaCppEmbeddings(model_path=tiny_embedding_model()) as embeddings:
         expected = embeddings.embed_documents(PROMPTS)
         threads = embeddings.engine._worker._context._threads = Impatient()
@@ -607,7 +611,7 @@ def test_texts_whose_batch_is_given_up_are_embedded_all_the_same() -> None:
         assert threads.given_up
 
 
-def test_only_what_takes_too_long_by_itself_is_interrupted() -> None:
+def test_engine_only_a_batch_that_is_too_slow_alone_is_interrupted() -> None:
     interrupted = threading.Event()
     before = threading.Thread(target=computing.run_parallel, args=(lambda: time.sleep(1.5),))
     before.start()
@@ -622,7 +626,7 @@ def test_only_what_takes_too_long_by_itself_is_interrupted() -> None:
 
 
 @pytest.mark.parametrize("how", ["close", "forget"])
-def test_what_is_closed_or_forgotten_is_freed(how: str, model_file: Path) -> None:
+def test_engine_closed_or_unreferenced_object_is_freed(how: str, model_file: Path) -> None:
     before = set(threading.enumerate())
     llm = LlamaCpp(model_path=model_file, n_ctx=300)
     engine = weakref.ref(llm.engine)
@@ -636,14 +640,14 @@ def test_what_is_closed_or_forgotten_is_freed(how: str, model_file: Path) -> Non
     assert not thread.is_alive()
 
 
-def test_a_closed_object_loads_again(model_file: Path) -> None:
+def test_engine_closed_object_loads_again(model_file: Path) -> None:
     llm = LlamaCpp(model_path=model_file, n_ctx=300, temperature=0, max_tokens=4)
     answer = llm.invoke("Rain is")
     llm.close()
     assert llm.invoke("Rain is") == answer
 
 
-def test_an_engine_that_is_freed_fails_its_answers(model_file: Path) -> None:
+def test_engine_that_is_freed_fails_its_answers(model_file: Path) -> None:
     engine = LlamaCpp(model_path=model_file, n_ctx=400).engine
     box = ResponseQueue()
     engine.submit(Request([1]), box)
@@ -657,19 +661,19 @@ def test_an_engine_that_is_freed_fails_its_answers(model_file: Path) -> None:
 # --- the context's end, and what fails ---
 
 
-def test_an_answer_ends_where_the_context_does(llm: LlamaCpp) -> None:
+def test_engine_answer_ends_where_the_context_does(llm: LlamaCpp) -> None:
     result = generation(llm, LONG, max_tokens=-1)
     assert result.generation_info["finish_reason"] == "length"
     assert result.generation_info["usage"]["total_tokens"] == 512
 
 
-def test_a_prompt_that_fills_the_context_is_refused_with_both_lengths(llm: LlamaCpp) -> None:
+def test_engine_prompt_that_fills_the_context_is_refused_with_both_lengths(llm: LlamaCpp) -> None:
     with pytest.raises(ContextLengthError, match="512") as caught:
         llm.invoke(LONG * 5)
     assert caught.value.prompt_tokens == llm.get_num_tokens(LONG * 5)
 
 
-def test_a_request_that_cannot_be_computed_fails_alone(llm: LlamaCpp) -> None:
+def test_engine_request_that_cannot_be_computed_fails_alone(llm: LlamaCpp) -> None:
     good, bad = ResponseQueue(), ResponseQueue()
     engine = llm.engine
     engine.submit(Request(llm.get_token_ids(LONG), Sampling(temperature=0), max_tokens=100), good)
@@ -680,7 +684,7 @@ def test_a_request_that_cannot_be_computed_fails_alone(llm: LlamaCpp) -> None:
     assert llm.invoke("Rain is")
 
 
-def test_more_requests_than_sequences_wait_their_turn(model_file: Path) -> None:
+def test_engine_more_requests_than_sequences_wait_their_turn(model_file: Path) -> None:
     with LlamaCpp(
         model_path=model_file, n_ctx=512, n_parallel=2, temperature=0, max_tokens=4
     ) as llm:
@@ -688,7 +692,7 @@ def test_more_requests_than_sequences_wait_their_turn(model_file: Path) -> None:
         assert all(answers)
 
 
-def test_a_mistake_of_our_own_fails_who_is_there_and_nobody_else(
+def test_engine_bug_of_our_own_fails_current_requests_only(
     model_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with LlamaCpp(model_path=model_file, n_ctx=400, temperature=0, max_tokens=8) as llm:

@@ -156,7 +156,7 @@ def reference(chat: ChatLlamaCpp, pictures: list[bytes]) -> np.ndarray[Any, Any]
 
 
 @pytest.mark.parametrize("pictures", [[RED], [BLUE, WIDE]], ids=["one", "two"])
-def test_the_model_sees_what_llama_cpps_own_loop_shows_it(
+def test_image_tokens_are_those_of_llama_cpps_own_loop(
     each: ChatLlamaCpp, pictures: list[bytes]
 ) -> None:
     expected = reference(each, pictures)
@@ -164,14 +164,14 @@ def test_the_model_sees_what_llama_cpps_own_loop_shows_it(
     assert all(abs(expected[token] - logprob) < NEAR for token, logprob in seen.items())
 
 
-def test_an_image_is_told_from_another_and_known_again(each: ChatLlamaCpp) -> None:
+def test_image_is_recognized_and_not_confused_with_another(each: ChatLlamaCpp) -> None:
     red, blue = first_logprobs(each, ask(RED)), first_logprobs(each, ask(BLUE))
     assert not near(red, blue)
     assert near(red, first_logprobs(each, ask(RED)))
     assert not near(first_logprobs(each, ask(RED, BLUE)), first_logprobs(each, ask(BLUE, RED)))
 
 
-def test_in_company_each_sees_its_own_images(each: ChatLlamaCpp) -> None:
+def test_image_concurrent_requests_get_their_own_images(each: ChatLlamaCpp) -> None:
     inputs: list[Any] = [
         ask(RED),
         "Hello!",
@@ -191,7 +191,7 @@ def test_in_company_each_sees_its_own_images(each: ChatLlamaCpp) -> None:
         assert near(expected, got)
 
 
-def test_images_stand_where_the_message_has_them(chat: ChatLlamaCpp) -> None:
+def test_image_keeps_its_place_in_the_message(chat: ChatLlamaCpp) -> None:
     parts = [
         {"type": "text", "text": "This"},
         block(RED),
@@ -228,12 +228,14 @@ def _openai(part: dict[str, Any]) -> dict[str, Any]:
     ],
     ids=["block", "url", "old"],
 )
-def test_each_way_to_give_an_image_is_the_same(chat: ChatLlamaCpp, part: dict[str, Any]) -> None:
+def test_image_each_way_to_give_an_image_is_the_same(
+    chat: ChatLlamaCpp, part: dict[str, Any]
+) -> None:
     answer = chat.invoke([HumanMessage([part, {"type": "text", "text": QUESTION}])])
     assert answer.text == chat.invoke(ask(RED)).text
 
 
-def test_sync_async_and_streams_answer_alike(chat: ChatLlamaCpp) -> None:
+def test_image_sync_async_and_streams_answer_alike(chat: ChatLlamaCpp) -> None:
     async def answers() -> tuple[str, str]:
         streamed = [chunk.text async for chunk in chat.astream(ask(BLUE))]
         return (await chat.ainvoke(ask(BLUE))).text, "".join(streamed)
@@ -268,7 +270,7 @@ def test_structured_output_and_tools_go_with_images(chat: ChatLlamaCpp) -> None:
     assert call["name"] == "Seen"
 
 
-def test_a_draft_model_leaves_images_alone(chat: ChatLlamaCpp) -> None:
+def test_image_draft_model_leaves_images_alone(chat: ChatLlamaCpp) -> None:
     answer = chat.invoke(ask(RED), draft_model=LlamaPromptLookupDecoding(num_pred_tokens=5))
     assert answer.text == chat.invoke(ask(RED)).text
 
@@ -291,7 +293,7 @@ def looked(chat: ChatLlamaCpp, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     return seen
 
 
-def test_usage_counts_an_images_tokens(chat: ChatLlamaCpp) -> None:
+def test_image_usage_counts_an_images_tokens(chat: ChatLlamaCpp) -> None:
     text = chat.invoke(QUESTION).usage_metadata
     for pictures in ([RED], [RED, BLUE]):
         seen = chat.invoke(ask(*pictures)).usage_metadata
@@ -301,14 +303,14 @@ def test_usage_counts_an_images_tokens(chat: ChatLlamaCpp) -> None:
         assert chat.get_num_tokens_from_messages(ask(*pictures)) == seen["input_tokens"]
 
 
-def test_tokens_are_counted_where_they_share_positions(each: ChatLlamaCpp) -> None:
+def test_image_tokens_are_counted_where_they_share_positions(each: ChatLlamaCpp) -> None:
     usage: Any = each.invoke(ask(WIDE)).usage_metadata
     assert usage["input_tokens"] == each.get_num_tokens_from_messages(ask(WIDE))
     again: Any = each.invoke(ask(WIDE)).usage_metadata
     assert again["input_token_details"]["cache_read"] == usage["input_tokens"] - 1
 
 
-def test_an_images_tokens_can_be_bounded(folder: Path) -> None:
+def test_image_tokens_can_be_bounded(folder: Path) -> None:
     model, mmproj = (
         with_mrope(tiny_chat_model(), folder / "bounded.gguf"),
         projector(folder / "any-size.gguf", kind=QWEN),
@@ -330,7 +332,7 @@ def test_an_images_tokens_can_be_bounded(folder: Path) -> None:
     assert few < 30 < default < 90 <= many < 110
 
 
-def test_a_known_image_is_not_read_again_and_another_is(
+def test_image_known_image_is_not_read_again_and_another_is(
     chat: ChatLlamaCpp, looked: list[Any]
 ) -> None:
     pictures = [png(9, number, 9) for number in (0, 0, 120)]
@@ -341,13 +343,13 @@ def test_a_known_image_is_not_read_again_and_another_is(
         assert len(looked) == (1 if number < 3 else 2)
 
 
-def test_a_batch_about_one_image_reads_it_once(chat: ChatLlamaCpp, looked: list[Any]) -> None:
+def test_image_batch_about_one_image_reads_it_once(chat: ChatLlamaCpp, looked: list[Any]) -> None:
     picture = png(70, 80, 90)
     chat.batch([[LONG, *ask(picture, text=f"{number}?")] for number in range(6)])
     assert len(looked) == 1
 
 
-def test_one_image_does_not_wait_for_many(chat: ChatLlamaCpp, looked: list[Any]) -> None:
+def test_image_one_image_does_not_wait_for_many(chat: ChatLlamaCpp, looked: list[Any]) -> None:
     many = chat.engine.read([*(png(number, 99, 0) for number in range(24)), "Which?"])
     one = chat.engine.read(["What?", png(0, 99, 99), "And?"])
     boxes = ResponseQueue(), ResponseQueue()
@@ -361,16 +363,14 @@ def test_one_image_does_not_wait_for_many(chat: ChatLlamaCpp, looked: list[Any])
     assert looked.index(one.images[0]) < len(many.images)
 
 
-def test_an_image_that_was_put_aside_is_not_read_again(
-    chat: ChatLlamaCpp, looked: list[Any]
-) -> None:
+def test_image_that_was_offloaded_is_not_read_again(chat: ChatLlamaCpp, looked: list[Any]) -> None:
     pictures = [png(33, number, 33) for number in range(12)]
     for picture in pictures * 2:
         chat.invoke(ask(picture))
     assert len(looked) == 12
 
 
-def test_an_image_is_computed_with_all_cores(
+def test_image_is_computed_with_all_cores(
     chat: ChatLlamaCpp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     context, threads = chat.engine._worker._context, []
@@ -387,7 +387,7 @@ def test_an_image_is_computed_with_all_cores(
     assert threads == [physical_cores()]
 
 
-def test_the_prompt_is_measured_with_its_images(llava: Path) -> None:
+def test_image_prompt_is_measured_with_its_images(llava: Path) -> None:
     with ChatLlamaCpp(
         model_path=tiny_chat_model(), mmproj_path=llava, n_ctx=64, n_parallel=2, max_tokens=4
     ) as small:
@@ -402,7 +402,7 @@ def test_the_prompt_is_measured_with_its_images(llava: Path) -> None:
         assert len(small.batch([ask(png(number, 0, 0)) for number in range(12)])) == 12
 
 
-def test_the_profile_tells_of_images(chat: ChatLlamaCpp) -> None:
+def test_image_profile_reports_images(chat: ChatLlamaCpp) -> None:
     assert (chat.profile or {})["image_inputs"] is True
 
 
@@ -413,7 +413,7 @@ def quiet_soon(chat: ChatLlamaCpp) -> bool:
     return soon(lambda: not chat.engine.busy)
 
 
-def test_a_stream_that_is_closed_ends_the_work(chat: ChatLlamaCpp) -> None:
+def test_image_stream_that_is_closed_ends_the_work(chat: ChatLlamaCpp) -> None:
     stream = chat.stream(ask(RED, BLUE, WIDE), max_tokens=300)
     next(stream)
     assert isinstance(stream, Iterator)
@@ -423,7 +423,7 @@ def test_a_stream_that_is_closed_ends_the_work(chat: ChatLlamaCpp) -> None:
     assert chat.invoke(ask(RED)).text
 
 
-def test_an_image_that_nobody_waits_for_is_not_looked_at(
+def test_image_of_a_cancelled_request_is_not_encoded(
     chat: ChatLlamaCpp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     box, looked = ResponseQueue(), []
@@ -441,7 +441,7 @@ def test_an_image_that_nobody_waits_for_is_not_looked_at(
     assert len(looked) == 1
 
 
-def test_cancelled_tasks_leave_the_rest_alone(chat: ChatLlamaCpp) -> None:
+def test_image_cancelled_tasks_leave_the_rest_alone(chat: ChatLlamaCpp) -> None:
     async def some_leave() -> list[Any]:
         tasks = [asyncio.create_task(chat.ainvoke(ask(png(number, 50, 0)))) for number in range(20)]
         await asyncio.sleep(0.02)
@@ -454,7 +454,7 @@ def test_cancelled_tasks_leave_the_rest_alone(chat: ChatLlamaCpp) -> None:
     assert quiet_soon(chat)
 
 
-def test_what_an_object_took_is_freed_with_it(llava: Path) -> None:
+def test_image_memory_of_an_object_is_freed_with_it(llava: Path) -> None:
     chat = ChatLlamaCpp(model_path=tiny_chat_model(), mmproj_path=llava, n_ctx=300, max_tokens=2)
     chat.invoke(ask(RED))
     kept = weakref.ref(chat.engine.projector)
@@ -479,7 +479,9 @@ def test_what_an_object_took_is_freed_with_it(llava: Path) -> None:
         (b"GIF89a" + bytes(5), "damaged"),
     ],
 )
-def test_bad_images_fail_their_request_only(chat: ChatLlamaCpp, data: bytes, says: str) -> None:
+def test_image_bad_images_fail_their_request_only(
+    chat: ChatLlamaCpp, data: bytes, says: str
+) -> None:
     answers: list[Any] = chat.batch([ask(RED), ask(data)], return_exceptions=True)
     assert answers[0].text == chat.invoke(ask(RED)).text
     assert isinstance(answers[1], InvalidRequestError)
@@ -501,12 +503,14 @@ def test_bad_images_fail_their_request_only(chat: ChatLlamaCpp, data: bytes, say
         ({"type": "audio", "base64": "AAAA", "mime_type": "audio/wav"}, "holds audio"),
     ],
 )
-def test_what_is_no_image_is_refused(chat: ChatLlamaCpp, part: dict[str, Any], says: str) -> None:
+def test_image_of_another_format_is_refused(
+    chat: ChatLlamaCpp, part: dict[str, Any], says: str
+) -> None:
     with pytest.raises(InvalidRequestError, match=says):
         chat.invoke([HumanMessage([part])])
 
 
-def test_a_template_has_to_show_each_image(chat: ChatLlamaCpp) -> None:
+def test_image_template_has_to_show_each_image(chat: ChatLlamaCpp) -> None:
     template = "{{ messages[-1].content }} answer:"
     with pytest.raises(InvalidRequestError, match="leaves out"):
         _with_template(chat, template).invoke([*ask(RED), HumanMessage("And?")])
@@ -522,7 +526,7 @@ def _with_template(chat: ChatLlamaCpp, template: str) -> ChatLlamaCpp:
     return copy
 
 
-def test_text_that_looks_like_a_marker_is_text(chat: ChatLlamaCpp) -> None:
+def test_image_text_that_looks_like_a_marker_is_text(chat: ChatLlamaCpp) -> None:
     text = f"<image-0-{'0' * 16}> {native.mtmd_default_marker().decode()}"
     usage: Any = chat.invoke(ask(RED, text=text)).usage_metadata
     assert usage["input_tokens"] == chat.get_num_tokens_from_messages([HumanMessage(text)]) + 16
@@ -531,7 +535,7 @@ def test_text_that_looks_like_a_marker_is_text(chat: ChatLlamaCpp) -> None:
 # --- projectors ---
 
 
-def test_files_that_are_no_projector_of_the_model_are_refused(folder: Path, llava: Path) -> None:
+def test_image_projector_of_another_model_is_refused(folder: Path, llava: Path) -> None:
     cut, noise = folder / "cut.gguf", folder / "noise.gguf"
     cut.write_bytes(llava.read_bytes()[:-5000])
     noise.write_bytes(b"GGUF\3\0\0\0" + bytes(range(256)) * 9)
@@ -551,7 +555,7 @@ def test_files_that_are_no_projector_of_the_model_are_refused(folder: Path, llav
             ChatLlamaCpp(model_path=tiny_chat_model(), mmproj_path=path)
 
 
-def test_an_image_that_is_computed_in_one_batch_wants_a_batch_that_holds_it(folder: Path) -> None:
+def test_image_computed_in_one_batch_needs_a_batch_that_holds_it(folder: Path) -> None:
     gemma = projector(folder / "small-batch.gguf", kind=GEMMA)
     with ChatLlamaCpp(
         model_path=tiny_chat_model(), mmproj_path=gemma, n_ctx=256, n_batch=2, n_parallel=2
@@ -561,7 +565,7 @@ def test_an_image_that_is_computed_in_one_batch_wants_a_batch_that_holds_it(fold
         assert chat.invoke("Hello!", max_tokens=4).text
 
 
-def test_a_chat_handler_of_llama_cpp_python_names_its_projector(
+def test_image_chat_handler_of_llama_cpp_python_names_its_projector(
     chat: ChatLlamaCpp, llava: Path
 ) -> None:
     handler = Llava15ChatHandler(clip_model_path=str(llava), verbose=False)
@@ -573,12 +577,12 @@ def test_a_chat_handler_of_llama_cpp_python_names_its_projector(
         make(model_path=tiny_chat_model(), chat_handler=print)
 
 
-def test_the_text_class_says_who_sees(llava: Path) -> None:
+def test_image_text_class_names_the_chat_class(llava: Path) -> None:
     with pytest.raises(InvalidOptionError, match="ChatLlamaCpp answers about images"):
         AnyArguments(model_path=tiny_chat_model(), mmproj_path=llava)
 
 
-def test_without_a_projector_nothing_is_loaded_twice(chat: ChatLlamaCpp) -> None:
+def test_image_without_a_projector_nothing_is_loaded_twice(chat: ChatLlamaCpp) -> None:
     blind = ChatLlamaCpp(model_path=tiny_chat_model(), n_ctx=512)
     assert blind.engine is LlamaCpp(model_path=tiny_chat_model(), n_ctx=512).engine
     assert blind.engine is not chat.engine

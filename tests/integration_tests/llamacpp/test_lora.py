@@ -53,7 +53,7 @@ def alone(model_file: Path, backend: Any, lora_adapters: Any) -> str:
         return answer
 
 
-def test_a_call_chooses_the_scale_of_each_adapter(
+def test_lora_call_chooses_the_scale_of_each_adapter(
     llm: LlamaCpp, model_file: Path, adapters: list[Path]
 ) -> None:
     first, second = adapters
@@ -70,7 +70,7 @@ def test_a_call_chooses_the_scale_of_each_adapter(
     assert llm.invoke(PROMPT) == answers[0]  # nothing of the others is left in a cache
 
 
-def test_requests_with_different_scales_at_the_same_time_get_their_own_answers(
+def test_lora_requests_with_different_scales_at_the_same_time_get_their_own_answers(
     llm: LlamaCpp,
 ) -> None:
     plain, adapted = llm.invoke(PROMPT), llm.invoke(PROMPT, lora=BOTH)
@@ -83,7 +83,7 @@ def test_requests_with_different_scales_at_the_same_time_get_their_own_answers(
         assert (adapted if number % 2 else plain).endswith(rest)
 
 
-def test_scales_of_an_object_hold_for_its_calls(
+def test_lora_scales_of_an_object_hold_for_its_calls(
     model_file: Path, adapters: list[Path], llm: LlamaCpp
 ) -> None:
     given: dict[str, Any] = {
@@ -109,14 +109,14 @@ def test_scales_of_an_object_hold_for_its_calls(
     ],
     ids=str,
 )
-def test_an_adapter_that_is_not_there_is_refused(
+def test_lora_missing_adapter_is_refused(
     llm: LlamaCpp, options: dict[str, Any], words: str
 ) -> None:
     with pytest.raises(InvalidOptionError, match=words):
         llm.invoke(PROMPT, **options)
 
 
-def test_scales_without_adapters_and_options_that_do_not_go_together_are_refused(
+def test_lora_scales_without_adapters_and_options_that_do_not_go_together_are_refused(
     model_file: Path, adapters: list[Path], tmp_path: Path
 ) -> None:
     with (
@@ -136,7 +136,7 @@ def test_scales_without_adapters_and_options_that_do_not_go_together_are_refused
 
 
 @pytest.mark.parametrize("backend", get_args(Backend))
-def test_a_file_that_is_not_an_adapter_is_an_error(
+def test_lora_file_that_is_not_an_adapter_is_an_error(
     backend: Any, model_file: Path, adapters: list[Path], tmp_path: Path
 ) -> None:
     for path in (model_file, tmp_path / "missing.gguf"):
@@ -145,7 +145,7 @@ def test_a_file_that_is_not_an_adapter_is_an_error(
 
 
 @pytest.mark.parametrize("backend", get_args(Backend))
-def test_embeddings_take_several_adapters(backend: Any, tmp_path: Path) -> None:
+def test_lora_embeddings_accept_several_adapters(backend: Any, tmp_path: Path) -> None:
     path = lora_adapter(tiny_embedding_model(), tmp_path / "adapter.gguf")
     vectors = []
     for scale in (0.0, 50.0):

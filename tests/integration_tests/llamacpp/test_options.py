@@ -33,7 +33,7 @@ def test_text_of_several_bytes_comes_in_whole_characters(llm: LlamaCpp) -> None:
     assert not any("\ufffd" in piece for piece in pieces)
 
 
-def test_a_grammar_can_be_an_object_or_a_file(llm: LlamaCpp, tmp_path: Path) -> None:
+def test_llamacpp_grammar_can_be_an_object_or_a_file(llm: LlamaCpp, tmp_path: Path) -> None:
     path = tmp_path / "answer.gbnf"
     path.write_text('root ::= "yes"')
     assert llm.invoke(PROMPT, grammar_path=path) == "yes"
@@ -45,7 +45,7 @@ def test_a_grammar_can_be_an_object_or_a_file(llm: LlamaCpp, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("temperature", [0, 1])
-def test_a_json_schema_is_followed(llm: LlamaCpp, temperature: float) -> None:
+def test_json_schema_is_followed(llm: LlamaCpp, temperature: float) -> None:
     answers = llm.batch(
         [PROMPT] * 4, json_schema=SCHEMA, temperature=temperature, max_tokens=200, logit_bias={}
     )
@@ -54,7 +54,7 @@ def test_a_json_schema_is_followed(llm: LlamaCpp, temperature: float) -> None:
 
 
 @pytest.mark.parametrize("temperature", [0, 1])
-def test_a_grammar_that_nothing_satisfies_fails_its_request_only(
+def test_llamacpp_grammar_that_nothing_satisfies_fails_its_request_only(
     llm: LlamaCpp, temperature: float
 ) -> None:
     model = llm.engine.model
@@ -65,7 +65,7 @@ def test_a_grammar_that_nothing_satisfies_fails_its_request_only(
 
 
 @pytest.mark.parametrize("grammar", ["", "root ::= (", "answer ::= [a-z]", "root ::= root [a]"])
-def test_a_grammar_that_does_not_parse_is_refused(llm: LlamaCpp, grammar: str) -> None:
+def test_llamacpp_grammar_that_does_not_parse_is_refused(llm: LlamaCpp, grammar: str) -> None:
     with pytest.raises(InvalidRequestError, match="grammar"):
         llm.invoke(PROMPT, grammar=grammar)
     assert llm.invoke(PROMPT)
@@ -74,7 +74,7 @@ def test_a_grammar_that_does_not_parse_is_refused(llm: LlamaCpp, grammar: str) -
 # --- what is reported ---
 
 
-def test_logprobs_are_those_of_the_model(llm: LlamaCpp) -> None:
+def test_llamacpp_logprobs_are_those_of_the_model(llm: LlamaCpp) -> None:
     tokens = llm.generate([PROMPT], logprobs=3, max_tokens=5).generations[0][0].generation_info
     assert tokens is not None
     assert len(tokens["logprobs"]) == 5
@@ -116,7 +116,9 @@ def test_special_tokens_are_not_printed(llm: LlamaCpp) -> None:
     ],
     ids="-".join,
 )
-def test_each_sampling_option_changes_the_answer(llm: LlamaCpp, options: dict[str, Any]) -> None:
+def test_llamacpp_each_sampling_option_changes_the_answer(
+    llm: LlamaCpp, options: dict[str, Any]
+) -> None:
     hot = {"temperature": 3, "top_k": 0, "top_p": 1, "min_p": 0, "seed": 3}
     base: dict[str, Any] = (
         {"temperature": 0} if len(options) > 1 and "temperature" in options else hot
@@ -124,7 +126,7 @@ def test_each_sampling_option_changes_the_answer(llm: LlamaCpp, options: dict[st
     assert llm.invoke(PROMPT, **{**base, **options}) != llm.invoke(PROMPT, **base)
 
 
-def test_a_token_outside_the_vocabulary_cannot_be_biased(llm: LlamaCpp) -> None:
+def test_llamacpp_token_outside_the_vocabulary_cannot_be_biased(llm: LlamaCpp) -> None:
     with pytest.raises(InvalidRequestError, match="vocabulary ends"):
         llm.invoke(PROMPT, logit_bias={10**7: 1.0})
 
@@ -132,7 +134,7 @@ def test_a_token_outside_the_vocabulary_cannot_be_biased(llm: LlamaCpp) -> None:
 # --- loading ---
 
 
-def test_a_draft_model_changes_the_speed_only(
+def test_llamacpp_draft_model_changes_the_speed_only(
     llm: LlamaCpp, model_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     draft = LlamaPromptLookupDecoding(num_pred_tokens=5)
@@ -157,7 +159,7 @@ def test_a_draft_model_changes_the_speed_only(
         assert answer == llm.invoke("one two three one two three one two")
 
 
-def test_an_adapter_is_applied_by_its_scale(
+def test_llamacpp_adapter_is_applied_by_its_scale(
     llm: LlamaCpp, model_file: Path, tmp_path: Path
 ) -> None:
     adapter = lora_adapter(model_file, tmp_path / "adapter.gguf")
@@ -179,24 +181,24 @@ def test_an_adapter_is_applied_by_its_scale(
 
 
 @pytest.mark.parametrize("kind", ["f32", "q8_0", 8])
-def test_the_cache_can_have_other_types(kind: str | int, model_file: Path) -> None:
+def test_llamacpp_cache_can_have_other_types(kind: str | int, model_file: Path) -> None:
     with LlamaCpp(
         model_path=model_file, type_k=kind, type_v=kind, flash_attn=True, n_ctx=512, max_tokens=8
     ) as llm:
         assert llm.invoke(PROMPT)
 
 
-def test_unknown_cache_type_is_refused(model_file: Path) -> None:
+def test_llamacpp_unknown_cache_type_is_refused(model_file: Path) -> None:
     with pytest.raises(InvalidOptionError, match="is not a cache type"):
         LlamaCpp(model_path=model_file, type_k="q3_z")
 
 
-def test_a_context_that_does_not_fit_into_memory_is_refused(model_file: Path) -> None:
+def test_llamacpp_context_that_does_not_fit_into_memory_is_refused(model_file: Path) -> None:
     with pytest.raises(InvalidOptionError, match="smaller `n_ctx`"):
         LlamaCpp(model_path=model_file, n_ctx=2_000_000_000)
 
 
-def test_arguments_that_do_nothing_any_more_are_taken_with_a_warning(model_file: Path) -> None:
+def test_llamacpp_removed_arguments_are_accepted_with_a_warning(model_file: Path) -> None:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         AnyArguments(
@@ -212,7 +214,7 @@ def test_arguments_that_do_nothing_any_more_are_taken_with_a_warning(model_file:
     assert len([warning for warning in caught if "f16_kv" in str(warning.message)]) <= 1
 
 
-def test_model_kwargs_are_arguments_like_others(model_file: Path) -> None:
+def test_llamacpp_model_kwargs_are_arguments_like_others(model_file: Path) -> None:
     with AnyArguments(model_path=model_file, model_kwargs={"n_ctx": 300, "n_ubatch": 64}) as llm:
         assert llm.n_ctx == 300
     with pytest.raises(InvalidOptionError, match="given twice"):
@@ -224,16 +226,16 @@ def test_model_kwargs_are_arguments_like_others(model_file: Path) -> None:
 # --- the prompt ---
 
 
-def test_echo_begins_with_the_prompt(llm: LlamaCpp) -> None:
+def test_llamacpp_echo_begins_with_the_prompt(llm: LlamaCpp) -> None:
     assert llm.invoke(PROMPT, echo=True) == PROMPT + llm.invoke(PROMPT)
 
 
-def test_a_model_that_was_not_made_for_it_does_not_fill_gaps(llm: LlamaCpp) -> None:
+def test_llamacpp_model_that_was_not_made_for_it_does_not_fill_gaps(llm: LlamaCpp) -> None:
     with pytest.raises(InvalidRequestError, match="suffix"):
         llm.invoke("def f():", suffix="return 1")
 
 
-def test_the_cache_key_holds_the_grammar_and_not_its_path(llm: LlamaCpp, tmp_path: Path) -> None:
+def test_cache_key_holds_the_grammar_and_not_its_path(llm: LlamaCpp, tmp_path: Path) -> None:
     path = tmp_path / "answer.gbnf"
     path.write_text('root ::= "yes"')
     by_path, by_text = (
@@ -250,14 +252,14 @@ def test_the_cache_key_holds_the_grammar_and_not_its_path(llm: LlamaCpp, tmp_pat
 @pytest.mark.parametrize(
     "draft", [lambda _: 1 / 0, lambda _: None, "no function"], ids=["raises", "nothing", "text"]
 )
-def test_a_draft_model_that_fails_fails_its_request_only(llm: LlamaCpp, draft: Any) -> None:
+def test_llamacpp_draft_model_that_fails_fails_its_request_only(llm: LlamaCpp, draft: Any) -> None:
     expected = llm.invoke(PROMPT)
     with pytest.raises(InvalidRequestError, match="`draft_model` failed"):
         llm.invoke(PROMPT, draft_model=draft)
     assert llm.invoke(PROMPT) == expected
 
 
-def test_guesses_that_are_no_tokens_are_passed_over(llm: LlamaCpp) -> None:
+def test_llamacpp_invalid_draft_tokens_are_skipped(llm: LlamaCpp) -> None:
     for guess in (10**7, -1):
         assert llm.invoke(PROMPT, draft_model=lambda _, guess=guess: [guess]) == llm.invoke(PROMPT)
 
@@ -276,7 +278,7 @@ def test_guesses_that_are_no_tokens_are_passed_over(llm: LlamaCpp) -> None:
     ],
     ids="-".join,
 )
-def test_settings_that_llama_cpp_has_no_room_for_are_refused(
+def test_llamacpp_settings_that_llama_cpp_has_no_room_for_are_refused(
     model_file: Path, given: dict[str, Any]
 ) -> None:
     with pytest.raises(InvalidOptionError):

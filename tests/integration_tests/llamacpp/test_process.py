@@ -70,19 +70,19 @@ def run(*arguments: str) -> str:
     return done.stdout
 
 
-def test_many_threads_and_tasks_with_random_cancels(backend: str, model_file: Path) -> None:
+def test_engine_many_threads_and_tasks_with_random_cancels(backend: str, model_file: Path) -> None:
     run("-m", "tests.integration_tests.llamacpp.stress", str(model_file), backend)
 
 
-def test_a_fork_is_refused(backend: str, model_file: Path) -> None:
+def test_engine_fork_is_refused(backend: str, model_file: Path) -> None:
     run("-c", FORK, str(model_file), backend)
 
 
-def test_an_interrupt_ends_the_call_and_not_the_engine(backend: str, model_file: Path) -> None:
+def test_engine_interrupt_ends_the_call_and_not_the_engine(backend: str, model_file: Path) -> None:
     assert "interrupted" in run("-c", INTERRUPT, str(model_file), backend)
 
 
-def test_a_process_that_ends_in_the_middle_of_an_answer_ends_cleanly(
+def test_engine_process_that_ends_in_the_middle_of_an_answer_ends_cleanly(
     backend: str, model_file: Path
 ) -> None:
     run("-c", LEFT, str(model_file), backend)

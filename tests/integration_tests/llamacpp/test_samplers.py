@@ -38,7 +38,7 @@ def first_tokens(llm: Any) -> list[str]:
     return [token["token"] for token in info["logprobs"][0]["top_logprobs"]]
 
 
-def test_dry_ends_a_repetition(engine: BaseLLM) -> None:
+def test_sampler_dry_ends_a_repetition(engine: BaseLLM) -> None:
     assert PHRASE in engine.invoke(LOOP)
     assert PHRASE not in engine.invoke(LOOP, dry_multiplier=5.0)
 
@@ -54,16 +54,16 @@ def test_dry_ends_a_repetition(engine: BaseLLM) -> None:
     ],
     ids=lambda options: next(iter(options)),
 )
-def test_dry_lets_a_repetition_pass(engine: BaseLLM, options: dict[str, Any]) -> None:
+def test_sampler_dry_lets_a_repetition_pass(engine: BaseLLM, options: dict[str, Any]) -> None:
     assert PHRASE in engine.invoke(LOOP, **{"dry_multiplier": 5.0, **options})
 
 
-def test_dry_base_makes_the_penalty_of_a_long_phrase_grow(engine: BaseLLM) -> None:
+def test_sampler_dry_base_makes_the_penalty_of_a_long_phrase_grow(engine: BaseLLM) -> None:
     assert PHRASE in engine.invoke(LOOP, dry_multiplier=0.05, dry_base=1.0)
     assert PHRASE not in engine.invoke(LOOP, dry_multiplier=0.05, dry_base=4.0)
 
 
-def test_xtc_drops_the_most_probable_token(engine: BaseLLM) -> None:
+def test_sampler_xtc_drops_the_most_probable_token(engine: BaseLLM) -> None:
     first, second = first_tokens(engine)
     two: dict[str, Any] = {
         "temperature": 1.0,
@@ -77,13 +77,13 @@ def test_xtc_drops_the_most_probable_token(engine: BaseLLM) -> None:
     assert engine.invoke(PROMPT, **{**two, "temperature": 0.01}, xtc_threshold=0.6) == first
 
 
-def test_top_n_sigma_of_almost_nothing_is_greedy(engine: BaseLLM) -> None:
+def test_sampler_top_n_sigma_of_almost_nothing_is_greedy(engine: BaseLLM) -> None:
     greedy = engine.invoke(PROMPT)
     assert engine.invoke(PROMPT, **HOT) != greedy
     assert engine.invoke(PROMPT, **HOT, top_n_sigma=0.01) == greedy
 
 
-def test_dynamic_temperature_is_low_where_the_model_is_sure(engine: BaseLLM) -> None:
+def test_sampler_dynamic_temperature_is_low_where_the_model_is_sure(engine: BaseLLM) -> None:
     greedy = engine.invoke(PROMPT)
     assert engine.invoke(PROMPT, **HOT, dynatemp_range=1.5) == greedy
     assert engine.invoke(PROMPT, **HOT, dynatemp_range=1.5, dynatemp_exponent=0.0) not in {
@@ -92,7 +92,7 @@ def test_dynamic_temperature_is_low_where_the_model_is_sure(engine: BaseLLM) -> 
     }
 
 
-def test_adaptive_p_chooses_tokens_near_its_target(engine: BaseLLM) -> None:
+def test_sampler_adaptive_p_chooses_tokens_near_its_target(engine: BaseLLM) -> None:
     answers = [
         engine.invoke(PROMPT, **HOT),
         engine.invoke(PROMPT, **HOT, adaptive_target=0.5),
@@ -103,7 +103,7 @@ def test_adaptive_p_chooses_tokens_near_its_target(engine: BaseLLM) -> None:
     assert engine.invoke(PROMPT, **HOT, adaptive_target=-1.0) == answers[0]
 
 
-def test_adaptive_p_that_is_not_among_the_samplers_is_an_error(engine: BaseLLM) -> None:
+def test_sampler_adaptive_p_that_is_not_among_the_samplers_is_an_error(engine: BaseLLM) -> None:
     with pytest.raises(InvalidOptionError, match="adaptive_p"):
         engine.invoke(PROMPT, adaptive_target=0.5, samplers=["top_k"])
     assert engine.invoke(PROMPT, adaptive_target=0.5, samplers=["top_k", "adaptive_p"])
@@ -117,7 +117,7 @@ def test_samplers_that_are_left_out_are_off(engine: BaseLLM) -> None:
     assert engine.invoke(PROMPT, **one, samplers="temperature;top-p") != greedy
 
 
-def test_the_order_of_samplers_matters(engine: BaseLLM) -> None:
+def test_sampler_order_of_samplers_matters(engine: BaseLLM) -> None:
     few: dict[str, Any] = {"temperature": 50.0, "top_k": 0, "min_p": 0.0, "top_p": 0.3, "seed": 3}
     first_cut = engine.invoke(PROMPT, **few, samplers=["top_p", "temperature"])
     assert first_cut == engine.invoke(PROMPT)
@@ -125,17 +125,19 @@ def test_the_order_of_samplers_matters(engine: BaseLLM) -> None:
 
 
 @pytest.mark.parametrize("option", [{"top_p": 0.0}, {"typical_p": 0.0}], ids=str)
-def test_min_keep_leaves_tokens_to_choose_from(engine: BaseLLM, option: dict[str, Any]) -> None:
+def test_sampler_min_keep_leaves_tokens_to_choose_from(
+    engine: BaseLLM, option: dict[str, Any]
+) -> None:
     one = {**HOT, "temperature": 50.0, **option}
     assert engine.invoke(PROMPT, **one, min_keep=1) == engine.invoke(PROMPT)
     assert engine.invoke(PROMPT, **one, min_keep=20) != engine.invoke(PROMPT)
 
 
-def test_the_sampler_for_gaps_works(engine: BaseLLM) -> None:
+def test_sampler_for_gaps_works(engine: BaseLLM) -> None:
     assert engine.invoke(PROMPT, **HOT, samplers=["infill"])
 
 
-def test_both_backends_choose_the_same_tokens(model_file: Path) -> None:
+def test_sampler_both_backends_choose_the_same_tokens(model_file: Path) -> None:
     options: dict[str, Any] = {
         "dry_multiplier": 0.8,
         "xtc_probability": 0.5,
@@ -163,7 +165,7 @@ def test_both_backends_choose_the_same_tokens(model_file: Path) -> None:
 
 
 @pytest.mark.parametrize("backend", ENGINES[:2])
-def test_dry_can_look_back_at_the_whole_context(model_file: Path, backend: Any) -> None:
+def test_sampler_dry_can_look_back_at_the_whole_context(model_file: Path, backend: Any) -> None:
     with LlamaCpp(
         model_path=model_file,
         backend=backend,
@@ -188,7 +190,7 @@ def test_dry_can_look_back_at_the_whole_context(model_file: Path, backend: Any) 
     ids=str,
 )
 @pytest.mark.parametrize("kind", CLASSES)
-def test_a_value_that_llama_cpp_would_ignore_or_refuse_is_an_error(
+def test_sampler_value_that_llama_cpp_would_ignore_or_refuse_is_an_error(
     kind: Any, options: dict[str, Any], words: str
 ) -> None:
     given = {"model_path": tiny_chat_model()} if "model_path" in kind.model_fields else {}

@@ -45,7 +45,7 @@ def plain() -> str:
 
 
 @pytest.mark.parametrize("way", WAYS, ids=str)
-def test_greedy_answers_are_the_same_with_drafts(way: dict[str, Any], plain: str) -> None:
+def test_drafts_greedy_answers_are_the_same_with_drafts(way: dict[str, Any], plain: str) -> None:
     make: Any = ChatLlamaCpp
     with make(model_path=tiny_chat_model(), temperature=0, max_tokens=60, n_ctx=512, **way) as chat:
         for answer in (chat.invoke(QUESTION), *chat.batch([QUESTION] * 2)):
@@ -71,7 +71,7 @@ def test_drafts_are_checked_where_tokens_are_drawn_at_random(
         assert info["usage"]["completion_tokens"] == 24
 
 
-def test_results_without_drafts_do_not_mention_them(plain: str) -> None:
+def test_drafts_results_without_drafts_do_not_mention_them(plain: str) -> None:
     with ChatLlamaCpp(
         model_path=tiny_chat_model(), temperature=0, max_tokens=60, n_ctx=512
     ) as chat:
@@ -80,7 +80,7 @@ def test_results_without_drafts_do_not_mention_them(plain: str) -> None:
     assert not [name for name in answer.response_metadata["timings"] if name.startswith("draft")]
 
 
-def test_flash_attention_that_is_switched_off_stays_off() -> None:
+def test_drafts_flash_attention_that_is_switched_off_stays_off() -> None:
     chosen = LlamaCpp(
         model_path=tiny_chat_model(), n_ctx=512, spec_type="ngram-simple"
     ).engine_settings()
@@ -110,14 +110,14 @@ def test_flash_attention_that_is_switched_off_stays_off() -> None:
     ],
     ids=str,
 )
-def test_a_way_to_draft_that_a_backend_does_not_have_is_refused(
+def test_drafts_way_to_draft_that_a_backend_does_not_have_is_refused(
     options: dict[str, Any], words: str
 ) -> None:
     with pytest.raises(InvalidOptionError, match=words):
         AnyArguments(model_path=tiny_chat_model(), **options)
 
 
-def test_two_ways_to_draft_are_refused(model_file: Path) -> None:
+def test_drafts_two_ways_to_draft_are_refused(model_file: Path) -> None:
     with (
         AnyArguments(
             model_path=model_file, n_ctx=512, spec_type="ngram", draft_model=prompt_lookup()
@@ -127,7 +127,7 @@ def test_two_ways_to_draft_are_refused(model_file: Path) -> None:
         llm.invoke(LOOP)
 
 
-def test_a_draft_model_that_does_not_fit_is_an_error(tmp_path: Path) -> None:
+def test_drafts_model_that_does_not_fit_is_an_error(tmp_path: Path) -> None:
     damaged = tmp_path / "damaged.gguf"
     damaged.write_bytes(tiny_chat_model().read_bytes()[:5000])
     for path in (tiny_embedding_model(), tmp_path / "missing.gguf", damaged):
@@ -135,7 +135,7 @@ def test_a_draft_model_that_does_not_fit_is_an_error(tmp_path: Path) -> None:
             LlamaCpp(model_path=tiny_chat_model(), draft_model_path=path, n_ctx=512)
 
 
-def test_the_draft_model_can_be_another_file(tmp_path: Path) -> None:
+def test_drafts_model_can_be_another_file(tmp_path: Path) -> None:
     other = never_ending(tiny_chat_model(), tmp_path / "other.gguf")
     with LlamaCpp(
         model_path=tiny_chat_model(),

@@ -53,7 +53,7 @@ def read(message: Any) -> tuple[str, str, int]:
     return message.text, message.additional_kwargs.get("reasoning_content", ""), count
 
 
-def test_thoughts_are_read_and_counted(chat: Any) -> None:
+def test_thinking_thoughts_are_read_and_counted(chat: Any) -> None:
     text, thought, count = read(chat.invoke("Two and two?", reasoning=True))
     assert (text, thought) == (ANSWER, THOUGHT)
     assert count > 1
@@ -61,13 +61,13 @@ def test_thoughts_are_read_and_counted(chat: Any) -> None:
     assert read(sum(chunks[1:], chunks[0])) == (text, thought, count)
 
 
-def test_a_budget_ends_them(chat: Any) -> None:
+def test_thinking_budget_ends_them(chat: Any) -> None:
     _, thought, count = read(chat.invoke("Two and two?", reasoning=True, reasoning_budget=3))
     assert THOUGHT.startswith(thought)
     assert 0 < len(thought) < len(THOUGHT)
     assert count <= 3
 
 
-def test_no_thoughts_are_handed_out_without_thinking(chat: Any) -> None:
+def test_thinking_switched_off_returns_no_thoughts(chat: Any) -> None:
     message = chat.invoke("Two and two?", reasoning=False)
     assert [block["type"] for block in message.content_blocks] == ["text"]

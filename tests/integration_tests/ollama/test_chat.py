@@ -89,7 +89,7 @@ CONVERSATIONS: list[list[Any]] = [
 
 @pytest.mark.parametrize("tools", [[], [add], [add, paint]], ids=len)
 @pytest.mark.parametrize("messages", CONVERSATIONS)
-def test_the_modelfile_renders_the_tokens_of_the_models_own_template(
+def test_chat_ollama_modelfile_renders_the_tokens_of_the_models_own_template(
     chat: ChatOllama, server: LocalServer, messages: list[Any], tools: list[Any]
 ) -> None:
     other = ChatLlamafile(base_url=server.base_url, temperature=0, max_tokens=4)
@@ -107,7 +107,7 @@ def test_the_modelfile_renders_the_tokens_of_the_models_own_template(
 
 
 @pytest.mark.parametrize("choice", ["any", "paint"])
-def test_a_forced_call_is_enforced_and_streamed(chat: ChatOllama, choice: str) -> None:
+def test_forced_call_is_enforced_and_streamed(chat: ChatOllama, choice: str) -> None:
     forced = chat.bind_tools([light, paint], tool_choice=choice)
     answer = forced.invoke("Paint it red.")
     full: Any = None
@@ -127,14 +127,14 @@ def test_a_forced_call_is_enforced_and_streamed(chat: ChatOllama, choice: str) -
         assert message.response_metadata["finish_reason"] == "tool_calls"
 
 
-def test_a_forced_call_that_was_cut_is_invalid(chat: ChatOllama) -> None:
+def test_forced_call_that_was_cut_is_invalid(chat: ChatOllama) -> None:
     answer = chat.bind_tools([add], tool_choice="any", max_tokens=9).invoke("Add 2 and 3.")
     assert answer.tool_calls == []
     assert answer.invalid_tool_calls
     assert answer.response_metadata["finish_reason"] == "length"
 
 
-def test_no_choice_sends_no_tools(chat: ChatOllama) -> None:
+def test_chat_ollama_no_choice_sends_no_tools(chat: ChatOllama) -> None:
     with_tools = chat.bind_tools([add]).invoke("Hello!").usage_metadata
     without = chat.bind_tools([add], tool_choice="none").invoke("Hello!").usage_metadata
     assert with_tools is not None
@@ -142,7 +142,7 @@ def test_no_choice_sends_no_tools(chat: ChatOllama) -> None:
     assert without["input_tokens"] < with_tools["input_tokens"]
 
 
-def test_a_model_without_tools_refuses_them(url: str) -> None:
+def test_chat_ollama_model_without_tools_refuses_them(url: str) -> None:
     with pytest.raises(InvalidRequestError, match="does not support tools"):
         ChatOllama(base_url=url, model=CHAT).bind_tools([add]).invoke("Hello!")
 
@@ -151,7 +151,7 @@ def test_a_model_without_tools_refuses_them(url: str) -> None:
 
 
 @pytest.mark.parametrize("method", ["json_schema", "function_calling"])
-def test_an_answer_has_the_form_that_was_asked_for(chat: ChatOllama, method: Any) -> None:
+def test_chat_ollama_answer_follows_the_schema(chat: ChatOllama, method: Any) -> None:
     kept = chat.with_structured_output(House, method=method, include_raw=True).invoke(
         "A red house with 3 rooms."
     )
@@ -161,12 +161,12 @@ def test_an_answer_has_the_form_that_was_asked_for(chat: ChatOllama, method: Any
     assert isinstance(kept["parsed"], House) or "`street` is" in str(kept["parsing_error"])
 
 
-def test_json_mode_gives_json(chat: ChatOllama) -> None:
+def test_chat_ollama_json_mode_gives_json(chat: ChatOllama) -> None:
     model = chat.with_structured_output(method="json_mode", include_raw=True, repeat_penalty=1.5)
     assert model.invoke("A house as JSON.")["raw"].text.lstrip().startswith("{")
 
 
-def test_an_answer_that_was_cut_is_told(chat: ChatOllama) -> None:
+def test_chat_ollama_cut_answer_is_reported(chat: ChatOllama) -> None:
     with pytest.raises(AnswerCutError, match="Raise `max_tokens`"):
         chat.with_structured_output(House, max_tokens=3).invoke("A red house with 3 rooms.")
 
@@ -174,13 +174,13 @@ def test_an_answer_that_was_cut_is_told(chat: ChatOllama) -> None:
 # --- images, and what the model can do ---
 
 
-def test_an_image_for_a_model_without_eyes_is_refused(chat: ChatOllama) -> None:
+def test_chat_ollama_image_for_a_text_only_model_is_refused(chat: ChatOllama) -> None:
     picture = {"type": "image", "base64": DOT, "mime_type": "image/png"}
     with pytest.raises(InvalidRequestError, match="does not see images"):
         chat.invoke([HumanMessage([{"type": "text", "text": "What is this?"}, picture])])
 
 
-def test_the_profile_comes_from_the_model(url: str) -> None:
+def test_chat_ollama_profile_comes_from_the_model(url: str) -> None:
     chat = ChatOllama(base_url=url, model=TEMPLATED)
     assert (
         chat.profile
@@ -245,7 +245,7 @@ def scripted(*messages: dict[str, Any]) -> Any:
     ],
     ids=["reported by Ollama", "in the text"],
 )
-def test_thoughts_are_reasoning_blocks(messages: list[dict[str, Any]]) -> None:
+def test_chat_ollama_thoughts_are_reasoning_blocks(messages: list[dict[str, Any]]) -> None:
     with ScriptedServer(scripted(*messages)) as server:
         chat = ChatOllama(base_url=server.base_url, model="m", reasoning=True)
         answer = chat.invoke("2 + 2?")

@@ -55,7 +55,9 @@ KINDS: Final = (Ollama, ChatOllama, OllamaEmbeddings)
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("version", VERSIONS)
-def test_a_short_prompt_is_sent_without_num_ctx(version: str, kind: Any, serve: Serve) -> None:
+def test_num_ctx_short_prompt_is_sent_without_num_ctx(
+    version: str, kind: Any, serve: Serve
+) -> None:
     replayed = serve(version=version, default=32_768)
     model = kind(base_url=replayed.url, model="m")
     for _ in range(2):
@@ -66,7 +68,7 @@ def test_a_short_prompt_is_sent_without_num_ctx(version: str, kind: Any, serve: 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("version", [NEWEST, REPORTS])
-def test_a_long_prompt_that_fits_into_the_servers_context_is_sent_without_num_ctx(
+def test_num_ctx_long_prompt_that_fits_into_the_servers_context_is_sent_without_num_ctx(
     version: str, kind: Any, serve: Serve
 ) -> None:
     replayed = serve(version=version, default=32_768)
@@ -79,7 +81,7 @@ def test_a_long_prompt_that_fits_into_the_servers_context_is_sent_without_num_ct
     [Answer([b"{}\n{}\n"]), Answer([b"<h1>Forbidden</h1>"], 403)],
     ids=["streamed", "forbidden"],
 )
-def test_a_gateway_that_answers_the_loading_in_its_own_way_is_asked_for_the_context(
+def test_num_ctx_gateway_that_answers_the_loading_in_its_own_way_is_asked_for_the_context(
     loading: Answer, serve: Serve
 ) -> None:
     replayed = serve(version=REPORTS, default=32_768, loading=loading)
@@ -89,7 +91,7 @@ def test_a_gateway_that_answers_the_loading_in_its_own_way_is_asked_for_the_cont
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("version", VERSIONS)
-def test_a_prompt_that_does_not_fit_raises_the_context_once_for_the_object(
+def test_num_ctx_prompt_that_does_not_fit_raises_the_context_once_for_the_object(
     version: str, kind: Any, serve: Serve
 ) -> None:
     replayed = serve(version=version)
@@ -106,7 +108,9 @@ def test_a_prompt_that_does_not_fit_raises_the_context_once_for_the_object(
 
 
 @pytest.mark.parametrize("path", sorted(PATHS))
-def test_the_context_is_raised_on_every_path_and_for_bound_copies(path: str, serve: Serve) -> None:
+def test_num_ctx_context_is_raised_on_every_path_and_for_bound_copies(
+    path: str, serve: Serve
+) -> None:
     replayed = serve()
     model = ChatOllama(base_url=replayed.url, model="m")
     assert PATHS[path](model, words(6000), temperature=0.5) == "Yes."
@@ -115,7 +119,7 @@ def test_the_context_is_raised_on_every_path_and_for_bound_copies(path: str, ser
     assert replayed.loads == [4096, 16_384]
 
 
-def test_a_text_of_many_tokens_per_byte_raises_the_context_until_it_fits(serve: Serve) -> None:
+def test_text_of_many_tokens_per_byte_raises_the_context_until_it_fits(serve: Serve) -> None:
     replayed = serve()
     assert Ollama(base_url=replayed.url, model="m").invoke("1234567890" * 3000) == "Yes."
     assert replayed.loads == [4096, 16_384, 32_768]
@@ -128,7 +132,7 @@ def test_a_text_of_many_tokens_per_byte_raises_the_context_until_it_fits(serve: 
     [({"trained": 8192}, None), ({"modelfile": 2048}, None), ({}, 2048)],
     ids=["model", "Modelfile", "num_ctx"],
 )
-def test_a_prompt_longer_than_the_limit_that_was_set_raises(
+def test_num_ctx_prompt_longer_than_the_limit_that_was_set_raises(
     settings: dict[str, Any], num_ctx: int | None, version: str, kind: Any, serve: Serve
 ) -> None:
     replayed = serve(version=version, **settings)
@@ -141,7 +145,7 @@ def test_a_prompt_longer_than_the_limit_that_was_set_raises(
 
 
 @pytest.mark.parametrize("version", [NEWEST, OLDEST])
-def test_truncate_has_a_prompt_cut_that_is_too_long(version: str, serve: Serve) -> None:
+def test_num_ctx_truncate_has_a_prompt_cut_that_is_too_long(version: str, serve: Serve) -> None:
     replayed = serve(version=version)
     chat = ChatOllama(base_url=replayed.url, model="m", truncate=True, shift=True)
     answer = chat.invoke(words(9000))
@@ -157,7 +161,9 @@ def test_truncate_has_a_prompt_cut_that_is_too_long(version: str, serve: Serve) 
 
 @pytest.mark.parametrize("version", [NEWEST, REPORTS])
 @pytest.mark.parametrize("truncate", [False, True])
-def test_a_count_does_not_raise_the_context(truncate: bool, version: str, serve: Serve) -> None:
+def test_num_ctx_count_does_not_raise_the_context(
+    truncate: bool, version: str, serve: Serve
+) -> None:
     replayed = serve(version=version, trained=6000)
     text = words(5000)
     count = Ollama(base_url=replayed.url, model="m", truncate=truncate).get_num_tokens(text)
@@ -166,7 +172,7 @@ def test_a_count_does_not_raise_the_context(truncate: bool, version: str, serve:
         assert replayed.loads == [4096]
 
 
-def test_the_server_of_another_url_or_model_has_a_context_of_its_own(serve: Serve) -> None:
+def test_num_ctx_server_of_another_url_or_model_has_a_context(serve: Serve) -> None:
     replayed = serve()
     model = Ollama(base_url=replayed.url, model="m")
     model.invoke(words(6000))
@@ -178,7 +184,9 @@ def test_the_server_of_another_url_or_model_has_a_context_of_its_own(serve: Serv
 # --- the real Ollama ---
 
 
-def test_the_real_server_loads_the_model_again_only_where_a_prompt_may_not_fit(url: str) -> None:
+def test_num_ctx_real_server_loads_the_model_again_only_where_a_prompt_may_not_fit(
+    url: str,
+) -> None:
     ollama.create(
         url, "plain", tiny_chat_model(), template="{{ .Prompt }}", parameters={"num_thread": 1}
     )

@@ -45,7 +45,7 @@ def prompt_tokens(llm: Ollama, **options: Any) -> int:
     return int(about(llm, **options)["usage"]["prompt_tokens"])
 
 
-def test_a_template_holds_the_system_message_and_raw_leaves_it_out(llm: Ollama) -> None:
+def test_ollama_template_holds_the_system_message_and_raw_leaves_it_out(llm: Ollama) -> None:
     plain = prompt_tokens(llm)
     template = "{{ .System }} lamp lamp lamp {{ .Prompt }}"
     templated = prompt_tokens(llm, template=template)
@@ -54,7 +54,7 @@ def test_a_template_holds_the_system_message_and_raw_leaves_it_out(llm: Ollama) 
     assert prompt_tokens(llm, raw=True) == plain
 
 
-def test_a_suffix_reaches_a_template_that_takes_one_and_is_refused_by_others(
+def test_ollama_suffix_reaches_a_template_that_accepts_it_and_is_refused_by_others(
     llm: Ollama, url: str
 ) -> None:
     fill = f"{CHAT}-fill"
@@ -75,7 +75,7 @@ def test_a_suffix_reaches_a_template_that_takes_one_and_is_refused_by_others(
         llm.invoke(PROMPT, suffix="and more")
 
 
-def test_a_format_is_kept_to(llm: Ollama) -> None:
+def test_ollama_format_is_followed(llm: Ollama) -> None:
     schema = {
         "type": "object",
         "properties": {"river": {"enum": ["Tamsel", "Oder"]}},
@@ -88,21 +88,21 @@ def test_a_format_is_kept_to(llm: Ollama) -> None:
         llm.invoke(PROMPT, format={"type": "nothing-such"})
 
 
-def test_images_are_refused_by_a_model_that_does_not_see_them(llm: Ollama) -> None:
+def test_ollama_images_are_refused_by_a_text_only_model(llm: Ollama) -> None:
     for path in (llm.invoke, llm.stream):
         with pytest.raises(InvalidRequestError, match="does not see images"):
             list(path(PROMPT, images=["aGVsbG8="]))
 
 
 @pytest.mark.parametrize("level", [True, "high"])
-def test_reasoning_and_its_levels_reach_the_model(llm: Ollama, level: Any) -> None:
+def test_ollama_reasoning_and_its_levels_reach_the_model(llm: Ollama, level: Any) -> None:
     # this model cannot think, and Ollama 0.9.3 knows no levels
     with pytest.raises(InvalidRequestError, match="think"):
         llm.invoke(PROMPT, reasoning=level)
     assert llm.invoke(PROMPT, think=False)
 
 
-def test_keep_alive_decides_how_long_the_model_stays(llm: Ollama) -> None:
+def test_ollama_keep_alive_decides_how_long_the_model_stays(llm: Ollama) -> None:
     def left(low: float, high: float) -> bool:
         """Whether the model is to stay for so many seconds; Ollama notes it in a moment."""
         now = datetime.now(UTC)
@@ -126,7 +126,7 @@ def test_keep_alive_decides_how_long_the_model_stays(llm: Ollama) -> None:
         llm.invoke(PROMPT, keep_alive="a while")
 
 
-def test_an_answer_goes_on_from_the_context_of_another(llm: Ollama) -> None:
+def test_ollama_context_of_an_answer_continues_the_conversation(llm: Ollama) -> None:
     assert "context" not in about(llm)
     first = about(llm, context=[])
     assert len(first["context"]) >= first["usage"]["prompt_tokens"]
@@ -135,7 +135,7 @@ def test_an_answer_goes_on_from_the_context_of_another(llm: Ollama) -> None:
     assert second["context"][: len(first["context"])] == first["context"]
 
 
-def test_each_model_option_is_one_that_this_ollama_reads(url: str) -> None:
+def test_ollama_each_model_option_is_one_that_this_ollama_reads(url: str) -> None:
     sent = {case_name: case.sent for case_name, case in OLLAMA.items()}
     names = {name for name, place in sent.items() if place is None} | {"num_predict"}
     for name in sorted(names - NEWER):
@@ -144,7 +144,7 @@ def test_each_model_option_is_one_that_this_ollama_reads(url: str) -> None:
         assert f'option "{name}" must be of type' in answer["error"]
 
 
-def test_each_option_and_its_value_are_taken(url: str) -> None:
+def test_ollama_each_option_and_its_value_are_accepted(url: str) -> None:
     left_out = {
         "base_url",
         "format",
@@ -163,7 +163,7 @@ def test_each_option_and_its_value_are_taken(url: str) -> None:
     assert model.invoke(PROMPT)
 
 
-def test_a_wrong_type_that_reaches_the_server_is_a_wrong_request(llm: Ollama) -> None:
+def test_ollama_wrong_type_that_reaches_the_server_is_a_wrong_request(llm: Ollama) -> None:
     wrong = Ollama.model_construct(**{**llm.__dict__, "num_thread": "many"})
     wrong.__pydantic_private__ = llm.__pydantic_private__
     with pytest.raises(InvalidRequestError, match='option "num_thread" must be of type integer'):
@@ -171,13 +171,13 @@ def test_a_wrong_type_that_reaches_the_server_is_a_wrong_request(llm: Ollama) ->
 
 
 @pytest.mark.parametrize("path", sorted(PATHS))
-def test_a_model_that_was_not_pulled_is_told_on_every_path(llm: Ollama, path: str) -> None:
+def test_ollama_model_that_was_not_pulled_is_reported_on_every_path(llm: Ollama, path: str) -> None:
     with pytest.raises(ModelMissingError, match="Get it with `ollama pull nowhere:1b`"):
         PATHS[path](llm.model_copy(update={"model": "nowhere:1b"}), PROMPT)
     assert PATHS[path](llm, PROMPT)
 
 
-def test_validation_at_construction(url: str) -> None:
+def test_ollama_validation_at_construction(url: str) -> None:
     assert Ollama(base_url=url, model=CHAT, validate_model_on_init=True).facts
     with pytest.raises(ModelMissingError, match="ollama pull nowhere:1b"):
         Ollama(base_url=url, model="nowhere:1b", validate_model_on_init=True)
@@ -185,16 +185,18 @@ def test_validation_at_construction(url: str) -> None:
         Ollama(base_url="http://127.0.0.1:9", model=CHAT, validate_model_on_init=True)
 
 
-def test_the_address_is_found_in_the_environment(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ollama_address_is_found_in_the_environment(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("OLLAMA_HOST", url.removeprefix("http://"))
     assert Ollama(model=CHAT, max_tokens=2).invoke(PROMPT)
 
 
-def test_null_characters_are_part_of_a_prompt(llm: Ollama) -> None:
+def test_ollama_null_characters_are_part_of_a_prompt(llm: Ollama) -> None:
     assert prompt_tokens(llm) < about(llm, "The lamp\0 on the table is")["usage"]["prompt_tokens"]
 
 
-def test_a_result_holds_ollamas_own_keys(llm: Ollama) -> None:
+def test_ollama_result_holds_ollamas_own_keys(llm: Ollama) -> None:
     info = about(llm)
     assert {
         "created_at",
@@ -208,12 +210,12 @@ def test_a_result_holds_ollamas_own_keys(llm: Ollama) -> None:
     assert info["eval_duration"] / 1e9 == info["timings"]["generation"]
 
 
-def test_options_of_a_call_are_ollamas(llm: Ollama) -> None:
+def test_ollama_options_of_a_call_are_ollamas(llm: Ollama) -> None:
     assert about(llm, options={"num_predict": 3})["eval_count"] == 3
     assert about(llm, options={"no_such_option": 3})["eval_count"] == 8
 
 
-def test_the_stop_sequences_of_a_modelfile_hold_where_none_is_given(url: str) -> None:
+def test_ollama_stop_sequences_of_a_modelfile_hold_where_none_is_given(url: str) -> None:
     name = "localllm-stopping"
     settings = {"num_ctx": 512, "num_thread": 1, "stop": ["table"]}
     ollama.create(url, name, tiny_chat_model(), template="{{ .Prompt }}", parameters=settings)

@@ -41,7 +41,7 @@ def call(request: pytest.FixtureRequest) -> Any:
     return run
 
 
-def test_list_names_the_models_on_the_disk(llm: Ollama, call: Any) -> None:
+def test_ollama_client_list_names_the_models_on_the_disk(llm: Ollama, call: Any) -> None:
     models = {model.name: model for model in call(llm, "list")}
     chat = models[f"{CHAT}:latest"]
     assert (chat.family, chat.quantization) == ("llama", "Q8_0")
@@ -50,7 +50,7 @@ def test_list_names_the_models_on_the_disk(llm: Ollama, call: Any) -> None:
     assert models[f"{EMBED}:latest"].family == "bert"
 
 
-def test_show_tells_what_a_model_is(llm: Ollama, call: Any) -> None:
+def test_ollama_client_show_describes_a_model(llm: Ollama, call: Any) -> None:
     card = call(llm, "show")
     assert (card.name, card.family, card.context, card.capabilities) == (
         CHAT,
@@ -64,7 +64,7 @@ def test_show_tells_what_a_model_is(llm: Ollama, call: Any) -> None:
     assert call(llm, "show", EMBED).capabilities == ("embedding",)
 
 
-def test_ps_and_unload(llm: Ollama, call: Any) -> None:
+def test_ollama_client_ps_and_unload(llm: Ollama, call: Any) -> None:
     llm.invoke("The lamp", keep_alive="3m")
     (loaded,) = (model for model in call(llm, "ps") if model.name == f"{CHAT}:latest")
     assert loaded.size > 0
@@ -74,15 +74,15 @@ def test_ps_and_unload(llm: Ollama, call: Any) -> None:
 
 
 @pytest.mark.parametrize("method", ["show", "delete", "unload"])
-def test_a_model_that_is_not_there_is_told_with_its_name(
-    llm: Ollama, call: Any, method: str
-) -> None:
+def test_ollama_client_missing_model_is_named(llm: Ollama, call: Any, method: str) -> None:
     with pytest.raises(ModelMissingError, match="no model 'nowhere:1b'"):
         call(llm, method, "nowhere:1b")
 
 
 @pytest.mark.parametrize("method", ["show", "unload", "pull"])
-def test_a_model_on_another_machine_is_not_asked_for(llm: Ollama, call: Any, method: str) -> None:
+def test_ollama_client_model_on_another_machine_is_not_asked_for(
+    llm: Ollama, call: Any, method: str
+) -> None:
     with pytest.raises(InvalidOptionError, match="allow_remote"):
         call(llm, method, "gpt-oss:120b-cloud")
 
@@ -90,7 +90,7 @@ def test_a_model_on_another_machine_is_not_asked_for(llm: Ollama, call: Any, met
 # --- the client ---
 
 
-def test_a_client_of_its_own_manages_models_without_an_llm(url: str, call: Any) -> None:
+def test_client_manages_models_without_an_llm(url: str, call: Any) -> None:
     with OllamaClient(url, timeout=60) as client:
         assert client.base_url == url
         assert f"{CHAT}:latest" in {model.name for model in call(client, "list")}
@@ -100,7 +100,9 @@ def test_a_client_of_its_own_manages_models_without_an_llm(url: str, call: Any) 
             call(client, "show")
 
 
-def test_a_model_is_made_of_another_copied_loaded_and_deleted(llm: Ollama, call: Any) -> None:
+def test_ollama_client_model_is_made_of_another_copied_loaded_and_deleted(
+    llm: Ollama, call: Any
+) -> None:
     models = llm.models
     steps: list[PullProgress] = []
     settings: dict[str, Any] = {
@@ -127,7 +129,7 @@ def test_a_model_is_made_of_another_copied_loaded_and_deleted(llm: Ollama, call:
         call(models, "create", "made", from_model="big:cloud")
 
 
-def test_a_model_is_made_of_a_file_that_is_sent_once(
+def test_ollama_client_model_is_made_of_a_file_that_is_sent_once(
     llm: Ollama, call: Any, tmp_path: Path
 ) -> None:
     data = bytearray(tiny_chat_model().read_bytes())
@@ -165,7 +167,7 @@ def offered(llm: Ollama) -> Iterator[Registry]:
             llm.delete(server.model_name)
 
 
-def test_a_model_is_pulled_and_answers_and_is_deleted(
+def test_ollama_client_model_is_pulled_and_answers_and_is_deleted(
     llm: Ollama, call: Any, offered: Registry
 ) -> None:
     name = offered.model_name
@@ -180,7 +182,7 @@ def test_a_model_is_pulled_and_answers_and_is_deleted(
         llm.show(name)
 
 
-def test_a_pull_that_was_stopped_goes_on_where_it_was(
+def test_ollama_client_interrupted_pull_is_resumed(
     llm: Ollama, call: Any, offered: Registry
 ) -> None:
     offered.stops_after = 1_000_000
@@ -197,7 +199,7 @@ def test_a_pull_that_was_stopped_goes_on_where_it_was(
     assert offered.ranges[-1] == 1_000_000
 
 
-def test_progress_is_shown_on_stderr(
+def test_ollama_client_progress_is_shown_on_stderr(
     llm: Ollama, call: Any, offered: Registry, capsys: pytest.CaptureFixture[str]
 ) -> None:
     call(llm, "pull", offered.model_name, insecure=True)
@@ -208,7 +210,9 @@ def test_progress_is_shown_on_stderr(
     assert err.endswith("success\n")
 
 
-def test_what_the_registry_lacks_is_missing(llm: Ollama, call: Any, offered: Registry) -> None:
+def test_ollama_client_model_missing_in_the_registry_raises(
+    llm: Ollama, call: Any, offered: Registry
+) -> None:
     with pytest.raises(ModelMissingError, match="registry has no model"):
         call(
             llm,
@@ -219,11 +223,11 @@ def test_what_the_registry_lacks_is_missing(llm: Ollama, call: Any, offered: Reg
         )
 
 
-def test_a_registry_that_is_not_there_is_a_failure(llm: Ollama, call: Any) -> None:
+def test_ollama_client_unreachable_registry_raises(llm: Ollama, call: Any) -> None:
     with pytest.raises(ServerError, match="connection refused"):
         call(llm, "pull", "127.0.0.1:9/made-here/nothing", insecure=True, progress=False)
 
 
-def test_a_name_that_is_none_is_refused(llm: Ollama, call: Any) -> None:
+def test_ollama_client_invalid_name_is_refused(llm: Ollama, call: Any) -> None:
     with pytest.raises(InvalidRequestError, match="invalid model name"):
         call(llm, "pull", "two words", progress=False)

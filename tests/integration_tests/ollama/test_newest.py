@@ -52,7 +52,7 @@ def weather(city: str) -> str:
         ("0.10.0", "low", True),
     ],
 )
-def test_a_level_of_thinking_is_the_nearest_that_the_server_takes(
+def test_new_ollama_level_of_thinking_is_the_nearest_that_the_server_takes(
     version: str, level: Any, taken: Any, serve: Serve
 ) -> None:
     replayed = serve(version=version)
@@ -61,7 +61,7 @@ def test_a_level_of_thinking_is_the_nearest_that_the_server_takes(
     assert [body["think"] for body in replayed.bodies] == [taken] * 2
 
 
-def test_tool_calls_are_streamed_as_they_come(serve: Serve) -> None:
+def test_new_ollama_tool_calls_are_streamed_as_they_come(serve: Serve) -> None:
     calls = [
         {
             "id": f"call_{city}",
@@ -95,7 +95,7 @@ def test_tool_calls_are_streamed_as_they_come(serve: Serve) -> None:
         assert answer.text == "And"
 
 
-def test_log_probabilities_are_asked_for_and_reported(serve: Serve) -> None:
+def test_new_ollama_log_probabilities_are_asked_for_and_reported(serve: Serve) -> None:
     replayed = serve(logprobs=[TOKEN])
     answer = ChatOllama(base_url=replayed.url, model="m", logprobs=True, top_logprobs=1).invoke(
         "Hi"
@@ -115,7 +115,7 @@ def test_log_probabilities_are_asked_for_and_reported(serve: Serve) -> None:
     ]
 
 
-def test_dimensions_shorten_vectors_at_the_server(serve: Serve) -> None:
+def test_new_ollama_dimensions_shorten_vectors_at_the_server(serve: Serve) -> None:
     replayed = serve()
     assert (
         OllamaEmbeddings(base_url=replayed.url, model="m", dimensions=2).embed_documents(["a", "b"])
@@ -124,7 +124,9 @@ def test_dimensions_shorten_vectors_at_the_server(serve: Serve) -> None:
     assert replayed.bodies[0]["dimensions"] == 2
 
 
-def test_fields_that_are_newer_than_this_package_are_sent_as_they_are(serve: Serve) -> None:
+def test_new_ollama_fields_that_are_newer_than_this_package_are_sent_as_they_are(
+    serve: Serve,
+) -> None:
     replayed = serve()
     extra: dict[str, Any] = {"new_field": {"a": 1}, "options": {"new_option": 2}, "keep_alive": 7}
     for model in (Ollama, ChatOllama):
@@ -141,7 +143,7 @@ def test_fields_that_are_newer_than_this_package_are_sent_as_they_are(serve: Ser
     assert [body["options"].get("top_k") for body in replayed.bodies] == [3, 3, None]
 
 
-def test_newer_facts_about_models_are_reported(serve: Serve) -> None:
+def test_new_ollama_newer_facts_about_models_are_reported(serve: Serve) -> None:
     client = OllamaClient(serve().url)
     (installed,) = client.list()
     assert (installed.capabilities, installed.context) == (("completion", "tools"), 131_072)

@@ -52,7 +52,7 @@ def add(a: int, b: int) -> int:
 
 
 @pytest.mark.parametrize("text", ["A red lamp.", "東京 \n\n 12,5", "<|im_end|>", " ", ""])
-def test_a_text_has_as_many_tokens_as_in_process(url: str, text: str) -> None:
+def test_token_count_text_has_as_many_tokens_as_in_process(url: str, text: str) -> None:
     same = LlamaCpp(model_path=str(tiny_chat_model())).get_num_tokens(text)
     assert (
         Ollama(base_url=url, model=CHAT).get_num_tokens(text)
@@ -61,7 +61,7 @@ def test_a_text_has_as_many_tokens_as_in_process(url: str, text: str) -> None:
     )
 
 
-def test_options_of_the_answer_have_no_part_in_the_count(url: str) -> None:
+def test_token_count_options_of_the_answer_have_no_part_in_the_count(url: str) -> None:
     llm = Ollama(
         base_url=url,
         model=CHAT,
@@ -78,7 +78,7 @@ def test_options_of_the_answer_have_no_part_in_the_count(url: str) -> None:
 
 @pytest.mark.parametrize("tools", [None, [add]], ids=["no tools", "tools"])
 @pytest.mark.parametrize("talk", TALKS, ids=range(len(TALKS)))
-def test_a_conversation_has_the_tokens_that_the_answer_reports(
+def test_token_count_conversation_has_the_tokens_that_the_answer_reports(
     url: str, talk: list[BaseMessage], tools: Any
 ) -> None:
     chat = ChatOllama(base_url=url, model=TEMPLATED, temperature=0, max_tokens=1)
@@ -88,7 +88,7 @@ def test_a_conversation_has_the_tokens_that_the_answer_reports(
     assert usage["input_tokens"] == count == chat.get_num_tokens_from_messages(talk, tools)
 
 
-def test_a_count_does_not_load_the_model_again(url: str) -> None:
+def test_token_count_does_not_load_the_model_again(url: str) -> None:
     chat = ChatOllama(base_url=url, model=TEMPLATED, num_ctx=640, max_tokens=2)
     chat.invoke("Hi")
     runners = ollama.runners()
@@ -97,7 +97,7 @@ def test_a_count_does_not_load_the_model_again(url: str) -> None:
     assert ollama.runners() == runners
 
 
-def test_what_is_longer_than_the_context_is_counted_in_parts(url: str) -> None:
+def test_token_count_text_over_the_context_is_counted_in_parts(url: str) -> None:
     small: dict[str, Any] = {"num_ctx": 64, "max_tokens": 1}
     in_process, chat = (
         ChatLlamaCpp(model_path=str(tiny_chat_model())),
@@ -124,7 +124,9 @@ def test_what_is_longer_than_the_context_is_counted_in_parts(url: str) -> None:
     )
 
 
-def test_a_conversation_whose_first_message_is_dropped_raises_on_every_path(url: str) -> None:
+def test_token_count_conversation_whose_first_message_is_dropped_raises_on_every_path(
+    url: str,
+) -> None:
     chat = ChatOllama(base_url=url, model=TEMPLATED, num_ctx=128, max_tokens=4)
     fits, long = (
         [HumanMessage("The red lamp and the green boat. " * times), *TALKS[-1][1:], *TALKS[0]]
@@ -198,7 +200,7 @@ def server() -> Iterator[ScriptedServer]:
         yield server
 
 
-def test_one_token_is_asked_for_with_the_objects_context_and_nothing_of_an_answer(
+def test_token_count_request_is_for_one_token_with_the_objects_context(
     server: ScriptedServer,
 ) -> None:
     server.script = script = _Ollama()
@@ -232,7 +234,7 @@ def test_one_token_is_asked_for_with_the_objects_context_and_nothing_of_an_answe
     )
 
 
-def test_it_is_checked_once_that_a_server_counts_what_is_in_its_cache(
+def test_token_count_server_is_checked_once_for_counting_cached_tokens(
     server: ScriptedServer,
 ) -> None:
     server.script = script = _Ollama()
@@ -247,7 +249,7 @@ def test_it_is_checked_once_that_a_server_counts_what_is_in_its_cache(
 @pytest.mark.parametrize(
     "script", [_Ollama(cached=True), _Ollama(counts=False)], ids=["Ollama 0.30.0", "Ollama 0.1"]
 )
-def test_a_server_that_leaves_out_cached_tokens_is_refused(
+def test_token_count_server_that_omits_cached_tokens_is_refused(
     server: ScriptedServer, script: _Ollama
 ) -> None:
     server.script = script
@@ -255,7 +257,7 @@ def test_a_server_that_leaves_out_cached_tokens_is_refused(
         Ollama(base_url=server.base_url, model="m").get_num_tokens("abc")
 
 
-def test_messages_that_were_dropped_are_counted_all_the_same(server: ScriptedServer) -> None:
+def test_token_count_dropped_messages_are_counted(server: ScriptedServer) -> None:
     server.script = _Ollama(context=100)
     chat = ChatOllama(base_url=server.base_url, model="m")
     talk = [HumanMessage("a" * 90), AIMessage("b" * 40), HumanMessage("c" * 30)]
@@ -268,7 +270,7 @@ def test_messages_that_were_dropped_are_counted_all_the_same(server: ScriptedSer
     [("0.9.3", 90, True), ("0.9.3", 50, False), ("0.14.0", 90, False), (None, 90, True)],
     ids=["dropped", "fits", "newer", "no version"],
 )
-async def test_messages_that_an_older_version_drops_are_noticed(
+async def test_token_count_messages_that_an_older_version_drops_are_noticed(
     server: ScriptedServer, version: str | None, first: int, *, dropped: bool
 ) -> None:
     server.script = script = _Ollama(context=100)
@@ -298,7 +300,7 @@ async def test_messages_that_an_older_version_drops_are_noticed(
     [as_json({"error": "model runner has unexpectedly stopped"}), Answer([b""])],
     ids=["error", "no end"],
 )
-async def test_a_prompt_at_which_an_older_version_fails_is_too_long(
+async def test_token_count_prompt_at_which_an_older_version_fails_is_too_long(
     server: ScriptedServer, cut: Answer, letters: int, prompt: int | None
 ) -> None:
     counting = _Ollama(context=1000)
@@ -314,7 +316,7 @@ async def test_a_prompt_at_which_an_older_version_fails_is_too_long(
         chat.invoke([HumanMessage("a" * 600)])
 
 
-async def test_a_count_goes_on_where_the_server_fails_at_the_long_prompt_of_another_call(
+async def test_token_count_continues_where_the_server_fails_at_the_long_prompt_of_another_call(
     server: ScriptedServer,
 ) -> None:
     counting = _Ollama(context=1000)
@@ -341,7 +343,7 @@ def _is_count(request: Request) -> bool:
     return request.path == "/api/show" or request.body.get("options", {}).get("num_predict") == 1
 
 
-def test_a_length_that_cannot_be_known_is_not_guessed(server: ScriptedServer) -> None:
+def test_token_count_length_that_cannot_be_known_is_not_guessed(server: ScriptedServer) -> None:
     server.script = _Ollama(shown=False)
     with pytest.warns(UserWarning, match="does not say"):
         assert ChatOllama(base_url=server.base_url, model="n").get_num_tokens("abc") == 3
@@ -356,7 +358,7 @@ def test_a_length_that_cannot_be_known_is_not_guessed(server: ScriptedServer) ->
     assert known.get_num_tokens("a" * 3000) == known.get_num_tokens_from_messages(long) == 3000
 
 
-def test_a_prompt_that_fills_the_models_own_context_raises_whatever_num_ctx_is(
+def test_token_count_prompt_that_fills_the_models_own_context_raises_whatever_num_ctx_is(
     server: ScriptedServer,
 ) -> None:
     server.script = _Ollama(context=100)

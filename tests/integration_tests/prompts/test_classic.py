@@ -130,14 +130,14 @@ def run(chain: Any, recorder: Recorder, **values: Any) -> str:
     return answer
 
 
-def test_llm_chain(llm: Any, recorder: Recorder) -> None:
+def test_classic_llm_chain(llm: Any, recorder: Recorder) -> None:
     chain = LLMChain(llm=llm, prompt=SEARCH_QUERIES.get_prompt(llm))
     answer = chain.invoke(QUESTION, {"callbacks": [recorder]})
     assert answer["text"].strip()
     assert begins_with(SEARCH_QUERIES, recorder.prompts[0])
 
 
-def test_the_guide_s_selector_and_chain(llm: Any, recorder: Recorder) -> None:
+def test_classic_guide_s_selector_and_chain(llm: Any, recorder: Recorder) -> None:
     selector = ConditionalPromptSelector(
         default_prompt=DEFAULT_SEARCH_PROMPT,
         conditionals=[(lambda llm: isinstance(llm, LlamaCpp), DEFAULT_LLAMA_SEARCH_PROMPT)],
@@ -167,7 +167,7 @@ def test_the_guide_s_selector_and_chain(llm: Any, recorder: Recorder) -> None:
     ],
     ids=["stuff", "map_reduce", "refine"],
 )
-def test_load_qa_chain(
+def test_classic_load_qa_chain(
     llm: Any, recorder: Recorder, kind: str, prompts: dict[str, PromptPair], asked: list[PromptPair]
 ) -> None:
     fitted: dict[str, Any] = {name: ready.get_prompt(llm) for name, ready in prompts.items()}
@@ -178,7 +178,7 @@ def test_load_qa_chain(
     )
 
 
-def test_the_six_selectors_can_be_replaced(
+def test_classic_six_selectors_can_be_replaced(
     llm: Any, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for module, name, ready in SELECTORS:
@@ -212,7 +212,7 @@ def test_the_six_selectors_can_be_replaced(
     ],
     ids=["stuff", "map_reduce", "refine"],
 )
-def test_load_summarize_chain(
+def test_classic_load_summarize_chain(
     llm: Any, recorder: Recorder, kind: str, prompts: dict[str, PromptPair]
 ) -> None:
     chain = load_summarize_chain(
@@ -224,7 +224,7 @@ def test_load_summarize_chain(
     )
 
 
-def test_map_reduce_documents_chain(llm: Any, recorder: Recorder) -> None:
+def test_classic_map_reduce_documents_chain(llm: Any, recorder: Recorder) -> None:
     each = LLMChain(llm=llm, prompt=SUMMARIZE_MAP.get_prompt(llm))
     all_together = LLMChain(llm=llm, prompt=SUMMARIZE_COMBINE.get_prompt(llm))
     combine = StuffDocumentsChain(llm_chain=all_together, document_variable_name="text")
@@ -242,7 +242,7 @@ def test_map_reduce_documents_chain(llm: Any, recorder: Recorder) -> None:
     ]
 
 
-def test_refine_documents_chain(llm: Any, recorder: Recorder) -> None:
+def test_classic_refine_documents_chain(llm: Any, recorder: Recorder) -> None:
     chain = RefineDocumentsChain(
         initial_llm_chain=LLMChain(llm=llm, prompt=SUMMARIZE.get_prompt(llm)),
         refine_llm_chain=LLMChain(llm=llm, prompt=SUMMARIZE_REFINE.get_prompt(llm)),
@@ -253,7 +253,7 @@ def test_refine_documents_chain(llm: Any, recorder: Recorder) -> None:
     assert [begins_with(SUMMARIZE_REFINE, prompt) for prompt in recorder.prompts] == [False, True]
 
 
-def test_multi_query_retriever(llm: Any, recorder: Recorder) -> None:
+def test_classic_multi_query_retriever(llm: Any, recorder: Recorder) -> None:
     class Echo(BaseRetriever):
         def _get_relevant_documents(self, query: str, **_: Any) -> list[Document]:
             return [Document(query)]
@@ -264,7 +264,7 @@ def test_multi_query_retriever(llm: Any, recorder: Recorder) -> None:
     assert begins_with(MULTI_QUERY, recorder.prompts[0])
 
 
-def test_qa_generation_chain(server: LocalServer) -> None:
+def test_classic_qa_generation_chain(server: LocalServer) -> None:
     text = {"type": "string", "maxLength": 20}
     schema = {
         "type": "object",
@@ -277,7 +277,7 @@ def test_qa_generation_chain(server: LocalServer) -> None:
     assert set(made) == {"question", "answer"}
 
 
-def test_react_agent(llm: Any, recorder: Recorder) -> None:
+def test_classic_react_agent(llm: Any, recorder: Recorder) -> None:
     @tool
     def add(numbers: str) -> str:
         """Add numbers."""
@@ -296,5 +296,5 @@ def test_react_agent(llm: Any, recorder: Recorder) -> None:
     assert "Question: What is 1 + 1?\nThought:" in recorder.prompts[0]
 
 
-def test_a_plain_sequence(llm: Any) -> None:
+def test_classic_plain_sequence(llm: Any) -> None:
     assert isinstance((EXPLAIN.get_prompt(llm) | llm).invoke({"topic": "tides"}), str | BaseMessage)

@@ -73,13 +73,13 @@ def template(source: Path, name: str) -> str:
 
 
 @pytest.mark.parametrize("name", [*TOLD, *NONE])
-def test_a_template_tells_its_family(name: str, source: Path) -> None:
+def test_model_family_is_known_by_the_template(name: str, source: Path) -> None:
     assert family_in(template(source, name)) == TOLD.get(name)
 
 
 @pytest.mark.parametrize("name", SAME)
 @pytest.mark.parametrize("messages", [QUESTION, TURNS], ids=["question", "turns"])
-def test_a_template_writes_what_the_format_writes(name: str, messages: Any, source: Path) -> None:
+def test_template_writes_what_the_format_writes(name: str, messages: Any, source: Path) -> None:
     form = FAMILIES[SAME[name]]
     if form.name == "gemma":  # it refuses a system message
         messages = without_system(messages)
@@ -97,7 +97,7 @@ def test_a_template_writes_what_the_format_writes(name: str, messages: Any, sour
         ("qwen2", "chatml", "<|im_start|>system\nBe brief.<|im_end|>\n"),
     ],
 )
-def test_a_prompt_for_a_real_file_s_header(
+def test_template_prompt_for_a_real_file_s_header(
     vocabulary: str, family: str, begins_with: str, source: Path
 ) -> None:
     llm = FromFile(model_path=str(source / f"ggml-vocab-{vocabulary}.gguf"), responses=[])

@@ -22,19 +22,19 @@ from tests.integration_tests.scripted import Answer, Request, ScriptedServer, as
 NOWHERE = "http://127.0.0.1:9"
 
 
-def test_a_server_that_is_not_there_is_a_reason_and_no_exception() -> None:
+def test_describe_model_unreachable_server_gives_a_reason() -> None:
     family = model_family(Llamafile(base_url=NOWHERE))
     assert family.name is None
     assert family.reason.startswith(f"No server answers at {NOWHERE}.")
 
 
-async def test_nor_in_async_code() -> None:
+async def test_adescribe_model_unreachable_server_gives_a_reason() -> None:
     family = await amodel_family(Ollama(model="llama2", base_url=NOWHERE))
     assert family.name == "llama2"
     assert family.reason.startswith(f"No server answers at {NOWHERE}.")
 
 
-def test_a_server_s_props_tell(chat_server: LocalServer) -> None:
+def test_describe_model_reads_the_props_of_a_server(chat_server: LocalServer) -> None:
     llm = Llamafile(base_url=chat_server.base_url)
     family = model_family(llm.with_retry())
     assert (family.name, family.reason) == (
@@ -46,12 +46,12 @@ def test_a_server_s_props_tell(chat_server: LocalServer) -> None:
     assert not context_at_least(513)(llm)
 
 
-async def test_they_tell_async_code_the_same(chat_server: LocalServer) -> None:
+async def test_adescribe_model_returns_the_same(chat_server: LocalServer) -> None:
     llm = Llamafile(base_url=chat_server.base_url)
     assert await amodel_family(llm) == model_family(Llamafile(base_url=chat_server.base_url))
 
 
-def test_a_class_with_tools_is_believed_when_nobody_tells() -> None:
+def test_describe_model_unknown_tool_support_is_taken_from_the_class() -> None:
     assert supports_tools(ChatLlamafile(base_url=NOWHERE))
     assert not supports_tools(Llamafile(base_url=NOWHERE))
 
@@ -68,7 +68,7 @@ def props(template: str = TEMPLATE, **more: Any) -> dict[str, Any]:
     }
 
 
-def test_a_server_is_asked_once() -> None:
+def test_describe_model_server_is_asked_once() -> None:
     with ScriptedServer(as_json(props())) as server:
         llm = Llamafile(base_url=server.base_url)
         selector = ConditionalPromptSelector(
@@ -82,7 +82,7 @@ def test_a_server_is_asked_once() -> None:
         ]
 
 
-def test_and_once_more_where_the_template_writes_the_beginning_token() -> None:
+def test_describe_model_server_is_asked_twice_where_the_template_writes_the_bos_token() -> None:
     for tokens, text in (([1], "<|im_start|>Why?"), ([], "<s><|im_start|>Why?")):
         with ScriptedServer(
             in_turn([as_json(props("{{ bos_token }}" + TEMPLATE)), as_json({"tokens": tokens})])
@@ -91,7 +91,7 @@ def test_and_once_more_where_the_template_writes_the_beginning_token() -> None:
             assert [request.path for request in server.requests] == ["/props", "/tokenize"]
 
 
-def test_a_server_that_does_not_say_whether_it_adds_the_token_is_taken_to_do_so() -> None:
+def test_describe_model_unknown_bos_handling_counts_as_added_by_the_server() -> None:
     for answer in (as_json({"error": {"message": "not found"}}, 404), as_json([])):
         with ScriptedServer(
             in_turn([as_json(props("{{ bos_token }}" + TEMPLATE)), answer])
@@ -102,7 +102,7 @@ def test_a_server_that_does_not_say_whether_it_adds_the_token_is_taken_to_do_so(
             )
 
 
-def test_a_server_without_props_tells_its_name() -> None:
+def test_describe_model_server_without_props_is_known_by_its_model_name() -> None:
     answers = [
         as_json({"error": {"message": "not found"}}, 404),
         as_json({"data": [{"id": "mistral-7b-instruct-v0.3"}]}),
@@ -118,13 +118,13 @@ def test_a_server_without_props_tells_its_name() -> None:
 @pytest.mark.parametrize(
     "body", [[], "text", {"chat_template": 7}, {"default_generation_settings": 7}]
 )
-def test_a_strange_answer_is_no_exception(body: Any) -> None:
+def test_describe_model_strange_answer_raises_nothing(body: Any) -> None:
     with ScriptedServer(as_json(body)) as server:
         assert model_family(Llamafile(base_url=server.base_url)).name is None
         assert model_family(Ollama(base_url=server.base_url, model="x")).name is None
 
 
-async def test_an_event_loop_does_not_wait_for_a_server() -> None:
+async def test_describe_model_event_loop_does_not_wait_for_a_server() -> None:
     goes_on = threading.Event()
 
     def answer_when_the_loop_has_turned(_: Request) -> Answer:
@@ -144,7 +144,7 @@ async def test_an_event_loop_does_not_wait_for_a_server() -> None:
             assert len(server.requests) == 1
 
 
-def test_an_ollama_is_asked_once_and_its_own_template_tells() -> None:
+def test_describe_model_ollama_is_asked_once_for_its_template() -> None:
     shown = {
         "template": "<start_of_turn>user\n{{ .Prompt }}<end_of_turn>\n<start_of_turn>model\n",
         "model_info": {"general.architecture": "gemma2", "gemma2.context_length": 4096},

@@ -97,7 +97,7 @@ def prompt(
     )
 
 
-def test_each_template_is_switched_on_and_off(sources: Mapping[str, str]) -> None:
+def test_thinking_each_template_is_switched_on_and_off(sources: Mapping[str, str]) -> None:
     same = {
         name
         for name, source in sources.items()
@@ -106,7 +106,7 @@ def test_each_template_is_switched_on_and_off(sources: Mapping[str, str]) -> Non
     assert same == NO_SWITCH & sources.keys()
 
 
-def test_each_template_takes_each_level(sources: Mapping[str, str]) -> None:
+def test_thinking_each_template_accepts_each_level(sources: Mapping[str, str]) -> None:
     for source in sources.values():
         for level in ("minimal", "low", "medium", "high", "max"):
             assert prompt(source, level)
@@ -115,14 +115,16 @@ def test_each_template_takes_each_level(sources: Mapping[str, str]) -> None:
     } == LEVELS
 
 
-def test_no_template_opens_thoughts_that_are_switched_off(sources: Mapping[str, str]) -> None:
+def test_thinking_no_template_opens_thoughts_that_are_switched_off(
+    sources: Mapping[str, str],
+) -> None:
     for name, source in sources.items():
         opening, closing = thought_tags(source) or ("", "")
         written = prompt(source, reasoning=False).rstrip()
         assert not written.endswith(opening) or name in NO_SWITCH, (name, closing)
 
 
-def test_thoughts_of_a_history_reach_the_templates_that_read_them(
+def test_thinking_thoughts_of_a_history_reach_the_templates_that_read_them(
     sources: Mapping[str, str],
 ) -> None:
     kept = {

@@ -112,7 +112,7 @@ def prompt_tokens(llm: Any) -> int:
 
 
 @pytest.mark.parametrize("kind", [LlamaCpp, ChatLlamaCpp])
-def test_llamacpp(kind: Any, case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tokens_llamacpp(kind: Any, case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     with kind(model_path=str(case.file), n_ctx=512, **ONE_TOKEN) as llm:
         assert model_family(llm).name == case.family
         prompts: list[list[int]] = []
@@ -129,7 +129,7 @@ def test_llamacpp(kind: Any, case: Case, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.mark.parametrize("kind", [GPT4All, ChatGPT4All])
-def test_gpt4all(kind: Any, case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tokens_gpt4all(kind: Any, case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[int] = []
 
     def spy(model: Any, prompt: str, on_prompt: Any, on_token: Any, **settings: Any) -> None:
@@ -146,7 +146,7 @@ def test_gpt4all(kind: Any, case: Case, monkeypatch: pytest.MonkeyPatch) -> None
     assert read == case.tokens
 
 
-def test_llamafile(case: Case, server: LocalServer) -> None:
+def test_tokens_llamafile(case: Case, server: LocalServer) -> None:
     llm = Llamafile(base_url=server.base_url, cache_prompt=False, **ONE_TOKEN)
     assert model_family(llm).name == case.family
     assert prompt_tokens(llm) == len(case.tokens)
@@ -158,7 +158,7 @@ def test_chat_llamafile(case: Case, server: LocalServer) -> None:
     ) == len(case.tokens)
 
 
-def test_ollama_as_it_is(case: Case, ollama_url: str) -> None:
+def test_tokens_ollama_as_it_is(case: Case, ollama_url: str) -> None:
     llm = Ollama(base_url=ollama_url, model="x", raw=True, **ONE_TOKEN)
     assert model_family(llm).name == case.family
     assert prompt_tokens(llm) == len(case.tokens)

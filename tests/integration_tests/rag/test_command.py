@@ -65,7 +65,7 @@ def check_fault(ran: subprocess.CompletedProcess[str], code: int, *words: str) -
 
 
 @pytest.mark.skipif(not shutil.which("tesseract"), reason="Tesseract is not installed")
-def test_index_with_ocr_reads_scans_that_it_named_before(tmp_path: Path) -> None:
+def test_rag_command_index_with_ocr_reads_scans_that_it_named_before(tmp_path: Path) -> None:
     page = Image.new("L", (1240, 400), 250)
     font = ImageFont.load_default(size=34)
     ImageDraw.Draw(page).text((100, 120), "A ticket costs fourteen marks.", font=font, fill=20)
@@ -79,7 +79,7 @@ def test_index_with_ocr_reads_scans_that_it_named_before(tmp_path: Path) -> None
     assert "fourteen marks" in stdout_of(tmp_path, "search", "ticket")
 
 
-def test_index_ask_status_and_again(folder: Path) -> None:
+def test_rag_command_index_ask_status_and_again(folder: Path) -> None:
     assert (
         stdout_of(folder, "index", "notes")
         == "Files: 6 added. The index holds 22 passages of 6 files.\n"
@@ -107,7 +107,7 @@ def test_index_ask_status_and_again(folder: Path) -> None:
     assert "tiny-embed" in stdout_of(folder, "status")
 
 
-def test_an_index_elsewhere_and_an_answer_as_data(
+def test_rag_command_index_in_another_folder_answers_as_json(
     folder: Path, chat_server: LocalServer, embedding_server: LocalServer
 ) -> None:
     store = ["--store", "elsewhere/index"]
@@ -144,7 +144,7 @@ def test_an_index_elsewhere_and_an_answer_as_data(
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "chroma"])
-def test_remove_takes_a_file_and_a_missing_folder_out(folder: Path, kind: str) -> None:
+def test_rag_command_remove_takes_a_file_and_a_missing_folder_out(folder: Path, kind: str) -> None:
     stdout_of(folder, "index", "notes", "--vectors", kind)
     assert stdout_of(folder, "remove", "notes/boats.md") == "Removed from the index: 1 file.\n"
     (folder / "notes").rename(folder / "away")
@@ -152,13 +152,13 @@ def test_remove_takes_a_file_and_a_missing_folder_out(folder: Path, kind: str) -
     assert json.loads(stdout_of(folder, "status", "--json"))["passages"] == 0
 
 
-def test_nothing_relevant_is_said_without_a_word_of_the_model(folder: Path) -> None:
+def test_rag_command_nothing_relevant_is_answered_without_the_model(folder: Path) -> None:
     stdout_of(folder, "index", "notes", "--vectors", "sqlite")
     assert json.loads(stdout_of(folder, "ask", "Zorvane quilb?", "--json"))["tokens"] == {}
     assert stdout_of(folder, "ask", "Zorvane quilb?") == f"{NO_ANSWER}\n"
 
 
-def test_search_and_files_that_are_left_out(folder: Path) -> None:
+def test_rag_command_search_and_files_that_are_omitted(folder: Path) -> None:
     (folder / "notes" / ".gitignore").write_text("boats.*\n")
     assert "Files: 4 added." in stdout_of(folder, "index", "notes", "--exclude", "*people*")
     found = json.loads(
@@ -175,7 +175,7 @@ def test_search_and_files_that_are_left_out(folder: Path) -> None:
     check_fault(run(folder, "search", " "), 2, "The query is empty")
 
 
-def test_watch_until_ctrl_c(folder: Path) -> None:
+def test_rag_command_watch_until_ctrl_c(folder: Path) -> None:
     with subprocess.Popen(
         [*COMMAND, "watch", "notes", "--json"], cwd=folder, stdout=subprocess.PIPE, text=True
     ) as process:
@@ -188,7 +188,7 @@ def test_watch_until_ctrl_c(folder: Path) -> None:
     assert "notes/new.md: 1 passage" in stdout_of(folder, "list")
 
 
-def test_evaluation_on_questions_of_ones_own_and_on_made_ones(folder: Path) -> None:
+def test_rag_command_eval_uses_given_and_generated_questions(folder: Path) -> None:
     stdout_of(folder, "index", "notes", "--vectors", "sqlite")
     questions = [
         {
@@ -218,7 +218,7 @@ def test_evaluation_on_questions_of_ones_own_and_on_made_ones(folder: Path) -> N
 # --- what goes wrong ---
 
 
-def test_wrong_usage(folder: Path) -> None:
+def test_rag_command_wrong_usage(folder: Path) -> None:
     check_fault(run(folder, "ask", "Who?"), 1, "There is no index in", "localllm rag index PATH")
     check_fault(run(folder, "status"), 1, "There is no index in")
     check_fault(run(folder, "index"), 1, "The index has no files yet")
@@ -228,7 +228,7 @@ def test_wrong_usage(folder: Path) -> None:
     assert run(folder).returncode == 2
 
 
-def test_another_embedding_model_is_refused(folder: Path) -> None:
+def test_rag_command_another_embedding_model_is_refused(folder: Path) -> None:
     stdout_of(folder, "index", "notes", "--vectors", "sqlite")
     with sqlite3.connect(folder / ".localllm" / "catalogue.sqlite") as db:
         [(probe,)] = db.execute("SELECT value FROM setting WHERE name = 'probe'").fetchall()
@@ -246,7 +246,7 @@ def test_another_embedding_model_is_refused(folder: Path) -> None:
     assert stdout_of(folder, "index", "--rebuild").startswith("Files: 6 added.")
 
 
-def test_a_store_from_a_newer_version(folder: Path) -> None:
+def test_rag_command_store_from_a_newer_version(folder: Path) -> None:
     stdout_of(folder, "index", "notes", "--vectors", "sqlite")
     with sqlite3.connect(folder / ".localllm" / "catalogue.sqlite") as db:
         db.execute("PRAGMA user_version = 99")
@@ -257,7 +257,7 @@ def test_a_store_from_a_newer_version(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "chroma"])
-def test_a_full_disk_and_then_room_again(folder: Path, kind: str) -> None:
+def test_rag_command_full_disk_and_then_room_again(folder: Path, kind: str) -> None:
     write_files(folder / "more", count=40, sentences=40)
 
     def little_room() -> None:
@@ -281,7 +281,9 @@ def without_rights() -> None:
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "chroma"])
-def test_a_store_that_cannot_be_written_answers_and_is_not_indexed(folder: Path, kind: str) -> None:
+def test_rag_command_store_that_cannot_be_written_answers_and_is_not_indexed(
+    folder: Path, kind: str
+) -> None:
     stdout_of(folder, "index", "notes", "--vectors", kind)
     for path in [folder / ".localllm", *(folder / ".localllm").rglob("*")]:
         path.chmod(0o555 if path.is_dir() else 0o444)
@@ -300,7 +302,7 @@ def test_a_store_that_cannot_be_written_answers_and_is_not_indexed(folder: Path,
             path.chmod(0o755)
 
 
-def test_two_processes_at_once_make_one_whole_index(
+def test_rag_command_two_processes_at_once_make_one_whole_index(
     folder: Path, embedding_server: LocalServer
 ) -> None:
     write_files(folder / "more", count=30, sentences=16)

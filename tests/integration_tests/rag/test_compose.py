@@ -14,7 +14,7 @@ from langchain_localllm.rag import LocalRAG
 QUESTION = "How high is the hill?"
 
 
-def test_in_create_retrieval_chain(rag: LocalRAG, llm: ChatLlamafile) -> None:
+def test_local_rag_in_create_retrieval_chain(rag: LocalRAG, llm: ChatLlamafile) -> None:
     documents = create_stuff_documents_chain(
         llm, QUESTION_ANSWERING.get_prompt(llm).partial(question=QUESTION)
     )
@@ -23,7 +23,7 @@ def test_in_create_retrieval_chain(rag: LocalRAG, llm: ChatLlamafile) -> None:
     assert found["answer"]
 
 
-def test_in_retrieval_qa(rag: LocalRAG, chat_server: LocalServer) -> None:
+def test_local_rag_in_retrieval_qa(rag: LocalRAG, chat_server: LocalServer) -> None:
     text = Llamafile(base_url=chat_server.base_url, temperature=0, max_tokens=32)
     chain = RetrievalQA.from_chain_type(
         text,
@@ -36,7 +36,7 @@ def test_in_retrieval_qa(rag: LocalRAG, chat_server: LocalServer) -> None:
     assert found["result"]
 
 
-async def test_text_and_chat_models_answer_on_every_path(
+async def test_local_rag_text_and_chat_models_answer_on_every_path(
     rag: LocalRAG, chat_server: LocalServer
 ) -> None:
     text = LocalRAG(
@@ -59,7 +59,7 @@ async def test_text_and_chat_models_answer_on_every_path(
         assert [found["answer"] for found in each.batch([QUESTION] * 3)] == [answer.answer] * 3
 
 
-def test_a_follow_up_finds_what_the_question_before_was_about(rag: LocalRAG) -> None:
+def test_local_rag_follow_up_finds_the_subject_of_the_previous_question(rag: LocalRAG) -> None:
     history = [
         ("human", "What is the rowing boat called?"),
         ("ai", "The rowing boat is called Dunlin."),
@@ -69,7 +69,7 @@ def test_a_follow_up_finds_what_the_question_before_was_about(rag: LocalRAG) -> 
 
 
 @pytest.mark.parametrize("mmr", [False, True])
-def test_a_vector_store_of_ones_own(
+def test_local_rag_accepts_any_vector_store(
     notes: Path, embeddings: LlamafileEmbeddings, llm: ChatLlamafile, mmr: bool
 ) -> None:
     mine = InMemoryVectorStore(embeddings)
@@ -80,7 +80,7 @@ def test_a_vector_store_of_ones_own(
         assert rag.store.setting("vectors") == "custom"
 
 
-async def test_who_stops_listening_can_ask_again_at_once(rag: LocalRAG) -> None:
+async def test_local_rag_closed_stream_allows_the_next_question_at_once(rag: LocalRAG) -> None:
     for part in (stream := rag.stream(QUESTION)):
         if part.get("answer"):
             break

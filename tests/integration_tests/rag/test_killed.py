@@ -49,7 +49,7 @@ def run_and_kill(folder: Path, address: str, kind: str, steps: int, seconds: flo
 
 
 @pytest.mark.parametrize("kind", ["chroma", "sqlite"])
-def test_ten_kills_at_random_points(
+def test_index_ten_kills_at_random_points(
     tmp_path: Path, embedding_server: LocalServer, kind: str
 ) -> None:
     choice = random.Random(7)  # noqa: S311 - moments, not a secret

@@ -13,7 +13,7 @@ from tests.integration_tests.rag.conftest import vector_ids
 
 
 @pytest.mark.parametrize("kind", ["chroma", "qdrant", "sqlite", "memory"])
-def test_an_index_from_its_first_day_to_its_last(
+def test_index_from_its_first_day_to_its_last(
     notes: Path, embeddings: LlamafileEmbeddings, kind: str
 ) -> None:
     folder = None if kind == "memory" else notes.parent / "index"
@@ -43,7 +43,7 @@ def test_an_index_from_its_first_day_to_its_last(
 
 
 @pytest.mark.parametrize("kind", ["chroma", "qdrant", "sqlite"])
-def test_remove_needs_no_embedding_model(
+def test_index_remove_needs_no_embedding_model(
     notes: Path, embeddings: LlamafileEmbeddings, kind: str
 ) -> None:
     with LocalRAG(None, embeddings, notes.parent / "index", vectors=kind) as rag:
@@ -62,7 +62,7 @@ def test_remove_needs_no_embedding_model(
 
 @pytest.mark.parametrize("kind", ["chroma", "qdrant", "sqlite", "memory"])
 @pytest.mark.parametrize("mmr", [False, True])
-def test_a_filter_holds_on_both_sides(
+def test_index_filter_holds_on_both_sides(
     notes: Path, embeddings: LlamafileEmbeddings, kind: str, mmr: bool
 ) -> None:
     wanted = {"source": ["notes/people.md", "notes/safety.pdf"]}

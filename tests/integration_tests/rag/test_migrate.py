@@ -18,7 +18,7 @@ QUESTION = "How high is the hill?"
 @pytest.mark.parametrize(
     ("old", "new"), [("chroma", "qdrant"), ("sqlite", "chroma"), ("qdrant", "sqlite")]
 )
-def test_an_index_is_the_same_on_another_store(
+def test_move_index_is_the_same_on_another_store(
     notes: Path, embeddings: LlamafileEmbeddings, old: str, new: str
 ) -> None:
     folder = notes.parent / "index"
@@ -49,14 +49,14 @@ def test_an_index_is_the_same_on_another_store(
     ).exists()
 
 
-def test_the_command_moves_an_index(notes: Path) -> None:
+def test_move_command_moves_an_index(notes: Path) -> None:
     stdout_of(localllm("rag", "index", notes, "--vectors", "chroma"))
     assert "The index is on qdrant now" in stdout_of(localllm("rag", "move", "qdrant"))
     assert "qdrant" in stdout_of(localllm("rag", "status"))
     check_fault(localllm("rag", "move", "qdrant:http://elsewhere.example"), 2, "elsewhere.example")
 
 
-def test_a_store_on_another_machine_is_refused(embeddings: LlamafileEmbeddings) -> None:
+def test_move_remote_store_is_refused(embeddings: LlamafileEmbeddings) -> None:
     with pytest.raises(errors.InvalidOptionError, match=r"elsewhere\.example"):
         LocalRAG(None, embeddings, vectors="qdrant:http://elsewhere.example:6333")
 
@@ -64,12 +64,14 @@ def test_a_store_on_another_machine_is_refused(embeddings: LlamafileEmbeddings) 
 @pytest.mark.parametrize(
     ("kind", "says"), [("qdrant:/a/path", "not an address"), ("lance", "no vector store")]
 )
-def test_what_is_no_store_is_refused(embeddings: LlamafileEmbeddings, kind: str, says: str) -> None:
+def test_move_folder_that_is_not_an_index_is_refused(
+    embeddings: LlamafileEmbeddings, kind: str, says: str
+) -> None:
     with pytest.raises(errors.InvalidOptionError, match=says):
         open_vectors(kind, None, embeddings)
 
 
-def test_an_index_on_another_machine_is_refused_when_it_is_opened(
+def test_move_index_on_another_machine_is_refused_when_it_is_opened(
     notes: Path, embeddings: LlamafileEmbeddings
 ) -> None:
     folder = notes.parent / "index"
@@ -81,7 +83,7 @@ def test_an_index_on_another_machine_is_refused_when_it_is_opened(
         LocalRAG(None, embeddings, folder)
 
 
-def test_servers_elsewhere_are_refused_among_several_addresses() -> None:
+def test_move_remote_servers_are_refused_among_several_addresses() -> None:
     embeddings = LlamafileEmbeddings(base_url=["http://localhost:1", "http://elsewhere.example:1"])
     with pytest.raises(errors.InvalidOptionError, match="elsewhere"):
         LocalRAG(None, embeddings)

@@ -202,7 +202,7 @@ def attempts(recorder: Path, folder: Path, *command: str) -> tuple[str, set[str]
     return done.stdout, {line.split(" ", 1)[1] for line in lines}
 
 
-def test_the_command_connects_to_this_machine_only(recorder: Path, notes: Path) -> None:
+def test_privacy_command_connects_to_this_machine_only(recorder: Path, notes: Path) -> None:
     command = ["-m", "langchain_localllm.cli", "rag"]
     printed, places = attempts(recorder, notes, *command, "index", "notes", "--vectors", "chroma")
     assert "7 added" in printed
@@ -212,7 +212,7 @@ def test_the_command_connects_to_this_machine_only(recorder: Path, notes: Path) 
     assert places <= LOOPBACK
 
 
-def test_the_page_connects_to_this_machine_only(recorder: Path, notes: Path) -> None:
+def test_privacy_page_connects_to_this_machine_only(recorder: Path, notes: Path) -> None:
     record = notes / "record.txt"
     tracing = {
         "LD_PRELOAD": str(recorder),
@@ -253,7 +253,7 @@ def test_the_page_connects_to_this_machine_only(recorder: Path, notes: Path) -> 
     assert places <= LOOPBACK
 
 
-def test_the_class_connects_to_this_machine_only_though_tracing_is_on(
+def test_privacy_class_connects_to_this_machine_only_though_tracing_is_on(
     recorder: Path, notes: Path
 ) -> None:
     printed, places = attempts(recorder, notes, "-c", SCRIPT, "private")
@@ -263,7 +263,7 @@ def test_the_class_connects_to_this_machine_only_though_tracing_is_on(
     assert places <= LOOPBACK
 
 
-def test_the_servers_for_other_programs_connect_to_this_machine_only(
+def test_privacy_servers_for_other_programs_connect_to_this_machine_only(
     recorder: Path, notes: Path
 ) -> None:
     printed, places = attempts(recorder, notes, "-c", SERVE_SCRIPT)
@@ -277,6 +277,6 @@ def test_the_servers_for_other_programs_connect_to_this_machine_only(
     assert places <= LOOPBACK
 
 
-def test_the_recorder_sees_a_trace_that_was_asked_for(recorder: Path, notes: Path) -> None:
+def test_privacy_recorder_records_a_requested_trace(recorder: Path, notes: Path) -> None:
     _, places = attempts(recorder, notes, "-c", SCRIPT, "trace")
     assert ELSEWHERE in places

@@ -28,7 +28,7 @@ def ask(page: Page, question: str) -> None:
     page.keyboard.press("Enter")
 
 
-def test_an_answer_streams_and_its_citation_opens_the_passage(tab: Tab, running: Running) -> None:
+def test_page_answer_streams_and_its_citation_opens_the_passage(tab: Tab, running: Running) -> None:
     page = opened(tab, running)
     tab.shoot("empty")
     running.speaker.gate.clear()
@@ -59,7 +59,7 @@ def test_an_answer_streams_and_its_citation_opens_the_passage(tab: Tab, running:
     expect(page.locator("#viewer mark")).to_have_text("The boat is blue.")
 
 
-def test_stop_ends_the_model_and_keeps_what_it_said(tab: Tab, running: Running) -> None:
+def test_page_stop_ends_the_model_and_keeps_what_it_said(tab: Tab, running: Running) -> None:
     page = opened(tab, running)
     running.speaker.ended.clear()
     ask(page, "Is the boat endless?")
@@ -77,7 +77,7 @@ def test_stop_ends_the_model_and_keeps_what_it_said(tab: Tab, running: Running) 
     expect(page.locator(".below").first).to_contain_text("Stopped")
 
 
-def test_html_in_an_answer_and_in_a_document_stays_text(tab: Tab, running: Running) -> None:
+def test_page_html_in_an_answer_and_in_a_document_stays_text(tab: Tab, running: Running) -> None:
     page = opened(tab, running)
     ask(page, "Is the boat html?")
     expect(page.locator(".answer[aria-busy=false]")).to_contain_text(HTML.replace(" [1].", ""))
@@ -94,7 +94,7 @@ def test_html_in_an_answer_and_in_a_document_stays_text(tab: Tab, running: Runni
     tab.shoot("html")
 
 
-def test_dropped_and_chosen_files_are_indexed_and_can_be_removed(
+def test_page_dropped_and_chosen_files_are_indexed_and_can_be_removed(
     tab: Tab, running: Running, tmp_path: Path
 ) -> None:
     page = opened(tab, running)
@@ -132,7 +132,7 @@ def test_dropped_and_chosen_files_are_indexed_and_can_be_removed(
     assert (running.library.uploads.folder / "lamps" / "deep" / "green-lamp.md").exists()
 
 
-def test_indexing_is_watched_in_a_page_that_had_no_documents(
+def test_page_indexing_is_watched_in_a_page_that_had_no_documents(
     tab: Tab, empty: Running, tmp_path: Path
 ) -> None:
     page = tab.page
@@ -161,7 +161,7 @@ def test_indexing_is_watched_in_a_page_that_had_no_documents(
     expect(page.locator(".answer[aria-busy=false]")).to_be_visible()
 
 
-def test_links_that_lead_out_of_a_folder_are_named(
+def test_page_links_that_lead_out_of_a_folder_are_named(
     tab: Tab, empty: Running, tmp_path: Path
 ) -> None:
     (tmp_path / "notes").mkdir()
@@ -177,7 +177,7 @@ def test_links_that_lead_out_of_a_folder_are_named(
     expect(page.locator("#fault")).to_be_hidden()
 
 
-def test_models_of_this_machine_are_chosen_with_what_fit_says(
+def test_page_models_of_this_machine_are_chosen_with_what_fit_says(
     tab: Tab, empty: Running, tmp_path: Path
 ) -> None:
     (tmp_path / "boats.md").write_text("The boat is blue. Lamp 1 is green.", encoding="utf-8")
@@ -266,7 +266,7 @@ def test_page_omitted_passages_invalid_citations_and_cuts_are_shown(
     assert key not in [each["id"] for each in running.history.list()]
 
 
-def test_keyboard_alone_asks_stops_and_opens_a_citation(tab: Tab, running: Running) -> None:
+def test_page_keyboard_alone_asks_stops_and_opens_a_citation(tab: Tab, running: Running) -> None:
     page = opened(tab, running)
     running.speaker.ended.clear()
     page.keyboard.type("Is the boat endless?")  # the question has the focus at first
@@ -303,7 +303,7 @@ def drop(page: Page, *paths: Path) -> None:
     expect(page.locator("#drop")).to_be_hidden()
 
 
-def test_five_hundred_documents_are_listed_and_found(tab: Tab, running: Running) -> None:
+def test_page_five_hundred_documents_are_listed_and_found(tab: Tab, running: Running) -> None:
     page = opened(tab, running)
     expect(page.locator("#documents .row")).to_have_count(100)
     expect(page.locator("#documents .problem", has_text="broken.pdf")).to_contain_text("Left out")
@@ -314,7 +314,7 @@ def test_five_hundred_documents_are_listed_and_found(tab: Tab, running: Running)
     expect(page.locator("#more-documents")).to_be_hidden()
 
 
-def test_two_tabs_ask_at_once_and_share_the_history(tab: Tab, running: Running) -> None:
+def test_page_two_tabs_ask_at_once_and_share_the_history(tab: Tab, running: Running) -> None:
     one = opened(tab, running)
     two = one.context.new_page()
     two.goto(running.address)
@@ -334,7 +334,7 @@ def test_two_tabs_ask_at_once_and_share_the_history(tab: Tab, running: Running) 
     expect(one.locator("#empty")).to_be_visible()
 
 
-def test_a_restart_of_the_server_is_noticed_and_survived(tab: Tab, running: Running) -> None:
+def test_page_restart_of_the_server_is_noticed_and_survived(tab: Tab, running: Running) -> None:
     page = opened(tab, running)
     running.stop()
     expect(page.locator("#connection")).to_contain_text("connection to localllm is lost")
@@ -352,7 +352,7 @@ def test_a_restart_of_the_server_is_noticed_and_survived(tab: Tab, running: Runn
     running.start()
 
 
-def test_the_command_shows_the_handbook_with_the_tiny_models(tab: Tab, tmp_path: Path) -> None:
+def test_page_command_shows_the_handbook_with_the_tiny_models(tab: Tab, tmp_path: Path) -> None:
     shutil.copytree(Path(__file__).parents[3] / "docs/handbook", tmp_path / "handbook")
     with served("ui", "handbook", "--no-open", cwd=tmp_path) as address:
         page = tab.page
@@ -383,7 +383,7 @@ def test_the_command_shows_the_handbook_with_the_tiny_models(tab: Tab, tmp_path:
         tab.shoot("ui-phone")
 
 
-def test_a_wrong_token_opens_nothing(tab: Tab, running: Running) -> None:
+def test_page_wrong_token_opens_nothing(tab: Tab, running: Running) -> None:
     response = tab.page.goto(running.address + "x")
     assert response
     assert response.status == 401
@@ -395,7 +395,7 @@ def test_a_wrong_token_opens_nothing(tab: Tab, running: Running) -> None:
 
 @pytest.mark.parametrize("width", [1280, 390])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_people_with_assistive_technology_can_use_it(
+def test_page_people_with_assistive_technology_can_use_it(
     browser: Browser, running: Running, tmp_path: Path, width: int, scheme: Literal["light", "dark"]
 ) -> None:
     context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)

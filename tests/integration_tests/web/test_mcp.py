@@ -46,7 +46,7 @@ async def refusal(client: Client, tool: str, **arguments: Any) -> str:
     return str(result.content[0].text)  # type: ignore[union-attr]  # errors are texts
 
 
-async def test_tools_have_schemas_of_input_and_output_and_say_whether_they_write(
+async def test_mcp_tools_have_schemas_of_input_and_output_and_say_whether_they_write(
     server: DocumentServer,
 ) -> None:
     async with Client(server) as client:
@@ -60,7 +60,7 @@ async def test_tools_have_schemas_of_input_and_output_and_say_whether_they_write
         ] == ["index"]
 
 
-async def test_ask_answers_with_checked_citations_and_read_passage_reads_on(
+async def test_mcp_ask_answers_with_checked_citations_and_read_passage_reads_on(
     server: DocumentServer,
 ) -> None:
     async with Client(server) as client:
@@ -79,7 +79,7 @@ async def test_ask_answers_with_checked_citations_and_read_passage_reads_on(
         assert [each["source"] for each in read["after"]] == ["people.md"]
 
 
-async def test_ask_marks_what_the_model_did_not_cite_and_what_no_passage_supports(
+async def test_mcp_ask_marks_what_the_model_did_not_cite_and_what_no_passage_supports(
     rag: LocalRAG,
 ) -> None:
     llm = FakeListChatModel(responses=["Odalys Fenn is the warden. She has 3 boats."])
@@ -95,7 +95,9 @@ async def test_ask_marks_what_the_model_did_not_cite_and_what_no_passage_support
             assert found["unsupported"] == ["She has 3 boats."]
 
 
-async def test_search_returns_so_many_passages_with_their_places(server: DocumentServer) -> None:
+async def test_mcp_search_returns_so_many_passages_with_their_places(
+    server: DocumentServer,
+) -> None:
     async with Client(server) as client:
         found = (await call(client, "search", query="How high is the hill?", limit=2))["passages"]
         assert len(found) == 2
@@ -106,7 +108,7 @@ async def test_search_returns_so_many_passages_with_their_places(server: Documen
         assert "empty" in await refusal(client, "search", query=" ")
 
 
-async def test_documents_are_listed_page_by_page_and_read_as_resources(
+async def test_mcp_documents_are_listed_page_by_page_and_read_as_resources(
     server: DocumentServer,
 ) -> None:
     async with Client(server) as client:
@@ -118,7 +120,7 @@ async def test_documents_are_listed_page_by_page_and_read_as_resources(
         assert "Odalys Fenn" in text
 
 
-async def test_index_reports_progress_and_takes_in_a_new_file(
+async def test_mcp_index_reports_progress_and_takes_in_a_new_file(
     server: DocumentServer, folder: Path
 ) -> None:
     async with Client(server) as client:
@@ -155,7 +157,7 @@ def secret(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-async def test_index_refuses_paths_outside_the_folders(
+async def test_mcp_index_refuses_paths_outside_the_folders(
     server: DocumentServer, folder: Path, secret: Path
 ) -> None:
     async with Client(server) as client:
@@ -176,7 +178,7 @@ async def test_index_refuses_paths_outside_the_folders(
             link.unlink()
 
 
-async def test_links_that_lead_out_of_the_folders_are_not_indexed(
+async def test_mcp_links_that_lead_out_of_the_folders_are_not_indexed(
     server: DocumentServer, folder: Path, secret: Path
 ) -> None:
     links = [folder / "link.md", folder / "a folder [1]", folder / "loop"]
@@ -199,7 +201,7 @@ async def test_links_that_lead_out_of_the_folders_are_not_indexed(
         assert (await call(client, "index"))["problems"] == []
 
 
-async def test_only_the_index_can_be_read(
+async def test_mcp_only_the_index_can_be_read(
     server: DocumentServer, secret: Path, folder: Path
 ) -> None:
     async with Client(server) as client:
@@ -226,7 +228,7 @@ async def test_only_the_index_can_be_read(
             assert "no passage" in await refusal(client, "read_passage", id=key)
 
 
-async def test_read_only_server_without_a_model_has_no_index_and_no_ask(rag: LocalRAG) -> None:
+async def test_mcp_read_only_server_without_a_model_has_no_index_and_no_ask(rag: LocalRAG) -> None:
     with LocalRAG(None, rag.store.embeddings, rag.store.folder) as plain:
         async with Client(DocumentServer(Documents(plain), read_only=True)) as client:
             assert sorted(tool.name for tool in (await client.list_tools()).tools) == [
@@ -236,7 +238,7 @@ async def test_read_only_server_without_a_model_has_no_index_and_no_ask(rag: Loc
             ]
 
 
-async def test_answers_say_that_the_index_is_being_updated(rag: LocalRAG, folder: Path) -> None:
+async def test_mcp_answers_say_that_the_index_is_being_updated(rag: LocalRAG, folder: Path) -> None:
     documents = Documents(rag, [folder])
     notes: list[str | None] = []
     documents.index(on_progress=lambda _: notes.append(documents.indexing_note))
@@ -254,7 +256,7 @@ def own(tmp_path: Path) -> Path:
     return tmp_path / "notes"
 
 
-async def test_command_over_stdio_indexes_the_folder_and_answers(own: Path) -> None:
+async def test_mcp_command_over_stdio_indexes_the_folder_and_answers(own: Path) -> None:
     parameters = StdioServerParameters(
         command=COMMAND[0], args=[*COMMAND[1:], "mcp", str(own)], env={**os.environ}
     )
@@ -278,7 +280,7 @@ def configurations() -> dict[str, list[dict[str, Any]]]:
     return found
 
 
-async def test_configurations_of_the_docs_start_the_server_or_reach_it(own: Path) -> None:
+async def test_mcp_configurations_of_the_docs_start_the_server_or_reach_it(own: Path) -> None:
     servers = configurations()
     assert (len(servers["stdio"]), len(servers["http"])) == (2, 2)
     for server in servers["stdio"]:
@@ -309,7 +311,7 @@ async def test_configurations_of_the_docs_start_the_server_or_reach_it(own: Path
                 assert sorted(tool.name for tool in (await client.list_tools()).tools) == TOOLS
 
 
-def test_stdout_has_protocol_messages_only_although_everything_is_logged(
+def test_mcp_stdout_has_protocol_messages_only_although_everything_is_logged(
     own: Path, tmp_path: Path
 ) -> None:
     code = (
@@ -354,7 +356,7 @@ def test_stdout_has_protocol_messages_only_although_everything_is_logged(
     assert {1, 2} <= {message.get("id") for message in messages}
 
 
-async def test_command_over_http_wants_its_key_and_refuses_web_pages(own: Path) -> None:
+async def test_mcp_command_over_http_needs_its_key_and_refuses_web_pages(own: Path) -> None:
     with serving("mcp", own, "--http", LOCALLLM_API_KEY="sesame") as (about, _):
         url = about["address"]
         good = {"Authorization": "Bearer sesame"}
@@ -387,7 +389,7 @@ async def test_command_over_http_wants_its_key_and_refuses_web_pages(own: Path) 
         (["no-such-folder"], "is not a folder"),
     ],
 )
-def test_command_refuses_what_it_cannot_serve(
+def test_mcp_command_refuses_what_it_cannot_serve(
     arguments: list[str], words: str, own: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(own)
@@ -397,7 +399,9 @@ def test_command_refuses_what_it_cannot_serve(
 @pytest.mark.skipif(
     not MCP_ADAPTERS.exists(), reason="langchain-mcp-adapters is not installed: make test does"
 )
-def test_our_agent_uses_the_tools_through_langchain_mcp_adapters(own: Path, tmp_path: Path) -> None:
+def test_mcp_our_agent_uses_the_tools_through_langchain_mcp_adapters(
+    own: Path, tmp_path: Path
+) -> None:
     script = Path(__file__).with_name("mcp_agent.py")
     root = Path(__file__).parents[3]
     done = subprocess.run(

@@ -105,7 +105,7 @@ async def check_server_goes_on(client: Client) -> None:
     assert "The boat is blue." in str(result.structured_content)
 
 
-async def test_ask_cancelled_over_stdio_stops_the_model(
+async def test_mcp_ask_cancelled_over_stdio_stops_the_model(
     folder: Path, flags: tuple[FileFlag, FileFlag]
 ) -> None:
     begun, stopped = flags
@@ -120,7 +120,7 @@ async def test_ask_cancelled_over_stdio_stops_the_model(
         await check_server_goes_on(client)
 
 
-async def test_ask_cancelled_over_http_stops_the_model(
+async def test_mcp_ask_cancelled_over_http_stops_the_model(
     folder: Path, flags: tuple[FileFlag, FileFlag]
 ) -> None:
     begun, stopped = flags
@@ -131,7 +131,7 @@ async def test_ask_cancelled_over_http_stops_the_model(
             await check_server_goes_on(client)
 
 
-async def test_client_that_goes_away_during_ask_stops_the_model(
+async def test_mcp_client_that_goes_away_during_ask_stops_the_model(
     folder: Path, flags: tuple[FileFlag, FileFlag]
 ) -> None:
     begun, stopped = flags

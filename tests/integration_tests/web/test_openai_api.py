@@ -74,7 +74,7 @@ def post(
     return requests.post(f"{address}{path}", json=body, headers={**HEADERS, **headers}, timeout=60)
 
 
-def test_models_are_listed_and_others_are_not_found(client: openai.OpenAI) -> None:
+def test_openai_api_models_are_listed_and_others_are_not_found(client: openai.OpenAI) -> None:
     names = [model.id for model in client.models.list()]
     assert names[0] == MODEL
     assert len(names) == 2
@@ -83,7 +83,7 @@ def test_models_are_listed_and_others_are_not_found(client: openai.OpenAI) -> No
         client.models.retrieve("gpt-4o")
 
 
-def test_answer_has_its_sources_as_text_and_as_annotations(
+def test_openai_api_answer_has_its_sources_as_text_and_as_annotations(
     client: openai.OpenAI, folder: Path
 ) -> None:
     found = client.chat.completions.create(model=MODEL, messages=ask())
@@ -102,7 +102,9 @@ def test_answer_has_its_sources_as_text_and_as_annotations(
     assert found.usage.total_tokens == found.usage.prompt_tokens + found.usage.completion_tokens > 0
 
 
-def test_stream_has_the_same_answer_then_the_citations_and_the_usage(client: openai.OpenAI) -> None:
+def test_openai_api_stream_has_the_same_answer_then_the_citations_and_the_usage(
+    client: openai.OpenAI,
+) -> None:
     whole = client.chat.completions.create(model=MODEL, messages=ask())
     chunks = [
         *client.chat.completions.create(
@@ -124,7 +126,7 @@ def test_stream_has_the_same_answer_then_the_citations_and_the_usage(client: ope
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_sentences_that_the_model_does_not_cite_get_their_source_or_a_mark(
+def test_openai_api_sentences_that_the_model_does_not_cite_get_their_source_or_a_mark(
     rag: LocalRAG, stream: bool
 ) -> None:
     llm = FakeListChatModel(responses=["Odalys Fenn is the warden. She has 3 boats."])
@@ -151,7 +153,9 @@ def test_sentences_that_the_model_does_not_cite_get_their_source_or_a_mark(
     )
 
 
-def test_question_that_the_documents_do_not_answer_has_no_sources(client: openai.OpenAI) -> None:
+def test_openai_api_question_that_the_documents_do_not_answer_has_no_sources(
+    client: openai.OpenAI,
+) -> None:
     message = (
         client.chat.completions.create(model=MODEL, messages=ask("Who wrote Hamlet?"))
         .choices[0]
@@ -161,7 +165,7 @@ def test_question_that_the_documents_do_not_answer_has_no_sources(client: openai
     assert "Sources:" not in (message.content or "")
 
 
-def test_langchain_clients_chat_stream_and_embed(address: str, rag: LocalRAG) -> None:
+def test_openai_api_langchain_clients_chat_stream_and_embed(address: str, rag: LocalRAG) -> None:
     key = SecretStr(KEY)
     chat = ChatOpenAI(base_url=address, api_key=key, model=MODEL, max_retries=0)
     assert "Odalys Fenn" in chat.invoke(QUESTION).text
@@ -177,7 +181,7 @@ def test_langchain_clients_chat_stream_and_embed(address: str, rag: LocalRAG) ->
     assert in_numbers == pytest.approx(expected[0], abs=1e-6)
 
 
-async def test_our_chat_class_works_with_it_sync_and_async(address: str) -> None:
+async def test_openai_api_our_chat_class_works_with_it_sync_and_async(address: str) -> None:
     with ChatLlamafile(
         base_url=address.removesuffix("/v1"), api_key=SecretStr(KEY), model=MODEL
     ) as chat:
@@ -185,7 +189,7 @@ async def test_our_chat_class_works_with_it_sync_and_async(address: str) -> None
         assert "Odalys Fenn" in "".join([chunk.text async for chunk in chat.astream(QUESTION)])
 
 
-def test_several_requests_at_once_get_their_own_answers(address: str) -> None:
+def test_openai_api_several_requests_at_once_get_their_own_answers(address: str) -> None:
     expected = {
         QUESTION: "Odalys Fenn",
         "How high is the hill?": "143",
@@ -203,7 +207,7 @@ def test_several_requests_at_once_get_their_own_answers(address: str) -> None:
             assert expected[question] in text
 
 
-def test_parameters_without_effect_are_named_and_others_are_kept(address: str) -> None:
+def test_openai_api_parameters_without_effect_are_named_and_others_are_kept(address: str) -> None:
     extra = {
         "temperature": 0.7,
         "seed": 3,
@@ -222,7 +226,7 @@ def test_parameters_without_effect_are_named_and_others_are_kept(address: str) -
     assert len(choice["message"]["content"]) < len("[1] Odalys Fenn is the warden.")
 
 
-def test_half_of_a_character_is_replaced(address: str) -> None:
+def test_openai_api_lone_surrogate_is_replaced(address: str) -> None:
     body = '{"messages": [{"role": "user", "content": "Who is the warden?\\ud83d"}]}'
     found = requests.post(f"{address}/chat/completions", data=body, headers=HEADERS, timeout=60)
     assert "Odalys Fenn" in found.json()["choices"][0]["message"]["content"]
@@ -267,7 +271,9 @@ BAD: dict[str, tuple[Any, int, str | None]] = {
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_wrong_requests_get_errors_in_the_form_of_openai(address: str, name: str) -> None:
+def test_openai_api_wrong_requests_get_errors_in_the_form_of_openai(
+    address: str, name: str
+) -> None:
     body, status, param = BAD[name]
     if name == "deep":
         text = '{"messages": ' + "[" * 20_000
@@ -289,13 +295,15 @@ def test_wrong_requests_get_errors_in_the_form_of_openai(address: str, name: str
         ({"input": "x", "dimensions": 3}, "numbers"),
     ],
 )
-def test_texts_that_cannot_be_embedded_are_refused(address: str, body: Any, words: str) -> None:
+def test_openai_api_texts_that_cannot_be_embedded_are_refused(
+    address: str, body: Any, words: str
+) -> None:
     found = post(address, body, "/embeddings")
     assert found.status_code == 400
     assert words in found.json()["error"]["message"]
 
 
-def test_requests_without_the_key_or_from_web_pages_are_refused(address: str) -> None:
+def test_openai_api_requests_without_the_key_or_from_web_pages_are_refused(address: str) -> None:
     for headers, status in (
         ({}, 401),
         ({"Authorization": "Bearer guess"}, 401),
@@ -332,7 +340,7 @@ def endless(rag: LocalRAG, fails_after: int = 0, **options: Any) -> Iterator[tup
 
 
 @pytest.mark.parametrize("stream", [True, False])
-def test_client_that_goes_away_stops_the_model(rag: LocalRAG, stream: bool) -> None:
+def test_openai_api_client_that_goes_away_stops_the_model(rag: LocalRAG, stream: bool) -> None:
     with endless(rag) as (address, llm):
 
         async def leave() -> None:
@@ -350,7 +358,7 @@ def test_client_that_goes_away_stops_the_model(rag: LocalRAG, stream: bool) -> N
         assert llm.stopped.wait(60)
 
 
-def test_answer_that_takes_too_long_ends_with_an_error(rag: LocalRAG) -> None:
+def test_openai_api_answer_that_takes_too_long_ends_with_an_error(rag: LocalRAG) -> None:
     with endless(rag, seconds=1.0) as (address, llm):
         found = post(address, {"messages": ask()})
         assert (found.status_code, found.json()["error"]["code"]) == (504, "timeout")
@@ -363,7 +371,9 @@ def test_answer_that_takes_too_long_ends_with_an_error(rag: LocalRAG) -> None:
         assert not llm.begun.is_set() or llm.stopped.wait(60)
 
 
-def test_failure_of_the_engine_reaches_the_client_before_and_in_the_stream(rag: LocalRAG) -> None:
+def test_openai_api_failure_of_the_engine_reaches_the_client_before_and_in_the_stream(
+    rag: LocalRAG,
+) -> None:
     with endless(rag, fails_after=2) as (address, _):
         found = post(address, {"messages": ask()})
         assert (found.status_code, found.json()["error"]["type"]) == (500, "server_error")
@@ -375,7 +385,7 @@ def test_failure_of_the_engine_reaches_the_client_before_and_in_the_stream(rag: 
             list(client.chat.completions.create(model=MODEL, messages=ask(), stream=True))
 
 
-def test_sources_and_instructions_are_left_out_of_the_conversation() -> None:
+def test_openai_api_sources_and_instructions_are_omitted_of_the_conversation() -> None:
     request = ChatRequest.model_validate(
         {
             "messages": [
@@ -397,12 +407,12 @@ def test_sources_and_instructions_are_left_out_of_the_conversation() -> None:
 
 
 @pytest.mark.parametrize("host", ["..study", "x" * 64])
-def test_a_name_that_cannot_be_looked_up_is_refused(host: str) -> None:
+def test_openai_api_name_that_cannot_be_looked_up_is_refused(host: str) -> None:
     with pytest.raises(InvalidOptionError, match="Cannot listen on"):
         listen(host, 0)
 
 
-def test_command_serves_the_index_with_its_key(rag: LocalRAG, folder: Path) -> None:
+def test_openai_api_command_serves_the_index_with_its_key(rag: LocalRAG, folder: Path) -> None:
     assert rag.store.exists
     with serving("rag", "serve", "--store", folder / ".localllm", "--port", "0") as (
         about,

@@ -83,13 +83,13 @@ def closed_while_sending(connection: socket.socket) -> bool:
 
 
 @pytest.mark.parametrize("data", [b"", HALF], ids=["nothing", "half a request"])
-def test_connection_without_a_request_is_closed_in_time(port: int, data: bytes) -> None:
+def test_serve_connection_without_a_request_is_closed_in_time(port: int, data: bytes) -> None:
     with opened(port, data) as connection:
         assert read_until_closed(connection) == b""
 
 
 @pytest.mark.parametrize("before", [WHOLE, REFUSED], ids=["an answer", "a refusal"])
-def test_bytes_that_come_slowly_after_an_answer_do_not_hold_the_connection(
+def test_serve_bytes_that_come_slowly_after_an_answer_do_not_hold_the_connection(
     port: int, before: bytes
 ) -> None:
     with opened(port, before) as connection:
@@ -97,12 +97,12 @@ def test_bytes_that_come_slowly_after_an_answer_do_not_hold_the_connection(
         assert closed_while_sending(connection)
 
 
-def test_request_that_is_answered_slowly_is_not_closed(port: int) -> None:
+def test_serve_request_that_is_answered_slowly_is_not_closed(port: int) -> None:
     response = requests.get(f"http://127.0.0.1:{port}/slow", params={"token": KEY}, timeout=60)
     assert (response.status_code, response.text) == (200, "slow")
 
 
-def test_connections_that_wait_make_room_for_requests(
+def test_serve_connections_that_wait_make_room_for_requests(
     port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(serving, "REQUEST_SECONDS", 3600)
@@ -116,7 +116,7 @@ def test_connections_that_wait_make_room_for_requests(
 
 
 @pytest.mark.parametrize("command", [["ui"], ["mcp", "--http"], ["rag", "serve"]], ids=" ".join)
-def test_commands_listen_for_other_machines_only_with_a_key(
+def test_serve_commands_listen_for_other_machines_only_with_a_key(
     command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)

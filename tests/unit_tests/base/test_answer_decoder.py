@@ -55,7 +55,7 @@ def with_value(event: Any, field: str, value: Any) -> Any:
 
 
 @pytest.mark.parametrize(("stream", "field", "value"), CASES)
-def test_field_of_another_kind_is_named(stream: str, field: str, value: Any) -> None:
+def test_answer_decoder_field_of_another_kind_is_named(stream: str, field: str, value: Any) -> None:
     make, written, events = STREAMS[stream]
     name = {"completion_probabilities": "logprobs"}.get(field, field.rpartition(".")[2])
     decoder = make()
@@ -86,7 +86,7 @@ def test_field_of_another_kind_is_named(stream: str, field: str, value: Any) -> 
         ("ollama text", {"response": None, "thinking": None}),
     ],
 )
-def test_field_without_a_value_is_nothing(stream: str, event: Any) -> None:
+def test_answer_decoder_field_without_a_value_is_nothing(stream: str, event: Any) -> None:
     make, written, events = STREAMS[stream]
     decoder = make()
     pieces = decoder.feed(written([events[0], event, *events[1:]])) + decoder.end()

@@ -7,7 +7,7 @@ from langchain_localllm.base.token_stream import TokenStream
 from tests.unit_tests.fakes import FakeChat
 
 
-def test_a_batch_is_with_the_engine_at_the_same_time() -> None:
+def test_chat_batch_is_with_the_engine_at_the_same_time() -> None:
     together = threading.Barrier(12)
 
     class Waiting(FakeChat):
@@ -20,7 +20,7 @@ def test_a_batch_is_with_the_engine_at_the_same_time() -> None:
     assert len(Waiting().batch(["Hi"] * 12)) == 12
 
 
-def test_a_batch_keeps_to_the_callers_limit() -> None:
+def test_chat_batch_keeps_to_the_callers_limit() -> None:
     working: set[int] = set()
 
     class Noting(FakeChat):

@@ -78,7 +78,7 @@ class TestStandard(EmbeddingsUnitTests):
 
 
 @pytest.mark.parametrize("name", CLASSES)
-def test_every_field_has_a_case(name: str) -> None:
+def test_embedding_options_every_field_has_a_case(name: str) -> None:
     made, moved, _ = CLASSES[name]
     assert set(moved) == set(made.model_fields)
 
@@ -87,7 +87,7 @@ def test_every_field_has_a_case(name: str) -> None:
     ("name", "option"),
     [(name, option) for name, (_, moved, _) in CLASSES.items() for option in moved],
 )
-def test_an_option_moves_the_request(name: str, option: str) -> None:
+def test_embedding_options_moves_the_request(name: str, option: str) -> None:
     made, moved, empty = CLASSES[name]
     value, expected = moved[option]
     model = made(**{option: value})
@@ -96,11 +96,11 @@ def test_an_option_moves_the_request(name: str, option: str) -> None:
 
 
 @pytest.mark.parametrize("name", OllamaEmbeddings.REMOVED)
-def test_arguments_that_nothing_reads_are_taken(name: str) -> None:
+def test_embedding_options_unused_arguments_are_accepted(name: str) -> None:
     with pytest.warns(UserWarning, match=f"`{name}`"):
         OllamaEmbeddings.model_validate({name: 1})
 
 
-def test_the_old_timeout_is_read() -> None:
+def test_embedding_options_old_timeout_is_read() -> None:
     make: Any = LlamafileEmbeddings
     assert make(request_timeout=1.5).timeout == 1.5

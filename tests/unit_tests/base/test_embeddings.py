@@ -56,7 +56,7 @@ def by_length(send: Send) -> Answer:
 
 
 @pytest.mark.parametrize("workers", [1, 2, 5])
-def test_order_is_kept_over_batches_and_requests_beside_each_other(
+def test_embeddings_order_is_kept_over_batches_and_concurrent_requests(
     workers: int, embed: Embed
 ) -> None:
     def slow_at_first(send: Send) -> Answer:
@@ -70,7 +70,7 @@ def test_order_is_kept_over_batches_and_requests_beside_each_other(
     assert sorted(len(inputs(send)) for send in model.asked) == [1] + [3] * 13
 
 
-def test_no_more_requests_than_allowed_run_at_a_time(embed: Embed) -> None:
+def test_embeddings_no_more_requests_than_allowed_run_at_a_time(embed: Embed) -> None:
     running, most, lock = [0], [0], threading.Lock()
 
     def count(send: Send) -> Answer:
@@ -86,26 +86,26 @@ def test_no_more_requests_than_allowed_run_at_a_time(embed: Embed) -> None:
     assert most[0] <= 3
 
 
-def test_batches_are_filled_by_tokens() -> None:
+def test_embeddings_batches_are_filled_by_tokens() -> None:
     assert list(split([], 4, 100)) == []
     assert list(split(["a"] * 9, 4, 100)) == [(0, 4), (4, 8), (8, 9)]
     assert list(split(["a", "b" * 900, "c", "d" * 30, "e"], 4, 20)) == [(0, 1), (1, 2), (2, 5)]
     assert list(split(["灯" * 10, "\ud800" * 10], 4, 12)) == [(0, 1), (1, 2)]
 
 
-def test_prefixes_and_scaling(embed: Embed) -> None:
+def test_embeddings_prefixes_and_scaling(embed: Embed) -> None:
     model = FakeLlamafile(document_prefix="p: ")
     assert embed(model, ["a", "b"]) == [[0.6, 0.8]] * 2
     assert inputs(model.asked[0]) == ["p: a", "p: b"]
 
 
-def test_no_texts_ask_nothing(embed: Embed) -> None:
+def test_embeddings_no_texts_ask_nothing(embed: Embed) -> None:
     model = FakeLlamafile().answering(lambda _: (500, {"error": "down"}))
     assert embed(model, []) == []
     assert model.asked == []
 
 
-def test_a_model_known_by_name_gets_its_prefixes() -> None:
+def test_embeddings_model_known_by_name_gets_its_prefixes() -> None:
     model = FakeOllama(model="e5-base")
     model.embed_query("a")
     model.embed_documents(["a"])
@@ -116,7 +116,7 @@ def test_a_model_known_by_name_gets_its_prefixes() -> None:
     assert [inputs(send) for send in bare.asked] == [["a"], ["d a"]]
 
 
-def test_the_callers_list_stays_as_it_is(embed: Embed) -> None:
+def test_embeddings_callers_list_stays_as_it_is(embed: Embed) -> None:
     texts = ["a", "b"]
     embed(FakeLlamafile(document_prefix="p: "), texts)
     assert texts == ["a", "b"]
@@ -125,7 +125,7 @@ def test_the_callers_list_stays_as_it_is(embed: Embed) -> None:
 # --- shapes ---
 
 
-def test_dimensions_cut_and_scale_again() -> None:
+def test_embeddings_dimensions_cut_and_scale_again() -> None:
     def three(_: Send) -> Answer:
         return openai_answer([[3.0, 4.0, 12.0]])
 
@@ -136,7 +136,7 @@ def test_dimensions_cut_and_scale_again() -> None:
         FakeLlamafile(dimensions=4).answering(three).embed_query("a")
 
 
-def test_a_vector_of_length_one_is_left_as_it_is() -> None:
+def test_embeddings_vector_of_length_one_is_left_as_it_is() -> None:
     one = [0.6000000238418579, 0.800000011920929]  # as 32 bits hold it
     vector = FakeLlamafile().answering(lambda _: openai_answer([one])).embed_query("a")
     assert vector == one
@@ -147,7 +147,9 @@ def test_a_vector_of_length_one_is_left_as_it_is() -> None:
 
 
 @pytest.mark.parametrize("wrong", ["", " \n", None, 3, b"bytes"])
-def test_what_is_no_text_is_named_before_anything_is_sent(wrong: Any, embed: Embed) -> None:
+def test_embeddings_input_that_is_not_a_text_is_named_before_anything_is_sent(
+    wrong: Any, embed: Embed
+) -> None:
     for model in (FakeLlamafile(document_prefix="p: "), FakeOllama()):
         with pytest.raises(InvalidRequestError, match=r"Text 1 is (empty|not text)"):
             embed(model, ["a", wrong, "b"])
@@ -156,7 +158,7 @@ def test_what_is_no_text_is_named_before_anything_is_sent(wrong: Any, embed: Emb
         assert model.asked == []
 
 
-def test_a_single_text_is_not_taken_for_a_list(embed: Embed) -> None:
+def test_embeddings_single_text_is_not_read_as_a_list(embed: Embed) -> None:
     wrong: Any = "abc"
     with pytest.raises(InvalidRequestError, match="takes a list"):
         embed(FakeLlamafile(), wrong)
@@ -166,7 +168,7 @@ def test_a_single_text_is_not_taken_for_a_list(embed: Embed) -> None:
     "vector", [[1.0, None], [math.nan, 1.0], [0.0, 0.0], [math.inf, 1.0], ["a", "b"]]
 )
 @pytest.mark.parametrize("normalize", [True, False])
-def test_a_vector_of_no_numbers_or_of_zeros_raises(
+def test_embeddings_vector_of_no_numbers_or_of_zeros_raises(
     vector: list[Any], normalize: bool, embed: Embed
 ) -> None:
     def answer(send: Send) -> Answer:
@@ -188,7 +190,7 @@ def test_a_vector_of_no_numbers_or_of_zeros_raises(
     assert sorted(caught.value.done) == [0, 1]
 
 
-def test_another_count_of_vectors_than_of_texts_raises(embed: Embed) -> None:
+def test_embeddings_another_count_of_vectors_than_of_texts_raises(embed: Embed) -> None:
     for count in (1, 3):
         model = FakeLlamafile().answering(partial(same_answer, openai_answer([[3.0, 4.0]] * count)))
         with pytest.raises(
@@ -197,7 +199,9 @@ def test_another_count_of_vectors_than_of_texts_raises(embed: Embed) -> None:
             embed(model, ["a", "b"])
 
 
-def test_a_dimension_that_changes_raises_within_a_call_and_between_calls(embed: Embed) -> None:
+def test_embeddings_dimension_that_changes_raises_within_a_call_and_between_calls(
+    embed: Embed,
+) -> None:
     lengths = iter([2, 2, 3, 3])
     model = FakeLlamafile(batch_size=1, max_concurrency=1)
     model.answering(lambda _: openai_answer([[1.0] * next(lengths)]))
@@ -231,7 +235,7 @@ def refuses(*bad: str) -> Callable[[Send], Answer]:
 
 @pytest.mark.parametrize("bad", [0, 5, 17, 39])
 @pytest.mark.parametrize("size", [1, 16, 64])
-def test_a_text_that_is_too_long_is_named_and_the_others_before_it_are_kept(
+def test_embeddings_text_that_is_too_long_is_named_and_the_others_before_it_are_kept(
     bad: int, size: int, embed: Embed
 ) -> None:
     model = FakeLlamafile(batch_size=size, max_concurrency=1).answering(refuses(TEXTS[bad]))
@@ -247,7 +251,7 @@ def test_a_text_that_is_too_long_is_named_and_the_others_before_it_are_kept(
     assert all(round(vector[1] / vector[0]) == number for number, vector in error.done.items())
 
 
-def test_a_query_that_is_too_long_is_no_text_of_many() -> None:
+def test_embeddings_too_long_query_is_not_reported_as_one_of_several_texts() -> None:
     with pytest.raises(
         ContextLengthError,
         match=r"^The query has 700 tokens, and the model takes 512\. Split it.*end\.$",
@@ -255,7 +259,7 @@ def test_a_query_that_is_too_long_is_no_text_of_many() -> None:
         FakeLlamafile().answering(refuses("long")).embed_query("long")
 
 
-def test_beside_other_requests_all_that_is_done_is_told(embed: Embed) -> None:
+def test_embeddings_error_reports_what_concurrent_requests_have_done(embed: Embed) -> None:
     model = FakeLlamafile(batch_size=4, max_concurrency=3).answering(refuses(TEXTS[9]))
     with pytest.raises(ContextLengthError, match="Text 9 of 40") as caught:
         embed(model, TEXTS)
@@ -263,7 +267,7 @@ def test_beside_other_requests_all_that_is_done_is_told(embed: Embed) -> None:
     assert {4, 5, 6, 7} & set(caught.value.done) or len(caught.value.done) >= 1
 
 
-def test_a_server_that_fails_for_many_texts_only_is_asked_for_fewer(embed: Embed) -> None:
+def test_embeddings_server_that_fails_for_many_texts_only_is_asked_for_fewer(embed: Embed) -> None:
     def small(send: Send) -> Answer:
         return (
             by_length(send)
@@ -278,7 +282,7 @@ def test_a_server_that_fails_for_many_texts_only_is_asked_for_fewer(embed: Embed
 @pytest.mark.parametrize(
     ("status", "kind"), [(401, AuthenticationError), (500, ServerError), (400, InvalidRequestError)]
 )
-def test_other_faults_keep_their_type_and_what_is_done(
+def test_embeddings_other_faults_keep_their_type_and_what_is_done(
     status: int, kind: type[ModelCallError], embed: Embed
 ) -> None:
     def breaks(send: Send) -> Answer:
@@ -293,7 +297,7 @@ def test_other_faults_keep_their_type_and_what_is_done(
     assert len(caught.value.done) == 8
 
 
-def test_after_an_error_no_more_is_asked(embed: Embed) -> None:
+def test_embeddings_after_an_error_sends_no_more_requests(embed: Embed) -> None:
     model = FakeLlamafile(batch_size=1, max_concurrency=2).answering(
         lambda _: (401, {"error": {"message": "key"}})
     )
@@ -314,7 +318,7 @@ def test_after_an_error_no_more_is_asked(embed: Embed) -> None:
         ([5, 6, 7, 8, 3], [3], [5, 6, 7, 3]),  # only an end
     ],
 )
-def test_a_cut_keeps_what_the_model_wants_at_the_end(
+def test_embeddings_cut_keeps_what_the_model_needs_at_the_end(
     tokens: list[int], nothing: list[int], expected: list[int]
 ) -> None:
     assert shortened(tokens, nothing, 4) == expected
@@ -323,7 +327,7 @@ def test_a_cut_keeps_what_the_model_wants_at_the_end(
 # --- a cache ---
 
 
-def test_the_name_for_a_cache_holds_the_model_and_all_that_changes_a_vector() -> None:
+def test_embeddings_name_for_a_cache_holds_the_model_and_all_that_changes_a_vector() -> None:
     plain = FakeOllama(model="nomic-embed-text:v1.5")
     name = plain.cache_namespace()
     assert name.startswith("nomic-embed-text-v1.5-")
@@ -345,7 +349,7 @@ def test_the_name_for_a_cache_holds_the_model_and_all_that_changes_a_vector() ->
     assert FakeLlamafile().cache_namespace().startswith("tiny.gguf-")
 
 
-def test_prefixes_that_are_given_are_those_of_the_table_in_a_cache() -> None:
+def test_embeddings_prefixes_that_are_given_are_those_of_the_table_in_a_cache() -> None:
     known = FakeOllama(model="e5-base")
     given = FakeOllama(model="e5-base", query_prefix="query: ", document_prefix="passage: ")
     assert known.cache_namespace() == given.cache_namespace()
@@ -354,7 +358,9 @@ def test_prefixes_that_are_given_are_those_of_the_table_in_a_cache() -> None:
 # --- progress ---
 
 
-def test_progress_is_shown_when_asked_for(capsys: pytest.CaptureFixture[str], embed: Embed) -> None:
+def test_embeddings_progress_is_shown_on_request(
+    capsys: pytest.CaptureFixture[str], embed: Embed
+) -> None:
     embed(FakeLlamafile(batch_size=4, max_concurrency=2).answering(by_length), TEXTS)
     assert capsys.readouterr() == ("", "")
     embed(

@@ -204,7 +204,7 @@ def test_broken_rules_of_every_draft(schema: Any, good: list[Any], bad: list[Any
     assert modern_schema(modern_schema(schema)) == modern_schema(schema)
 
 
-def test_a_pattern_that_cannot_be_read_warns_and_is_not_checked() -> None:
+def test_json_schema_pattern_that_cannot_be_read_warns_and_is_not_checked() -> None:
     schema = {"properties": {"a": {"pattern": "(unread"}, "b": {"type": "integer"}}}
     check_schema(schema)
     with pytest.warns(UserWarning, match=re.escape("The pattern '(unread' cannot be read")):

@@ -188,7 +188,7 @@ BLOCKS: list[tuple[Any, dict[str, Any]]] = [
     ("block", "part"), BLOCKS, ids=[json.dumps(block, default=str)[:70] for block, _ in BLOCKS]
 )
 @pytest.mark.parametrize("kind", [HumanMessage, SystemMessage, AIMessage, "tool", "custom"])
-def test_a_content_block_of_any_provider_in_any_role_becomes_a_part(
+def test_messages_content_block_of_any_provider_in_any_role_becomes_a_part(
     block: Any, part: dict[str, Any], kind: Any
 ) -> None:
     if kind == "tool":
@@ -208,7 +208,9 @@ def test_a_content_block_of_any_provider_in_any_role_becomes_a_part(
 @pytest.mark.parametrize(
     ("block", "part"), BLOCKS, ids=[json.dumps(block, default=str)[:70] for block, _ in BLOCKS]
 )
-def test_a_content_block_reaches_the_server_on_every_path(block: Any, part: dict[str, Any]) -> None:
+def test_messages_content_block_reaches_the_server_on_every_path(
+    block: Any, part: dict[str, Any]
+) -> None:
     chat, message = FakeChat(), HumanMessage(["See", block])
     chat.invoke([message])
     list(chat.stream([message]))
@@ -271,7 +273,7 @@ def test_a_content_block_reaches_the_server_on_every_path(block: Any, part: dict
         ({"type": None, "text": 5}, "type is a NoneType"),
     ],
 )
-def test_a_block_without_its_data_is_refused_with_the_reason(block: Any, words: str) -> None:
+def test_messages_block_without_its_data_is_refused_with_the_reason(block: Any, words: str) -> None:
     with pytest.raises(InvalidRequestError, match=words):
         FakeChat().invoke([HumanMessage(["See", block])])
 
@@ -281,7 +283,7 @@ def test_texts_of_content_blocks_become_one_text() -> None:
     assert to_openai([HumanMessage(parts)]) == [{"role": "user", "content": "a\nb"}]
 
 
-def test_images_keep_their_place() -> None:
+def test_messages_images_keep_their_place() -> None:
     picture = {"type": "image", "base64": PNG, "mime_type": "image/png"}
     (message,) = to_openai([HumanMessage([text("See"), picture])])
     assert message["content"] == [text("See"), PICTURE]
@@ -289,7 +291,7 @@ def test_images_keep_their_place() -> None:
     assert marked["content"] == f"See{next(iter(images))}"
 
 
-def test_what_langchain_converts_gives_the_same() -> None:
+def test_messages_converted_by_langchain_give_the_same() -> None:
     history: list[BaseMessage] = [
         SystemMessage("Be brief."),
         HumanMessage(
@@ -304,7 +306,7 @@ def test_what_langchain_converts_gives_the_same() -> None:
     assert ours == convert_to_openai_messages(history)
 
 
-def test_calls_thoughts_and_results_of_a_history_are_sent() -> None:
+def test_messages_calls_thoughts_and_results_of_a_history_are_sent() -> None:
     blocks: list[Any] = [{"type": "reasoning", "reasoning": "Hm."}, text("x"), {**CALL}]
     history: list[BaseMessage] = [
         SystemMessage("Be brief."),
@@ -350,7 +352,9 @@ def test_calls_thoughts_and_results_of_a_history_are_sent() -> None:
         (AIMessage("y", additional_kwargs={"reasoning_content": "Hm."}), "Hm."),
     ],
 )
-def test_thoughts_of_any_provider_are_given_back(message: AIMessage, thought: str | None) -> None:
+def test_messages_thoughts_of_any_provider_are_given_back(
+    message: AIMessage, thought: str | None
+) -> None:
     entry = to_openai([message])[0]
     assert (entry["content"], entry.get("reasoning_content")) == ("y", thought)
 
@@ -385,7 +389,7 @@ def test_thoughts_of_any_provider_are_given_back(message: AIMessage, thought: st
         ),
     ],
 )
-def test_a_call_in_any_form_is_sent_once(message: AIMessage) -> None:
+def test_messages_call_in_any_form_is_sent_once(message: AIMessage) -> None:
     entries = to_openai([message, ToolMessage("2", tool_call_id="1")])
     assert entries[0]["tool_calls"] == [
         {"type": "function", "id": "1", "function": {"name": "add", "arguments": '{"a": 1}'}}
@@ -394,7 +398,7 @@ def test_a_call_in_any_form_is_sent_once(message: AIMessage) -> None:
     assert entries[1] == {"role": "tool", "tool_call_id": "1", "name": "add", "content": "2"}
 
 
-def test_an_unreadable_call_is_sent_with_its_result() -> None:
+def test_messages_unreadable_call_is_sent_with_its_result() -> None:
     history = [
         AIMessage("", tool_calls=[CALL], invalid_tool_calls=[BAD]),
         ToolMessage("malformed", tool_call_id="2"),
@@ -418,14 +422,14 @@ def test_to_openai_arguments_that_json_does_not_have_are_sent_as_text(args: dict
 
 
 @pytest.mark.parametrize("block", [{"cachePoint": {"type": "default"}}, {"type": "cache_point"}])
-def test_to_openai_marks_of_what_to_cache_are_left_out(block: dict[str, Any]) -> None:
+def test_to_openai_marks_of_what_to_cache_are_omitted(block: dict[str, Any]) -> None:
     assert to_openai([SystemMessage([text("a"), block]), HumanMessage([block, "b"])]) == [
         {"role": "system", "content": "a"},
         {"role": "user", "content": "b"},
     ]
 
 
-def test_results_come_in_the_order_of_their_calls_with_their_names() -> None:
+def test_messages_results_come_in_the_order_of_their_calls_with_their_names() -> None:
     calls = [{**CALL, "id": each, "name": f"tool{each}"} for each in ("a", "b", "c")]
     results = [ToolMessage(f"of {each}", tool_call_id=each) for each in ("c", "a", "b")]
     _, *sent = to_openai([AIMessage("", tool_calls=calls), *results])
@@ -436,7 +440,7 @@ def test_results_come_in_the_order_of_their_calls_with_their_names() -> None:
     ]
 
 
-def test_a_result_in_the_users_message_becomes_one_of_its_own() -> None:
+def test_messages_result_in_the_users_message_becomes_one() -> None:
     block = {"type": "tool_result", "tool_use_id": "1", "content": [text("2")]}
     _, result, human = to_openai(
         [AIMessage("", tool_calls=[CALL]), HumanMessage([block, text("And now?")])]
@@ -444,7 +448,7 @@ def test_a_result_in_the_users_message_becomes_one_of_its_own() -> None:
     assert (result["role"], result["content"], human["content"]) == ("tool", "2", "And now?")
 
 
-def test_a_function_message_answers_the_call_of_its_name() -> None:
+def test_messages_function_message_answers_the_call_of_its_name() -> None:
     called = AIMessage(
         "", additional_kwargs={"function_call": {"name": "add", "arguments": '{"a": 1}'}}
     )
@@ -500,7 +504,7 @@ def test_to_openai_a_result_without_an_id_answers_the_only_open_call_or_is_refus
         to_openai([AIMessage("x"), result])
 
 
-def test_a_history_that_was_trimmed_may_begin_with_a_result() -> None:
+def test_messages_history_that_was_trimmed_may_begin_with_a_result() -> None:
     system, result, human = to_openai(
         [SystemMessage("x"), ToolMessage("2", tool_call_id="9"), HumanMessage("Hi")]
     )
@@ -508,7 +512,7 @@ def test_a_history_that_was_trimmed_may_begin_with_a_result() -> None:
 
 
 @pytest.mark.parametrize("last", [AIMessage("x"), AIMessage("", tool_calls=[CALL]), AIMessage("")])
-def test_a_conversation_that_ends_with_an_answer_asks_for_another(last: AIMessage) -> None:
+def test_messages_conversation_that_ends_with_an_answer_asks_for_another(last: AIMessage) -> None:
     assert to_openai([HumanMessage("Hi"), last])[-1] == {"role": "user", "content": ""}
 
 
@@ -516,7 +520,7 @@ def test_a_conversation_that_ends_with_an_answer_asks_for_another(last: AIMessag
     "last",
     [HumanMessage("x"), AIMessage(""), AIMessage("x", tool_calls=[CALL]), AIMessage([PICTURE])],
 )
-def test_only_the_text_of_an_answer_can_be_continued(last: BaseMessage) -> None:
+def test_messages_only_the_text_of_an_answer_can_be_continued(last: BaseMessage) -> None:
     assert to_openai([HumanMessage("Hi"), AIMessage("x")], continue_final=True)[-1] == {
         "role": "assistant",
         "content": "x",
@@ -532,7 +536,7 @@ def test_only_the_text_of_an_answer_can_be_continued(last: BaseMessage) -> None:
         *[("User", "user"), ("SYSTEM", "system"), ("AI", "assistant"), ("Critic", "Critic")],
     ],
 )
-def test_a_role_is_sent_under_the_name_that_engines_know(role: str, sent: str) -> None:
+def test_messages_role_is_sent_under_the_name_that_engines_know(role: str, sent: str) -> None:
     assert to_openai([ChatMessage(role=role, content="x")])[0]["role"] == sent
 
 
@@ -548,7 +552,9 @@ def test_a_role_is_sent_under_the_name_that_engines_know(role: str, sent: str) -
         ),
     ],
 )
-def test_what_no_model_takes_is_refused(messages: list[BaseMessage], words: str) -> None:
+def test_messages_content_that_no_model_accepts_is_refused(
+    messages: list[BaseMessage], words: str
+) -> None:
     with pytest.raises(InvalidRequestError, match=words):
         to_openai(messages)
 
@@ -556,7 +562,7 @@ def test_what_no_model_takes_is_refused(messages: list[BaseMessage], words: str)
 @pytest.mark.parametrize(
     "extras", [{"refusal": "No."}, {"audio": {"id": "a", "transcript": "No."}}]
 )
-def test_what_openais_models_said_otherwise_is_text(extras: dict[str, Any]) -> None:
+def test_messages_refusals_and_transcripts_of_openai_are_text(extras: dict[str, Any]) -> None:
     assert (
         to_openai([HumanMessage("Go"), AIMessage("", additional_kwargs=extras), HumanMessage("?")])[
             1
@@ -571,7 +577,7 @@ def test_what_openais_models_said_otherwise_is_text(extras: dict[str, Any]) -> N
     )
 
 
-def test_an_input_whose_call_is_not_json_names_the_call() -> None:
+def test_messages_input_whose_call_is_not_json_names_the_call() -> None:
     call = {"id": "1", "type": "function", "function": {"name": "add", "arguments": "{a"}}
     with pytest.raises(InvalidRequestError, match="arguments of a call are not valid JSON"):
         FakeChat().invoke([{"role": "assistant", "content": "", "tool_calls": [call]}])
@@ -591,7 +597,7 @@ UNREADABLE: list[Any] = [
 
 
 @pytest.mark.parametrize("given", UNREADABLE)
-def test_input_that_is_no_message_is_refused_on_every_path(given: Any) -> None:
+def test_messages_input_of_another_type_is_refused_on_every_path(given: Any) -> None:
     chat = FakeChat()
     for call in (
         chat.invoke,
@@ -605,7 +611,7 @@ def test_input_that_is_no_message_is_refused_on_every_path(given: Any) -> None:
 @pytest.mark.parametrize(
     ("part", "words"), [(PICTURE, "an image"), (SOUND, "audio"), (FILM, "a video"), (PDF, "a file")]
 )
-def test_an_engine_that_accepts_only_text_says_what_it_lacks(
+def test_messages_engine_that_accepts_only_text_says_what_it_lacks(
     part: dict[str, Any], words: str
 ) -> None:
     with pytest.raises(
@@ -616,7 +622,7 @@ def test_an_engine_that_accepts_only_text_says_what_it_lacks(
 
 
 @pytest.mark.parametrize(("part", "words"), [(SOUND, "audio"), (FILM, "a video"), (PDF, "a file")])
-def test_ollama_accepts_only_text_and_images(part: dict[str, Any], words: str) -> None:
+def test_messages_ollama_accepts_only_text_and_images(part: dict[str, Any], words: str) -> None:
     chat = FakeChatOllama(model="m")
     with pytest.raises(
         InvalidRequestError,
@@ -626,20 +632,20 @@ def test_ollama_accepts_only_text_and_images(part: dict[str, Any], words: str) -
 
 
 @pytest.mark.parametrize("part", [PICTURE, SOUND, FILM, PDF])
-def test_a_server_is_sent_parts_of_all_types(part: dict[str, Any]) -> None:
+def test_messages_server_is_sent_parts_of_all_types(part: dict[str, Any]) -> None:
     chat = FakeChat()
     chat.invoke([HumanMessage(["See", part])])
     assert (chat.asked[0].body or {})["messages"][0]["content"] == [text("See"), part]
 
 
-def test_ollama_cannot_continue_a_message_and_says_so() -> None:
+def test_messages_ollama_cannot_continue_a_message_and_says_so() -> None:
     with pytest.raises(InvalidRequestError, match="Ollama cannot be asked to continue"):
         FakeChatOllama(model="m", continue_final_message=True).invoke(
             [("user", "Hi"), ("ai", "He")]
         )
 
 
-def test_a_server_is_asked_to_continue_by_name() -> None:
+def test_messages_server_is_asked_to_continue_by_name() -> None:
     chat = FakeChat()
     chat.invoke([("user", "Hi"), ("ai", "He")], continue_final_message=True)
     chat.invoke([("user", "Hi"), ("ai", "He")], continue_final_message=False)
@@ -734,7 +740,7 @@ def takes_a_function(run: Callable[[int], int]) -> None:
         ),
     ],
 )
-def test_what_is_no_tool_is_refused(tools: list[Any], words: str) -> None:
+def test_messages_object_that_is_not_a_tool_is_refused(tools: list[Any], words: str) -> None:
     with pytest.raises(InvalidOptionError, match=words):
         FakeChat().bind_tools(tools)
 
@@ -754,7 +760,7 @@ def test_what_is_no_tool_is_refused(tools: list[Any], words: str) -> None:
         ({"type": "tool", "name": "add"}, ["add"], "required"),
     ],
 )
-def test_the_choice_of_tools_reaches_the_engine(
+def test_choice_of_tools_reaches_the_engine(
     choice: Any, offered: list[str], sent: str | None
 ) -> None:
     chat = FakeChat()
@@ -768,7 +774,7 @@ def test_the_choice_of_tools_reaches_the_engine(
     "choice",
     ["see", "", "ANY", 1, ["add"], {}, {"tool": {"name": "add"}}, {"type": "allowed_tools"}],
 )
-def test_a_choice_that_matches_no_tool_is_refused(choice: Any) -> None:
+def test_messages_choice_that_matches_no_tool_is_refused(choice: Any) -> None:
     with pytest.raises(
         InvalidOptionError, match=r"does not match any tool\. Use auto, none, any, or one of: add"
     ):
@@ -817,19 +823,19 @@ def test_openai_tools_reads_functions_of_every_api(
     [{"type": "object", "properties": None, "required": None}, {"type": "object"}, None],
 )
 @pytest.mark.parametrize("chat", [FakeChat, partial(FakeChatOllama, model="m")])
-def test_a_tool_whose_parameters_are_null_is_offered(chat: Any, parameters: Any) -> None:
+def test_messages_tool_whose_parameters_are_null_is_offered(chat: Any, parameters: Any) -> None:
     given = {"type": "function", "function": {"name": "x", "parameters": parameters}}
     for choice in (None, "any"):
         chat().invoke("Hi", tools=[given], tool_choice=choice)
 
 
-def test_a_choice_without_tools_is_not_sent() -> None:
+def test_messages_choice_without_tools_is_not_sent() -> None:
     chat = FakeChat()
     chat.bind_tools([], tool_choice="any").invoke("Hi")
     assert {"tools", "tool_choice"}.isdisjoint(chat.asked[0].body or {})
 
 
-def test_the_schema_of_a_call_holds_name_and_arguments() -> None:
+def test_messages_schema_of_a_call_holds_name_and_arguments() -> None:
     (one,) = openai_tools([add])
     schema = call_schema([one])
     assert schema["properties"]["name"] == {"const": "add"}
@@ -841,7 +847,7 @@ def test_the_schema_of_a_call_holds_name_and_arguments() -> None:
     assert "parameters" in call_schema([one], "parameters")["properties"]
 
 
-def test_the_definitions_of_parameters_stand_at_the_top_of_the_schema() -> None:
+def test_messages_definitions_of_parameters_are_at_the_top_of_the_schema() -> None:
     node = {
         "type": "object",
         "properties": {"next": {"$ref": "#/$defs/node"}},

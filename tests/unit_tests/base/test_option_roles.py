@@ -37,17 +37,17 @@ class Child(Base):
     threads: Annotated[int | None, Loads, SpeedsUp] = None
 
 
-def test_field_declared_again_keeps_its_marks() -> None:
+def test_option_field_declared_again_keeps_its_marks() -> None:
     assert options_marked(Child, Loads) == {"size", "threads"}
     assert options_marked(Base, Loads) == {"size"}
 
 
-def test_mark_implies_those_that_it_is_derived_from() -> None:
+def test_option_mark_implies_those_that_it_is_derived_from() -> None:
     assert options_marked(Child, NotInKey) == {"address", "threads"}
     assert options_marked(Child, NotSent) == options_marked(Child, Connects) == {"address"}
 
 
-def test_mark_leaves_the_rules_of_the_field() -> None:
+def test_option_mark_leaves_the_rules_of_the_field() -> None:
     with pytest.raises(ValueError, match="greater than or equal to 1"):
         Base(size=0)
 

@@ -54,14 +54,14 @@ each_option = pytest.mark.parametrize(
 )
 
 
-def test_every_field_has_a_case(subject: Subject) -> None:
+def test_option_every_field_has_a_case(subject: Subject) -> None:
     assert set(subject.options) == set(subject.make.model_fields) - subject.make.NOT_PER_CALL - {
         "streaming"
     }
 
 
 @each_option
-def test_an_option_of_the_object_reaches_the_server(name: str, subject: Subject) -> None:
+def test_option_of_the_object_reaches_the_server(name: str, subject: Subject) -> None:
     value = subject.options[name].value
     model = subject.make(**{name: value})
     assert PATHS["invoke"](model, "Hi") == HELLO
@@ -69,7 +69,7 @@ def test_an_option_of_the_object_reaches_the_server(name: str, subject: Subject)
 
 
 @each_option
-def test_an_option_of_a_call_reaches_the_server_and_is_gone_after_it(
+def test_option_of_a_call_reaches_the_server_for_that_call_only(
     name: str, subject: Subject
 ) -> None:
     value = subject.options[name].value
@@ -82,7 +82,7 @@ def test_an_option_of_a_call_reaches_the_server_and_is_gone_after_it(
     ]
 
 
-def test_nothing_is_sent_that_was_not_set(subject: Subject) -> None:
+def test_option_nothing_is_sent_that_was_not_set(subject: Subject) -> None:
     fields = subject.make.model_fields
     model = subject.make(**{name: None for name in subject.options if fields[name].default is None})
     model.invoke("Hi")
@@ -90,7 +90,7 @@ def test_nothing_is_sent_that_was_not_set(subject: Subject) -> None:
     assert [body_of(send) for send in model.asked] == [subject.empty] * 2
 
 
-def test_connection_options_reach_the_connection(make: Callable[..., Any]) -> None:
+def test_option_connection_options_reach_the_connection(make: Callable[..., Any]) -> None:
     model = make(
         base_url="http://me:word@host/llm/",
         headers={"X-Tenant": "a"},
@@ -115,7 +115,7 @@ def test_connection_options_reach_the_connection(make: Callable[..., Any]) -> No
 # --- names ---
 
 
-def test_other_spellings_are_read(subject: Subject) -> None:
+def test_option_other_spellings_are_read(subject: Subject) -> None:
     assert {alias: name for alias, (name, _) in subject.aliases.items()} == subject.make.ALIASES
     for alias, (name, value) in subject.aliases.items():
         assert getattr(subject.make(**{alias: value}), name) == value
@@ -125,7 +125,7 @@ def test_other_spellings_are_read(subject: Subject) -> None:
             assert getattr(model.with_options({alias: value}), name) == value
 
 
-def test_an_option_given_twice_with_two_values_is_refused(make: Callable[..., Any]) -> None:
+def test_option_given_twice_with_two_values_is_refused(make: Callable[..., Any]) -> None:
     twice = {"n_predict": 1, "max_tokens": 2}
     calls: list[Callable[[], Any]] = [lambda: make(**twice), lambda: make().invoke("Hi", **twice)]
     for call in calls:
@@ -150,7 +150,7 @@ def test_an_option_given_twice_with_two_values_is_refused(make: Callable[..., An
         ("no_such_option", "has no option `no_such_option`"),
     ],
 )
-def test_an_unknown_option_is_refused_with_the_nearest_name(
+def test_option_unknown_option_is_refused_with_the_nearest_name(
     name: str, words: str, make: Callable[..., Any], path: Path
 ) -> None:
     for call in (lambda given: make(**given), lambda given: path(make(), "Hi", **given)):
@@ -171,7 +171,7 @@ def test_an_unknown_option_is_refused_with_the_nearest_name(
         {"timeout": 0},
     ],
 )
-def test_a_value_out_of_range_is_refused(
+def test_option_value_out_of_range_is_refused(
     option: dict[str, Any], make: Callable[..., Any], path: Path
 ) -> None:
     (name,) = option
@@ -181,13 +181,15 @@ def test_a_value_out_of_range_is_refused(
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_what_is_no_number_is_refused(value: float, make: Callable[..., Any]) -> None:
+def test_option_value_that_is_not_a_number_is_refused(
+    value: float, make: Callable[..., Any]
+) -> None:
     for name in ("temperature", "presence_penalty", "timeout", "logit_bias"):
         with pytest.raises(InvalidOptionError):
             make(**{name: {"5": value} if name == "logit_bias" else value})
 
 
-def test_retired_arguments_warn_once_and_change_nothing(subject: Subject) -> None:
+def test_option_removed_arguments_warn_once_and_change_nothing(subject: Subject) -> None:
     make = subject.make
     assert make.REMOVED
     for name in make.REMOVED:
@@ -204,7 +206,7 @@ def test_retired_arguments_warn_once_and_change_nothing(subject: Subject) -> Non
 # --- stop ---
 
 
-def test_both_kinds_of_stop_are_merged_on_every_path(
+def test_option_both_kinds_of_stop_are_merged_on_every_path(
     subject: Subject, make: Callable[..., Any], path: Path
 ) -> None:
     mine, yours = ["A", "B"], ["B", "C"]
@@ -218,7 +220,7 @@ def test_both_kinds_of_stop_are_merged_on_every_path(
     assert (mine, yours) == (["A", "B"], ["B", "C"])
 
 
-def test_an_empty_stop_and_a_stop_that_is_no_list_are_refused(
+def test_option_empty_stop_and_stop_of_another_type_are_refused(
     make: Callable[..., Any], path: Path
 ) -> None:
     for stop in ([""], ["a", ""]):
@@ -237,7 +239,7 @@ def test_an_empty_stop_and_a_stop_that_is_no_list_are_refused(
 # --- calls and copies ---
 
 
-def test_a_calls_options_hold_on_every_path_and_for_that_call_only(
+def test_option_calls_options_hold_on_every_path_and_for_that_call_only(
     subject: Subject, path: Path
 ) -> None:
     model = subject.make(temperature=0.1)
@@ -251,7 +253,7 @@ def test_a_calls_options_hold_on_every_path_and_for_that_call_only(
     assert sent == [(0.9, 3)] * half + [(0.1, None)] * half
 
 
-def test_what_the_caller_gave_is_not_changed(subject: Subject, path: Path) -> None:
+def test_option_arguments_of_the_caller_are_not_changed(subject: Subject, path: Path) -> None:
     # the path's own argument has that name
     given = {name: case.value for name, case in subject.options.items() if name != "model"}
     before = copy.deepcopy(given)
@@ -259,7 +261,7 @@ def test_what_the_caller_gave_is_not_changed(subject: Subject, path: Path) -> No
     assert given == before
 
 
-def test_bound_configured_copied_and_pickled_models_work(subject: Subject) -> None:
+def test_option_bound_configured_copied_and_pickled_models_work(subject: Subject) -> None:
     model = subject.make(
         temperature=0.1, base_url="http://me:word@host", api_key="a-key", headers={"X": "y"}
     )
@@ -291,7 +293,7 @@ def test_bound_configured_copied_and_pickled_models_work(subject: Subject) -> No
 # --- another server ---
 
 
-def test_a_calls_own_server_is_not_told_the_objects_secrets(
+def test_option_server_of_a_call_does_not_get_the_objects_secrets(
     make: Callable[..., Any], path: Path
 ) -> None:
     model = make(base_url="http://host", api_key="mine", headers={"X-Key": "mine"})
@@ -325,9 +327,7 @@ def test_a_calls_own_server_is_not_told_the_objects_secrets(
 
 @pytest.mark.parametrize("given", ["to the object", "to the call"])
 @each_option
-def test_the_cache_key_holds_what_changes_the_answer(
-    name: str, given: str, subject: Subject
-) -> None:
+def test_cache_key_holds_what_changes_the_answer(name: str, given: str, subject: Subject) -> None:
     make, case = subject.make, subject.options[name]
     cache = InMemoryCache()
     base = {"cache": cache, "model": "other"}
@@ -343,7 +343,7 @@ def test_the_cache_key_holds_what_changes_the_answer(
     assert len(changed.asked) == int(case.changes and not without_tools)
 
 
-def test_both_kinds_of_stop_are_in_the_key(make: Callable[..., Any], path: Path) -> None:
+def test_option_both_kinds_of_stop_are_in_the_key(make: Callable[..., Any], path: Path) -> None:
     if path.__name__ in {"stream", "astream", "astream_events"}:
         return  # LangChain does not cache streams
     cache = InMemoryCache()
@@ -372,7 +372,7 @@ class Trace(BaseCallbackHandler):
 SECRET = {"base_url": "http://me:hidden@host", "api_key": "hidden", "headers": {"X-Key": "hidden"}}
 
 
-def test_secrets_are_in_no_text_and_no_trace(make: Callable[..., Any], path: Path) -> None:
+def test_option_secrets_are_in_no_text_and_no_trace(make: Callable[..., Any], path: Path) -> None:
     model = make(**SECRET)
     trace = Trace()
     path(model, "Hi", {"callbacks": [trace]})
@@ -391,7 +391,9 @@ def test_secrets_are_in_no_text_and_no_trace(make: Callable[..., Any], path: Pat
 
 
 @pytest.mark.parametrize("name", SECRET)
-def test_secrets_of_a_call_are_in_no_trace(name: str, make: Callable[..., Any], path: Path) -> None:
+def test_option_secrets_of_a_call_are_in_no_trace(
+    name: str, make: Callable[..., Any], path: Path
+) -> None:
     model = make()
     trace = Trace()
     path(model, "Hi", {"callbacks": [trace]}, **{name: SECRET[name]})
@@ -410,7 +412,7 @@ def test_secrets_of_a_call_are_in_no_trace(name: str, make: Callable[..., Any], 
         {"headers": {"X-Key": "hidden\r\n"}},
     ],
 )
-def test_secrets_are_in_no_refusal(wrong: dict[str, Any], make: Callable[..., Any]) -> None:
+def test_option_secrets_are_in_no_refusal(wrong: dict[str, Any], make: Callable[..., Any]) -> None:
     for call in (
         lambda: make(**wrong),
         lambda: make().invoke("Hi", **wrong),

@@ -23,7 +23,7 @@ Notebook.__module__ = "ipykernel.iostream"
 
 
 @pytest.mark.parametrize("kind", [Terminal, Notebook])
-def test_it_is_one_line_where_lines_can_be_written_again(
+def test_progress_is_one_line_where_lines_can_be_written_again(
     kind: type[io.StringIO], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stream = kind()
@@ -40,7 +40,7 @@ def test_it_is_one_line_where_lines_can_be_written_again(
     )
 
 
-def test_it_is_a_few_lines_elsewhere(capsys: pytest.CaptureFixture[str]) -> None:
+def test_progress_is_a_few_lines_elsewhere(capsys: pytest.CaptureFixture[str]) -> None:
     with ProgressBar("texts", 1000) as bar:
         for _ in range(1000):
             bar.add(1)
@@ -50,13 +50,13 @@ def test_it_is_a_few_lines_elsewhere(capsys: pytest.CaptureFixture[str]) -> None
     ]
 
 
-def test_nothing_is_shown_of_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+def test_progress_nothing_is_shown_of_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     with ProgressBar("texts", 0) as bar:
         bar.add(0)
     assert capsys.readouterr().err == ""
 
 
-def test_the_time_that_is_left_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_progress_remaining_time_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     times = iter([0.0, 10.0, 10.0, 10.0])
     monkeypatch.setattr("time.monotonic", lambda: next(times))
     bar = ProgressBar("texts", 800)

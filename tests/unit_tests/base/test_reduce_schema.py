@@ -120,7 +120,7 @@ def test_grammar_pattern_allows_what_the_pattern_allows(
         ],
     ],
 )
-def test_grammar_pattern_what_cannot_be_written_is_none(pattern: str) -> None:
+def test_grammar_pattern_unsupported_pattern_returns_none(pattern: str) -> None:
     assert grammar_pattern(pattern) is None
 
 

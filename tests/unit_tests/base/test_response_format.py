@@ -38,7 +38,7 @@ LIST = {"type": "array", "items": {"type": "integer"}}
 
 
 @pytest.mark.parametrize("wanted", [None, {}, "", "text", {"type": "text"}])
-def test_canonical_format_of_text_is_none(wanted: Any) -> None:
+def test_canonical_format_of_text_is_not_set(wanted: Any) -> None:
     assert canonical_format(wanted) is None
     FakeChat().invoke("Hi", response_format=wanted)
 
@@ -121,21 +121,21 @@ def test_canonical_format_of_a_schema(wanted: Any, schema: Any, name: str) -> No
         (Callable[[int], int], "cannot be written as a JSON schema"),
     ],
 )
-def test_what_is_not_a_format_is_refused(wanted: Any, words: str) -> None:
+def test_response_format_of_another_type_is_refused(wanted: Any, words: str) -> None:
     for chat in (FakeChat(), FakeChatOllama(model="tiny")):
         with pytest.raises(InvalidOptionError) as caught:
             chat.invoke("Hi", response_format=wanted)
         assert words in str(caught.value)
 
 
-def test_ollama_gets_the_schema_or_json() -> None:
+def test_response_format_ollama_gets_the_schema_or_json() -> None:
     for wanted, sent in (({"type": "json_object"}, "json"), (LIST, LIST), ({"type": "text"}, None)):
         chat = FakeChatOllama(model="tiny")
         chat.invoke("Hi", response_format=wanted)
         assert (chat.asked[0].body or {}).get("format") == sent
 
 
-def test_options_with_a_schema_are_sent_as_grammars_hold_them() -> None:
+def test_response_format_options_with_a_schema_are_sent_as_grammars_hold_them() -> None:
     loose = {"type": "string", "pattern": "x"}
     ollama, server = FakeChatOllama(model="tiny", format=loose), FakeChat(json_schema=loose)
     ollama.invoke("Hi")
@@ -145,7 +145,7 @@ def test_options_with_a_schema_are_sent_as_grammars_hold_them() -> None:
 
 
 @pytest.mark.parametrize(("given", "key"), [(Lamp, "colour"), (LampDict, "colour")])
-def test_options_with_a_class_are_its_schema(given: Any, key: str) -> None:
+def test_response_format_options_with_a_class_are_its_schema(given: Any, key: str) -> None:
     ollama, server = FakeChatOllama(model="tiny", format=given), FakeChat(json_schema=given)
     ollama.invoke("Hi")
     server.invoke("Hi")
@@ -154,6 +154,6 @@ def test_options_with_a_class_are_its_schema(given: Any, key: str) -> None:
 
 
 @pytest.mark.parametrize("given", [5, "xml", object()])
-def test_options_with_another_format_are_refused(given: Any) -> None:
+def test_response_format_options_with_another_format_are_refused(given: Any) -> None:
     with pytest.raises(InvalidOptionError, match="is not a format of answers"):
         FakeChatOllama(model="tiny", format=given)

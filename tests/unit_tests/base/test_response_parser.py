@@ -75,7 +75,7 @@ def both_ways(chat: ScriptedChat) -> AIMessage:
     return whole
 
 
-def test_thoughts_go_to_reasoning_blocks_and_never_into_the_answer() -> None:
+def test_response_parser_thoughts_go_to_reasoning_blocks_and_never_into_the_answer() -> None:
     answer = both_ways(ScriptedChat(script=said("<think>\nTwo.\n</think>\n\nFour.")))
     assert answer.text == "Four."
     assert [block["type"] for block in answer.content_blocks] == ["reasoning", "text"]
@@ -103,7 +103,7 @@ def test_calls_in_the_text_become_tool_calls_with_ids() -> None:
         "nonsense",
     ],
 )
-def test_a_call_that_was_cut_is_invalid(args: str) -> None:
+def test_response_parser_call_that_was_cut_is_invalid(args: str) -> None:
     deltas = [
         {"index": 0, "id": "x", "name": "remove", "args": ""},
         *({"index": 0, "args": char} for char in args),
@@ -119,7 +119,7 @@ def test_a_call_that_was_cut_is_invalid(args: str) -> None:
     assert answer.response_metadata["finish_reason"] == "length"
 
 
-def test_a_call_cut_before_its_arguments_is_invalid_and_one_without_arguments_is_whole() -> None:
+def test_response_parser_call_cut_before_its_arguments_is_invalid() -> None:
     for reason in ("length", "stop"):
         answer = both_ways(
             ScriptedChat(
@@ -137,7 +137,7 @@ def test_a_call_cut_before_its_arguments_is_invalid_and_one_without_arguments_is
         assert len(answer.invalid_tool_calls) == (reason == "length")
 
 
-def test_a_call_in_the_text_that_was_cut_is_invalid() -> None:
+def test_response_parser_call_in_the_text_that_was_cut_is_invalid() -> None:
     answer = both_ways(
         ScriptedChat(
             script=said('<tool_call>{"name": "remove", "arguments": {"path": "/', "length")
@@ -154,7 +154,9 @@ JSONS = st.recursive(
 
 
 @given(JSONS.filter(lambda value: isinstance(value, dict)), st.data())
-def test_langchain_does_not_repair_what_was_cut(value: Any, data: st.DataObject) -> None:
+def test_response_parser_langchain_does_not_repair_what_was_cut(
+    value: Any, data: st.DataObject
+) -> None:
     text = json.dumps(value)
     cut = text[: data.draw(st.integers(0, len(text) - 1))]
     try:
@@ -190,7 +192,7 @@ MENTIONS = st.sampled_from(
 
 
 @given(st.lists(MENTIONS, min_size=1, max_size=10).map("".join), st.data(), st.booleans())
-def test_an_answer_that_mentions_markers_loses_nothing(
+def test_response_parser_answer_that_mentions_markers_loses_nothing(
     text: str, data: st.DataObject, tools: bool
 ) -> None:
     # that is a call which was cut
@@ -251,7 +253,9 @@ ANSWERS: list[list[StreamEvent]] = [
 
 
 @pytest.mark.parametrize("script", ANSWERS)
-async def test_blocks_of_a_stream_are_those_of_the_whole_answer(script: list[StreamEvent]) -> None:
+async def test_response_parser_blocks_of_a_stream_are_those_of_the_whole_answer(
+    script: list[StreamEvent],
+) -> None:
     finish = [] if script[-1].finish else [StreamEvent("", CompletionInfo("stop", 1, 2))]
     chat = ScriptedChat(script=[*script, *finish], output_version="v1")
     full: Any = None
@@ -280,11 +284,11 @@ async def test_blocks_of_a_stream_are_those_of_the_whole_answer(script: list[Str
     )
 
 
-def test_thoughts_with_only_a_closing_tag_stay_in_the_text() -> None:
+def test_response_parser_thoughts_with_only_a_closing_tag_stay_in_the_text() -> None:
     answer = both_ways(ScriptedChat(script=said("Two and two.</think>\n\nFour.")))
     assert answer.text == "Two and two.</think>\n\nFour."
 
 
-def test_plain_pieces_pass_untouched() -> None:
+def test_response_parser_plain_pieces_pass_untouched() -> None:
     piece = StreamEvent("text", logprobs=[{"token": "text"}])
     assert AnswerReader().read(piece) == (piece,)

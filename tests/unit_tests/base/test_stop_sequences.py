@@ -20,7 +20,9 @@ def read_plainly(text: str, stops: list[str]) -> tuple[str, bool]:
 
 
 @given(st.lists(TEXTS, max_size=6), STOPS)
-def test_the_text_does_not_depend_on_how_it_is_cut(pieces: list[str], stops: list[str]) -> None:
+def test_stop_filter_text_does_not_depend_on_how_it_is_cut(
+    pieces: list[str], stops: list[str]
+) -> None:
     expected, met = read_plainly("".join(pieces), stops)
     found = StopFilter(stops)
     shown = ""
@@ -34,7 +36,9 @@ def test_the_text_does_not_depend_on_how_it_is_cut(pieces: list[str], stops: lis
 
 
 @given(TEXTS, STOPS)
-def test_no_more_is_held_back_than_may_begin_a_stop_sequence(text: str, stops: list[str]) -> None:
+def test_stop_filter_no_more_is_held_back_than_may_begin_a_stop_sequence(
+    text: str, stops: list[str]
+) -> None:
     if read_plainly(text, stops)[1]:
         return
     found = StopFilter(stops)
@@ -53,12 +57,12 @@ def test_no_more_is_held_back_than_may_begin_a_stop_sequence(text: str, stops: l
     assert found.end() == held
 
 
-def test_without_stop_sequences_all_is_shown_at_once() -> None:
+def test_stop_filter_without_stop_sequences_all_is_shown_at_once() -> None:
     found = StopFilter([])
     assert [found.feed(text) for text in ("a", "", "b")] == ["a", "", "b"]
     assert (found.end(), found.met) == ("", False)
 
 
-def test_a_stop_sequence_is_no_pattern() -> None:
+def test_stop_filter_stop_sequence_is_literal() -> None:
     found = StopFilter(["."])
     assert (found.feed("a?"), found.feed("b.c"), found.met) == ("a?", "b", True)

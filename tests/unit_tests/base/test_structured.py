@@ -56,7 +56,7 @@ def answer(text: str, reason: str = "stop") -> AIMessage:
     return AIMessage(text, response_metadata={"finish_reason": reason})
 
 
-def test_a_pydantic_class_gives_its_instances() -> None:
+def test_structured_output_pydantic_class_gives_its_instances() -> None:
     assert form_of(Lamp).parse_text(answer('{"colour": "red"}')) == Lamp(colour="red")
     assert form_of(OldLamp).parse_text(answer('{"colour": "red"}')) == OldLamp(colour="red")
     tree = {"name": "a", "children": [{"name": "b", "children": []}]}
@@ -76,7 +76,7 @@ def test_a_pydantic_class_gives_its_instances() -> None:
         {"toolSpec": {"name": "lamp", "inputSchema": {"json": OldLamp.schema()}}},
     ],
 )
-def test_other_schemas_give_dicts(schema: Any) -> None:
+def test_structured_output_other_schemas_give_dicts(schema: Any) -> None:
     form = form_of(schema)
     assert form.parse_text(answer('{"colour": "red"}')) == {"colour": "red"}
     with pytest.raises(StructuredOutputError, match=r"`colour`: 5 is not of type 'string'"):
@@ -96,7 +96,7 @@ def test_other_schemas_give_dicts(schema: Any) -> None:
         ('See [1]: {"colour": "blue"} and [2].', "`colour`: Input should be"),
     ],
 )
-def test_the_error_says_which_rule_failed(text: str, words: str) -> None:
+def test_structured_output_error_says_which_rule_failed(text: str, words: str) -> None:
     with pytest.raises(StructuredOutputError) as caught:
         form_of(Lamp).parse_text(answer(text))
     assert words in str(caught.value)
@@ -122,13 +122,15 @@ class Count(RootModel[int]):
         (Count, "1e"),
     ],
 )
-def test_read_answer_cut_early_raises_answer_cut_error(schema: type, text: str) -> None:
+def test_structured_output_read_answer_cut_early_raises_answer_cut_error(
+    schema: type, text: str
+) -> None:
     with pytest.raises(AnswerCutError, match="Raise `max_tokens`") as caught:
         form_of(schema).parse_text(answer(text, "length"))
     assert caught.value.llm_output == text
 
 
-def test_read_complete_json_at_the_limit_is_not_cut() -> None:
+def test_structured_output_read_complete_json_at_the_limit_is_not_cut() -> None:
     assert form_of(Lamp).parse_text(answer('{"colour": "red"}', "length")) == Lamp(colour="red")
     with pytest.raises(StructuredOutputError, match="`watts`") as caught:
         form_of(Lamp).parse_text(answer('{"colour": "red", "watts": 1000}', "length"))
@@ -148,7 +150,7 @@ def test_read_complete_json_at_the_limit_is_not_cut() -> None:
         ("", '{"a": "\\\\"]', "after '"),
     ],
 )
-def test_read_call_cut_early_raises_answer_cut_error(
+def test_structured_output_read_call_cut_early_raises_answer_cut_error(
     text: str, args: str | None, shown: str
 ) -> None:
     cut = answer(text, "length")
@@ -161,7 +163,7 @@ def test_read_call_cut_early_raises_answer_cut_error(
     assert re.search(shown, str(caught.value))
 
 
-def test_a_call_gives_the_object_and_an_answer_without_one_is_told() -> None:
+def test_structured_output_call_gives_the_object_and_its_absence_is_reported() -> None:
     form = form_of(Lamp)
     called = AIMessage("", tool_calls=[{"name": "Lamp", "args": {"colour": "red"}, "id": "1"}])
     assert form.parse_tool_call(called) == Lamp(colour="red")
@@ -169,7 +171,7 @@ def test_a_call_gives_the_object_and_an_answer_without_one_is_told() -> None:
         form.parse_tool_call(AIMessage("Red."))
 
 
-def test_raw_keeps_the_message_and_the_error() -> None:
+def test_structured_output_raw_keeps_the_message_and_the_error() -> None:
     read = StructuredOutput(form_of(Lamp), include_raw=True).invoke
     good = answer('{"colour": "red"}')
     assert read(good) == {"raw": good, "parsed": Lamp(colour="red"), "parsing_error": None}
@@ -192,13 +194,13 @@ def test_raw_keeps_the_message_and_the_error() -> None:
         Callable[[int], int],
     ],
 )
-def test_what_is_no_schema_is_refused(schema: Any) -> None:
+def test_structured_output_object_that_is_not_a_schema_is_refused(schema: Any) -> None:
     for method in ("json_schema", "function_calling"):
         with pytest.raises(InvalidOptionError, match="schema"):
             FakeChat().with_structured_output(schema, method=method)
 
 
-def test_methods_and_missing_schemas_are_refused() -> None:
+def test_structured_output_methods_and_missing_schemas_are_refused() -> None:
     with pytest.raises(InvalidOptionError, match="Use one of: json_schema"):
         FakeChat().with_structured_output(Lamp, method="json")  # type: ignore[arg-type]  # what is tested
     with pytest.raises(InvalidOptionError, match="needs a schema"):
@@ -213,7 +215,7 @@ def asked(**kwargs: Any) -> dict[str, Any]:
     return body
 
 
-def test_each_method_asks_the_engine_in_its_way() -> None:
+def test_structured_output_each_method_asks_the_engine_in_its_way() -> None:
     schema = {"title": "Lamp", **Lamp.model_json_schema()}
     body = asked(schema=Lamp)
     assert body["response_format"]["type"] == "json_schema"
@@ -236,7 +238,7 @@ def test_each_method_asks_the_engine_in_its_way() -> None:
     assert asked(schema=Lamp, max_tokens=7)["max_tokens"] == 7
 
 
-def test_an_instruction_joins_the_system_message_and_leaves_the_callers_as_it_is() -> None:
+def test_structured_output_instruction_joins_a_copy_of_the_system_message() -> None:
     chat = FakeChat()
     messages = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "A lamp"}]
     chat.with_structured_output(Lamp, include_raw=True).invoke(messages)
@@ -267,13 +269,13 @@ GOOD = '{"colour": "red"}'
         f'{{"colour": "blue"}} or {GOOD}',
     ],
 )
-def test_json_is_found_in_an_answer(text: str) -> None:
+def test_structured_output_json_is_found_in_an_answer(text: str) -> None:
     for form in (form_of(Lamp), form_of(LampDict)):
         if "blue" not in text or form.make:
             assert dict(form.parse_text(answer(text)))["colour"] == "red"
 
 
-def test_line_ends_in_strings_are_read() -> None:
+def test_structured_output_line_ends_in_strings_are_read() -> None:
     assert form_of(LampDict).parse_text(answer('{"colour": "r\ned\t"}')) == {"colour": "r\ned\t"}
 
 
@@ -285,7 +287,7 @@ def test_line_ends_in_strings_are_read() -> None:
         '```json\n{"colour": "re',
     ],
 )
-def test_what_is_inside_a_cut_object_is_not_the_answer(text: str) -> None:
+def test_structured_output_values_inside_a_cut_object_are_not_the_answer(text: str) -> None:
     with pytest.raises(AnswerCutError):
         form_of(Lamp).parse_text(answer(text, "length"))
 
@@ -327,7 +329,9 @@ class Strict(BaseModel, strict=True):
         ),
     ],
 )
-def test_other_values_than_objects_are_forms(schema: Any, text: str, value: Any) -> None:
+def test_structured_output_accepts_other_values_than_objects(
+    schema: Any, text: str, value: Any
+) -> None:
     form = form_of(schema)
     assert form.parse_text(answer(text)) == value
     args = json.loads(text.strip("`\njson ").removeprefix("Here: ").partition(" for")[0])
@@ -344,24 +348,24 @@ def test_other_values_than_objects_are_forms(schema: Any, text: str, value: Any)
     assert form.parse_tool_call(called) == value
 
 
-def test_a_call_without_the_wrapped_argument_is_an_error() -> None:
+def test_structured_output_call_without_the_wrapped_argument_is_an_error() -> None:
     called = AIMessage("", tool_calls=[{"name": "Numbers", "args": {"a": 1}, "id": "1"}])
     with pytest.raises(StructuredOutputError, match="lacks the argument `value`"):
         form_of(Numbers).parse_tool_call(called)
 
 
-def test_definitions_of_a_wrapped_form_are_at_the_top() -> None:
+def test_structured_output_definitions_of_a_wrapped_schema_are_at_the_top() -> None:
     parameters = form_of(Either).parameters
     assert set(parameters["$defs"]) == {"Lamp", "Tree"}
     check_schema(parameters)
 
 
-def test_a_strict_class_reads_json_as_json() -> None:
+def test_structured_output_strict_class_reads_json_as_json() -> None:
     text = '{"day": "2024-02-29", "kind": 1, "pair": [1, 2]}'
     assert form_of(Strict).parse_text(answer(text)).pair == (1, 2)
 
 
-def test_a_class_without_a_schema_is_refused() -> None:
+def test_structured_output_class_without_a_schema_is_refused() -> None:
     class Odd(BaseModel):
         call: Callable[[], int]
 
@@ -369,7 +373,7 @@ def test_a_class_without_a_schema_is_refused() -> None:
         FakeChat().with_structured_output(Odd)
 
 
-def test_pydantic_alone_checks_a_class() -> None:
+def test_structured_output_pydantic_alone_checks_a_class() -> None:
     class Part(BaseModel):
         number: str = Field(pattern=r"^\p{Lu}+$")
         count: int
@@ -397,25 +401,25 @@ async def achunks(*texts: str) -> AsyncIterator[AIMessageChunk]:
 TEXTS = ("```json\n", '{"col', 'our": "r', "ed", '"', "}", "\n```", " Done.")
 
 
-async def test_a_dict_is_streamed_as_it_grows() -> None:
+async def test_structured_output_dict_is_streamed_as_it_grows() -> None:
     output = StructuredOutput(form_of(LampDict))
     grown: list[Any] = [{}, {"colour": "r"}, {"colour": "red"}]
     assert list(output.transform(chunks(*TEXTS))) == grown
     assert [each async for each in output.atransform(achunks(*TEXTS))] == grown
 
 
-async def test_an_instance_is_streamed_when_it_is_whole() -> None:
+async def test_structured_output_instance_is_streamed_when_it_is_whole() -> None:
     output = StructuredOutput(form_of(Lamp))
     assert list(output.transform(chunks(*TEXTS))) == [Lamp(colour="red")]
     assert [each async for each in output.atransform(achunks(*TEXTS))] == [Lamp(colour="red")]
 
 
-def test_a_list_is_streamed_as_it_grows() -> None:
+def test_structured_output_list_is_streamed_as_it_grows() -> None:
     output = StructuredOutput(form_of({"type": "array", "items": {"type": "integer"}}))
     assert list(output.transform(chunks("[1", ", 2", "]"))) == [[1], [1, 2]]
 
 
-def test_a_stream_raises_what_is_wrong_at_its_end() -> None:
+def test_structured_output_stream_raises_what_is_wrong_at_its_end() -> None:
     stream = StructuredOutput(form_of(LampDict)).transform(chunks('{"colour": ', "5}"))
     assert next(stream) == {}
     assert next(stream) == {"colour": 5}
@@ -425,7 +429,7 @@ def test_a_stream_raises_what_is_wrong_at_its_end() -> None:
         list(StructuredOutput(form_of(Lamp)).transform(chunks('{"colour": ', reason="length")))
 
 
-def test_a_stream_of_a_call_gives_the_object() -> None:
+def test_structured_output_stream_of_a_call_gives_the_object() -> None:
     def called() -> Iterator[AIMessageChunk]:
         for name, args in (("Lamp", '{"colour"'), (None, ': "red"}')):
             yield AIMessageChunk(
@@ -440,7 +444,7 @@ def test_a_stream_of_a_call_gives_the_object() -> None:
     ]
 
 
-def test_a_stream_with_raw_gives_message_object_and_error() -> None:
+def test_structured_output_stream_with_raw_gives_message_object_and_error() -> None:
     output = StructuredOutput(form_of(LampDict), include_raw=True)
     parts = list(output.transform(chunks('{"colour": "r', 'ed"}')))
     assert [part["parsed"] for part in parts if "parsed" in part] == [

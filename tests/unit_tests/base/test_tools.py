@@ -72,7 +72,7 @@ def test_openai_tools_what_runs_at_a_provider_is_refused() -> None:
 
 
 @pytest.mark.parametrize("form", ["tool", "function", "dict", "class"])
-def test_call_arguments_tools_and_choice_work_as_in_bind_tools(form: str) -> None:
+def test_tools_call_arguments_tools_and_choice_work_as_in_bind_tools(form: str) -> None:
     forms: dict[str, Any] = {
         "tool": structured_tool(add),
         "function": add,
@@ -93,7 +93,7 @@ def test_call_arguments_tools_and_choice_work_as_in_bind_tools(form: str) -> Non
     ) == ("required", False, True)
 
 
-def test_call_tool_choice_replaces_the_bound_one() -> None:
+def test_tools_call_tool_choice_replaces_the_bound_one() -> None:
     chat = FakeChat()
     bound = chat.bind_tools([add, tool("see")], tool_choice="add")
     for choice in ("see", "auto"):
@@ -163,7 +163,7 @@ def plan(first: Step, config: RunnableConfig, user: Annotated[str, InjectedToolA
         ),
     ],
 )
-def test_arguments_that_hold_themselves_keep_their_schema(
+def test_tools_arguments_that_hold_themselves_keep_their_schema(
     given: Any, name: str, arguments: list[str], good: Any, bad: Any
 ) -> None:
     for strict in (None, True):
@@ -177,13 +177,13 @@ def test_arguments_that_hold_themselves_keep_their_schema(
     FakeChat().invoke("Hi", tools=[given], tool_choice=name)
 
 
-def test_a_tool_that_is_given_twice_is_offered_once() -> None:
+def test_tools_that_is_given_twice_is_offered_once() -> None:
     chat = FakeChat()
     chat.bind_tools([add, structured_tool(add), add]).invoke("Hi")
     assert len((chat.asked[0].body or {})["tools"]) == 1
 
 
-def test_types_that_json_schema_does_not_have_are_left_to_the_model() -> None:
+def test_tools_types_that_json_schema_does_not_have_are_left_to_the_model() -> None:
     given = {
         "type": "function",
         "function": {
@@ -204,7 +204,7 @@ def test_types_that_json_schema_does_not_have_are_left_to_the_model() -> None:
     }
 
 
-def test_a_tool_of_ollama_has_objects_where_ollama_reads_no_others() -> None:
+def test_tools_of_ollama_has_objects_where_ollama_reads_no_others() -> None:
     properties = {
         "a": True,
         "b": False,
@@ -226,7 +226,7 @@ def test_a_tool_of_ollama_has_objects_where_ollama_reads_no_others() -> None:
     }
 
 
-def test_the_definitions_of_two_tools_are_kept_apart() -> None:
+def test_tools_definitions_of_two_tools_are_kept_apart() -> None:
     tools = [
         {
             "type": "function",

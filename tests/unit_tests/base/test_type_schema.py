@@ -205,7 +205,7 @@ def test_type_schema_reads_the_docstring_as_langchain_does() -> None:
     assert schema["properties"]["watts"]["description"] == "Its power: at most 40."
 
 
-def test_form_of_a_strict_typed_dict_wants_all_keys() -> None:
+def test_form_of_a_strict_typed_dict_needs_all_keys() -> None:
     schema = form_of(Lamp, strict=True).schema or {}
     assert (schema["required"], schema["additionalProperties"]) == (["color", "watts"], False)
 
@@ -235,7 +235,7 @@ def test_form_of_a_type_gives_its_instances(annotation: Any, text: str, value: A
         FakeChat().with_structured_output(annotation, method=method, include_raw=True).invoke("Hi")
 
 
-def test_a_decimal_is_a_number_for_the_engine_and_may_be_a_text_in_the_answer() -> None:
+def test_type_schema_decimal_is_a_number_for_the_engine_and_may_be_a_text_in_the_answer() -> None:
     form = form_of(list[Annotated[Decimal, Field(ge=0, decimal_places=2)]])
     assert (form.schema or {})["items"] == {"type": "number", "minimum": 0}
     assert form.parse_text(AIMessage('[1.25, "1.50"]')) == [Decimal("1.25"), Decimal("1.50")]

@@ -24,7 +24,7 @@ HEAVY = [
 ]
 
 
-def test_help_waits_for_nothing_heavy() -> None:
+def test_cli_help_waits_for_nothing_heavy() -> None:
     code = (
         "import sys; from langchain_localllm.cli.app import run; run(['--help']); "
         f"print(set({HEAVY}) & set(sys.modules))"
@@ -35,7 +35,7 @@ def test_help_waits_for_nothing_heavy() -> None:
     assert shown.stdout.splitlines()[-1] == "set()"
 
 
-def test_missing_typer_names_the_extra() -> None:
+def test_cli_missing_typer_names_the_extra() -> None:
     code = (
         "import sys; sys.modules['typer'] = None; from langchain_localllm.cli import main; main()"
     )
@@ -58,28 +58,28 @@ def test_missing_typer_names_the_extra() -> None:
         (["--none"], 2),
     ],
 )
-def test_exit_codes(arguments: list[str], code: int) -> None:
+def test_cli_exit_codes(arguments: list[str], code: int) -> None:
     assert run(arguments) == code
 
 
-def test_faults_name_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+def test_cli_faults_name_the_help(capsys: pytest.CaptureFixture[str]) -> None:
     run(["ask", ".", "What?", "--colour"])
     assert (
         capsys.readouterr().err == "localllm: No such option: --colour. See: localllm ask --help\n"
     )
 
 
-def test_near_names_are_suggested(capsys: pytest.CaptureFixture[str]) -> None:
+def test_cli_near_names_are_suggested(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["aks"]) == 2
     assert "Did you mean 'ask'?" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_the_line_in_the_help_is_the_command_s_own(name: str) -> None:
+def test_cli_line_in_the_help_is_the_command_s_own(name: str) -> None:
     assert (load(name).help or "").splitlines()[0] == COMMANDS[name]
 
 
-def test_help_costs_little_more_than_importing_typer() -> None:
+def test_cli_help_costs_little_more_than_importing_typer() -> None:
     help_seconds = _processor_seconds("-m", "langchain_localllm.cli", "--help")
     # 0.17 s and 0.15 s on a quiet machine
     assert help_seconds < 1.5 * _processor_seconds("-c", "import typer")

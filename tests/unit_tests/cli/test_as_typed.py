@@ -369,7 +369,7 @@ def test_run_bug_shows_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
         run(["models"])
 
 
-def test_run_in_a_folder_that_is_gone_gives_a_sentence(
+def test_run_in_a_deleted_folder_gives_a_sentence(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "gone"

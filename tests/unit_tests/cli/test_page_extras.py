@@ -95,7 +95,7 @@ def _cases() -> Iterator[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(("page", "name"), list(_cases()))
-def test_command_with_the_extras_of_its_page_works(page: str, name: str) -> None:
+def test_cli_page_command_with_the_extras_of_its_page_works(page: str, name: str) -> None:
     extras, _ = _shown(page)
     allowed = _closure(extras)
     blocked = [
@@ -114,6 +114,6 @@ def test_command_with_the_extras_of_its_page_works(page: str, name: str) -> None
     assert "needs packages" not in done.stderr
 
 
-def test_closure_without_the_command_s_extra_leaves_out_what_it_needs() -> None:
+def test_cli_page_closure_without_the_command_s_extra_omits_what_it_needs() -> None:
     assert "psutil" in _closure({"cli"})
     assert "psutil" not in _closure({"rag", "server"})

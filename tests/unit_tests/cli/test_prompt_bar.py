@@ -34,7 +34,9 @@ def chat(*, llama_cpp: bool) -> FakeChat:
 
 @pytest.mark.usefixtures("terminal")
 @pytest.mark.parametrize(("llama_cpp", "asked"), [(True, True), (False, None)])
-def test_only_llama_cpp_is_asked_for_its_progress(llama_cpp: bool, asked: bool | None) -> None:
+def test_prompt_bar_only_llama_cpp_is_asked_for_its_progress(
+    llama_cpp: bool, asked: bool | None
+) -> None:
     model = chat(llama_cpp=llama_cpp)
     print_answer(model, [("user", "Hi")])
     assert (model.asked[0].body or {}).get("return_progress") is asked
@@ -42,7 +44,7 @@ def test_only_llama_cpp_is_asked_for_its_progress(llama_cpp: bool, asked: bool |
     assert "return_progress" not in (model.asked[1].body or {})
 
 
-def test_a_bar_is_shown_for_a_prompt_that_takes_long_and_erased_at_its_end(
+def test_prompt_bar_is_shown_for_a_prompt_that_takes_long_and_erased_at_its_end(
     terminal: Terminal,
 ) -> None:
     config, _ = prompt_bar.progress_call(chat(llama_cpp=True))
@@ -61,5 +63,5 @@ def test_a_bar_is_shown_for_a_prompt_that_takes_long_and_erased_at_its_end(
     assert terminal.getvalue() == prompt_bar.progress_line(500, 1000) + "\r\x1b[K"
 
 
-def test_no_bar_where_stderr_is_not_a_terminal() -> None:
+def test_prompt_bar_no_bar_where_stderr_is_not_a_terminal() -> None:
     assert prompt_bar.progress_call(chat(llama_cpp=True)) == (None, {})

@@ -44,7 +44,7 @@ def run(
 ANSWERS = RunnableLambda[Any, str](lambda _: "The boat was built in 1954. It sank in 1999.")
 
 
-def test_sources_and_passages_are_shown(
+def test_rag_chat_sources_and_passages_are_shown(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out, err = run(
@@ -73,7 +73,7 @@ def test_sources_and_passages_are_shown(
     assert "9 is not a source of the last answer. Sources: 3." in err
 
 
-def test_commands_end_clear_and_help(
+def test_rag_chat_commands_end_clear_and_help(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out, err = run(
@@ -85,7 +85,7 @@ def test_commands_end_clear_and_help(
     assert "/nothing is not a command." in err
 
 
-def test_answers_as_json_lines(
+def test_rag_chat_answers_as_json_lines(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out, _ = run(
@@ -96,7 +96,7 @@ def test_answers_as_json_lines(
     assert [each["supported"] for each in first["statements"]] == [True, False]
 
 
-def test_interrupt_stops_an_answer_and_the_conversation_goes_on(
+def test_rag_chat_interrupt_stops_the_answer_and_the_conversation_continues(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     asked = 0

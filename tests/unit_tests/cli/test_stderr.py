@@ -31,20 +31,20 @@ def test_print_stderr_writes_one_line(capsys: pytest.CaptureFixture[str]) -> Non
     assert capsys.readouterr().err == "localllm: Two lines.\n"
 
 
-def test_long_work_has_a_bar_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stderr_long_work_has_a_bar_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     shown = work(monkeypatch, Terminal(), -1)
     assert "Reading" in shown
     assert "10/10" in shown
 
 
-def test_short_work_has_no_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stderr_short_work_has_no_bar(monkeypatch: pytest.MonkeyPatch) -> None:
     assert work(monkeypatch, Terminal(), 60) == ""
 
 
-def test_a_pipe_gets_no_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stderr_pipe_gets_no_bar(monkeypatch: pytest.MonkeyPatch) -> None:
     assert work(monkeypatch, io.StringIO(), -1) == ""
 
 
-def test_no_color_is_respected(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stderr_no_color_is_respected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     assert "\x1b[38" not in work(monkeypatch, Terminal(), -1)

@@ -115,7 +115,7 @@ def _changed(header: Header, change: Callable[[Header], object], path: Path) -> 
 
 
 @pytest.mark.parametrize(("kind", "message", "change"), DAMAGED)
-def test_damaged_file_is_refused(
+def test_companion_damaged_file_is_refused(
     kind: str,
     message: str,
     change: Callable[[Header], object],
@@ -135,7 +135,9 @@ def test_adapter_of_token_embeddings_with_two_ranks_is_refused(
 
 
 @pytest.mark.parametrize("kind", ["adapter", "projector"])
-def test_every_cut_is_refused(kind: str, headers: dict[str, Header], tmp_path: Path) -> None:
+def test_companion_every_cut_is_refused(
+    kind: str, headers: dict[str, Header], tmp_path: Path
+) -> None:
     whole = headers[kind].write()
     path = tmp_path / "cut.gguf"
     for length in range(0, len(whole) - 32, max(1, len(whole) // 99)):
@@ -144,7 +146,7 @@ def test_every_cut_is_refused(kind: str, headers: dict[str, Header], tmp_path: P
             CHECKS[kind](path)
 
 
-def test_whole_files_are_accepted(tmp_path: Path) -> None:
+def test_companion_whole_files_are_accepted(tmp_path: Path) -> None:
     check_adapter(lora_adapter(Path(tiny_chat_model()), tmp_path / "adapter.gguf"))
     for kind in (LLAVA, QWEN, GEMMA):
         check_projector(projector(tmp_path / f"{kind}.gguf", kind=kind))
@@ -190,7 +192,9 @@ def test_companion_as_model_is_refused_with_its_option(
 
 
 @pytest.mark.parametrize("alpha", [math.nan, 0.0, -1.0])
-def test_any_float_is_an_alpha(alpha: float, headers: dict[str, Header], tmp_path: Path) -> None:
+def test_companion_any_float_is_an_alpha(
+    alpha: float, headers: dict[str, Header], tmp_path: Path
+) -> None:
     check_adapter(
         _changed(
             headers["adapter"],

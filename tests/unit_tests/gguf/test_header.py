@@ -52,12 +52,12 @@ def test_header_is_read(tmp_path: Path) -> None:
     assert info.list_lengths["tokenizer.ggml.tokens"] == 5
 
 
-def test_shipped_embedding_model_is_good() -> None:
+def test_header_shipped_embedding_model_is_good() -> None:
     info = check_gguf(tiny_embedding_model())
     assert (info.architecture, info.context_length, info.pooling_type) == ("bert", 512, 1)
 
 
-def test_block_sizes_are_those_of_the_gguf_package() -> None:
+def test_header_block_sizes_are_those_of_the_gguf_package() -> None:
     for kind, size in GGML_QUANT_SIZES.items():
         assert gguf_check.BLOCKS.get(kind.value, size) == size
     assert {
@@ -100,14 +100,14 @@ def _raw(content: bytes) -> Callable[[Path], object]:
         ),
     ],
 )
-def test_bad_files(tmp_path: Path, make: Callable[[Path], object], message: str) -> None:
+def test_header_bad_files(tmp_path: Path, make: Callable[[Path], object], message: str) -> None:
     path = tmp_path / "bad.gguf"
     make(path)
     with pytest.raises(ModelFileError, match=message):
         check_gguf(path)
 
 
-def test_every_cut_of_a_file_is_found(tmp_path: Path) -> None:
+def test_header_every_cut_of_a_file_is_found(tmp_path: Path) -> None:
     whole = write_gguf(tmp_path / "whole.gguf").read_bytes()
     end = len(whole) - 28  # the last bytes only fill up the alignment
     cut = tmp_path / "cut.gguf"
@@ -117,13 +117,13 @@ def test_every_cut_of_a_file_is_found(tmp_path: Path) -> None:
             check_gguf(cut)
 
 
-def test_folder_names_a_model_in_it(tmp_path: Path) -> None:
+def test_header_folder_names_a_model_in_it(tmp_path: Path) -> None:
     inside = write_gguf(tmp_path / "model.gguf")
     with pytest.raises(ModelFileError, match=f"pass one of its files, for example {inside}"):
         check_gguf(tmp_path)
 
 
-def test_model_in_parts(tmp_path: Path) -> None:
+def test_header_model_in_parts(tmp_path: Path) -> None:
     first = write_gguf(tmp_path / "big-00001-of-00002.gguf", parts=2)
     with pytest.raises(ModelFileError, match=r"big-00002-of-00002\.gguf is not in the same folder"):
         check_gguf(first)
@@ -133,7 +133,7 @@ def test_model_in_parts(tmp_path: Path) -> None:
         check_gguf(second)
 
 
-def test_model_inside_a_llamafile(tmp_path: Path) -> None:
+def test_header_model_inside_a_llamafile(tmp_path: Path) -> None:
     model = write_gguf(tmp_path / "model.gguf")
     path = tmp_path / "renamed"
     path.write_bytes(b"MZqFpD='\n" + bytes(1000))
@@ -146,7 +146,7 @@ def test_model_inside_a_llamafile(tmp_path: Path) -> None:
         look_into_llamafile(path)
 
 
-def test_llamafile_by_its_name(tmp_path: Path) -> None:
+def test_header_llamafile_by_its_name(tmp_path: Path) -> None:
     path = tmp_path / "script.llamafile"
     path.write_text("#!/bin/sh\n")
     assert is_llamafile(path)
@@ -164,7 +164,7 @@ LENGTHS = st.sampled_from([0, 1, 2**31, 2**32, 2**62, 2**63 - 1, 2**63, 2**64 - 
     value=st.one_of(LENGTHS, st.integers(0, 2**64 - 1)),
     size=st.sampled_from([1, 4, 8]),
 )
-def test_damaged_header_is_read_or_refused(
+def test_header_damaged_header_is_read_or_refused(
     tmp_path_factory: pytest.TempPathFactory, place: int, value: int, size: int
 ) -> None:
     path = tmp_path_factory.getbasetemp() / "damaged.gguf"
@@ -174,7 +174,7 @@ def test_damaged_header_is_read_or_refused(
         unusual_values(path, check_gguf(path))
 
 
-def test_lists_in_lists_without_end_are_refused(tmp_path: Path) -> None:
+def test_header_lists_in_lists_without_end_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "nested.gguf"
     path.write_bytes(
         b"GGUF\x03\0\0\0"

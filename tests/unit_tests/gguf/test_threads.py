@@ -11,7 +11,9 @@ from langchain_localllm.gguf.threads import default_threads, physical_cores
 from langchain_localllm.models import tiny_chat_model
 
 
-def test_a_tiny_model_gets_one_thread_and_a_large_one_those_of_the_machine(tmp_path: Any) -> None:
+def test_threads_tiny_model_gets_one_thread_and_a_large_one_those_of_the_machine(
+    tmp_path: Any,
+) -> None:
     assert default_threads(tiny_chat_model()) == 1
     large = tmp_path / "large.gguf"
     with large.open("wb") as file:
@@ -19,7 +21,7 @@ def test_a_tiny_model_gets_one_thread_and_a_large_one_those_of_the_machine(tmp_p
     assert default_threads(large) == default_threads(large, sleeping=True) == physical_cores()
 
 
-def test_sleeping_threads_are_worth_it_for_smaller_files(
+def test_threads_sleeping_threads_are_worth_it_for_smaller_files(
     tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(threads, "physical_cores", lambda: 4)
@@ -43,7 +45,7 @@ def test_sleeping_threads_are_worth_it_for_smaller_files(
         ({"GOMP_SPINCOUNT": "1000"}, False, False),
     ],
 )
-def test_openmp_threads_sleep_unless_the_user_or_a_library_decided(
+def test_threads_openmp_threads_sleep_unless_the_user_or_a_library_decided(
     environment: dict[str, str], loaded: bool, sleeps: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT"):

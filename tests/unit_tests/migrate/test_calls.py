@@ -27,7 +27,7 @@ HEAD = "from langchain_localllm import ChatOllama, Ollama, OllamaEmbeddings\n"
         ),
     ],
 )
-def test_a_call_of_a_model_is_changed(before: str, after: str) -> None:
+def test_migrate_call_of_a_model_is_changed(before: str, after: str) -> None:
     done = migrate_code(HEAD + before)
     assert done.code == HEAD + after
     assert done.notes == ()
@@ -49,7 +49,7 @@ def test_a_call_of_a_model_is_changed(before: str, after: str) -> None:
         "async def f():\n    chat = ChatOllama()\n    await chat.apredict('x')\n",
     ],
 )
-def test_a_call_that_is_not_known_is_noted_and_left(code: str) -> None:
+def test_migrate_call_that_is_not_known_is_noted_and_left(code: str) -> None:
     done = migrate_code(HEAD + code)
     assert done.code == HEAD + code
     assert [note.by_hand for note in done.notes] == [True]
@@ -60,6 +60,6 @@ def test_a_call_that_is_not_known_is_noted_and_left(code: str) -> None:
     "code",
     ["v = OllamaEmbeddings()\nv('x')\n", "other('x')\n", "llm = Ollama()\nllm.invoke('x')\n"],
 )
-def test_other_calls_are_left(code: str) -> None:
+def test_migrate_other_calls_are_left(code: str) -> None:
     done = migrate_code(HEAD + code)
     assert (done.code, done.notes) == (HEAD + code, ())

@@ -155,7 +155,7 @@ langchain_localllm.llms.Ollama, langchain_core.prompts.PromptTemplate
         ),
     ],
 )
-def test_imports(before: str, after: str) -> None:
+def test_migrate_imports(before: str, after: str) -> None:
     assert migrated(before) == after
     assert migrated(after) == after
 
@@ -195,7 +195,7 @@ def test_imports(before: str, after: str) -> None:
         ),
     ],
 )
-def test_what_is_not_changed_is_noted(code: str, note: str) -> None:
+def test_migrate_unchanged_code_is_noted(code: str, note: str) -> None:
     done = migrate_code(code)
     assert done.code == code
     assert str(done.notes[0]).startswith(note)

@@ -14,7 +14,7 @@ OLD = "from langchain_community.llms import Ollama\n"
 NEW = "from langchain_localllm.llms import Ollama\n"
 
 
-def test_migrate_writes_only_when_it_is_told_to(tmp_path: Path) -> None:
+def test_migrate_writes_only_with_write(tmp_path: Path) -> None:
     path = tmp_path / "app.py"
     path.write_text(OLD, encoding="utf-8")
     assert [change.path for change in migrate(tmp_path).changes] == [path]

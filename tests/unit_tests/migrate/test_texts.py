@@ -17,7 +17,7 @@ from langchain_localllm.migrate import migrate_code
         ("pip install langchain_ollama", None),
     ],
 )
-def test_a_text_that_is_an_old_path_is_noted(text: str, new: str | None) -> None:
+def test_migrate_text_that_is_an_old_path_is_noted(text: str, new: str | None) -> None:
     done = migrate_code(f"patch({text!r})\n")
     assert done.code == f"patch({text!r})\n"
     assert [note.text for note in done.notes] == (

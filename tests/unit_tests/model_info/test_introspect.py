@@ -24,7 +24,7 @@ class FromFile(FakeListLLM):
     n_ctx: int | None = None
 
 
-def test_a_file_s_header_tells() -> None:
+def test_describe_model_reads_the_header_of_the_file() -> None:
     about = model_info_from_file(tiny_chat_model())
     assert (about.architecture, about.bos_token, about.eos_token) == (
         "llama",
@@ -36,7 +36,7 @@ def test_a_file_s_header_tells() -> None:
     assert about.source == "the file tiny-chat.gguf"
 
 
-def test_a_model_with_a_file_is_known_by_its_header() -> None:
+def test_describe_model_with_a_file_is_known_by_its_header() -> None:
     llm = FromFile(responses=[], model_path=str(tiny_chat_model()))
     family = model_family(llm.bind())
     assert (family.name, family.reason) == (
@@ -49,13 +49,13 @@ def test_a_model_with_a_file_is_known_by_its_header() -> None:
     assert not context_at_least(1024)(FromFile(responses=[], model_path=llm.model_path, n_ctx=512))
 
 
-async def test_the_async_twin_says_the_same() -> None:
+async def test_adescribe_model_is_the_same() -> None:
     assert (
         await amodel_family(FromFile(responses=[], model_path=str(tiny_chat_model())))
     ).name == "chatml"
 
 
-def test_a_file_that_is_no_model_is_a_reason_and_no_exception(tmp_path: Path) -> None:
+def test_describe_model_file_that_is_not_a_model_gives_a_reason(tmp_path: Path) -> None:
     file = tmp_path / "llama-2-7b-chat.gguf"
     file.write_bytes(tiny_chat_model().read_bytes()[:999])
     family = model_family(FromFile(responses=[], model_path=str(file)))
@@ -66,7 +66,7 @@ def test_a_file_that_is_no_model_is_a_reason_and_no_exception(tmp_path: Path) ->
         model_info_from_file(file)
 
 
-def test_a_file_without_a_template_is_told_by_its_name(tmp_path: Path) -> None:
+def test_describe_model_file_without_a_template_is_known_by_its_name(tmp_path: Path) -> None:
     data = tiny_chat_model().read_bytes()
     file = tmp_path / "llama-2-7b-chat.gguf"
     file.write_bytes(
@@ -79,7 +79,7 @@ def test_a_file_without_a_template_is_told_by_its_name(tmp_path: Path) -> None:
     assert family.reason.startswith("No chat template is known.")
 
 
-def test_a_model_on_another_machine_is_not_asked_about() -> None:
+def test_describe_model_on_another_machine_is_not_asked_about() -> None:
     llm = Ollama(model="llama2", base_url=NOWHERE).model_copy(
         update={"model": "gpt-oss:120b-cloud"}
     )
@@ -88,12 +88,14 @@ def test_a_model_on_another_machine_is_not_asked_about() -> None:
     assert "not on your machine" in family.reason
 
 
-def test_an_object_that_is_no_model_has_no_family() -> None:
+def test_describe_model_object_of_another_type_has_no_family() -> None:
     assert model_family(object()).name is None
     assert model_family(FakeListLLM(responses=[])).name is None
 
 
-def test_what_was_learnt_is_kept_and_goes_with_the_object(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_describe_model_result_is_kept_as_long_as_the_object(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     looks: list[Any] = []
     original = looking._from_object
 
@@ -115,7 +117,9 @@ def test_what_was_learnt_is_kept_and_goes_with_the_object(monkeypatch: pytest.Mo
     assert len(looking._seen) <= before
 
 
-def test_a_failure_is_forgotten_soon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_describe_model_failure_is_forgotten_soon(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(looking, "_FAILURE_SECONDS", 0.0)
     file = tmp_path / "x.gguf"
     file.write_bytes(b"nothing")

@@ -57,7 +57,7 @@ def with_template(folder: Path, template: str, name: str = "some.gguf") -> FromF
 # --- what a model gets ---
 
 
-def test_a_model_s_own_template_is_rendered() -> None:
+def test_adapt_prompt_model_s_own_template_is_rendered() -> None:
     llm = FromFile(model_path=str(tiny_chat_model()), responses=["x"])
     text = for_model(CHAT_PROMPT, llm.bind(stop=["x"])).format(question="Why {this}?")
     assert text == (
@@ -66,24 +66,24 @@ def test_a_model_s_own_template_is_rendered() -> None:
     )
 
 
-def test_a_family_s_format_is_used_where_the_template_is_not_known() -> None:
+def test_adapt_prompt_family_s_format_is_used_where_the_template_is_not_known() -> None:
     text = for_model("Why {this}?", named("llama-2-7b-chat")).format(this="rain")
     assert text == "[INST] Why rain? [/INST]"  # the engine begins with <s>
 
 
-def test_a_model_of_no_family_gets_plain_text() -> None:
+def test_adapt_prompt_model_of_no_family_gets_plain_text() -> None:
     assert for_model("Why {this}?", PLAIN).format(this="rain") == "Why rain?"
     assert for_model(CHAT_PROMPT, PLAIN).format(question="Why?") == "Be brief.\n\nWhy?"
 
 
-def test_a_chat_model_gets_the_prompt_as_it_is() -> None:
+def test_chat_model_gets_the_prompt_as_it_is() -> None:
     assert for_model(CHAT_PROMPT, CHAT.with_retry()) is CHAT_PROMPT
     prompt = PromptTemplate.from_template("{x}")
     assert for_model(prompt, CHAT) is prompt
 
 
 @pytest.mark.parametrize("bound", [False, True], ids=["field", "bound"])
-def test_ollama_gets_a_template_only_where_it_applies_none(bound: bool) -> None:
+def test_adapt_prompt_ollama_gets_a_template_only_where_it_applies_none(bound: bool) -> None:
     class Known(Ollama):
         pass
 
@@ -102,17 +102,17 @@ def test_ollama_gets_a_template_only_where_it_applies_none(bound: bool) -> None:
         )
 
 
-def test_a_prompt_that_is_written_for_a_family_stays_as_it_is() -> None:
+def test_adapt_prompt_that_is_written_for_a_family_stays_as_it_is() -> None:
     assert for_model(DEFAULT_LLAMA_SEARCH_PROMPT, named("llama2")) is DEFAULT_LLAMA_SEARCH_PROMPT
 
 
-def test_it_loses_the_token_that_the_engine_puts_before_it() -> None:
+def test_adapt_prompt_loses_the_token_that_the_engine_puts_before_it() -> None:
     prompt = PromptTemplate.from_template("<s>[INST] Why {this}? [/INST]")
     assert for_model(prompt, named("mistral")).format(this="rain") == "[INST] Why rain? [/INST]"
     assert prompt.template.startswith("<s>")
 
 
-def test_a_prompt_is_not_fitted_twice() -> None:
+def test_adapt_prompt_is_not_applied_twice() -> None:
     llm = named("qwen3")
     once = for_model(CHAT_PROMPT, llm)
     assert for_model(once, llm).format(question="Why?") == once.format(question="Why?")
@@ -128,12 +128,12 @@ def test_tokens_of_a_family_in_a_prompt_for_a_chat_model_are_warned_about() -> N
         assert for_model(DEFAULT_LLAMA_SEARCH_PROMPT, CHAT) is DEFAULT_LLAMA_SEARCH_PROMPT
 
 
-async def test_the_async_twin_gives_the_same() -> None:
+async def test_aadapt_prompt_is_the_same() -> None:
     llm = named("qwen3")
     assert await afor_model(CHAT_PROMPT, llm) == for_model(CHAT_PROMPT, llm)
 
 
-def test_a_conversation_is_written_whole() -> None:
+def test_adapt_prompt_conversation_is_written_whole() -> None:
     history = [HumanMessage("Who is the warden?"), AIMessage("Odalys.")]
     text = CONVERSATION.get_prompt(named("gemma-2b-it")).format(
         history=history, input="Since when?"
@@ -150,7 +150,9 @@ def test_a_conversation_is_written_whole() -> None:
 # --- templates of files ---
 
 
-def test_instructions_reach_a_model_whose_template_refuses_or_drops_them(tmp_path: Path) -> None:
+def test_adapt_prompt_instructions_reach_a_model_whose_template_refuses_or_drops_them(
+    tmp_path: Path,
+) -> None:
     refuses = (
         "{% if messages[0].role == 'system' %}{{ raise_exception('no') }}{% endif "
         "%}<start_of_turn>{{ messages[0].content }}"
@@ -167,7 +169,7 @@ def test_instructions_reach_a_model_whose_template_refuses_or_drops_them(tmp_pat
     )
 
 
-def test_a_template_that_fails_gives_way_to_the_family_s_format(tmp_path: Path) -> None:
+def test_adapt_prompt_template_that_fails_gives_way_to_the_family_s_format(tmp_path: Path) -> None:
     fitting._warn_once.cache_clear()
     llm = with_template(tmp_path, "<|im_start|>{{ raise_exception('not today') }}")
     with pytest.warns(
@@ -178,13 +180,15 @@ def test_a_template_that_fails_gives_way_to_the_family_s_format(tmp_path: Path) 
     assert text.startswith("<|im_start|>system\nBe brief.<|im_end|>\n")
 
 
-def test_a_template_that_fails_raises_where_no_family_is_known(tmp_path: Path) -> None:
+def test_adapt_prompt_template_that_fails_raises_where_no_family_is_known(tmp_path: Path) -> None:
     llm = with_template(tmp_path, "{{ raise_exception('not today') }}")
     with pytest.raises(ChatTemplateError, match="not today"):
         for_model(CHAT_PROMPT, llm).format(question="Why?")
 
 
-def test_the_token_that_begins_a_prompt_is_left_to_an_engine_that_adds_it(tmp_path: Path) -> None:
+def test_adapt_prompt_token_that_begins_a_prompt_is_left_to_an_engine_that_adds_it(
+    tmp_path: Path,
+) -> None:
     llm = with_template(tmp_path, "{{ bos_token }}<|im_start|>{{ messages[0].content }}")
     text = for_model("Why?", llm).format()  # the tiny model's engine adds none
     assert text.startswith("<|endoftext|><|im_start|>Why?")
@@ -200,7 +204,9 @@ def test_the_token_that_begins_a_prompt_is_left_to_an_engine_that_adds_it(tmp_pa
     )
 
 
-def test_without_jinja2_the_family_s_format_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_adapt_prompt_without_jinja2_the_family_s_format_is_used(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(fitting, "_has_jinja", lambda: False)
     llm = FromFile(model_path=str(tiny_chat_model()), responses=["x"])
     assert (
@@ -212,7 +218,7 @@ def test_without_jinja2_the_family_s_format_is_used(monkeypatch: pytest.MonkeyPa
 # --- the prompt that comes out ---
 
 
-def test_it_is_a_prompt_of_langchain() -> None:
+def test_adapt_prompt_is_a_prompt_of_langchain() -> None:
     prompt = for_model(CHAT_PROMPT, named("qwen3"))
     assert isinstance(prompt, ModelPrompt)
     assert prompt.input_variables == ["question"]
@@ -221,7 +227,7 @@ def test_it_is_a_prompt_of_langchain() -> None:
     assert (prompt | named("qwen3") | RunnableLambda(str.upper)).invoke({"question": "Why?"}) == "X"
 
 
-def test_it_can_be_copied_shown_and_sent_to_another_process() -> None:
+def test_adapt_prompt_can_be_copied_shown_and_sent_to_another_process() -> None:
     prompt = for_model(CHAT_PROMPT, named("qwen3"))
     assert isinstance(prompt, ModelPrompt)
     assert pickle.loads(pickle.dumps(prompt)) == copy.deepcopy(prompt) == prompt  # noqa: S301 - our own
@@ -229,7 +235,7 @@ def test_it_can_be_copied_shown_and_sent_to_another_process() -> None:
     assert "{question}" in prompt.pretty_repr()
 
 
-def test_a_missing_variable_is_named() -> None:
+def test_adapt_prompt_missing_variable_is_named() -> None:
     prompt = for_model(CHAT_PROMPT, named("qwen3"))
     with pytest.raises(InvalidOptionError, match="lacks a value for question"):
         prompt.format()
@@ -237,12 +243,12 @@ def test_a_missing_variable_is_named() -> None:
         prompt.invoke({})
 
 
-def test_what_is_no_prompt_is_refused() -> None:
+def test_adapt_prompt_object_that_is_not_a_prompt_is_refused() -> None:
     with pytest.raises(InvalidOptionError, match="not int"):
         for_model(7, PLAIN)  # type: ignore[arg-type]  # on purpose
 
 
-def test_an_image_for_a_text_llm_is_refused() -> None:
+def test_adapt_prompt_image_for_a_text_llm_is_refused() -> None:
     image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,xx"}}
     prompt = ChatPromptTemplate([HumanMessage([image])])
     with pytest.raises(InvalidRequestError, match="image"):
@@ -260,7 +266,7 @@ def ready_prompts() -> list[Any]:
 
 
 @pytest.mark.parametrize("ready", ready_prompts())
-def test_a_ready_prompt_has_a_form_for_every_model(ready: PromptPair) -> None:
+def test_prompt_pair_has_a_form_for_every_model(ready: PromptPair) -> None:
     assert set(ready.text.input_variables) == set(ready.chat.input_variables)
     values = {name: f"<{name}>" for name in ready.text.input_variables}
     with warnings.catch_warnings():
@@ -281,5 +287,5 @@ def test_a_ready_prompt_has_a_form_for_every_model(ready: PromptPair) -> None:
     assert ready.get_prompt(named("llama2")) == forms["llama2"]
 
 
-async def test_a_ready_prompt_has_an_async_twin() -> None:
+async def test_prompt_pair_has_an_async_form() -> None:
     assert await EXPLAIN.aget_prompt(CHAT) is EXPLAIN.chat

@@ -20,7 +20,7 @@ class Named(FakeListLLM):
 
 
 @pytest.mark.parametrize("form", ["json", "yaml"])
-def test_what_was_saved_is_chosen_by_family(form: str, tmp_path: Path) -> None:
+def test_prompt_files_saved_prompt_is_chosen_by_family(form: str, tmp_path: Path) -> None:
     mistral = PromptTemplate.from_template("M {question}")
     tekken = PromptTemplate.from_template("T {question}")
     prompts = {
@@ -40,14 +40,14 @@ def test_what_was_saved_is_chosen_by_family(form: str, tmp_path: Path) -> None:
     assert selector.get_prompt(Named(model="mistral", responses=[])) == mistral
 
 
-def test_a_yaml_file_is_readable(tmp_path: Path) -> None:
+def test_prompt_files_yaml_file_is_readable(tmp_path: Path) -> None:
     (file,) = save(
         {"default": PromptTemplate.from_template("Wärter:\n{question}\n")}, tmp_path, form="yaml"
     )
     assert "  template: |\n    Wärter:\n    {question}\n" in file.read_text(encoding="utf-8")
 
 
-def test_a_fitted_prompt_is_saved_plain(tmp_path: Path) -> None:
+def test_prompt_files_adapted_prompt_is_saved_plain(tmp_path: Path) -> None:
     save(
         {
             "default": for_model(QUESTION_ANSWERING.chat, Named(model="qwen3", responses=[])),
@@ -60,13 +60,13 @@ def test_a_fitted_prompt_is_saved_plain(tmp_path: Path) -> None:
     assert selector.get_prompt(FakeListChatModel(responses=[])) == CONVERSATION.chat
 
 
-def test_a_key_that_is_no_family_is_refused(tmp_path: Path) -> None:
+def test_prompt_files_key_that_is_not_a_family_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidOptionError, match="no family 'lama2'"):
         save({"lama2": LLAMA}, tmp_path)
     assert not list(tmp_path.iterdir())
 
 
-def test_a_prompt_with_code_is_refused(tmp_path: Path) -> None:
+def test_prompt_files_prompt_with_code_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidOptionError, match="default cannot be written"):
         save({"default": PromptTemplate.from_template("{x}").partial(x=lambda: "now")}, tmp_path)
     with pytest.raises(InvalidOptionError, match="default cannot be written"):
@@ -101,19 +101,19 @@ def test_a_prompt_with_code_is_refused(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_a_file_that_holds_no_prompt_is_named(text: str, tmp_path: Path) -> None:
+def test_prompt_files_that_holds_no_prompt_is_named(text: str, tmp_path: Path) -> None:
     (tmp_path / "default.json").write_text(text)
     with pytest.raises(InvalidOptionError, match=r"default\.json holds no prompt"):
         load_folder(tmp_path)
 
 
-def test_yaml_runs_no_code(tmp_path: Path) -> None:
+def test_prompt_files_yaml_runs_no_code(tmp_path: Path) -> None:
     (tmp_path / "default.yaml").write_text("!!python/object/apply:os.getcwd []")
     with pytest.raises(InvalidOptionError, match=r"default\.yaml holds no prompt"):
         load_folder(tmp_path)
 
 
-def test_a_folder_without_prompts_or_with_two_for_one_is_refused(tmp_path: Path) -> None:
+def test_prompt_files_folder_without_prompts_or_with_two_for_one_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidOptionError, match="There are no prompts"):
         load_folder(tmp_path / "nowhere")
     save({"default": LLAMA}, tmp_path)
@@ -122,7 +122,7 @@ def test_a_folder_without_prompts_or_with_two_for_one_is_refused(tmp_path: Path)
         load_folder(tmp_path)
 
 
-def test_a_file_of_no_family_is_refused(tmp_path: Path) -> None:
+def test_file_of_no_family_is_refused(tmp_path: Path) -> None:
     save({"default": ChatPromptTemplate.from_template("{x}")}, tmp_path)
     (tmp_path / "default.json").rename(tmp_path / "my-model.json")
     with pytest.raises(InvalidOptionError, match="no family 'my-model'"):

@@ -33,21 +33,21 @@ def rendered(entry: Published, messages: Messages) -> str:
     return ChatTemplate(entry.source, entry.bos, entry.eos).render(messages)
 
 
-def test_every_family_has_a_published_template_and_a_source() -> None:
+def test_model_family_every_family_has_a_published_template_and_a_source() -> None:
     assert {entry.family for entry in PUBLISHED} == set(FAMILIES)
     assert all(form.source.startswith("https://") for form in FAMILIES.values())
 
 
 @published
 @pytest.mark.parametrize("messages", [QUESTION, TURNS], ids=["question", "turns"])
-def test_a_format_writes_what_the_model_s_own_template_writes(
+def test_model_family_format_writes_what_the_model_s_own_template_writes(
     entry: Published, messages: Messages
 ) -> None:
     assert FAMILIES[entry.family].render(messages) == rendered(entry, messages)
 
 
 @published
-def test_a_template_tells_its_family(entry: Published) -> None:
+def test_model_family_is_known_by_the_template(entry: Published) -> None:
     assert family_in(entry.source) == entry.family
     family = family_of(ModelInfo("the file x.gguf", template=entry.source))
     assert (family.name, family.reason) == (
@@ -83,7 +83,7 @@ def test_a_template_tells_its_family(entry: Published) -> None:
         ("<|user|>\n{{ .Prompt }}</s>\n<|assistant|>\n", "zephyr"),
     ],
 )
-def test_a_template_in_go_tells_its_family(template: str, family: str) -> None:
+def test_model_family_is_known_by_a_go_template(template: str, family: str) -> None:
     assert family_in(template) == family
 
 
@@ -123,24 +123,26 @@ def test_a_template_in_go_tells_its_family(template: str, family: str) -> None:
         ("", None),
     ],
 )
-def test_a_name_tells_a_family_where_there_is_no_template(name: str, family: str | None) -> None:
+def test_model_family_without_a_template_is_known_by_the_name(
+    name: str, family: str | None
+) -> None:
     assert family_of(ModelInfo("its name", name)).name == family
 
 
-def test_an_architecture_tells_a_family_where_nothing_else_does() -> None:
+def test_model_family_without_template_and_name_is_known_by_the_architecture() -> None:
     family = family_of(ModelInfo("the file x.gguf", "x", "qwen2"))
     assert family.name == "chatml"
     assert "architecture 'qwen2'" in family.reason
 
 
-def test_the_template_comes_before_the_name() -> None:
+def test_model_family_template_comes_before_the_name() -> None:
     assert (
         family_of(ModelInfo("the file", "llama-2-7b", "llama", template="<|im_start|>user")).name
         == "chatml"
     )
 
 
-def test_an_unknown_template_is_not_overruled_by_the_name() -> None:
+def test_model_family_unknown_template_is_not_overruled_by_the_name() -> None:
     family = family_of(
         ModelInfo("the file", "llama-2-7b", template="{{ messages[0].content }} ==>")
     )
@@ -149,7 +151,7 @@ def test_an_unknown_template_is_not_overruled_by_the_name() -> None:
     assert family.format is None
 
 
-def test_ollama_s_empty_template_counts_as_none() -> None:
+def test_model_family_ollama_s_empty_template_counts_as_none() -> None:
     assert (
         family_of(
             ModelInfo(
@@ -160,26 +162,26 @@ def test_ollama_s_empty_template_counts_as_none() -> None:
     )
 
 
-def test_a_branch_belongs_to_its_family() -> None:
+def test_model_family_branch_belongs_to_its_family() -> None:
     family = family_of(ModelInfo("its name", "mistral-nemo"))
     assert family.belongs_to("mistral")
     assert family.belongs_to("mistral-tekken")
     assert not family.belongs_to("mistral-v3")
 
 
-def test_instructions_alone_become_a_question() -> None:
+def test_model_family_instructions_alone_become_a_question() -> None:
     assert FAMILIES["gemma"].render([{"role": "system", "content": "Sing."}]) == (
         "<bos><start_of_turn>user\nSing.<end_of_turn>\n<start_of_turn>model\n"
     )
 
 
-def test_a_conversation_that_ends_with_an_answer_asks_for_none() -> None:
+def test_model_family_conversation_that_ends_with_an_answer_asks_for_none() -> None:
     text = FAMILIES["chatml"].render(
         [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Ho"}]
     )
     assert text == "<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\nHo<|im_end|>\n"
 
 
-def test_no_message_is_refused() -> None:
+def test_model_family_no_message_is_refused() -> None:
     with pytest.raises(InvalidOptionError, match="at least one message"):
         FAMILIES["chatml"].render([])

@@ -38,13 +38,13 @@ class Named(FakeListLLM):
     model: str
 
 
-def test_a_public_prompt_is_pulled_at_its_commit() -> None:
+def test_prompt_hub_public_prompt_is_pulled_at_its_commit() -> None:
     client = Client(PLAIN)
     assert pull("owner/name:abc123", client=client) is PLAIN
     assert client.asked == [("owner/name:abc123", {"dangerously_pull_public_prompt": True})]
 
 
-def test_one_s_own_prompt_needs_no_commit() -> None:
+def test_prompt_hub_own_prompt_needs_no_commit() -> None:
     client = Client(PLAIN)
     pull("name", client=client)
     pull("-/name", client=client)
@@ -53,7 +53,7 @@ def test_one_s_own_prompt_needs_no_commit() -> None:
     ] * 2
 
 
-def test_another_person_s_prompt_without_a_commit_is_refused() -> None:
+def test_prompt_hub_another_person_s_prompt_without_a_commit_is_refused() -> None:
     client = Client(PLAIN)
     with pytest.raises(InvalidOptionError, match="'owner/name:commit'"):
         pull("owner/name", client=client)
@@ -61,7 +61,7 @@ def test_another_person_s_prompt_without_a_commit_is_refused() -> None:
 
 
 @pytest.mark.parametrize("prompt", [PromptTemplate.from_template, ChatPromptTemplate.from_template])
-def test_a_family_s_tokens_are_warned_about(prompt: Any) -> None:
+def test_prompt_hub_family_s_tokens_are_warned_about(prompt: Any) -> None:
     with pytest.warns(UserWarning, match="'owner/rag:1' holds tokens of llama2"):
         pull(
             "owner/rag:1",
@@ -86,18 +86,20 @@ def test_a_family_s_tokens_are_warned_about(prompt: Any) -> None:
         ),
     ],
 )
-def test_failures_are_ours(failure: Exception, error: type[Exception], words: str) -> None:
+def test_prompt_hub_failures_raise_our_errors(
+    failure: Exception, error: type[Exception], words: str
+) -> None:
     with pytest.raises(error, match=words) as raised:
         pull("mine", client=Client(failure))
     assert "secret" not in "".join(traceback.format_exception(raised.value))
 
 
-def test_what_is_no_prompt_is_refused() -> None:
+def test_prompt_hub_object_that_is_not_a_prompt_is_refused() -> None:
     with pytest.raises(InvalidOptionError, match="is dict, not a prompt"):
         pull("mine", client=Client({}))
 
 
-def test_a_prompt_is_pushed_plain_and_private() -> None:
+def test_prompt_hub_prompt_is_pushed_plain_and_private() -> None:
     client = Client("https://hub/mine")
     assert (
         push("mine", for_model(PLAIN, Named(model="qwen3", responses=[])), client=client)
@@ -106,7 +108,7 @@ def test_a_prompt_is_pushed_plain_and_private() -> None:
     assert client.asked == [("mine", {"object": PLAIN, "is_public": False})]
 
 
-def test_nothing_of_the_hub_is_loaded_unless_asked_for() -> None:
+def test_prompt_hub_nothing_of_the_hub_is_loaded_unless_asked_for() -> None:
     code = (
         "import sys, langchain_localllm.prompts.library, langchain_localllm.prompts; print('hub' "
         "in str(list(sys.modules)))"

@@ -43,7 +43,7 @@ def theirs(family: str, messages: Messages) -> str:
 
 
 @pytest.mark.parametrize("family", SAME)
-def test_a_format_is_llama_cpp_s(family: str) -> None:
+def test_format_table_format_is_llama_cpp_s(family: str) -> None:
     form = FAMILIES[family]
     assert form.render(QUESTION).removeprefix(form.bos) == theirs(family, QUESTION)
     if family not in FIRST:

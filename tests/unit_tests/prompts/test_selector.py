@@ -45,7 +45,7 @@ def wrapped(llm: Any) -> list[Any]:
 
 
 @pytest.mark.parametrize("number", range(5))
-def test_a_model_is_seen_through_its_wrappers(number: int) -> None:
+def test_selector_model_is_seen_through_its_wrappers(number: int) -> None:
     assert is_llm(wrapped(TEXT)[number])
     assert not is_chat_model(wrapped(TEXT)[number])
     assert is_chat_model(wrapped(CHAT)[number])
@@ -56,14 +56,14 @@ def test_a_model_is_seen_through_its_wrappers(number: int) -> None:
     assert selector.get_prompt(wrapped(TEXT)[number]) is ONE
 
 
-def test_a_configurable_model_is_seen() -> None:
+def test_selector_configurable_model_is_seen() -> None:
     llm = Llamafile(base_url=NOWHERE).configurable_fields(
         temperature=ConfigurableField(id="temperature")
     )
     assert is_runtime("llamafile")(llm)
 
 
-def test_the_guide_s_selector_works_as_it_stands() -> None:
+def test_selector_of_the_guide_works_unchanged() -> None:
     selector = ConditionalPromptSelector(
         default_prompt=DEFAULT_SEARCH_PROMPT,
         conditionals=[(lambda llm: isinstance(llm, Llamafile), DEFAULT_LLAMA_SEARCH_PROMPT)],
@@ -78,14 +78,14 @@ def test_the_guide_s_selector_works_as_it_stands() -> None:
     )
 
 
-def test_the_first_condition_that_holds_counts() -> None:
+def test_selector_first_condition_that_holds_counts() -> None:
     assert (
         ConditionalPromptSelector(conditionals=[(is_llm, TWO), (is_llm, ONE)]).get_prompt(TEXT)
         is TWO
     )
 
 
-def test_no_match_and_no_default_is_an_error_that_names_the_conditions() -> None:
+def test_selector_no_match_and_no_default_is_an_error_that_names_the_conditions() -> None:
     with pytest.raises(
         InvalidOptionError,
         match=r"No condition holds for FakeListLLM \(is_chat_model, \(is_llm & ~is_llm\)\)",
@@ -95,7 +95,7 @@ def test_no_match_and_no_default_is_an_error_that_names_the_conditions() -> None
         ).get_prompt(TEXT)
 
 
-def test_a_condition_that_fails_is_named() -> None:
+def test_selector_condition_that_fails_is_named() -> None:
     def is_large(llm: Any) -> bool:
         return bool(llm.size > 7)
 
@@ -111,7 +111,7 @@ def test_a_condition_that_fails_is_named() -> None:
         ).get_prompt(TEXT)
 
 
-def test_conditions_combine_also_with_functions() -> None:
+def test_selector_conditions_combine_also_with_functions() -> None:
     def never(_: Any) -> bool:
         return False
 
@@ -132,7 +132,7 @@ def test_conditions_combine_also_with_functions() -> None:
     ],
     ids=["text", "chat", "ollama"],
 )
-def test_a_runtime_is_told(llm: Any, runtime: str) -> None:
+def test_selector_runtime_is_detected(llm: Any, runtime: str) -> None:
     for name in ("llamafile", "ollama", "llamacpp", "gpt4all"):
         assert is_runtime(name)(llm) == (name == runtime)
 
@@ -146,7 +146,9 @@ def test_a_runtime_is_told(llm: Any, runtime: str) -> None:
         ("gpt4all", "gpt4all"),
     ],
 )
-def test_other_packages_classes_for_a_runtime_are_told(kind: str, runtime: str) -> None:
+def test_selector_other_packages_classes_of_a_runtime_are_recognized(
+    kind: str, runtime: str
+) -> None:
     class Foreign(FakeListLLM):
         @property
         def _llm_type(self) -> str:
@@ -155,27 +157,27 @@ def test_other_packages_classes_for_a_runtime_are_told(kind: str, runtime: str) 
     assert is_runtime(runtime)(Foreign(responses=[]))
 
 
-def test_a_name_that_does_not_exist_is_refused_with_the_nearest() -> None:
+def test_selector_name_that_does_not_exist_is_refused_with_the_nearest() -> None:
     with pytest.raises(InvalidOptionError, match=r"no runtime 'olama'. Did you mean 'ollama'"):
         is_runtime("olama")
     with pytest.raises(InvalidOptionError, match=r"no family 'lama2'. Did you mean 'llama2'"):
         is_family("lama2")
 
 
-def test_a_family_is_told_by_the_name() -> None:
+def test_selector_family_is_detected_by_the_name() -> None:
     mistral = Named(model="mistral-nemo", responses=[])
     assert is_family("mistral")(mistral.with_retry())
     assert is_family("mistral-tekken")(mistral)
     assert not is_family("llama2")(mistral)
 
 
-def test_what_is_not_known_does_not_hold() -> None:
+def test_selector_unknown_property_counts_as_false() -> None:
     assert not context_at_least(1)(TEXT)
     assert not supports_tools(TEXT)
     assert not supports_tools(CHAT)
 
 
-async def test_the_async_twin_chooses_the_same() -> None:
+async def test_selector_async_chooses_the_same() -> None:
     selector = ConditionalPromptSelector(
         default_prompt=ONE, conditionals=[(is_family("llama2"), TWO)]
     )

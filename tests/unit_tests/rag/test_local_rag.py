@@ -39,7 +39,7 @@ MODELS: list[Runnable[Any, Any]] = [
 
 
 @pytest.mark.parametrize("llm", MODELS, ids=["chat", "text"])
-async def test_every_path_gives_the_same(notes: Path, llm: Runnable[Any, Any]) -> None:
+async def test_local_rag_every_path_gives_the_same(notes: Path, llm: Runnable[Any, Any]) -> None:
     rag = asked(notes, llm)
     results = [
         rag.invoke(QUESTION),
@@ -58,7 +58,7 @@ async def test_every_path_gives_the_same(notes: Path, llm: Runnable[Any, Any]) -
     assert answer.passages[0].page_content == "The boat is blue."
 
 
-async def test_the_stream_is_in_pieces_and_in_order(notes: Path) -> None:
+async def test_local_rag_stream_is_in_pieces_and_in_order(notes: Path) -> None:
     rag = asked(notes, MODELS[0])
     parts = [part async for part in rag.astream(QUESTION)]
     assert [sorted(part) for part in parts] == [sorted(part) for part in rag.stream(QUESTION)]
@@ -67,14 +67,14 @@ async def test_the_stream_is_in_pieces_and_in_order(notes: Path) -> None:
     assert len([part for part in parts if part.get("answer")]) > 5
 
 
-def test_it_composes(notes: Path) -> None:
+def test_local_rag_composes_with_runnables(notes: Path) -> None:
     before = RunnableLambda[str, str](lambda name: f"What colour is the {name}?")
     chain: Runnable[str, str] = before | asked(notes, MODELS[0]) | itemgetter("answer")
     assert chain.invoke("boat") == "The boat is blue [1]."
     assert [chunk for chunk in chain.stream("boat") if chunk]
 
 
-def test_nothing_relevant_is_told_without_the_model(notes: Path) -> None:
+def test_local_rag_nothing_relevant_is_answered_without_the_model(notes: Path) -> None:
     rag = LocalRAG(
         FakeListChatModel(responses=["a guess"]),
         DeterministicFakeEmbedding(size=8),
@@ -88,7 +88,7 @@ def test_nothing_relevant_is_told_without_the_model(notes: Path) -> None:
 HISTORY = [HumanMessage("What does the warden own?"), AIMessage("A boat.")]
 
 
-def test_a_follow_up_is_made_to_stand_alone(notes: Path) -> None:
+def test_local_rag_follow_up_is_rewritten_as_a_standalone_question(notes: Path) -> None:
     prompts: list[str] = []
 
     def model(prompt: Any) -> str:
@@ -104,7 +104,7 @@ def test_a_follow_up_is_made_to_stand_alone(notes: Path) -> None:
     assert len(prompts) == 2
 
 
-def test_a_first_question_is_not_rewritten(notes: Path) -> None:
+def test_local_rag_first_question_is_not_rewritten(notes: Path) -> None:
     prompts: list[Any] = []
 
     def model(prompt: Any) -> str:
@@ -115,7 +115,7 @@ def test_a_first_question_is_not_rewritten(notes: Path) -> None:
     assert len(prompts) == 1
 
 
-def test_a_prompt_of_ones_own(notes: Path) -> None:
+def test_local_rag_accepts_a_custom_prompt(notes: Path) -> None:
     prompt = PromptTemplate.from_template("{question} / {passages}")
     rag = LocalRAG(
         RunnableLambda(lambda asked: asked.to_string()),
@@ -127,12 +127,12 @@ def test_a_prompt_of_ones_own(notes: Path) -> None:
 
 
 @pytest.mark.parametrize("question", ["", " \n", {"question": ""}, {"input": "x"}, {"question": 3}])
-def test_an_empty_question_is_refused(notes: Path, question: Any) -> None:
+def test_local_rag_empty_question_is_refused(notes: Path, question: Any) -> None:
     with pytest.raises(InvalidOptionError, match="The question is empty"):
         asked(notes, MODELS[0]).invoke(question)
 
 
-def test_what_is_missing_is_named(notes: Path, tmp_path: Path) -> None:
+def test_local_rag_missing_part_is_named(notes: Path, tmp_path: Path) -> None:
     with pytest.raises(InvalidOptionError, match="LocalRAG has no model"):
         asked(notes, None).ask(QUESTION)  # type: ignore[arg-type]  # the fault
     with pytest.raises(StoreError, match="There is no index in"):

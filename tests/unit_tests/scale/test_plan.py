@@ -30,7 +30,7 @@ def need(documents: int, **options: float) -> CapacityPlan:
     return plan_capacity(documents, ONE, **asked)  # type: ignore[arg-type]  # whole numbers among them
 
 
-def test_the_numbers_are_those_of_a_calculation_by_hand() -> None:
+def test_plan_capacity_numbers_are_those_of_a_calculation_by_hand() -> None:
     found = need(1_000_000, dimension=768)
     assert ONE.seconds_per_document(400, 60) == 5
     assert found.actors_per_machine == 7  # of 31 cores, 4 each
@@ -41,7 +41,7 @@ def test_the_numbers_are_those_of_a_calculation_by_hand() -> None:
     assert need(1_000_000_000, dimension=768, bytes_per_number=1).index_machines == 23
 
 
-def test_memory_limits_actors_too() -> None:
+def test_plan_capacity_memory_limits_actors_too() -> None:
     assert need(1, memory=5e9).actors_per_machine == 2
     with pytest.raises(InvalidOptionError, match="No actor"):
         need(1, memory=1e9)
@@ -50,7 +50,9 @@ def test_memory_limits_actors_too() -> None:
 
 
 @given(st.integers(1, 10**9), st.floats(1, 10_000))
-def test_the_machines_are_enough_and_not_one_too_many(documents: int, hours: float) -> None:
+def test_plan_capacity_machines_are_enough_and_not_one_too_many(
+    documents: int, hours: float
+) -> None:
     found = need(documents, hours=hours)
     assert found.hours <= hours * (1 + 1e-9)
     assert found.machines == 1 or documents / (
@@ -59,7 +61,7 @@ def test_the_machines_are_enough_and_not_one_too_many(documents: int, hours: flo
 
 
 @pytest.mark.parametrize("hours", [12, 24, 100])
-def test_the_simulation_agrees_with_the_calculation(hours: float) -> None:
+def test_plan_capacity_simulation_agrees_with_the_calculation(hours: float) -> None:
     found = need(1_000_000, hours=hours)
     played = simulate(
         1_000_000, found.machines * found.actors_per_machine, ONE.seconds_per_document(400, 60)
@@ -69,7 +71,7 @@ def test_the_simulation_agrees_with_the_calculation(hours: float) -> None:
     )
 
 
-def test_failures_and_starts_cost_time() -> None:
+def test_plan_capacity_failures_and_starts_cost_time() -> None:
     calm = simulate(100_000, 10, 1.0, start_seconds=0, hours_between_failures=math.inf, spread=0)
     assert calm == pytest.approx(100_000 / 10 / 3600, rel=0.02)
     assert simulate(100_000, 10, 1.0, hours_between_failures=0.2) > calm * 1.1
@@ -77,7 +79,7 @@ def test_failures_and_starts_cost_time() -> None:
     assert simulate(0, 10, 1.0) == 0
 
 
-def test_the_plot_in_the_docs_is_what_the_simulation_gives() -> None:
+def test_plan_capacity_plot_in_the_docs_is_what_the_simulation_gives() -> None:
     lines = [(count, scale_plot.calculated(count)) for count in scale_plot.MACHINES]
     dots = [
         (count, scale_plot.played(count, seed))

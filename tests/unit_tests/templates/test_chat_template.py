@@ -84,11 +84,11 @@ NESTED = (
         ("{{ '%s and %02d' | format('a', 3) }}{{ '%s' % 'x' }}{{ '{}'.format(1) }}", "a and 03x1"),
     ],
 )
-def test_the_hubs_dialect(source: str, text: str) -> None:
+def test_chat_template_of_the_hub_renders(source: str, text: str) -> None:
     assert render(source, enable_thinking=False) == text
 
 
-def test_tools_and_documents_reach_the_template() -> None:
+def test_chat_template_tools_and_documents_reach_the_template() -> None:
     source = (
         "{% for tool in tools %}{{ tool.function.description }}{% endfor %}{% for d in documents "
         "%}{{ d.text }}{% endfor %}"
@@ -117,7 +117,7 @@ def test_tools_and_documents_reach_the_template() -> None:
         ("{{ messages.__class__.__init__.__globals__ }}", "sandbox forbids"),
     ],
 )
-def test_a_template_that_fails_is_told(source: str, words: str) -> None:
+def test_chat_template_that_fails_is_reported(source: str, words: str) -> None:
     with pytest.raises(ChatTemplateError, match=words):
         render(source)
 
@@ -181,7 +181,7 @@ def test_a_template_that_fails_is_told(source: str, words: str) -> None:
         ),
     ],
 )
-def test_a_template_that_loops_or_grows_is_ended(
+def test_chat_template_that_loops_or_grows_is_ended(
     source: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sandbox, "_SECONDS", 0.2)
@@ -191,12 +191,12 @@ def test_a_template_that_loops_or_grows_is_ended(
     assert time.thread_time() - started < 2
 
 
-def test_a_width_of_filters_is_bounded() -> None:
+def test_chat_template_width_of_filters_is_bounded() -> None:
     assert len(render("{{ 'a' | center(99999999999) }}")) == 1_000_000
     assert render("{{ 'a' | indent(99999999999, true) }}") == " " * 100 + "a"
 
 
-def test_twenty_messages_take_less_than_a_millisecond() -> None:
+def test_chat_template_twenty_messages_take_less_than_a_millisecond() -> None:
     messages = [
         {"role": role, "content": "Some words of a message."} for role in ("user", "assistant") * 10
     ]
@@ -210,7 +210,7 @@ def test_twenty_messages_take_less_than_a_millisecond() -> None:
     assert min(times) < 0.001
 
 
-def test_chatml_renders_tools_calls_and_results() -> None:
+def test_chat_template_chatml_renders_tools_calls_and_results() -> None:
     messages: list[dict[str, Any]] = [
         {"role": "system", "content": "Be brief."},
         {"role": "user", "content": "1 + 1?"},
@@ -231,7 +231,7 @@ def test_chatml_renders_tools_calls_and_results() -> None:
     )
 
 
-def test_chatml_is_what_the_tiny_model_was_trained_on() -> None:
+def test_chat_template_chatml_is_what_the_tiny_model_was_trained_on() -> None:
     own = ChatTemplate(check_gguf(tiny_chat_model()).metadata["tokenizer.chat_template"])
     messages: list[dict[str, Any]] = [
         *HELLO,
@@ -246,6 +246,6 @@ def test_chatml_is_what_the_tiny_model_was_trained_on() -> None:
             )
 
 
-def test_an_unknown_name_is_refused() -> None:
+def test_chat_template_unknown_name_is_refused() -> None:
     with pytest.raises(InvalidOptionError, match="Use one of: chatml"):
         named_template("llama-9")

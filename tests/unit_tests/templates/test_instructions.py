@@ -54,12 +54,12 @@ EDITS = [
 
 
 @pytest.mark.parametrize("edited", EDITS)
-def test_instructions_that_a_template_edits_stay_where_they_are(edited: str) -> None:
+def test_render_instructions_that_a_template_edits_stay_where_they_are(edited: str) -> None:
     template = ChatTemplate(f"<|system|>{edited}\n<|user|>{{{{ messages[1].content }}}}")
     assert render_with_instructions(template, [SYSTEM, USER]) == template.render([SYSTEM, USER])
 
 
-def test_instructions_that_a_template_leaves_out_go_into_the_first_question() -> None:
+def test_render_instructions_that_a_template_omits_go_into_the_first_question() -> None:
     template = ChatTemplate(
         "{% for m in messages if m.role == 'user' %}<|user|>{{ m.content }}\n{% endfor %}"
     )
@@ -73,7 +73,7 @@ def test_instructions_that_a_template_leaves_out_go_into_the_first_question() ->
 
 
 @pytest.mark.parametrize("role", ["tool", "critic", "user"])
-def test_a_role_that_a_template_leaves_out_is_refused(role: str) -> None:
+def test_render_role_that_a_template_omits_is_refused(role: str) -> None:
     template = ChatTemplate(
         "{% for m in messages if m.role == 'assistant' %}{{ m.content }}{% endfor %}"
     )
@@ -108,12 +108,12 @@ TOOLS = [{"type": "function", "function": {"name": "weather"}}]
         ),
     ],
 )
-def test_calls_and_results_that_a_template_leaves_out_are_written_into_texts(source: str) -> None:
+def test_render_calls_and_results_that_a_template_omits_are_written_into_texts(source: str) -> None:
     text = render_with_instructions(ChatTemplate(source), [USER, CALLED, RESULT], tools=TOOLS)
     assert text.endswith(f"<user>2 + 2?<assistant>{WRITTEN}<user>Result of weather:\nsunny")
 
 
-def test_a_call_beside_an_empty_text_is_written_by_a_template_that_wants_none() -> None:
+def test_render_call_with_an_empty_text_gets_null_where_the_template_needs_it() -> None:
     source = (
         "{% for m in messages %}{{ m.content if m.content is not none else "
         "m.tool_calls[0].function.name }};{% endfor %}"
@@ -124,7 +124,7 @@ def test_a_call_beside_an_empty_text_is_written_by_a_template_that_wants_none() 
     )
 
 
-def test_what_a_filter_gives_is_a_list_in_json() -> None:
+def test_render_result_of_a_filter_is_a_list_in_json() -> None:
     template = ChatTemplate("{{ messages | map(attribute='role') | tojson }}")
     assert template.render([USER]) == '["user"]'
 
@@ -162,12 +162,16 @@ def test_what_a_filter_gives_is_a_list_in_json() -> None:
         ),
     ],
 )
-def test_arguments_are_passed_as_the_template_takes_them(written: str, expected: str) -> None:
+def test_render_arguments_are_passed_as_the_template_takes_them(
+    written: str, expected: str
+) -> None:
     text = render_with_instructions(with_calls(written), [USER, CALLED, RESULT])
     assert text == f"<|user|>2 + 2?;<|assistant|>[weather {expected}];<|tool|>sunny;"
 
 
-def test_a_template_that_refuses_text_and_thoughts_before_a_call_gets_both_as_thoughts() -> None:
+def test_render_template_that_refuses_text_and_thoughts_before_a_call_gets_both_as_thoughts() -> (
+    None
+):
     source = (
         "{% for m in messages %}{% if m.tool_calls and m.content and m.thinking %}{{ "
         "raise_exception('not both') }}{% endif %}{{ m.role }}:{{ m.thinking }}|{{ m.content }}{% "
@@ -180,7 +184,7 @@ def test_a_template_that_refuses_text_and_thoughts_before_a_call_gets_both_as_th
 
 
 @pytest.mark.parametrize("name", ["thinking", "reasoning_content"])
-def test_thoughts_are_found_under_both_names(name: str) -> None:
+def test_render_thoughts_are_found_under_both_names(name: str) -> None:
     template = ChatTemplate(f"{{{{ messages[0].{name} }}}}")
     assert (
         template.render([{"role": "assistant", "content": "4", "reasoning_content": "Hm."}])
@@ -205,14 +209,14 @@ def test_thoughts_are_found_under_both_names(name: str) -> None:
         ),
     ],
 )
-def test_the_last_message_is_left_open(source: str, expected: str) -> None:
+def test_render_last_message_is_left_open(source: str, expected: str) -> None:
     assert (
         render_to_continue(ChatTemplate(source), [USER, {"role": "assistant", "content": "It is "}])
         == expected
     )
 
 
-def test_a_template_that_leaves_out_the_last_message_cannot_continue_it() -> None:
+def test_render_template_that_omits_the_last_message_cannot_continue_it() -> None:
     with pytest.raises(ChatTemplateError, match="cannot be continued"):
         render_to_continue(
             ChatTemplate("{{ messages[0].content }}"),
@@ -224,7 +228,7 @@ def test_a_template_that_leaves_out_the_last_message_cannot_continue_it() -> Non
 
 
 @pytest.mark.parametrize("name", NAMED)
-def test_a_named_format_holds_all_messages_and_ends_where_the_answer_begins(name: str) -> None:
+def test_render_named_format_holds_all_messages_and_ends_where_the_answer_begins(name: str) -> None:
     talk = [
         {"role": "system", "content": "Be brief."},
         {"role": "user", "content": "One?"},
@@ -265,7 +269,7 @@ FORMATS = {
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_a_named_format_is_what_its_models_know(name: str) -> None:
+def test_render_named_format_is_what_its_models_know(name: str) -> None:
     talk = [("system", "Be brief."), ("user", "One?"), ("assistant", "Two."), ("user", "Three?")]
     assert (
         named_template(name).render([{"role": role, "content": content} for role, content in talk])
@@ -273,19 +277,19 @@ def test_a_named_format_is_what_its_models_know(name: str) -> None:
     )
 
 
-def test_a_template_is_given_as_text_or_as_a_file(tmp_path: Path) -> None:
+def test_render_template_is_given_as_text_or_as_a_file(tmp_path: Path) -> None:
     file = tmp_path / "chat.jinja"
     file.write_text(TURNS)
     assert given_template(TURNS) == given_template(file) == given_template(str(file)) == TURNS
 
 
 @pytest.mark.parametrize("given", ["no/such/file.jinja", "chatml"])
-def test_what_is_neither_a_template_nor_a_file_is_refused(given: str) -> None:
+def test_render_text_that_is_neither_a_template_nor_a_file_is_refused(given: str) -> None:
     with pytest.raises(InvalidOptionError, match="neither a Jinja template nor a file"):
         given_template(given)
 
 
-def test_a_file_that_is_not_a_template_is_refused(tmp_path: Path) -> None:
+def test_render_file_that_is_not_a_template_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("Hello")
     with pytest.raises(InvalidOptionError, match="is not a Jinja template"):
         given_template(tmp_path / "a.txt")
@@ -316,7 +320,7 @@ def test_special_tokens_are_replaced_and_found_again(written: str) -> None:
     assert content in text
 
 
-def test_only_texts_get_placeholders_and_the_message_stays_as_it_was() -> None:
+def test_render_only_texts_get_placeholders_and_the_message_stays_as_it_was() -> None:
     placeholders = Placeholders(SPECIAL.__contains__)
     message: dict[str, Any] = {
         "role": "</s>",

@@ -313,7 +313,7 @@ TAGGED = [
 
 
 @pytest.mark.parametrize("style", TAGGED)
-def test_tagged_call_that_is_cut_is_not_valid(style: str) -> None:
+def test_tool_call_parser_tagged_call_that_is_cut_is_not_valid(style: str) -> None:
     schemas = {tool["function"]["name"]: tool["function"]["parameters"] for tool in TOOLS}
     written = CALL_STYLES[style].one
     for end in range(written.index("get_weather"), len(written)):
@@ -325,7 +325,7 @@ def test_tagged_call_that_is_cut_is_not_valid(style: str) -> None:
         )
 
 
-def test_nested_arguments_in_elements_are_objects_and_arrays() -> None:
+def test_tool_call_parser_nested_arguments_in_elements_are_objects_and_arrays() -> None:
     mark = "]<]minimax[>["
     schema = {
         "tags": {"type": "array"},
@@ -344,7 +344,7 @@ def test_nested_arguments_in_elements_are_objects_and_arrays() -> None:
     ]
 
 
-def test_gemma_objects_are_read_with_bare_keys_and_quotes_of_their_own() -> None:
+def test_tool_call_parser_gemma_objects_are_read_with_bare_keys_and_quotes() -> None:
     text = (
         '<|tool_call>call:add{a:{theme:<|"|>it\'s "dark": '
         '{x}<|"|>,on:true},b:[<|"|>x<|"|>,-1.5e3,null],c:{}}<tool_call|> Done.'
@@ -356,7 +356,7 @@ def test_gemma_objects_are_read_with_bare_keys_and_quotes_of_their_own() -> None
     ]
 
 
-def test_qwen_coder_may_leave_out_the_opening_marker() -> None:
+def test_tool_call_parser_qwen_coder_may_leave_out_the_opening_marker() -> None:
     call = "<function=add>\n<parameter=a>\n1\n</parameter>\n</function>\n</tool_call>"
     expected: list[str | WrittenCall] = [
         "I add.",
@@ -369,7 +369,7 @@ def test_qwen_coder_may_leave_out_the_opening_marker() -> None:
     )
 
 
-def test_plain_values_are_text_where_the_schema_wants_text() -> None:
+def test_tool_call_parser_plain_values_are_text_where_the_schema_needs_text() -> None:
     text = (
         "<tool_call>\n<function=add>\n<parameter=a>\n12\n</parameter>\n<parameter=b>\n12\n"
         "</parameter>\n</function>\n</tool_call>"
@@ -406,7 +406,9 @@ HARMONY = "<|channel|>analysis<|message|>They want a sum.<|end|><|start|>assista
         ),
     ],
 )
-def test_harmony_is_split_into_thoughts_and_text(text: str, reasoning: str, answer: str) -> None:
+def test_tool_call_parser_harmony_is_split_into_thoughts_and_text(
+    text: str, reasoning: str, answer: str
+) -> None:
     for size in (1, 2, 5, len(text)):
         splitter = HarmonySplitter()
         splits = [splitter.feed(text[at : at + size]) for at in range(0, len(text), size)] + [
@@ -430,7 +432,7 @@ def parsed(form: ToolFormat, pieces: list[str]) -> list[str | WrittenCall]:
 
 
 @pytest.mark.parametrize(("form", "text", "expected"), CASES)
-def test_calls_are_told_from_text(
+def test_tool_call_parser_separates_calls_from_text(
     form: ToolFormat, text: str, expected: list[str | WrittenCall]
 ) -> None:
     assert parsed(form, [text]) == expected
@@ -483,14 +485,16 @@ FRAGMENTS = st.sampled_from(
     st.lists(FRAGMENTS, max_size=8).map("".join),
     st.sampled_from([HERMES, MISTRAL, LLAMA3, JSON]),
 )
-def test_any_cut_gives_the_same_calls(data: st.DataObject, text: str, form: ToolFormat) -> None:
+def test_tool_call_parser_any_cut_gives_the_same_calls(
+    data: st.DataObject, text: str, form: ToolFormat
+) -> None:
     assert parsed(form, cut(data, text)) == parsed(form, [text])
 
 
 @given(
     st.lists(FRAGMENTS, max_size=10).map("".join), st.sampled_from([HERMES, MISTRAL, LLAMA3, JSON])
 )
-def test_an_answer_without_a_call_stays_as_it_is(text: str, form: ToolFormat) -> None:
+def test_tool_call_parser_answer_without_a_call_stays_as_it_is(text: str, form: ToolFormat) -> None:
     parts = parsed(form, list(text))
     if all(isinstance(part, str) for part in parts):
         assert "".join(map(str, parts)) == text
@@ -512,7 +516,9 @@ WORDS = st.lists(
 
 
 @given(WORDS, st.sampled_from([HERMES, MISTRAL, LLAMA3, JSON]))
-def test_no_word_beside_a_call_is_lost(words: list[str], form: ToolFormat) -> None:
+def test_tool_call_parser_keeps_every_word_around_a_call(
+    words: list[str], form: ToolFormat
+) -> None:
     shown = "".join(
         part if isinstance(part, str) else f"{part.name}{part.args}"
         for part in parsed(form, list("".join(words)))
@@ -522,12 +528,12 @@ def test_no_word_beside_a_call_is_lost(words: list[str], form: ToolFormat) -> No
 
 
 @given(st.text(alphabet="ab {}<[\n", max_size=30))
-def test_text_without_a_marker_stays_as_it_is(text: str) -> None:
+def test_tool_call_parser_text_without_a_marker_stays_as_it_is(text: str) -> None:
     for form in (HERMES, MISTRAL, LLAMA3, JSON):
         assert "".join(map(str, parsed(form, list(text)))) == text
 
 
-def test_text_is_handed_out_at_once() -> None:
+def test_tool_call_parser_returns_text_at_once() -> None:
     parser = ToolCallParser(HERMES)
     assert parser.feed("Let me ") == ["Let me"]
     assert parser.feed("think") == [" think"]
@@ -537,7 +543,7 @@ def test_text_is_handed_out_at_once() -> None:
     assert bare.feed(": 1}") == [": 1}"]
 
 
-def test_long_arguments_are_read_in_linear_time() -> None:
+def test_tool_call_parser_long_arguments_are_read_in_linear_time() -> None:
     parser = ToolCallParser(HERMES, NAMES)
     parser.feed('<tool_call>{"name": "add", "arguments": {"a": "')
     for _ in range(20_000):
@@ -556,5 +562,5 @@ def test_long_arguments_are_read_in_linear_time() -> None:
         ("{{ tools }}", JSON),
     ],
 )
-def test_the_template_tells_the_format(template: str, form: ToolFormat) -> None:
+def test_tool_call_parser_format_is_read_from_the_template(template: str, form: ToolFormat) -> None:
     assert tool_format(template) is form

@@ -38,7 +38,7 @@ async def answered(
     return turn.turn, [event async for event in turn.events(cast("LocalRAG", rag), turns or [])]
 
 
-async def test_sentence_without_a_number_gets_that_of_its_source_and_one_without_support_a_mark(
+async def test_answer_turn_sentence_gets_the_number_of_its_source_or_a_mark(
     tmp_path: Path,
 ) -> None:
     llm = FakeListChatModel(responses=["The boat is blue. It has 3 masts."])
@@ -54,7 +54,7 @@ async def test_sentence_without_a_number_gets_that_of_its_source_and_one_without
     assert cited["id"] in {each["id"] for each in turn["passages"]}
 
 
-async def test_follow_up_sees_the_conversation_without_marks_and_without_failed_turns() -> None:
+async def test_answer_turn_follow_up_omits_marks_and_failed_turns() -> None:
     rag = Parts({"answer": "Yes."})
     turns = [
         {"question": "Who is it?", "answer": "Ann. [?]", "plain": "Ann."},
@@ -73,7 +73,7 @@ async def test_follow_up_sees_the_conversation_without_marks_and_without_failed_
     }
 
 
-async def test_passages_that_did_not_fit_the_end_and_the_speed_are_passed_on() -> None:
+async def test_answer_turn_passages_that_did_not_fit_the_end_and_the_speed_are_passed_on() -> None:
     passage = Document("The key is old.", id="7", metadata={"source": "keys.pdf", "page": 2})
     rag = Parts(
         {"context": [], "omitted": [passage]},
@@ -99,12 +99,12 @@ async def test_passages_that_did_not_fit_the_end_and_the_speed_are_passed_on() -
     assert turn["omitted"] == [shown]
 
 
-async def test_refusal_is_told_from_an_answer_without_support() -> None:
+async def test_answer_turn_refusal_differs_from_an_unsupported_answer() -> None:
     turn, _ = await answered(Parts({"answer": "The documents don't say."}))
     assert turn["refused"]
 
 
-async def test_failure_keeps_what_was_said() -> None:
+async def test_answer_turn_failure_keeps_what_was_said() -> None:
     turn, events = await answered(Parts({"answer": "Yes"}, ServerError("The engine failed.")))
     assert events[-1] == {"status": "failed", "fault": "The engine failed.", "refused": False}
     assert (turn["answer"], turn["status"]) == ("Yes", "failed")

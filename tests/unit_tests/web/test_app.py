@@ -45,7 +45,7 @@ def joined(events: list[dict[str, Any]], name: str) -> Any:
 
 
 @pytest.mark.parametrize(("method", "path"), ENDPOINTS)
-def test_every_endpoint_needs_the_token_and_refuses_other_pages(
+def test_ui_app_every_endpoint_needs_the_token_and_refuses_other_pages(
     api: TestClient, method: str, path: str
 ) -> None:
     for wrong in (
@@ -59,7 +59,7 @@ def test_every_endpoint_needs_the_token_and_refuses_other_pages(
         assert TOKEN not in response.text
 
 
-def test_every_route_is_covered_by_the_test_above(api: TestClient) -> None:
+def test_ui_app_every_route_is_covered_by_the_test_above(api: TestClient) -> None:
     guard: Any = api.app
     paths = {
         route.path.replace("{key}", "0123456789abcdef")
@@ -69,7 +69,7 @@ def test_every_route_is_covered_by_the_test_above(api: TestClient) -> None:
     assert paths == {path.partition("?")[0] for _, path in ENDPOINTS}
 
 
-def test_the_page_may_run_and_fetch_only_what_is_its_own(api: TestClient) -> None:
+def test_ui_app_page_may_run_and_fetch_only_what_is_its_own(api: TestClient) -> None:
     response = api.get("/", params={"token": TOKEN}, headers={"Authorization": ""})
     assert response.status_code == 200
     policy = dict(
@@ -83,7 +83,7 @@ def test_the_page_may_run_and_fetch_only_what_is_its_own(api: TestClient) -> Non
     assert " style=" not in response.text
 
 
-def test_the_pages_files_name_no_other_host_and_make_no_markup() -> None:
+def test_ui_app_pages_files_name_no_other_host_and_make_no_markup() -> None:
     for path in page_app.STATIC.iterdir():
         text = path.read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", "")
         assert "http://" not in text, path
@@ -92,14 +92,14 @@ def test_the_pages_files_name_no_other_host_and_make_no_markup() -> None:
         assert "eval(" not in text, path
 
 
-def test_a_wrong_token_shows_what_to_do(api: TestClient) -> None:
+def test_ui_app_wrong_token_shows_what_to_do(api: TestClient) -> None:
     response = api.get("/", params={"token": "wrong"}, headers={"Authorization": ""})
     assert response.status_code == 401
     assert "localllm ui" in response.text
     assert response.headers["content-type"].startswith("text/html")
 
 
-def test_the_pages_address_opens_it_with_any_token(library: Library, tmp_path: Path) -> None:
+def test_ui_app_pages_address_opens_it_with_any_token(library: Library, tmp_path: Path) -> None:
     token = "".join(map(chr, range(ord("!"), ord("~") + 1)))  # all that a key can have
     app = page_app.ui_app(library, History(tmp_path / "conversations"), token=token)
     server = "http://127.0.0.1:8000"
@@ -110,13 +110,13 @@ def test_the_pages_address_opens_it_with_any_token(library: Library, tmp_path: P
     "path",
     ["../app.py", "..%2fapp.py", "%2e%2e/app.py", "/etc/passwd", "..\\app.py", "x/../../app.py"],
 )
-def test_assets_do_not_leave_their_folder(api: TestClient, path: str) -> None:
+def test_ui_app_assets_do_not_leave_their_folder(api: TestClient, path: str) -> None:
     response = api.get(f"/assets/{path}")
     assert response.status_code in {401, 404}
     assert "ui_app" not in response.text
 
 
-def test_an_answer_streams_with_its_citations_and_is_kept(api: TestClient) -> None:
+def test_ui_app_answer_streams_with_its_citations_and_is_kept(api: TestClient) -> None:
     events = events_of(api, "Is the boat blue?")
     assert (
         joined(events, "answer")
@@ -141,7 +141,7 @@ def test_an_answer_streams_with_its_citations_and_is_kept(api: TestClient) -> No
     assert document["shown"][document["found"]]["text"] == cited["passage"]
 
 
-def test_a_follow_up_belongs_to_its_conversation(api: TestClient) -> None:
+def test_ui_app_follow_up_belongs_to_its_conversation(api: TestClient) -> None:
     key = events_of(api, "Is the boat blue?")[0]["conversation"]
     assert events_of(api, "Does the boat leak?", key)[0]["conversation"] == key
     turns = api.get(f"/api/conversations/{key}").json()["turns"]
@@ -164,7 +164,7 @@ FOREIGN = [
 
 
 @pytest.mark.parametrize("source", FOREIGN)
-def test_documents_are_served_only_from_the_index(
+def test_ui_app_documents_are_served_only_from_the_index(
     api: TestClient, folder: Path, source: str
 ) -> None:
     for wanted in (source, str(folder / source)):
@@ -175,7 +175,7 @@ def test_documents_are_served_only_from_the_index(
         assert api.delete("/api/files", params={"source": wanted}).status_code == 400
 
 
-def test_files_are_listed_with_the_reason_why_one_was_left_out(api: TestClient) -> None:
+def test_ui_app_files_are_listed_with_the_reason_why_one_was_left_out(api: TestClient) -> None:
     found = api.get("/api/files").json()
     assert found["total"] == 3
     assert "broken" in found["files"][0]["problem"]
@@ -192,7 +192,7 @@ def test_files_are_listed_with_the_reason_why_one_was_left_out(api: TestClient) 
     )
 
 
-def test_an_uploaded_file_is_indexed_answers_and_can_be_removed(library: Library) -> None:
+def test_ui_app_uploaded_file_is_indexed_answers_and_can_be_removed(library: Library) -> None:
     api = client(library)
     assert (
         api.put(
@@ -217,7 +217,7 @@ def test_an_uploaded_file_is_indexed_answers_and_can_be_removed(library: Library
     assert library.path("notes/boats.md").exists()
 
 
-def test_links_that_lead_out_of_a_folder_are_left_out_and_named(
+def test_ui_app_links_that_lead_out_of_a_folder_are_omitted_and_named(
     library: Library, tmp_path: Path
 ) -> None:
     api = client(library)
@@ -240,7 +240,7 @@ def test_links_that_lead_out_of_a_folder_are_left_out_and_named(
         "a/.git/x.md", "x" * 300 + ".md", "/".join("a" * 30) + "/x.md", "link/x.md",
     ],
 )  # fmt: skip
-def test_an_upload_cannot_leave_its_folder(api: TestClient, folder: Path, name: str) -> None:
+def test_ui_app_upload_cannot_leave_its_folder(api: TestClient, folder: Path, name: str) -> None:
     uploads = folder / ".localllm" / "uploads"
     uploads.mkdir(exist_ok=True)
     link = uploads / "link"
@@ -252,7 +252,7 @@ def test_an_upload_cannot_leave_its_folder(api: TestClient, folder: Path, name: 
     assert sorted(map(readable, folder.rglob("*"))) == before
 
 
-def test_an_upload_that_is_too_large_leaves_nothing(library: Library) -> None:
+def test_ui_app_upload_that_is_too_large_leaves_nothing(library: Library) -> None:
     api = client(library)
     guard: Any = api.app
     guard._path_limits = {"/api/uploads": RequestLimits(max_bytes=1000)}
@@ -261,7 +261,7 @@ def test_an_upload_that_is_too_large_leaves_nothing(library: Library) -> None:
     assert list(library.uploads.folder.iterdir()) == []
 
 
-async def test_an_upload_whose_client_goes_away_leaves_neither_a_file_nor_an_error(
+async def test_ui_app_upload_whose_client_goes_away_leaves_neither_a_file_nor_an_error(
     library: Library,
 ) -> None:
     app: Any = client(library).app
@@ -297,11 +297,11 @@ BAD_ID = '{"question": "x", "conversation": "../../secret"}'
     "body",
     ["", "[]", "{", "null", "[" * 100_000, '{"question": 5}', '{"question": ""}', BAD_ID, "\udcff"],
 )
-def test_a_bad_question_is_refused(api: TestClient, body: str) -> None:
+def test_ui_app_bad_question_is_refused(api: TestClient, body: str) -> None:
     assert api.post("/api/ask", content=body.encode("utf-8", "surrogateescape")).status_code == 400
 
 
-def test_a_question_with_half_a_character_is_answered(api: TestClient) -> None:
+def test_ui_app_question_with_a_lone_surrogate_is_answered(api: TestClient) -> None:
     response = api.post("/api/ask", content=b'{"question": "Is the boat blue? \\ud800"}')
     assert '"status": "done"' in response.text
 
@@ -310,7 +310,9 @@ BAD_MODELS = [("chat", "/etc/passwd"), ("chat", ""), ("other", CHAT.reference), 
 
 
 @pytest.mark.parametrize(("kind", "reference"), BAD_MODELS)
-def test_a_model_that_cannot_be_used_is_refused(api: TestClient, kind: str, reference: str) -> None:
+def test_ui_app_model_that_cannot_be_used_is_refused(
+    api: TestClient, kind: str, reference: str
+) -> None:
     assert api.post("/api/models", json={"kind": kind, "reference": reference}).status_code == 400
     assert api.get("/api/state").json()["models"] == {
         "chat": CHAT.short_name,
@@ -318,7 +320,7 @@ def test_a_model_that_cannot_be_used_is_refused(api: TestClient, kind: str, refe
     }
 
 
-def test_another_embedding_model_rebuilds_the_index(library: Library) -> None:
+def test_ui_app_another_embedding_model_rebuilds_the_index(library: Library) -> None:
     api = client(library)
     assert (
         api.post(

@@ -9,7 +9,7 @@ from langchain_localllm.web.documents import Documents
 from tests.unit_tests.web.conftest import embeddings
 
 
-def test_an_update_waits_for_the_one_in_progress_and_reports_it(tmp_path: Path) -> None:
+def test_documents_update_waits_for_the_one_in_progress_and_reports_it(tmp_path: Path) -> None:
     (tmp_path / "boats.md").write_text("The boat is blue.", encoding="utf-8")
     began, reported = threading.Event(), threading.Event()
 

@@ -9,7 +9,7 @@ from langchain_localllm.errors import InvalidOptionError
 from langchain_localllm.web.history import History
 
 
-def test_conversations_are_kept_on_disk_for_their_owner_only(tmp_path: Path) -> None:
+def test_history_conversations_are_kept_on_disk_for_their_owner_only(tmp_path: Path) -> None:
     key = History(tmp_path / "kept").begin("Wie geht es? \u2603" * 20)
     for question in ("Wie geht es?", "And now?"):
         History(tmp_path / "kept").add(key, {"question": question})
@@ -38,7 +38,9 @@ def test_history_turn_of_an_earlier_version_has_the_new_keys(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     "text", ["", "[]", "null", "{", '{"turns": 5}', '{"turns": ["x"]}', '{"title": "x"}']
 )
-def test_a_damaged_conversation_is_listed_and_can_be_deleted(tmp_path: Path, text: str) -> None:
+def test_history_damaged_conversation_is_listed_and_can_be_deleted(
+    tmp_path: Path, text: str
+) -> None:
     history = History(tmp_path)
     (tmp_path / "0123456789abcdef.json").write_text(text, encoding="utf-8")
     (tmp_path / "notes.json").write_text("{}", encoding="utf-8")
@@ -53,7 +55,7 @@ def test_a_damaged_conversation_is_listed_and_can_be_deleted(tmp_path: Path, tex
 @pytest.mark.parametrize(
     "key", ["..", "../x", "0123456789ABCDEF", "0123456789abcdef/", "0123456789abcdef\n", "a"]
 )
-def test_an_id_names_no_other_file(tmp_path: Path, key: str) -> None:
+def test_history_id_names_no_other_file(tmp_path: Path, key: str) -> None:
     for act in (
         History(tmp_path).read,
         History(tmp_path).delete,

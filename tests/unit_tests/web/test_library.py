@@ -9,7 +9,7 @@ from langchain_localllm.web.library import Library, ModelOpeners
 from tests.unit_tests.web.conftest import CHAT, EMBEDDINGS, idle, resolve
 
 
-def test_models_that_cannot_be_opened_are_the_fault_that_is_shown(tmp_path: Path) -> None:
+def test_library_models_that_cannot_be_opened_are_the_fault_that_is_shown(tmp_path: Path) -> None:
     def fail(_: ListedModel) -> Any:
         raise ModelMissingError("The file of the model is damaged.")
 

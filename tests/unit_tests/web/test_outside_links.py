@@ -23,7 +23,7 @@ NAMES = [
 ]
 
 
-def test_links_that_lead_out_of_the_folders_are_not_indexed_by_any_path_or_name(
+def test_outside_links_that_lead_out_of_the_folders_are_not_indexed_by_any_path_or_name(
     tmp_path: Path,
 ) -> None:
     documents, outside = tmp_path / "documents", tmp_path / "outside"

@@ -9,7 +9,7 @@ from langchain_localllm.errors import StoreError
 from langchain_localllm.web.replaceable import Replaceable
 
 
-def test_a_replaced_object_is_closed_after_its_last_user() -> None:
+def test_replaceable_replaced_object_is_closed_after_its_last_user() -> None:
     said: list[str] = []
 
     @contextmanager

@@ -68,7 +68,7 @@ def client(base_url: str = "http://127.0.0.1:8000", **options: Any) -> TestClien
         ("/assets/../private", {}, 401),
     ],
 )
-def test_a_request_needs_the_key(path: str, headers: dict[str, Any], status: int) -> None:
+def test_guard_request_needs_the_key(path: str, headers: dict[str, Any], status: int) -> None:
     response = client().get(path, headers=headers)
     assert response.status_code == status
     assert (
@@ -87,7 +87,7 @@ def test_a_request_needs_the_key(path: str, headers: dict[str, Any], status: int
 @pytest.mark.parametrize(
     "host", ["127.0.0.1:80", "127.0.0.1", "localhost:5", "LOCALHOST", "[::1]:99", "127.1.2.3"]
 )
-def test_names_of_this_machine_are_answered(host: str) -> None:
+def test_guard_names_of_this_machine_are_answered(host: str) -> None:
     assert client().get("/", headers={**BEARER, "Host": host}).status_code == 200
 
 
@@ -99,7 +99,7 @@ def test_names_of_this_machine_are_answered(host: str) -> None:
         "[::ffff:8.8.8.8]", "[::1", "", " ", "127.0.0.1 evil", "127.0.0.1/x", "2130706433.evil",
     ],
 )  # fmt: skip
-def test_other_hosts_are_refused(host: str) -> None:
+def test_guard_other_hosts_are_refused(host: str) -> None:
     response = client().get("/assets/x", headers={**BEARER, "Host": host})
     assert response.status_code == 403
     assert "does not answer for the host" in response.json()["error"]["message"]
@@ -117,7 +117,7 @@ def test_other_hosts_are_refused(host: str) -> None:
         ("study.lan", "evil.lan", 403),
     ],
 )
-def test_a_server_for_other_machines_answers_for_its_own_names(
+def test_guard_server_for_other_machines_answers_for_its_own_names(
     listens_on: str, host: str, status: int
 ) -> None:
     assert client(host=listens_on).get("/", headers={**BEARER, "Host": host}).status_code == status
@@ -151,11 +151,13 @@ NAVIGATION = {
         ({**NAVIGATION, "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"}, 403),
     ],
 )
-def test_requests_of_other_web_pages_are_refused(headers: dict[str, str], status: int) -> None:
+def test_guard_requests_of_other_web_pages_are_refused(
+    headers: dict[str, str], status: int
+) -> None:
     assert client().get("/", headers={**BEARER, **headers}).status_code == status
 
 
-def test_a_form_of_another_web_page_is_refused() -> None:
+def test_form_of_another_web_page_is_refused() -> None:
     assert client().post("/", headers={**BEARER, **NAVIGATION}).status_code == 403
 
 
@@ -164,7 +166,7 @@ def test_a_form_of_another_web_page_is_refused() -> None:
     [("/", 100, 200), ("/", 101, 413), ("/upload", 2000, 200), ("/upload", 2001, 413)],
 )
 @pytest.mark.parametrize("chunked", [False, True])
-def test_a_body_that_is_too_large_is_refused(
+def test_guard_body_that_is_too_large_is_refused(
     path: str, size: int, status: int, *, chunked: bool
 ) -> None:
     async def pieces() -> AsyncIterator[bytes]:
@@ -178,12 +180,12 @@ def test_a_body_that_is_too_large_is_refused(
 
 
 @pytest.mark.parametrize("length", ["-1", "1e9", "0x10", "9" * 40, "\u0661"])
-def test_a_length_that_is_no_number_in_range_is_refused(length: str) -> None:
+def test_guard_length_out_of_range_is_refused(length: str) -> None:
     headers: Any = {**BEARER, "Content-Length": length.encode()}
     assert client().post("/", headers=headers).status_code == 413
 
 
-async def test_a_body_that_does_not_arrive_is_refused() -> None:
+async def test_guard_body_that_does_not_arrive_is_refused() -> None:
     sent: list[Any] = []
 
     async def never() -> Any:
@@ -198,7 +200,7 @@ async def test_a_body_that_does_not_arrive_is_refused() -> None:
     assert sent[0]["status"] == 408
 
 
-def test_a_websocket_is_refused() -> None:
+def test_guard_websocket_is_refused() -> None:
     from starlette.websockets import WebSocketDisconnect
 
     with pytest.raises(WebSocketDisconnect), client().websocket_connect(f"/?token={KEY}"):
@@ -206,7 +208,7 @@ def test_a_websocket_is_refused() -> None:
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "study.lan", ""])  # noqa: S104 - the addresses of a test
-def test_other_machines_need_a_key(host: str) -> None:
+def test_guard_other_machines_need_a_key(host: str) -> None:
     with pytest.raises(InvalidOptionError, match="--api-key"):
         check_host(host, "")
     check_host(host, KEY)
@@ -218,16 +220,16 @@ def test_this_machine_needs_no_key_of_the_user() -> None:
 
 
 @pytest.mark.parametrize("key", ["two words", "schl\u00fcssel", "line\nbreak", " "])
-def test_a_key_that_a_header_cannot_carry_is_refused(key: str) -> None:
+def test_guard_key_that_a_header_cannot_carry_is_refused(key: str) -> None:
     with pytest.raises(InvalidOptionError, match="ASCII"):
         check_host("127.0.0.1", key)
 
 
-def test_keys_are_random() -> None:
+def test_guard_keys_are_random() -> None:
     assert len({new_key() for _ in range(100)}) == 100
     assert min(len(new_key()) for _ in range(100)) >= 43
 
 
-def test_an_empty_key_is_refused() -> None:
+def test_guard_empty_key_is_refused() -> None:
     with pytest.raises(InvalidOptionError):
         Guard(Starlette(), key="")

@@ -8,7 +8,7 @@ from typing import Any
 from langchain_localllm.web.streaming import JSONLinesResponse
 
 
-async def test_a_stream_ends_its_work_when_the_client_is_gone() -> None:
+async def test_stream_work_ends_when_the_client_disconnects() -> None:
     sent: list[dict[str, Any]] = []
     ended = asyncio.Event()
     first = asyncio.Event()

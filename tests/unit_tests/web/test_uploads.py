@@ -10,7 +10,7 @@ import pytest
 from langchain_localllm.web.uploads import UploadError, Uploads
 
 
-def test_a_removed_upload_leaves_the_folder_of_uploads(
+def test_uploads_removed_upload_leaves_the_folder_of_uploads(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -23,7 +23,7 @@ def test_a_removed_upload_leaves_the_folder_of_uploads(
     uploads.delete(path)  # a file that is deleted already can still be removed from the index
 
 
-async def test_upload_is_refused_where_the_disk_is_almost_full(
+async def test_uploads_is_refused_where_the_disk_is_almost_full(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def body() -> AsyncIterator[bytes]:

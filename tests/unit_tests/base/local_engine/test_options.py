@@ -67,21 +67,21 @@ def _none_before() -> Iterator[None]:
     assert not ToyEngine.alive
 
 
-def test_it_is_loaded_when_the_object_is_made() -> None:
+def test_engine_is_loaded_when_the_object_is_made() -> None:
     toy = Toy()
     assert ToyEngine.loads == ["a.gguf"]
     assert toy.engine is toy.engine
     assert ToyEngine.loads == ["a.gguf"]
 
 
-def test_objects_with_the_same_file_and_settings_share_it() -> None:
+def test_engine_objects_with_the_same_file_and_settings_share_it() -> None:
     toys = [Toy(), Toy(heat=1), OtherToy(timeout=5)]
     assert len({id(toy.engine) for toy in toys}) == 1
     assert Toy(path="b.gguf").engine is not toys[0].engine
     assert ToyEngine.loads == ["a.gguf", "b.gguf"]
 
 
-def test_many_threads_load_it_once() -> None:
+def test_engine_many_threads_load_it_once() -> None:
     with ThreadPoolExecutor(8) as pool:
         toys = list(pool.map(lambda _: Toy(), range(8)))
     assert len({id(toy.engine) for toy in toys}) == 1
@@ -89,7 +89,7 @@ def test_many_threads_load_it_once() -> None:
     pool.shutdown()
 
 
-def test_it_is_freed_when_the_last_object_is_forgotten() -> None:
+def test_engine_is_freed_when_the_last_object_is_forgotten() -> None:
     one, other = Toy(), Toy()
     del one
     assert len(ToyEngine.alive) == 1
@@ -97,7 +97,7 @@ def test_it_is_freed_when_the_last_object_is_forgotten() -> None:
     assert not ToyEngine.alive
 
 
-def test_it_is_freed_by_close_unless_another_object_uses_it() -> None:
+def test_engine_is_freed_by_close_unless_another_object_uses_it() -> None:
     one, other = Toy(), Toy()
     one.close()
     assert len(ToyEngine.alive) == 1
@@ -106,7 +106,7 @@ def test_it_is_freed_by_close_unless_another_object_uses_it() -> None:
     one.close()
 
 
-def test_it_is_freed_by_a_with_block() -> None:
+def test_engine_is_freed_by_a_with_block() -> None:
     with Toy() as toy:
         assert toy.engine
     assert not ToyEngine.alive
@@ -122,7 +122,7 @@ def test_it_is_freed_by_a_with_block() -> None:
     asyncio.run(in_async_code())
 
 
-def test_after_close_it_is_loaded_again_when_it_is_needed() -> None:
+def test_engine_after_close_it_is_loaded_again_when_it_is_needed() -> None:
     toy = Toy()
     toy.close()
     assert ToyEngine.loads == ["a.gguf"]
@@ -130,7 +130,7 @@ def test_after_close_it_is_loaded_again_when_it_is_needed() -> None:
     assert ToyEngine.loads == ["a.gguf", "a.gguf"]
 
 
-def test_an_option_of_a_call_that_needs_another_load_leaves_the_objects_engine_alone() -> None:
+def test_engine_option_of_a_call_that_needs_another_load_leaves_the_objects_engine_alone() -> None:
     toy = Toy()
     mine = toy.engine
     assert toy.with_options({"heat": 1}).engine is mine
@@ -139,7 +139,7 @@ def test_an_option_of_a_call_that_needs_another_load_leaves_the_objects_engine_a
     toy.close()
 
 
-def test_copies_share_it() -> None:
+def test_engine_copies_share_it() -> None:
     toy = Toy()
     copies = [toy.model_copy(), toy.model_copy(deep=True), copy.copy(toy), copy.deepcopy(toy)]
     assert {id(twin.engine) for twin in copies} == {id(toy.engine)}
@@ -147,7 +147,7 @@ def test_copies_share_it() -> None:
     assert len(ToyEngine.alive) == 1  # a deep copy holds it by itself
 
 
-def test_a_pickled_object_finds_or_loads_it() -> None:
+def test_engine_pickled_object_finds_or_loads_it() -> None:
     toy = Toy()
     pickled = pickle.dumps(toy)
     assert pickle.loads(pickled).engine is toy.engine  # noqa: S301 - our own bytes
@@ -156,7 +156,7 @@ def test_a_pickled_object_finds_or_loads_it() -> None:
     assert ToyEngine.loads == ["a.gguf", "a.gguf"]
 
 
-def test_a_load_that_fails_keeps_its_error_and_is_tried_again() -> None:
+def test_engine_load_that_fails_keeps_its_error_and_is_retried() -> None:
     for _ in range(2):
         with pytest.raises(ModelFileError, match="no model file"):
             Toy(path="missing.gguf")
@@ -167,7 +167,7 @@ def test_a_load_that_fails_keeps_its_error_and_is_tried_again() -> None:
 
 
 @pytest.mark.parametrize("wrong", [{"heat": "hot"}, {"heats": 1}, {"timeout": 0}])
-def test_wrong_options_are_found_before_anything_is_loaded(wrong: dict[str, Any]) -> None:
+def test_engine_wrong_options_are_found_before_anything_is_loaded(wrong: dict[str, Any]) -> None:
     with pytest.raises(InvalidOptionError):
         Toy(**wrong)
     assert not ToyEngine.loads
@@ -189,7 +189,7 @@ print(os.waitstatus_to_exitcode(status), len(ToyEngine.loads))
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no fork")
-def test_a_forked_process_loads_its_own() -> None:
+def test_engine_forked_process_loads_its_own() -> None:
     run = subprocess.run(
         [sys.executable, "-c", FORKING],
         capture_output=True,

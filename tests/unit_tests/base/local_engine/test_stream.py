@@ -84,7 +84,7 @@ Way = Callable[[WorkerHandle], list[StreamEvent]]
 
 
 @each_way
-def test_pieces_come_in_order_and_end_with_the_finish(way: Way) -> None:
+def test_stream_pieces_come_in_order_and_end_with_the_finish(way: Way) -> None:
     engine = Engine(three_words)
     assert way(WorkerHandle(engine.submit)) == [
         StreamEvent("a "),
@@ -94,7 +94,7 @@ def test_pieces_come_in_order_and_end_with_the_finish(way: Way) -> None:
     engine.join()
 
 
-def test_nothing_is_asked_before_it_is_read() -> None:
+def test_stream_nothing_is_asked_before_it_is_read() -> None:
     engine = Engine(three_words)
     pieces = WorkerHandle(engine.submit).events()
     apieces = WorkerHandle(engine.submit).aevents()
@@ -105,7 +105,7 @@ def test_nothing_is_asked_before_it_is_read() -> None:
 
 
 @each_way
-def test_an_error_comes_after_what_was_said_before_it(way: Way) -> None:
+def test_stream_error_comes_after_what_was_said_before_it(way: Way) -> None:
     engine = Engine(failing)
     with pytest.raises(ServerError, match="it broke"):
         way(WorkerHandle(engine.submit))
@@ -117,7 +117,7 @@ def test_an_error_comes_after_what_was_said_before_it(way: Way) -> None:
 
 
 @each_way
-def test_a_request_that_cannot_be_handed_over_raises(way: Way) -> None:
+def test_stream_request_that_cannot_be_queued_raises(way: Way) -> None:
     def refuse(_: ResponseQueue) -> None:
         raise ServerError("the engine has ended")
 
@@ -126,7 +126,7 @@ def test_a_request_that_cannot_be_handed_over_raises(way: Way) -> None:
 
 
 @each_way
-def test_silence_ends_with_the_time(way: Way) -> None:
+def test_stream_without_events_ends_with_the_timeout(way: Way) -> None:
     released = threading.Event()
     engine = Engine(after(released))
     with pytest.raises(CallTimeoutError, match=r"after 0\.05 seconds"):
@@ -137,7 +137,7 @@ def test_silence_ends_with_the_time(way: Way) -> None:
 
 
 @each_way
-def test_the_time_is_that_of_the_whole_answer(way: Way) -> None:
+def test_stream_time_is_that_of_the_whole_answer(way: Way) -> None:
     engine = Engine(endless)
     with pytest.raises(CallTimeoutError):
         way(WorkerHandle(engine.submit, timeout=0.1))
@@ -145,11 +145,11 @@ def test_the_time_is_that_of_the_whole_answer(way: Way) -> None:
 
 
 @each_way
-def test_an_answer_in_time_is_whole(way: Way) -> None:
+def test_stream_answer_in_time_is_whole(way: Way) -> None:
     assert len(way(WorkerHandle(Engine(three_words).submit, timeout=30))) == 3
 
 
-def test_leaving_a_loop_ends_the_work() -> None:
+def test_stream_left_loop_ends_the_work() -> None:
     engine = Engine(endless)
     for count, _ in enumerate(WorkerHandle(engine.submit).events()):
         if count == 3:
@@ -157,7 +157,7 @@ def test_leaving_a_loop_ends_the_work() -> None:
     engine.join()
 
 
-async def test_leaving_an_async_loop_ends_the_work() -> None:
+async def test_stream_left_async_loop_ends_the_work() -> None:
     engine = Engine(endless)
     async with contextlib.aclosing(WorkerHandle(engine.submit).aevents()) as pieces:
         async for _ in pieces:
@@ -165,7 +165,7 @@ async def test_leaving_an_async_loop_ends_the_work() -> None:
     engine.join()
 
 
-async def test_cancelling_ends_the_work() -> None:
+async def test_stream_cancelled_task_ends_the_work() -> None:
     engine = Engine(endless)
 
     async def consume() -> None:
@@ -182,7 +182,7 @@ async def test_cancelling_ends_the_work() -> None:
     engine.join()
 
 
-def test_a_loop_that_was_closed_under_its_reader_ends_the_work() -> None:
+def test_stream_loop_that_was_closed_under_its_reader_ends_the_work() -> None:
     engine = Engine(endless)
     loop = asyncio.new_event_loop()
     pieces: AsyncGenerator[StreamEvent] = WorkerHandle(engine.submit).aevents()
@@ -192,7 +192,7 @@ def test_a_loop_that_was_closed_under_its_reader_ends_the_work() -> None:
     assert engine.boxes[0].cancelled
 
 
-async def test_waiting_does_not_hold_up_the_loop() -> None:
+async def test_stream_waiting_does_not_hold_up_the_loop() -> None:
     ticked = threading.Event()
 
     async def tick() -> None:
@@ -207,7 +207,7 @@ async def test_waiting_does_not_hold_up_the_loop() -> None:
     await ticking
 
 
-async def test_many_readers_get_their_own_answers() -> None:
+async def test_stream_many_readers_get_their_own_answers() -> None:
     def numbered(number: int) -> Callable[[], Iterator[StreamEvent]]:
         return lambda: iter([*(StreamEvent(f"{number} ") for _ in range(50)), StreamEvent("", END)])
 
@@ -220,12 +220,12 @@ async def test_many_readers_get_their_own_answers() -> None:
     assert answers == [f"{number} " * 50 for number in range(50)]
 
 
-def test_a_second_event_loop_reads_too() -> None:
+def test_stream_second_event_loop_reads_too() -> None:
     for _ in range(2):
         assert len(aread(WorkerHandle(Engine(three_words).submit))) == 3
 
 
-def test_what_is_put_before_reading_waits() -> None:
+def test_stream_events_before_the_first_read_wait() -> None:
     def at_once(box: ResponseQueue) -> None:
         for piece in three_words():
             box.put(piece)
@@ -235,7 +235,7 @@ def test_what_is_put_before_reading_waits() -> None:
         assert [piece.text for piece in way(WorkerHandle(at_once))] == ["a ", "b ", "c"]
 
 
-def test_pieces_that_come_fast_wake_the_reader_together() -> None:
+def test_stream_pieces_that_come_fast_wake_the_reader_together() -> None:
     wakes: list[int] = []
     box = ResponseQueue(lambda: wakes.append(1))
     box.min_notify_interval = 60
@@ -250,7 +250,7 @@ def test_pieces_that_come_fast_wake_the_reader_together() -> None:
 
 
 @each_way
-def test_an_event_reaches_the_consumer_although_none_follows_soon(way: Way) -> None:
+def test_stream_event_reaches_the_consumer_although_none_follows_soon(way: Way) -> None:
     consumed = threading.Semaphore(0)
     in_time: list[bool] = []
 
@@ -283,7 +283,7 @@ def test_an_event_reaches_the_consumer_although_none_follows_soon(way: Way) -> N
     engine.join()
 
 
-def test_pieces_that_come_slowly_wake_the_reader_each() -> None:
+def test_stream_pieces_that_come_slowly_wake_the_reader_each() -> None:
     wakes: list[int] = []
     box = ResponseQueue(lambda: wakes.append(1))
     for count in range(3):
@@ -292,7 +292,7 @@ def test_pieces_that_come_slowly_wake_the_reader_each() -> None:
         time.sleep(0.02)
 
 
-def test_an_interrupt_ends_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stream_interrupt_ends_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*_: Any) -> StreamEvent:
         raise KeyboardInterrupt
 

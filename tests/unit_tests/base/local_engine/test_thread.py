@@ -23,7 +23,7 @@ def make(
     return thread
 
 
-def test_items_are_done_in_order_and_those_before_the_end_too() -> None:
+def test_engine_thread_items_are_done_in_order_and_those_before_the_end_too() -> None:
     done: list[str] = []
     thread = make(lambda thread: done.extend(thread.items()))
     for item in "abc":
@@ -32,7 +32,7 @@ def test_items_are_done_in_order_and_those_before_the_end_too() -> None:
     assert done == ["a", "b", "c"]
 
 
-def test_after_the_end_nothing_is_taken() -> None:
+def test_engine_thread_after_the_end_accepts_nothing() -> None:
     thread = make(lambda thread: list(thread.items()))
     thread.end()
     thread.end()
@@ -40,7 +40,7 @@ def test_after_the_end_nothing_is_taken() -> None:
         thread.submit("a")
 
 
-def test_the_end_interrupts_what_is_being_done() -> None:
+def test_engine_thread_end_interrupts_what_is_being_done() -> None:
     interrupted = threading.Event()
     thread = make(lambda thread: [interrupted.wait(60) for _ in thread.items()], interrupted.set)
     thread.submit("a")
@@ -48,7 +48,7 @@ def test_the_end_interrupts_what_is_being_done() -> None:
     assert interrupted.is_set()
 
 
-def test_the_thread_itself_may_end_it() -> None:
+def test_engine_thread_itself_may_end_it() -> None:
     went_on = threading.Event()
 
     def work(thread: EngineThread[str]) -> None:
@@ -62,7 +62,7 @@ def test_the_thread_itself_may_end_it() -> None:
     assert thread.ended
 
 
-def test_threads_of_engines_do_not_wait_for_each_others_end() -> None:
+def test_engine_thread_of_engines_do_not_wait_for_each_others_end() -> None:
     helped = threading.Event()
     got_help: list[bool] = []
     other = make(lambda thread: got_help.extend(helped.wait(60) for _ in thread.items()))
@@ -94,7 +94,7 @@ class _SlowInbox(SimpleQueue[Any]):
         super().put(item)
 
 
-def test_what_is_handed_over_while_the_end_begins_is_seen() -> None:
+def test_engine_thread_item_queued_while_it_ends_is_handled() -> None:
     done: list[str] = []
     thread: EngineThread[str] = EngineThread(
         "an engine", lambda: done.extend(thread.items()), lambda: None
@@ -107,7 +107,7 @@ def test_what_is_handed_over_while_the_end_begins_is_seen() -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no forks")
-def test_a_fork_leaves_the_end_alone() -> None:
+def test_engine_thread_fork_leaves_the_end_alone() -> None:
     interrupted: list[int] = []
     thread = make(lambda thread: list(thread.items()), lambda: interrupted.append(os.getpid()))
 

@@ -12,7 +12,7 @@ from langchain_localllm.cli.commands.ui import opened_in_browser
 ADDRESS = "http://127.0.0.1:8000/?token=a&b"
 
 
-def test_browser_gets_the_token_by_a_file_of_its_owner_that_is_deleted(
+def test_ui_browser_gets_the_token_by_a_file_of_its_owner_that_is_deleted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []

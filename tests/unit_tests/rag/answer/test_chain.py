@@ -26,7 +26,7 @@ def models() -> list[Runnable[Any, Any]]:
 
 
 @pytest.mark.parametrize("llm", models(), ids=["chat", "text", "chat retrying", "text bound"])
-async def test_the_same_result_on_every_path(llm: Runnable[Any, Any]) -> None:
+async def test_answer_chain_same_result_on_every_path(llm: Runnable[Any, Any]) -> None:
     chain = answer_chain(RETRIEVER, llm)
     alone = {"standalone_question": QUESTION["question"]}
     expected = {
@@ -54,13 +54,13 @@ def check_stream(chunks: list[dict[str, Any]]) -> None:
     assert [chunk["answer"] for chunk in chunks[1:] if chunk.get("answer")] == list("Blue.")
 
 
-async def test_the_stream_gives_the_passages_before_the_answer() -> None:
+async def test_answer_chain_stream_gives_the_passages_before_the_answer() -> None:
     chain = answer_chain(RETRIEVER, FakeListChatModel(responses=["Blue."]))
     check_stream(list(chain.stream(QUESTION)))
     check_stream([chunk async for chunk in chain.astream(QUESTION)])
 
 
-def test_chat_models_get_messages_and_text_models_one_text() -> None:
+def test_answer_chain_chat_models_get_messages_and_text_models_one_text() -> None:
     values = {"passages": "[1] The boat is blue.", "question": "What colour?"}
     chat = answer_prompt(FakeListChatModel(responses=[]).bind(stop=["x"])).invoke(values)
     assert [message.type for message in chat.to_messages()] == ["system", "human"]
@@ -73,7 +73,7 @@ def test_chat_models_get_messages_and_text_models_one_text() -> None:
     )
 
 
-def test_a_prompt_of_ones_own() -> None:
+def test_answer_chain_accepts_a_custom_prompt() -> None:
     seen: list[str] = []
 
     def model(prompt: PromptValue) -> str:
@@ -87,7 +87,7 @@ def test_a_prompt_of_ones_own() -> None:
     assert seen == ["What colour is the boat?\n[1] The boat is blue.\n\n[2] The key is old."]
 
 
-def test_braces_in_documents_are_text() -> None:
+def test_answer_chain_braces_in_documents_are_text() -> None:
     retriever = RunnableLambda[str, list[Document]](lambda _: [Document("Use {name} and {0}.")])
     assert (
         answer_chain(retriever, FakeListChatModel(responses=["ok"])).invoke({"question": "{x}?"})[
@@ -97,7 +97,7 @@ def test_braces_in_documents_are_text() -> None:
     )
 
 
-def test_without_passages_the_model_is_not_called() -> None:
+def test_answer_chain_without_passages_the_model_is_not_called() -> None:
     nothing = RunnableLambda[str, list[Document]](lambda _: [])
     chain = answer_chain(nothing, FakeListChatModel(responses=["a guess"]))
     assert chain.invoke(QUESTION)["answer"] == NO_ANSWER

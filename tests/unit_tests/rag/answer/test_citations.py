@@ -36,7 +36,7 @@ from langchain_localllm.rag.answer.citations import (
         ("", []),
     ],
 )
-def test_sentences_are_found(text: str, sentences: list[str]) -> None:
+def test_citation_reader_sentences_are_found(text: str, sentences: list[str]) -> None:
     assert number_sentences([Document(text)]) == [sentences]
 
 
@@ -46,13 +46,13 @@ PASSAGES = [
 ]
 
 
-def test_numbers_go_on_through_all_passages() -> None:
+def test_citation_reader_numbers_continue_through_all_passages() -> None:
     assert (
         format_passages(PASSAGES) == "[1] The boat is blue.\n[2] It leaks.\n\n[3] The key is old."
     )
 
 
-def test_a_number_leads_to_its_passage_and_each_is_given_once() -> None:
+def test_citation_reader_number_leads_to_its_passage_and_each_is_given_once() -> None:
     cited = cited_passages("[3] The key is old. It leaks [2], and so [3].", PASSAGES)
     assert [(number, passage.metadata["source"]) for number, passage in cited] == [
         (3, "b"),
@@ -61,7 +61,7 @@ def test_a_number_leads_to_its_passage_and_each_is_given_once() -> None:
 
 
 @pytest.mark.parametrize("answer", ["The key is old.", "[0] no", "[4] no", "[x] no", ""])
-def test_a_number_that_stands_for_nothing_is_left_out(answer: str) -> None:
+def test_citation_reader_number_without_a_statement_is_removed(answer: str) -> None:
     assert cited_passages(answer, PASSAGES) == []
 
 
@@ -109,7 +109,7 @@ def read(answer: str, size: int) -> tuple[str, list[Citation], list[InvalidCitat
         ("The key is old [3].\n[1]", "The key is old [3].", [3], [1]),
     ],
 )
-def test_a_citation_is_checked_however_the_answer_is_cut(
+def test_citation_reader_citation_is_checked_however_the_answer_is_cut(
     size: int, answer: str, text: str | None, cited: list[int], invalid: list[int]
 ) -> None:
     got, citations, refused = read(answer, size)
@@ -118,7 +118,7 @@ def test_a_citation_is_checked_however_the_answer_is_cut(
     assert [each.marker for each in refused] == invalid
 
 
-def test_a_citation_is_data() -> None:
+def test_citation_reader_citation_is_data() -> None:
     _, [first, second], _ = read("The boat is blue [1]. The key is old [3].", 5)
     assert first == Citation(
         1,
@@ -134,7 +134,7 @@ def test_a_citation_is_data() -> None:
     assert second == Citation(3, "The key is old.", "b.pdf", KEY.page_content, page=2, end=15)
 
 
-def test_text_is_told_as_soon_as_it_cannot_be_a_marker() -> None:
+def test_citation_reader_text_is_returned_as_soon_as_it_cannot_be_a_marker() -> None:
     reader = CitationReader([BOAT])
     assert reader.feed("The boat") == [{"answer": "The boat"}]
     assert reader.feed(" is [") == [{"answer": " is"}]
@@ -188,11 +188,13 @@ CENSUS = Document(
         ("...", "..."),
     ],
 )
-def test_statements_get_their_source_or_a_mark(size: int, answer: str, marked: str) -> None:
+def test_citation_reader_statements_get_their_source_or_a_mark(
+    size: int, answer: str, marked: str
+) -> None:
     assert statements(answer, size)[0] == marked
 
 
-def test_statements_name_the_numbers_and_names_that_contradict() -> None:
+def test_citation_reader_statements_name_the_numbers_and_names_that_contradict() -> None:
     _, [wrong] = statements(
         "In 2010 Bertha Brook counted 99 people in Harlow.", question="Who counted people in 2010?"
     )
@@ -207,7 +209,7 @@ def test_statements_name_the_numbers_and_names_that_contradict() -> None:
     assert CENSUS.page_content[short.citation.start : short.citation.end] == short.citation.quote
 
 
-def test_statements_follow_their_sentence_before_the_next_one() -> None:
+def test_citation_reader_statements_follow_their_sentence_before_the_next_one() -> None:
     reader = CitationReader([BOAT])
     parts = [
         *reader.feed("The boat is blue."),
@@ -228,7 +230,7 @@ def test_statements_follow_their_sentence_before_the_next_one() -> None:
     ]
 
 
-def test_statements_paraphrase_is_found_by_the_embedding_model() -> None:
+def test_citation_reader_statements_paraphrase_is_found_by_the_embedding_model() -> None:
     calls: list[list[str]] = []
 
     def embed(texts: list[str]) -> list[list[float]]:
@@ -253,7 +255,7 @@ def test_statements_paraphrase_is_found_by_the_embedding_model() -> None:
         ("It sinks, the boat [2].", [(2, "It leaks.")]),
     ],
 )
-def test_citation_quotes_the_sentence_that_supports_the_statement(
+def test_citation_reader_citation_quotes_the_sentence_that_supports_the_statement(
     size: int, answer: str, quotes: list[tuple[int, str]]
 ) -> None:
     _, citations, _ = read(answer, size)
@@ -262,7 +264,7 @@ def test_citation_quotes_the_sentence_that_supports_the_statement(
 
 
 @pytest.mark.parametrize("number", [1, 3])
-def test_citation_among_equal_sentences_quotes_the_cited_one(number: int) -> None:
+def test_citation_reader_citation_among_equal_sentences_quotes_the_cited_one(number: int) -> None:
     reader = CitationReader([Document("The boat is blue. The key is old. The boat is blue.")])
     parts = [*reader.feed(f"The boat is blue [{number}]."), *reader.end()]
     [citation] = [each for part in parts for each in part.get("citations", [])]

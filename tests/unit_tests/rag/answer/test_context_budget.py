@@ -40,12 +40,12 @@ def passages(*words: int) -> list[Document]:
     return [Document("word " * count) for count in words]
 
 
-def test_everything_goes_where_the_context_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fit_passages_unknown_context_keeps_every_passage(monkeypatch: pytest.MonkeyPatch) -> None:
     with_context(monkeypatch, None)
     assert fit_passages(found := passages(9000, 9000), "Why?", LLM, PROMPT) == (found, [])
 
 
-def test_what_does_not_fit_is_omitted_and_what_fits_behind_it_is_kept(
+def test_fit_passages_omits_a_long_passage_and_keeps_a_later_short_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     with_context(monkeypatch, 300)  # 50 for the answer, 64 for the template: 186 are left
@@ -53,7 +53,9 @@ def test_what_does_not_fit_is_omitted_and_what_fits_behind_it_is_kept(
     assert fit_passages(found, "Why?", LLM, PROMPT) == ([found[0], found[2]], [found[1]])
 
 
-def test_when_no_passage_fits_the_error_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fit_passages_when_no_passage_fits_the_error_says_what_to_do(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     with_context(monkeypatch, 200)
     with pytest.raises(
         ContextLengthError, match="more context, or rebuild the index with a smaller chunk_size"
@@ -62,19 +64,21 @@ def test_when_no_passage_fits_the_error_says_what_to_do(monkeypatch: pytest.Monk
     assert caught.value.context_tokens == 200
 
 
-def test_the_answer_has_the_room_that_the_call_asks_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fit_passages_answer_has_the_room_that_the_call_asks_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     with_context(monkeypatch, 300)
     kept, omitted = fit_passages(passages(80, 80), "Why?", LLM.bind(max_tokens=150), PROMPT)
     assert (len(kept), len(omitted)) == (1, 1)
 
 
-def test_a_short_prompt_is_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fit_passages_short_prompt_is_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     with_context(monkeypatch, 4096)
     monkeypatch.setattr(budget, "count", None)
     assert fit_passages(found := passages(100), "Why?", LLM, PROMPT) == (found, [])
 
 
-def test_a_passage_is_not_read_by_ollama_to_be_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fit_passages_is_not_read_by_ollama_to_be_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ChatOllama, "token_count", None)
     assert count(ChatOllama(model="x"), "one two three") == 4
     assert (
@@ -87,6 +91,6 @@ def test_a_passage_is_not_read_by_ollama_to_be_counted(monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize("llm", [FakeListChatModel(responses=[]), ChatOllama(model="x")])
-def test_without_a_tokenizer_the_estimate_is_rather_too_high(llm: Any) -> None:
+def test_fit_passages_without_a_tokenizer_the_estimate_is_rather_too_high(llm: Any) -> None:
     text = Path(__file__).read_text(encoding="utf-8")
     assert count(llm, text) == len(text.encode()) // 3

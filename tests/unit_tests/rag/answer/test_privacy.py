@@ -53,7 +53,7 @@ REMOTE: dict[str, tuple[Any, Any]] = {
 
 
 @pytest.mark.parametrize("name", REMOTE)
-def test_what_works_elsewhere_is_refused_unless_it_is_allowed(name: str) -> None:
+def test_privacy_remote_object_is_refused_unless_allowed(name: str) -> None:
     llm, embeddings = REMOTE[name]
     with pytest.raises(
         InvalidOptionError, match=r"your documents would be sent there\..*allow_remote=True"
@@ -62,14 +62,14 @@ def test_what_works_elsewhere_is_refused_unless_it_is_allowed(name: str) -> None
     LocalRAG(llm, embeddings, allow_remote=True)
 
 
-def test_a_reranker_elsewhere_is_refused_unless_it_is_allowed() -> None:
+def test_privacy_remote_reranker_is_refused_unless_allowed() -> None:
     reranker = LlamafileReranker(base_url=ELSEWHERE)
     with pytest.raises(InvalidOptionError, match="reranker: LlamafileReranker is at"):
         LocalRAG(None, HERE, reranker=reranker)
     LocalRAG(None, HERE, reranker=reranker, allow_remote=True)
 
 
-def test_an_ollama_model_elsewhere_is_refused_by_its_class() -> None:
+def test_privacy_remote_ollama_model_is_refused_by_its_class() -> None:
     with pytest.raises(InvalidOptionError, match="not on your machine"):
         Ollama(model="gpt-oss:120b-cloud")
 
@@ -82,7 +82,7 @@ def test_this_machine_is_allowed_under_all_its_names(address: str) -> None:
     LocalRAG(ChatLlamafile(base_url=address), LlamafileEmbeddings(base_url=address))
 
 
-def test_tracers_that_a_caller_had_are_left_out_and_other_handlers_stay() -> None:
+def test_privacy_tracers_that_a_caller_had_are_omitted_and_other_handlers_stay() -> None:
     tracer, console = LangChainTracer(client=object()), ConsoleCallbackHandler()  # type: ignore[arg-type]  # it is never used
     assert untraced({"callbacks": [tracer, console]})["callbacks"] == [console]
     manager = CallbackManager([tracer, console], inheritable_handlers=[tracer, console])

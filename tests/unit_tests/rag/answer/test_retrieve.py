@@ -28,21 +28,21 @@ def retriever(tmp_path: Path) -> HybridRetriever:
     return rag.retriever
 
 
-def test_ranks_are_merged_by_their_reciprocals() -> None:
+def test_retriever_ranks_are_merged_by_their_reciprocals() -> None:
     merged = _merged([["a", "b", "c"], ["c", "a"]])
     assert list(merged) == ["a", "c", "b"]
     assert merged["a"] == pytest.approx((1 + 61 / 62) / 2)
     assert _merged([["a"], ["a"]]) == {"a": 1.0}
 
 
-def test_a_word_finds_what_its_vector_does_not(retriever: HybridRetriever) -> None:
+def test_retriever_word_finds_what_its_vector_does_not(retriever: HybridRetriever) -> None:
     assert (
         retriever.invoke("When do the ferries leave?")[0].page_content
         == "The ferry leaves at noon."
     )
 
 
-def test_nothing_is_found_when_nothing_has_to_do_with_the_question(
+def test_retriever_nothing_is_found_when_nothing_has_to_do_with_the_question(
     retriever: HybridRetriever,
 ) -> None:
     retriever.min_similarity = 0.99
@@ -52,7 +52,7 @@ def test_nothing_is_found_when_nothing_has_to_do_with_the_question(
     assert len(retriever.invoke("Who wrote Hamlet?")) == 3
 
 
-def test_a_reranker_has_the_last_word(retriever: HybridRetriever) -> None:
+def test_retriever_reranker_decides_the_order(retriever: HybridRetriever) -> None:
     def longest_first(_question: str, passages: list[Document]) -> Sequence[float]:
         return [len(passage.page_content) for passage in passages]
 
@@ -80,7 +80,7 @@ class ByLength(BaseDocumentCompressor):
 
 
 @pytest.mark.parametrize("reports", [True, False])
-def test_a_document_compressor_orders_the_passages(
+def test_retriever_document_compressor_orders_the_passages(
     retriever: HybridRetriever, reports: bool
 ) -> None:
     question = "When do the ferries leave, and what colour is the boat?"
@@ -97,10 +97,10 @@ def test_a_document_compressor_orders_the_passages(
     ]
 
 
-def test_an_empty_index_has_nothing() -> None:
+def test_retriever_empty_index_has_nothing() -> None:
     rag = LocalRAG(None, DeterministicFakeEmbedding(size=8))
     assert rag.retriever.invoke("What?") == []
 
 
-async def test_async_finds_the_same(retriever: HybridRetriever) -> None:
+async def test_retriever_async_finds_the_same(retriever: HybridRetriever) -> None:
     assert await retriever.ainvoke("ferry") == retriever.invoke("ferry")

@@ -185,7 +185,7 @@ def test_evidence_of_an_index_of_one_passage_counts_its_words(tmp_path: Path) ->
     assert 0.25 < found.coverages[0] < 0.5
 
 
-def test_evidence_words_of_the_passages_beside_count_half(tmp_path: Path) -> None:
+def test_evidence_words_of_the_neighboring_passages_count_half(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text(
         "The ferry is named Dunlin.\n\nIt leaves at noon.\n\nThe lamp is lit at dusk."
     )

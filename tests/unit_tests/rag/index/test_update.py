@@ -43,14 +43,14 @@ def texts(store: Store) -> set[str]:
     return {passage.page_content for batch in store.catalog.batches() for passage in batch}
 
 
-def test_what_did_not_change_is_left(store: Store, notes: Path) -> None:
+def test_update_unchanged_files_are_skipped(store: Store, notes: Path) -> None:
     first = update(store, [notes])
     assert (first.added, first.passages, first.problems) == (3, 3, [])
     second = update(store, [notes])
     assert (second.added, second.unchanged, second.passages) == (0, 3, 0)
 
 
-def test_only_passages_that_are_new_are_embedded(store: Store, notes: Path) -> None:
+def test_update_only_passages_that_are_new_are_embedded(store: Store, notes: Path) -> None:
     update(store, [notes])
     store.close()
     (notes / "a.txt").write_text("# New\n\nThe a is here.\n\nThe a is there.", encoding="utf-8")
@@ -64,7 +64,7 @@ def test_only_passages_that_are_new_are_embedded(store: Store, notes: Path) -> N
     assert any("It was seen again." in text for text in texts(small))
 
 
-def test_gone_files_are_taken_out_but_only_below_the_given_paths(
+def test_update_deleted_files_are_removed_below_the_given_paths_only(
     store: Store, notes: Path, tmp_path: Path
 ) -> None:
     other = tmp_path / "other.txt"
@@ -202,7 +202,7 @@ def test_update_passage_over_the_models_window_is_split(tmp_path: Path) -> None:
     assert update(store).unchanged == 2
 
 
-def test_rebuild_by_the_same_object_keeps_the_name_of_the_embedding_model(
+def test_update_rebuild_by_the_same_object_keeps_the_name_of_the_embedding_model(
     store: Store, notes: Path
 ) -> None:
     update(store, [notes])
@@ -212,13 +212,13 @@ def test_rebuild_by_the_same_object_keeps_the_name_of_the_embedding_model(
         Store(store.folder, DeterministicFakeEmbedding(size=8)).check_model()
 
 
-def test_remove_counts_towards_the_next_calibration(store: Store, notes: Path) -> None:
+def test_update_remove_counts_towards_the_next_calibration(store: Store, notes: Path) -> None:
     update(store, [notes])
     remove(store, [notes / "a.txt"])
     assert store.setting("off_topic_pending") == 1
 
 
-def test_remove_by_any_spelling_and_refuses_a_typo(
+def test_update_remove_by_any_spelling_and_refuses_a_typo(
     store: Store, notes: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     update(store, [notes])
@@ -231,7 +231,7 @@ def test_remove_by_any_spelling_and_refuses_a_typo(
     assert store.catalog.paths() == []
 
 
-def test_a_file_that_cannot_be_read_is_named_each_time_and_read_again_when_it_changed(
+def test_update_file_that_cannot_be_read_is_named_each_time_and_read_again_when_it_changed(
     store: Store, notes: Path
 ) -> None:
     (notes / "bad.pdf").write_bytes(b"no pdf")
@@ -243,14 +243,14 @@ def test_a_file_that_cannot_be_read_is_named_each_time_and_read_again_when_it_ch
     assert update(store, [notes]).problems == []
 
 
-def test_a_file_that_becomes_unreadable_loses_its_passages(store: Store, notes: Path) -> None:
+def test_update_file_that_becomes_unreadable_loses_its_passages(store: Store, notes: Path) -> None:
     update(store, [notes])
     (notes / "a.txt").write_bytes(bytes(range(256)) * 20)
     assert "binary" in update(store, [notes]).problems[0]
     assert not any("The a is" in text for text in texts(store))
 
 
-def test_ids_and_paths_do_not_depend_on_where_the_folder_is(
+def test_update_ids_and_paths_do_not_depend_on_where_the_folder_is(
     store: Store, notes: Path, tmp_path: Path
 ) -> None:
     update(store, [notes])
@@ -265,21 +265,21 @@ def test_ids_and_paths_do_not_depend_on_where_the_folder_is(
     assert update(Store(moved / ".localllm", EMBEDDINGS)).unchanged == 3
 
 
-def test_the_index_is_no_file_of_its_own(notes: Path) -> None:
+def test_update_index_files_are_not_indexed(notes: Path) -> None:
     store = Store(notes / "index", EMBEDDINGS, vectors="sqlite")
     update(store, [notes])
     assert update(store, [notes]).unchanged == 3
     assert len(store.catalog.paths()) == 3
 
 
-def test_progress_tells_files_bytes_and_passages(store: Store, notes: Path) -> None:
+def test_update_progress_reports_files_bytes_and_passages(store: Store, notes: Path) -> None:
     seen: list[Progress] = []
     update(store, [notes], on_progress=seen.append)
     size = sum(file.stat().st_size for file in notes.iterdir())
     assert seen[-1] == Progress(files=3, all_files=3, bytes=size, all_bytes=size, passages=3)
 
 
-def test_nothing_to_index_says_what_to_give(store: Store) -> None:
+def test_update_nothing_to_index_says_what_to_give(store: Store) -> None:
     with pytest.raises(DocumentError, match="localllm rag index PATH"):
         update(store)
 
@@ -287,7 +287,7 @@ def test_nothing_to_index_says_what_to_give(store: Store) -> None:
 # --- an index that does not fit ---
 
 
-def test_another_embedding_model_is_refused_with_the_command_that_rebuilds(
+def test_update_another_embedding_model_is_refused_with_the_command_that_rebuilds(
     store: Store, notes: Path
 ) -> None:
     update(store, [notes])
@@ -315,7 +315,7 @@ def test_another_embedding_model_is_refused_with_the_command_that_rebuilds(
 @pytest.mark.parametrize(
     "asked", [{"chunk_size": 500}, {"chunk_overlap": 10}, {"vectors": "chroma"}]
 )
-def test_other_settings_are_refused_with_the_command_that_rebuilds(
+def test_update_other_settings_are_refused_with_the_command_that_rebuilds(
     store: Store, notes: Path, asked: dict[str, object]
 ) -> None:
     update(store, [notes])
@@ -336,13 +336,13 @@ def test_update_after_a_run_that_stored_nothing_follows_the_settings_of_the_new_
     assert (store.setting("vectors"), store.setting("chunk_size")) == ("sqlite", 500)
 
 
-def test_there_is_no_index_yet(tmp_path: Path) -> None:
+def test_update_missing_index_is_reported(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match=r"There is no index in .* localllm rag index PATH"):
         _ = Store(tmp_path / "none").catalog
     assert not (tmp_path / "none").exists()
 
 
-def test_who_writes_keeps_others_from_it(
+def test_update_writer_locks_the_index(
     store: Store, notes: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("langchain_localllm.rag.index.store._LOCK_TIMEOUT", 0.05)
@@ -373,7 +373,7 @@ def make_broken_link(notes: Path) -> None:
         (make_broken_link, "a link to a file that does not exist"),
     ],
 )
-def test_odd_things_in_a_folder(
+def test_update_odd_things_in_a_folder(
     store: Store, notes: Path, make: Callable[[Path], None], problem: str | None
 ) -> None:
     make(notes)
@@ -384,7 +384,7 @@ def test_odd_things_in_a_folder(
     )
 
 
-def test_names_of_any_bytes_and_texts_of_any_encoding(store: Store, notes: Path) -> None:
+def test_update_names_of_any_bytes_and_texts_of_any_encoding(store: Store, notes: Path) -> None:
     (notes / "Hütte 笔记.txt").write_bytes(
         "Die Schlüssel hängen hinter der Tür der alten Hütte.".encode("utf-16")
     )
@@ -408,7 +408,7 @@ class Cheap(Embeddings):
         return [1.0, len(text) % 7, text.count("e") % 5]
 
 
-def test_ten_thousand_tiny_files(tmp_path: Path) -> None:
+def test_update_ten_thousand_tiny_files(tmp_path: Path) -> None:
     for folder in range(100):
         (tmp_path / "notes" / str(folder)).mkdir(parents=True)
         for file in range(100):
@@ -423,7 +423,9 @@ def test_ten_thousand_tiny_files(tmp_path: Path) -> None:
     assert store.catalog.search("room 42 floor 17", 1) != []
 
 
-def test_one_large_file_with_flat_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_update_one_large_file_with_flat_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("langchain_localllm.rag.ingest.load._LARGE", 1_000_000)
     monkeypatch.setattr("langchain_localllm.rag.ingest.load._PIECE", 100_000)
     # searching needs all vectors in memory
@@ -468,7 +470,7 @@ def test_update_index_of_an_earlier_version_reads_files_again_and_embeds_only_wh
     assert update(store).unchanged == 4
 
 
-def test_a_catalog_that_is_only_being_made_is_no_index_yet(store: Store, notes: Path) -> None:
+def test_update_catalog_without_a_finished_run_is_not_an_index(store: Store, notes: Path) -> None:
     assert store.folder
     store.folder.mkdir()
     # as it is before its tables, and after a process that was killed

@@ -16,7 +16,7 @@ def write(path: Path) -> Path:
     return path
 
 
-def test_folders_are_read_in_order_and_hidden_files_are_skipped(tmp_path: Path) -> None:
+def test_find_files_folders_are_read_in_order_and_hidden_files_are_skipped(tmp_path: Path) -> None:
     for name in ["b.txt", "a.txt", "c/d.txt", ".git/config", ".hidden"]:
         write(tmp_path / name)
     assert [file.relative_to(tmp_path).as_posix() for file in find_files([tmp_path])] == [
@@ -26,37 +26,37 @@ def test_folders_are_read_in_order_and_hidden_files_are_skipped(tmp_path: Path) 
     ]
 
 
-def test_a_hidden_file_that_is_named_is_taken(tmp_path: Path) -> None:
+def test_find_files_hidden_file_that_is_named_is_included(tmp_path: Path) -> None:
     hidden = write(tmp_path / ".hidden")
     assert find_files([hidden]) == [hidden]
 
 
-def test_a_symbolic_link_back_to_its_folder_ends(tmp_path: Path) -> None:
+def test_find_files_symbolic_link_back_to_its_folder_ends(tmp_path: Path) -> None:
     write(tmp_path / "sub" / "a.txt")
     (tmp_path / "sub" / "loop").symlink_to(tmp_path, target_is_directory=True)
     assert find_files([tmp_path]) == [tmp_path / "sub" / "a.txt"]
 
 
-def test_each_file_comes_once(tmp_path: Path) -> None:
+def test_find_files_each_file_comes_once(tmp_path: Path) -> None:
     file = write(tmp_path / "a.txt")
     (tmp_path / "link.txt").symlink_to(file)
     assert find_files([file, tmp_path, str(file)]) == [file]
 
 
-def test_a_linked_folder_is_followed(tmp_path: Path) -> None:
+def test_find_files_linked_folder_is_followed(tmp_path: Path) -> None:
     write(tmp_path / "elsewhere" / "a.txt")
     (tmp_path / "notes").mkdir()
     (tmp_path / "notes" / "link").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
     assert find_files([tmp_path / "notes"]) == [tmp_path / "notes" / "link" / "a.txt"]
 
 
-def test_a_missing_path_is_named(tmp_path: Path) -> None:
+def test_find_files_missing_path_is_named(tmp_path: Path) -> None:
     with pytest.raises(DocumentError, match=r"There is no file or folder .*nowhere\."):
         find_files([tmp_path / "nowhere"])
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may open every folder")
-def test_a_folder_without_permission_is_reported(tmp_path: Path) -> None:
+def test_find_files_folder_without_permission_is_reported(tmp_path: Path) -> None:
     write(tmp_path / "a.txt")
     write(tmp_path / "locked" / "b.txt")
     (tmp_path / "locked").chmod(0)

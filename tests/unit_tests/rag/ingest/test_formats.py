@@ -25,7 +25,7 @@ def load(folder: Path, name: str, content: str | bytes) -> list[tuple[str, dict[
     ]
 
 
-def test_a_word_document_has_headings_lists_and_tables(tmp_path: Path) -> None:
+def test_load_file_word_document_has_headings_lists_and_tables(tmp_path: Path) -> None:
     document = docx.Document()
     document.add_heading("Boats", 1)
     document.add_paragraph("The rowing boat is blue.")
@@ -43,7 +43,7 @@ def test_a_word_document_has_headings_lists_and_tables(tmp_path: Path) -> None:
     ]
 
 
-def test_a_csv_row_is_a_passage_with_its_line(tmp_path: Path) -> None:
+def test_load_file_csv_row_is_a_passage_with_its_line(tmp_path: Path) -> None:
     table = 'boat;price;note\nHeron;14;"blue;\nold"\n\nTern;9;\n'
     rows = load(tmp_path, "a.csv", table)
     assert [text for text, _ in rows] == [
@@ -54,7 +54,7 @@ def test_a_csv_row_is_a_passage_with_its_line(tmp_path: Path) -> None:
     assert [chunk.metadata["line"] for chunk in chunks] == [2, 5]
 
 
-def test_json_is_told_in_words(tmp_path: Path) -> None:
+def test_load_file_json_is_written_as_words(tmp_path: Path) -> None:
     people = [{"name": "Ann", "age": 40}, {"name": "Bo", "pets": [{"kind": "cat"}], "none": None}]
     assert load(tmp_path, "a.json", json.dumps({"people": people, "place": "hill"})) == [
         ("1.name: Ann; 1.age: 40; 2.name: Bo; 2.pets.1.kind: cat", {"heading": "people"}),
@@ -66,7 +66,7 @@ def test_json_is_told_in_words(tmp_path: Path) -> None:
     ]
 
 
-def test_a_notebook_is_read_cell_by_cell(tmp_path: Path) -> None:
+def test_load_file_notebook_is_read_cell_by_cell(tmp_path: Path) -> None:
     cells = [
         {"cell_type": "markdown", "source": ["# Boats\n", "They are blue."]},
         {"cell_type": "code", "source": "print('blue')", "outputs": [{"text": "secret"}]},
@@ -78,7 +78,7 @@ def test_a_notebook_is_read_cell_by_cell(tmp_path: Path) -> None:
     ]
 
 
-def test_source_code_is_cut_at_its_own_joints(tmp_path: Path) -> None:
+def test_load_file_source_code_is_cut_at_its_own_joints(tmp_path: Path) -> None:
     code = "".join(
         f"def f{number}():\n    value = {number}\n\n    return value\n\n\n" for number in range(4)
     )
@@ -93,7 +93,7 @@ def test_source_code_is_cut_at_its_own_joints(tmp_path: Path) -> None:
     assert [chunk.metadata["line"] for chunk in chunks] == [1, 7, 13, 19]
 
 
-def test_lines_of_markdown_and_wrapped_text_are_those_of_the_file(tmp_path: Path) -> None:
+def test_load_file_lines_of_markdown_and_wrapped_text_are_those_of_the_file(tmp_path: Path) -> None:
     markdown = (
         "---\ntitle: x\n---\n# Boats\n\nA day costs 14.\n\nSafety\n------\n\nBe careful\nhere.\n"
     )
@@ -140,13 +140,17 @@ def bomb() -> bytes:
         ("a.csv", b"\0\1\2" * 2000, "binary"),
     ],
 )
-def test_broken_files_say_why(tmp_path: Path, name: str, content: bytes, reason: str) -> None:
+def test_load_file_broken_files_say_why(
+    tmp_path: Path, name: str, content: bytes, reason: str
+) -> None:
     with pytest.raises(DocumentError, match=reason):
         load(tmp_path, name, content)
 
 
 @pytest.mark.parametrize("ending", ["txt", "md", "py"])
-def test_a_large_text_is_read_in_pieces_and_memory_stays_flat(tmp_path: Path, ending: str) -> None:
+def test_load_file_large_text_is_read_in_pieces_and_memory_stays_flat(
+    tmp_path: Path, ending: str
+) -> None:
     line = "Sentence number {} of a long text tells nothing that matters to anybody who reads it.\n"
     file = tmp_path / f"large.{ending}"
     lines = 400_000
@@ -161,7 +165,7 @@ def test_a_large_text_is_read_in_pieces_and_memory_stays_flat(tmp_path: Path, en
     assert peak < 40_000_000 / 3
 
 
-def test_a_large_text_keeps_its_lines_and_loses_none(
+def test_load_file_large_text_keeps_its_lines_and_loses_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("langchain_localllm.rag.ingest.load._LARGE", 1000)

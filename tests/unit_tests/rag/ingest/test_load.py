@@ -18,13 +18,13 @@ def load_bytes(folder: Path, name: str, data: bytes) -> list[tuple[str, dict[str
     return [(document.page_content, document.metadata) for document in load_file(file)]
 
 
-def test_text_keeps_its_source(tmp_path: Path) -> None:
+def test_load_file_text_keeps_its_source(tmp_path: Path) -> None:
     assert load_bytes(tmp_path, "a.txt", b"The key is red.\n") == [
         ("The key is red.", {"source": str(tmp_path / "a.txt")})
     ]
 
 
-def test_wrapped_lines_become_one_paragraph_and_short_lines_stay(tmp_path: Path) -> None:
+def test_load_file_wrapped_lines_become_one_paragraph_and_short_lines_stay(tmp_path: Path) -> None:
     wrapped = (
         b"The boat leaves from the old jetty behind the station at half past six.\r\nIt waits for "
         b"nobody.\r\n\r\nRed\r\nBlue"
@@ -36,7 +36,7 @@ def test_wrapped_lines_become_one_paragraph_and_short_lines_stay(tmp_path: Path)
     )
 
 
-def test_markdown_sections_carry_their_headings(tmp_path: Path) -> None:
+def test_load_file_markdown_sections_carry_their_headings(tmp_path: Path) -> None:
     markdown = (
         b"---\ntitle: x\n---\nIntro.\n\n# Boats #\n\n## Prices\n\nA day costs 14.\n\n"
         b"```\n# no heading\n```\n\nSafety\n---\nBe careful.\n"
@@ -50,7 +50,7 @@ def test_markdown_sections_carry_their_headings(tmp_path: Path) -> None:
     ]
 
 
-def test_markdown_lists_and_tables_keep_their_lines(tmp_path: Path) -> None:
+def test_load_file_markdown_lists_and_tables_keep_their_lines(tmp_path: Path) -> None:
     table = (
         "| Boat | A price that is long enough to look like a wrapped line |\n|---|---|\n| Heron | "
         "14 |\n- one\n- two"
@@ -59,7 +59,7 @@ def test_markdown_lists_and_tables_keep_their_lines(tmp_path: Path) -> None:
     assert text == table
 
 
-def test_html_sections_without_script_and_style(tmp_path: Path) -> None:
+def test_load_file_html_sections_without_script_and_style(tmp_path: Path) -> None:
     html = (
         b"<!DOCTYPE html><!-- no text --><html><head><title>T</title><style>p "
         b"{}</style></head><body>"
@@ -77,24 +77,24 @@ def test_html_sections_without_script_and_style(tmp_path: Path) -> None:
     ]
 
 
-def test_html_in_its_declared_encoding(tmp_path: Path) -> None:
+def test_load_file_html_in_its_declared_encoding(tmp_path: Path) -> None:
     html = '<html><head><meta charset="gb18030"></head><body><p>船是蓝色的。</p></body></html>'
     [(text, _)] = load_bytes(tmp_path, "a.htm", html.encode("gb18030"))
     assert text == "船是蓝色的。"
 
 
-def test_pdf_pages_are_numbered(tmp_path: Path, pdf: bytes) -> None:
+def test_load_file_pdf_pages_are_numbered(tmp_path: Path, pdf: bytes) -> None:
     assert [(text, meta["page"]) for text, meta in load_bytes(tmp_path, "a.pdf", pdf)] == [
         ("The ferry costs 3 marks.", 1),
         ("The jetty is new.", 2),
     ]
 
 
-def test_a_pdf_is_known_by_its_first_bytes(tmp_path: Path, pdf: bytes) -> None:
+def test_load_file_pdf_is_known_by_its_first_bytes(tmp_path: Path, pdf: bytes) -> None:
     assert len(load_bytes(tmp_path, "no-ending", pdf)) == 2
 
 
-def test_a_pdf_encrypted_with_an_empty_password_is_read(
+def test_load_file_pdf_encrypted_with_an_empty_password_is_read(
     tmp_path: Path, make_pdf: Callable[..., bytes]
 ) -> None:
     [(text, _)] = load_bytes(tmp_path, "a.pdf", make_pdf(["The jetty is new."], ""))
@@ -102,7 +102,7 @@ def test_a_pdf_encrypted_with_an_empty_password_is_read(
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32", "cp1252"])
-def test_encodings_of_western_text(tmp_path: Path, encoding: str) -> None:
+def test_load_file_encodings_of_western_text(tmp_path: Path, encoding: str) -> None:
     sentence = (
         "Die Schlüssel für die Hütte hängen hinter der Tür, und die Fähre fährt täglich außer "
         "sonntags über den See."
@@ -112,13 +112,13 @@ def test_encodings_of_western_text(tmp_path: Path, encoding: str) -> None:
 
 
 @pytest.mark.parametrize("encoding", ["gb18030", "shift_jis", "utf-16"])
-def test_encodings_of_eastern_text(tmp_path: Path, encoding: str) -> None:
+def test_load_file_encodings_of_eastern_text(tmp_path: Path, encoding: str) -> None:
     sentence = "私たちの図書館は毎日午前九時に開きます。子供たちは静かに本を読んでいます。" * 3
     [(text, _)] = load_bytes(tmp_path, "a.txt", sentence.encode(encoding))
     assert text == sentence
 
 
-def test_emoji_and_joiners_survive(tmp_path: Path) -> None:
+def test_load_file_emoji_and_joiners_survive(tmp_path: Path) -> None:
     [(text, _)] = load_bytes(tmp_path, "a.md", "# 船\n\nThe 👩‍🔬 likes می‌خواهم.".encode())
     assert text == "The 👩‍🔬 likes می‌خواهم."
 
@@ -135,23 +135,25 @@ def test_emoji_and_joiners_survive(tmp_path: Path) -> None:
         ("a.pdf", b"no pdf at all", "it is not a PDF file"),
     ],
 )
-def test_unreadable_files_say_why(tmp_path: Path, name: str, data: bytes, reason: str) -> None:
+def test_load_file_unreadable_files_say_why(
+    tmp_path: Path, name: str, data: bytes, reason: str
+) -> None:
     with pytest.raises(DocumentError, match=rf"{name}: {reason}") as caught:
         load_bytes(tmp_path, name, data)
     assert "\n" not in str(caught.value)
 
 
-def test_a_truncated_pdf_is_refused(tmp_path: Path, pdf: bytes) -> None:
+def test_load_file_truncated_pdf_is_refused(tmp_path: Path, pdf: bytes) -> None:
     with pytest.raises(DocumentError, match="broken or truncated"):
         load_bytes(tmp_path, "a.pdf", pdf[: len(pdf) // 3])
 
 
-def test_an_encrypted_pdf_is_refused(tmp_path: Path, make_pdf: Callable[..., bytes]) -> None:
+def test_load_file_encrypted_pdf_is_refused(tmp_path: Path, make_pdf: Callable[..., bytes]) -> None:
     with pytest.raises(DocumentError, match=r"it is encrypted\. Save a copy without a password"):
         load_bytes(tmp_path, "a.pdf", make_pdf(["secret"], "sesame"))
 
 
-def test_a_scanned_pdf_is_refused(tmp_path: Path) -> None:
+def test_load_file_scanned_pdf_is_refused(tmp_path: Path) -> None:
     writer = PdfWriter()
     writer.add_blank_page(width=100, height=100)
     writer.write(tmp_path / "scan.pdf")
@@ -159,13 +161,13 @@ def test_a_scanned_pdf_is_refused(tmp_path: Path) -> None:
         load_file(tmp_path / "scan.pdf")
 
 
-def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+def test_load_file_pipe_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(DocumentError, match="not a regular file"):
         load_file(tmp_path / "pipe")
 
 
-def test_a_broken_link_is_named(tmp_path: Path) -> None:
+def test_load_file_broken_link_is_named(tmp_path: Path) -> None:
     (tmp_path / "link.txt").symlink_to(tmp_path / "nowhere")
     with pytest.raises(
         DocumentError, match=r"link\.txt: it is a link to a file that does not exist"
@@ -174,14 +176,14 @@ def test_a_broken_link_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
-def test_a_file_without_permission_is_named(tmp_path: Path) -> None:
+def test_load_file_without_permission_is_named(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("text")
     (tmp_path / "a.txt").chmod(0)
     with pytest.raises(DocumentError, match=r"a\.txt: it cannot be read"):
         load_file(tmp_path / "a.txt")
 
 
-def test_the_others_are_read_when_one_file_is_bad(tmp_path: Path) -> None:
+def test_load_file_others_are_read_when_one_file_is_bad(tmp_path: Path) -> None:
     (tmp_path / "bad.pdf").write_bytes(b"no pdf")
     (tmp_path / "good.txt").write_text("The key is red.")
     faults: list[DocumentError] = []
@@ -196,7 +198,7 @@ def test_the_others_are_read_when_one_file_is_bad(tmp_path: Path) -> None:
         load_documents([tmp_path])
 
 
-def test_nothing_readable_is_an_error(tmp_path: Path) -> None:
+def test_load_file_nothing_readable_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(DocumentError, match="There is no readable text in"):
         load_documents([tmp_path], lambda _: None)
 
@@ -204,7 +206,7 @@ def test_nothing_readable_is_an_error(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "module"), [("a.pdf", "pypdfium2"), ("a.html", "bs4"), ("a.rtf", "striprtf.striprtf")]
 )
-def test_a_missing_library_names_its_extra(
+def test_load_file_missing_library_names_its_extra(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, module: str
 ) -> None:
     monkeypatch.setitem(sys.modules, module, None)

@@ -111,7 +111,7 @@ def test_read_pdf_tables_are_read_row_by_row(tmp_path: Path, order: str) -> None
     assert text.endswith("The office is open from May.")
 
 
-def test_read_pdf_text_of_wide_spaces_is_no_table(tmp_path: Path) -> None:
+def test_read_pdf_text_with_wide_spaces_is_not_a_table(tmp_path: Path) -> None:
     words = ["The", "rowing", "boat", "is", "called", "Heron", "and", "costs", "14", "marks"]
     lines = [
         (60.0 + 45 * place, 700.0 - 14 * row, words[(place + row * 3) % 10])

@@ -55,24 +55,24 @@ def mail() -> EmailMessage:
 
 
 @pytest.mark.parametrize("name", ["a.rtf", "a.doc", "a.txt"])
-def test_rtf_is_read_as_text_by_any_name(tmp_path: Path, name: str) -> None:
+def test_load_file_rtf_is_read_as_text_by_any_name(tmp_path: Path, name: str) -> None:
     assert load(tmp_path, name, RTF) == [(SENTENCE, "")]
 
 
 @pytest.mark.parametrize("name", ["a.eml", "a.mht", "1234.host:2,S"])
-def test_mail_is_decoded_and_its_attachments_are_named(tmp_path: Path, name: str) -> None:
+def test_load_file_mail_is_decoded_and_its_attachments_are_named(tmp_path: Path, name: str) -> None:
     [(text, heading)] = load(tmp_path, name, bytes(mail()))
     assert text == f"From: a@example.org\nSubject: Schlüssel\nAttachments: Plan.pdf\n\n{SENTENCE}"
     assert heading == "Schlüssel"
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-8-sig"])
-def test_mail_saved_in_another_encoding_is_read(tmp_path: Path, encoding: str) -> None:
+def test_load_file_mail_saved_in_another_encoding_is_read(tmp_path: Path, encoding: str) -> None:
     content = "From: a@example.org\nSubject: Boats\nMIME-Version: 1.0\n\nThe boat is blue.\n"
     assert load(tmp_path, "a.eml", content.encode(encoding)) == load(tmp_path, "b.eml", content)
 
 
-def test_mail_of_html_and_a_forwarded_mail_are_read(tmp_path: Path) -> None:
+def test_load_file_mail_of_html_and_a_forwarded_mail_are_read(tmp_path: Path) -> None:
     message = EmailMessage()
     message["Subject"] = "Fwd"
     message.set_content("<h1>Boats</h1><p>The boat is blue.</p>", subtype="html")
@@ -83,7 +83,7 @@ def test_mail_of_html_and_a_forwarded_mail_are_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["a.mbox", "Inbox"])
-def test_mailbox_is_read_mail_by_mail(tmp_path: Path, name: str) -> None:
+def test_load_file_mailbox_is_read_mail_by_mail(tmp_path: Path, name: str) -> None:
     one = b"From a@example.org Sat Nov 28 09:00:00 2026\n" + bytes(mail())
     assert [heading for _, heading in load(tmp_path, name, one + b"\n\n" + one)] == [
         "Schlüssel",
@@ -99,7 +99,9 @@ def test_mailbox_is_read_mail_by_mail(tmp_path: Path, name: str) -> None:
         ("x-unknown", SENTENCE.encode()),
     ],
 )
-def test_mail_with_a_wrong_charset_is_read(tmp_path: Path, declared: str, body: bytes) -> None:
+def test_load_file_mail_with_a_wrong_charset_is_read(
+    tmp_path: Path, declared: str, body: bytes
+) -> None:
     header = (
         f"Subject: x\nContent-Type: text/plain; charset={declared}\nContent-Transfer-Encoding: "
         "8bit\n\n"
@@ -107,12 +109,12 @@ def test_mail_with_a_wrong_charset_is_read(tmp_path: Path, declared: str, body: 
     assert "Barometer" in load(tmp_path, "a.eml", header + body)[0][0]
 
 
-def test_fictionbook_has_chapters_and_no_pictures(tmp_path: Path) -> None:
+def test_load_file_fictionbook_has_chapters_and_no_pictures(tmp_path: Path) -> None:
     assert load(tmp_path, "a.fb2", FB2.encode("cp1251")) == [("Лодка синяя.", "Глава")]
 
 
 @pytest.mark.parametrize("name", ["a.svg", "map"])
-def test_svg_is_read_as_its_labels(tmp_path: Path, name: str) -> None:
+def test_load_file_svg_is_read_as_its_labels(tmp_path: Path, name: str) -> None:
     svg = (
         '<svg xmlns="x"><style>.a{}</style><title>Map</title><text>The '
         '<tspan>jetty</tspan></text><path d="M0 0"/></svg>'
@@ -121,7 +123,7 @@ def test_svg_is_read_as_its_labels(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["feed.xml", "feed.rss"])
-def test_feed_holds_html_that_is_read(tmp_path: Path, name: str) -> None:
+def test_load_file_feed_holds_html_that_is_read(tmp_path: Path, name: str) -> None:
     feed = (
         '<?xml version="1.0"?><rss><item><d><![CDATA[<p>The <b>boat</b> is '
         "blue.</p>]]></d></item></rss>"
@@ -129,7 +131,7 @@ def test_feed_holds_html_that_is_read(tmp_path: Path, name: str) -> None:
     assert load(tmp_path, name, feed) == [("The boat is blue.", "")]
 
 
-def test_xml_entities_are_not_expanded(tmp_path: Path) -> None:
+def test_load_file_xml_entities_are_not_expanded(tmp_path: Path) -> None:
     bomb = (
         '<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "haha"><!ENTITY b "&a;&a;">]><x>The boat '
         "&b; is blue.</x>"
@@ -138,7 +140,7 @@ def test_xml_entities_are_not_expanded(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["page.txt", "page.aspx", "page"])
-def test_html_by_another_name_is_read_as_html(tmp_path: Path, name: str) -> None:
+def test_load_file_html_by_another_name_is_read_as_html(tmp_path: Path, name: str) -> None:
     page = (
         "\ufeff<!-- saved --><!DOCTYPE html><html><head><style>p {}</style></head><body><p>The "
         "boat.</p></body></html>"
@@ -146,7 +148,7 @@ def test_html_by_another_name_is_read_as_html(tmp_path: Path, name: str) -> None
     assert load(tmp_path, name, page) == [("The boat.", "")]
 
 
-def test_calendar_and_contacts_are_told_in_words(tmp_path: Path) -> None:
+def test_load_file_calendar_and_contacts_are_written_as_words(tmp_path: Path) -> None:
     event = (
         "BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nUID:1\r\n"
         "DTSTART;TZID=Europe/Berlin:20261128T093000\r\n"
@@ -180,7 +182,7 @@ def test_calendar_and_contacts_are_told_in_words(tmp_path: Path) -> None:
         ("a.json", '{"a": ' * 900 + "1" + "}" * 900, ""),
     ],
 )
-def test_unsupported_file_is_refused_with_its_reason(
+def test_load_file_unsupported_file_is_refused_with_its_reason(
     tmp_path: Path, name: str, content: str | bytes, reason: str
 ) -> None:
     try:
@@ -192,7 +194,7 @@ def test_unsupported_file_is_refused_with_its_reason(
         assert not reason
 
 
-def test_encoded_data_within_a_text_is_left_out(tmp_path: Path) -> None:
+def test_load_file_encoded_data_within_a_text_is_omitted(tmp_path: Path) -> None:
     packed = "".join(binascii.b2a_uu(random.Random(2).randbytes(45)).decode() for _ in range(5))  # noqa: S311
     text = (
         f"Before.\n\n{NOISE}\nBetween.\n\nbegin 644 a.bin\n{packed}`\nend\n\n"
@@ -210,7 +212,7 @@ def test_encoded_data_within_a_text_is_left_out(tmp_path: Path) -> None:
         "a" * 2000,
     ],
 )
-def test_long_words_that_are_not_encoded_stay(tmp_path: Path, text: str) -> None:
+def test_load_file_long_words_that_are_not_encoded_stay(tmp_path: Path, text: str) -> None:
     assert load(tmp_path, "a.txt", text)[0][0].split() == text.split()
 
 
@@ -231,11 +233,11 @@ def test_long_words_that_are_not_encoded_stay(tmp_path: Path, text: str) -> None
         ("end-\n\nnew", "end-\n\nnew"),
     ],
 )
-def test_words_cut_at_a_lines_end_are_whole(text: str, expected: str) -> None:
+def test_load_file_words_cut_at_a_lines_end_are_whole(text: str, expected: str) -> None:
     assert tidy(text) == expected
 
 
-def test_lines_are_known_after_a_cut_word() -> None:
+def test_load_file_lines_are_known_after_a_cut_word() -> None:
     document = tidied(enumerate(["A stan-", "dard \ufb03", "", "Three."], 1))
     assert document.page_content == "A standard ffi\n\nThree."
     assert [
@@ -255,17 +257,17 @@ def test_lines_are_known_after_a_cut_word() -> None:
         ("👩‍🔬 می‌خواهم", "👩‍🔬 می‌خواهم"),
     ],
 )
-def test_characters_are_as_typed(text: str, expected: str) -> None:
+def test_load_file_characters_are_as_typed(text: str, expected: str) -> None:
     assert normalize(text) == expected
 
 
-def test_words_match_across_spellings() -> None:
+def test_load_file_words_match_across_spellings() -> None:
     assert separated("e\ufb03cient") == "efficient"
     assert search_terms("e\ufb03cient") == ['"efficient"']
     assert content_words("u\u0308ber") == content_words("über")
 
 
-def test_pdf_line_end_hyphens_and_a_broken_page_are_handled(tmp_path: Path) -> None:
+def test_load_file_pdf_line_end_hyphens_and_a_broken_page_are_handled(tmp_path: Path) -> None:
     from pypdf import PdfWriter
     from pypdf.generic import DecodedStreamObject, DictionaryObject, NameObject
 
@@ -392,7 +394,9 @@ PAGE = "<html><head><script>x()</script></head><body><p>The key is old.</p></bod
         ("a.docx", r"{\rtf1\ansi The key is old.}"),
     ],
 )
-def test_markup_by_any_name_is_read_as_its_text(tmp_path: Path, name: str, content: str) -> None:
+def test_load_file_markup_by_any_name_is_read_as_its_text(
+    tmp_path: Path, name: str, content: str
+) -> None:
     assert [text.rstrip(" |") for text, _ in load(tmp_path, name, content)] == ["The key is old."]
 
 
@@ -400,7 +404,9 @@ def test_markup_by_any_name_is_read_as_its_text(tmp_path: Path, name: str, conte
     "content",
     ["a < b and b > c", "<stdin> is read first.", "<T> T first(List<T> all)", "<- left", "<3"],
 )
-def test_text_that_begins_with_an_angle_bracket_stays(tmp_path: Path, content: str) -> None:
+def test_load_file_text_that_begins_with_an_angle_bracket_stays(
+    tmp_path: Path, content: str
+) -> None:
     assert load(tmp_path, "a.txt", content) == [(content, "")]
 
 
@@ -424,7 +430,9 @@ FOOTNOTES = f"""<?xml version="1.0"?><w:footnotes {W}>
 
 
 @pytest.mark.parametrize("name", ["a.docx", "a.doc", "a"])
-def test_word_document_text_outside_of_plain_paragraphs_is_read(tmp_path: Path, name: str) -> None:
+def test_load_file_word_document_text_outside_of_plain_paragraphs_is_read(
+    tmp_path: Path, name: str
+) -> None:
     document = pytest.importorskip("docx").Document()
     table = document.add_table(2, 2)
     table.cell(0, 0).merge(table.cell(0, 1)).text = "Boats"
@@ -503,13 +511,13 @@ def test_word_document_text_outside_of_plain_paragraphs_is_read(tmp_path: Path, 
         ("a.md", "+++\ntitle = 'T'\n+++\nThe key is old.", ["The key is old."]),
     ],
 )
-def test_odd_but_readable_file_is_read(
+def test_load_file_odd_but_readable_file_is_read(
     tmp_path: Path, name: str, content: str, expected: list[str]
 ) -> None:
     assert [text for text, _ in load(tmp_path, name, content)] == expected
 
 
-def test_heading_without_text_below_it_is_read_as_text(tmp_path: Path) -> None:
+def test_load_file_heading_without_text_below_it_is_read_as_text(tmp_path: Path) -> None:
     markdown = "# Boats\n## Heron\n### Blue\n## Tern\nIt is red.\n# In an emergency call 112\n"
     assert load(tmp_path, "a.md", markdown) == [
         ("Blue", "Boats > Heron"),

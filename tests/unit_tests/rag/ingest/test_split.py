@@ -16,36 +16,36 @@ def split(text: str, size: int) -> list[str]:
     return [chunk.page_content for chunk in split_documents([Document(text)], chunk_size=size)]
 
 
-def test_metadata_goes_with_every_passage() -> None:
+def test_split_metadata_goes_with_every_passage() -> None:
     page = Document("One sentence. Another sentence.", metadata={"source": "a.pdf", "page": 3})
     chunks = split_documents([page], chunk_size=20)
     assert [chunk.metadata for chunk in chunks] == [{"source": "a.pdf", "page": 3}] * 2
 
 
-def test_cuts_at_paragraphs_first_then_sentences_then_words() -> None:
+def test_split_cuts_at_paragraphs_first_then_sentences_then_words() -> None:
     text = "One two. Three four.\n\nFive six seven eight. Nine."
     assert split(text, 40) == ["One two. Three four.", "Five six seven eight. Nine."]
     assert split(text, 22) == ["One two. Three four.", "Five six seven eight.", "Nine."]
     assert split("alpha beta gamma", 11) == ["alpha beta", "gamma"]
 
 
-def test_chinese_is_cut_after_its_own_full_stop() -> None:
+def test_split_chinese_is_cut_after_its_own_full_stop() -> None:
     assert split("船是蓝色的。钥匙是红色的。", 24) == ["船是蓝色的。", "钥匙是红色的。"]
 
 
-def test_a_word_without_end_is_cut_anywhere() -> None:
+def test_split_word_without_end_is_cut_anywhere() -> None:
     chunks = split("x" * 250, 100)
     assert [len(chunk) for chunk in chunks] == [96, 96, 58]  # in pieces of 16, which is fast
     assert [len(chunk) for chunk in split("x" * 16, 10)] == [10, 6]
 
 
-def test_rules_and_bullets_alone_are_no_passages() -> None:
+def test_split_rules_and_bullets_alone_give_no_passages() -> None:
     assert split("---", 10) == []
 
 
 @settings(max_examples=50, deadline=None)
 @given(text=st.text(max_size=300), size=st.integers(min_value=4, max_value=60))
-def test_no_passage_is_longer_than_asked_and_no_letter_is_lost(text: str, size: int) -> None:
+def test_split_no_passage_is_longer_than_asked_and_no_letter_is_lost(text: str, size: int) -> None:
     text = "".join(letter for letter in text if letter.isalnum() or letter in " .\n")
     chunks = split(text, size)
     assert all(len(chunk.encode()) <= size for chunk in chunks)
@@ -55,12 +55,12 @@ def test_no_passage_is_longer_than_asked_and_no_letter_is_lost(text: str, size: 
 
 
 @pytest.mark.parametrize(("size", "overlap"), [(0, 0), (-5, 0), (10, 10), (10, -1)])
-def test_impossible_sizes_are_refused(size: int, overlap: int) -> None:
+def test_split_impossible_sizes_are_refused(size: int, overlap: int) -> None:
     with pytest.raises(InvalidOptionError, match="Use a positive size"):
         split_documents([], size, overlap)
 
 
-def test_a_missing_library_names_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_split_missing_library_names_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "langchain_text_splitters", None)
     with pytest.raises(MissingDependencyError, match=r'pip install "langchain-localllm\[rag\]"'):
         split_documents([Document("x = 1", metadata={"language": "python"})])

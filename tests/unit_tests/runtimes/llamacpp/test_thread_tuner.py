@@ -47,7 +47,7 @@ def busy(number: int) -> float:
     return {1: 2.0, 4: 20.0}[number]
 
 
-def test_what_was_asked_for_is_used() -> None:
+def test_thread_tuner_given_number_is_used() -> None:
     chooser = ThreadTuner((2, 3))
     assert {chooser.pick(1)} == {2}
     assert set(run(chooser, 100, lambda _: 1.0)) == {3}
@@ -57,7 +57,7 @@ def test_what_was_asked_for_is_used() -> None:
 @pytest.mark.parametrize(
     ("machine", "better", "worse"), [(quiet, 4, 1), (busy, 1, 4)], ids=["quiet", "busy"]
 )
-def test_the_faster_number_is_found_and_the_other_tried_less_and_less(
+def test_thread_tuner_faster_number_is_found_and_the_other_tried_less_and_less(
     machine: Callable[[int], float], better: int, worse: int, size: int
 ) -> None:
     chosen = run(ThreadTuner(), 2000, machine, size)
@@ -69,28 +69,28 @@ def test_the_faster_number_is_found_and_the_other_tried_less_and_less(
     assert chosen.count(better) > 0.99 * len(chosen)
 
 
-def test_a_machine_that_becomes_busy_or_quiet_is_noticed() -> None:
+def test_thread_tuner_machine_that_becomes_busy_or_quiet_is_noticed() -> None:
     chooser = ThreadTuner()
     run(chooser, 100, quiet)
     assert run(chooser, 100, busy).count(1) > 90
     assert run(chooser, 200, quiet).count(4) > 100
 
 
-def test_one_batch_that_takes_long_changes_nothing() -> None:
+def test_thread_tuner_one_batch_that_takes_long_changes_nothing() -> None:
     chooser = ThreadTuner()
     run(chooser, 26, quiet)
     run(chooser, 1, lambda _: 50.0)
     assert run(chooser, 6, quiet) == [4] * 6
 
 
-def test_a_try_that_was_not_computed_is_made_again() -> None:
+def test_thread_tuner_trial_that_was_not_computed_is_repeated() -> None:
     chooser = ThreadTuner()
     assert run(chooser, 17, quiet)[2:] == [4] * 15
     assert [chooser.pick(8) for _ in range(3)] == [1, 1, 1]
     assert run(chooser, 3, quiet) == [1, 4, 4]
 
 
-def test_timeout_is_twice_the_time_with_the_other_number() -> None:
+def test_thread_tuner_timeout_is_twice_the_time_with_the_other_number() -> None:
     chooser = ThreadTuner()
     assert chooser.pick(8) == 4
     assert chooser.timeout(8, 4) is None
@@ -102,7 +102,7 @@ def test_timeout_is_twice_the_time_with_the_other_number() -> None:
     assert ThreadTuner((1, 4)).timeout(8, 4) is None
 
 
-def test_timeout_of_one_thread_that_was_tried_or_of_a_short_batch_is_none() -> None:
+def test_thread_tuner_timeout_of_one_thread_that_was_tried_or_of_a_short_batch_is_none() -> None:
     chooser = ThreadTuner()
     run(chooser, 2, busy)
     assert chooser.timeout(8, 1) is None
@@ -111,7 +111,7 @@ def test_timeout_of_one_thread_that_was_tried_or_of_a_short_batch_is_none() -> N
     assert chooser.timeout(8, 1) is None
 
 
-def test_pick_after_aborted_batches_is_the_other_number() -> None:
+def test_thread_tuner_pick_after_aborted_batches_is_the_other_number() -> None:
     chooser = ThreadTuner()
     run(chooser, 2, quiet)
     for _ in range(2):
@@ -121,17 +121,19 @@ def test_pick_after_aborted_batches_is_the_other_number() -> None:
     assert chooser.pick(8) == 1
 
 
-def test_pick_of_long_batches_that_have_the_cores_for_themselves_is_all_of_them() -> None:
+def test_thread_tuner_pick_of_long_batches_that_have_the_cores_for_themselves_is_all_of_them() -> (
+    None
+):
     chooser = ThreadTuner()
     assert run(chooser, 3000, quiet, share=0.9) == [4] * 3000
     assert run(chooser, 3, quiet) == [4, 1, 4]
 
 
-def test_pick_of_short_batches_tries_one_thread_even_on_idle_cores() -> None:
+def test_thread_tuner_pick_of_short_batches_tries_one_thread_even_on_idle_cores() -> None:
     assert run(ThreadTuner(), 2, lambda _: 0.0001, share=1.0) == [4, 1]
 
 
-def test_batches_of_other_sizes_are_judged_by_themselves() -> None:
+def test_thread_tuner_batches_of_other_sizes_are_judged_by_themselves() -> None:
     chooser = ThreadTuner()
     for _ in range(20):
         run(chooser, 1, busy, size=4)

@@ -281,7 +281,7 @@ def test_error_reader_prompt_too_long_is_context_length_error(server: str, form:
         {"message": "Too much.", "code": "context_window_exceeded"},
     ],
 )
-def test_a_code_says_that_the_prompt_is_too_long(error: dict[str, Any]) -> None:
+def test_error_reader_code_says_that_the_prompt_is_too_long(error: dict[str, Any]) -> None:
     assert isinstance(READER(400, {"error": error}), errors.ContextLengthError)
 
 
@@ -297,7 +297,9 @@ def test_a_code_says_that_the_prompt_is_too_long(error: dict[str, Any]) -> None:
         (400, "The image exceeds the maximum size of 20 MB"),
     ],
 )
-def test_words_about_other_limits_are_not_about_the_context(status: int, words: str) -> None:
+def test_error_reader_words_about_other_limits_are_not_about_the_context(
+    status: int, words: str
+) -> None:
     error = READER(status, {"error": {"message": words}})
     assert not isinstance(error, errors.ContextLengthError)
     assert words in str(error)
@@ -326,14 +328,16 @@ def test_words_about_other_limits_are_not_about_the_context(status: int, words: 
         ("", False),
     ],
 )
-def test_only_a_503_of_a_server_that_loads_is_one_to_wait_for(body: Any, is_loading: bool) -> None:
+def test_error_reader_only_a_503_of_a_server_that_loads_is_one_to_wait_for(
+    body: Any, is_loading: bool
+) -> None:
     error = READER(503, body)
     assert isinstance(error, errors.ServerError)
     assert isinstance(error, errors.ModelLoadingError) == is_loading
 
 
 @pytest.mark.parametrize("kind", ["audio", "video", "image"])
-def test_input_that_a_model_does_not_accept_is_the_requests_fault(kind: str) -> None:
+def test_error_reader_input_that_a_model_does_not_accept_is_the_requests_fault(kind: str) -> None:
     words = (
         f"{kind} input is not supported - hint: if this is unexpected, you may need to provide "
         "the mmproj"
@@ -367,12 +371,12 @@ def test_error_reader_shows_the_servers_words(form: str, status: int) -> None:
         ({"message": "broke"}, errors.ServerError),
     ],
 )
-def test_an_error_inside_an_answer_has_the_type_of_its_status(
+def test_error_reader_error_inside_an_answer_has_the_type_of_its_status(
     error: dict[str, Any], kind: type[Exception]
 ) -> None:
     assert type(READER.in_answer({"error": error})) is kind
 
 
-def test_an_unknown_path_that_is_answered_with_success_is_another_server() -> None:
+def test_error_reader_unknown_path_that_is_answered_with_success_is_another_server() -> None:
     error = READER.in_answer({"error": "Unexpected endpoint or method. (POST /completion)"})
     assert isinstance(error, errors.WrongServerError)

@@ -29,7 +29,7 @@ from langchain_localllm.transport.address import Address
         ("https://box:1234/ollama/", "https://box:1234/ollama/"),
     ],
 )
-def test_the_environment_tells_the_address(
+def test_ollama_address_is_read_from_the_environment(
     variable: str, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OLLAMA_HOST", variable)
@@ -59,7 +59,9 @@ def test_base_url_that_names_only_a_part_is_completed_as_ollamas_client_does(
     assert Address.parse(OllamaEmbeddings(base_url=base_url).base_url).url == url
 
 
-def test_without_the_variable_it_is_ollamas_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ollama_address_without_the_variable_it_is_ollamas_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.delenv("OLLAMA_HOST", raising=False)
     assert Ollama().base_url == "http://127.0.0.1:11434"
     assert Ollama.model_validate({"base_url": None}).base_url == "http://127.0.0.1:11434"

@@ -36,7 +36,7 @@ class Notebook(io.StringIO):
 
 
 @pytest.mark.parametrize("stream", [Terminal(), Notebook()], ids=["terminal", "notebook"])
-def test_progress_is_one_line_where_a_line_can_be_written_again(
+def test_pull_progress_is_one_line_where_a_line_can_be_written_again(
     stream: io.StringIO, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "stderr", stream)
@@ -56,7 +56,9 @@ def test_progress_is_one_line_where_a_line_can_be_written_again(
     )
 
 
-def test_progress_is_a_line_for_each_tenth_elsewhere(capsys: pytest.CaptureFixture[str]) -> None:
+def test_pull_progress_is_a_line_for_each_tenth_elsewhere(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     report = show_on_stderr()
     for step in STEPS:
         report(step)
@@ -65,7 +67,7 @@ def test_progress_is_a_line_for_each_tenth_elsewhere(capsys: pytest.CaptureFixtu
     assert lines[1] == "pulling 4ff8: 0 B of 2 GB, 0%"
 
 
-def test_lines_are_read_wherever_they_are_cut() -> None:
+def test_pull_lines_are_read_wherever_they_are_cut() -> None:
     data = (
         b'{"status":"pulling 4ff8","digest":"sha256:4ff8","total":4,"completed":2}\n'
         b'{"status":"success"}\n'
@@ -101,7 +103,7 @@ def test_lines_are_read_wherever_they_are_cut() -> None:
         ),
     ],
 )
-def test_a_download_that_fails_has_its_error(
+def test_pull_download_that_fails_has_its_error(
     data: bytes, kind: type[LocalLLMError], words: str
 ) -> None:
     decoder = StepDecoder("tiny")
