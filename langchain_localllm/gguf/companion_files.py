@@ -63,6 +63,8 @@ _PROJECTOR_TYPES: Final = {
     **dict.fromkeys((f"clip.vision.{name}" for name in _NUMBERS), UINT32),
     "clip.vision.attention.layer_norm_epsilon": FLOAT32,
 }
+_DIMENSION: Final = {"a": 0, "b": 1}
+"""The dimension that half of a LoRA pair has in common with the model's tensor."""
 _COLORS: Final = 3
 _KERNEL_DIMENSIONS: Final = 4
 _OWN_PATCH_SIZE: Final = "deepseekocr"
@@ -71,12 +73,12 @@ _INTEGERS: Final = frozenset(range(24, 29))
 """Types of tensors: I8 to I64, F64."""
 
 
-def check_adapter(path: str | Path) -> None:
-    """Check that a file is a complete LoRA adapter in GGUF format.
+def check_adapter(path: str | Path, model: str | Path | None = None) -> None:
+    """Check that a file is a complete LoRA adapter in GGUF format, for a model if it is given.
 
     Raises:
-        ModelFileError: It is missing, a folder, empty, of another format, damaged, or holds
-            something else.
+        ModelFileError: It is missing, a folder, empty, of another format, damaged, holds
+            something else, or was made for another model.
     """
     path, info = _read(path, _ADAPTER_TYPES)
     if info.metadata.get("general.type") != "adapter":
@@ -85,6 +87,37 @@ def check_adapter(path: str | Path) -> None:
             "convert_lora_to_gguf.py of llama.cpp."
         )
     _require(path, [*_other_adapter(info), *_wrong_tensors(info), *_wrong_ranks(info)])
+    if model is not None:
+        _require_base_model(path, info, Path(model).expanduser())
+
+
+def _require_base_model(path: Path, adapter: GGUFInfo, model: Path) -> None:
+    """Refuse an adapter for another model in the same words with every backend."""
+    base = read_file_header(model)
+    if adapter.architecture != base.architecture:
+        difference = (
+            f"its architecture is {adapter.architecture!r}, that of {model.name} is "
+            f"{base.architecture!r}"
+        )
+    elif name := next(_other_shapes(adapter, base), ""):
+        difference = f"its tensor {name} does not have the shape of {model.name}'s"
+    else:
+        return
+    raise ModelFileError(
+        f"{path} is a LoRA adapter for another model: {difference}. Load it with the model that "
+        "it was trained on."
+    )
+
+
+def _other_shapes(adapter: GGUFInfo, base: GGUFInfo) -> Iterator[str]:
+    for name, part in adapter.tensors.items():
+        weight, _, half = name.rpartition(".lora_")
+        tensor = base.tensors.get(weight)  # none where it is in another file of a split model
+        if tensor is None or half not in _DIMENSION or weight == "token_embd.weight":
+            continue
+        dimension = _DIMENSION[half]
+        if tensor.shape[dimension : dimension + 1] != part.shape[dimension : dimension + 1]:
+            yield name
 
 
 def check_projector(path: str | Path) -> None:

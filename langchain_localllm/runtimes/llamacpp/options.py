@@ -26,12 +26,8 @@ from langchain_localllm.errors import InvalidOptionError, InvalidRequestError
 from langchain_localllm.gguf.memory import CACHE_TYPES
 from langchain_localllm.gguf.threads import default_threads
 from langchain_localllm.runtimes.llamacpp.backend import Backend, check_options, choose_backend
-from langchain_localllm.runtimes.llamacpp.settings import (
-    Adapters,
-    EngineSettings,
-    SpecType,
-    Speculation,
-)
+from langchain_localllm.runtimes.llamacpp.settings import Adapters, EngineSettings
+from langchain_localllm.runtimes.llamacpp.speculation import SpecType, Speculation, prompt_lookup
 
 _SAMPLING: Final = ("temperature", "top_k", "top_p", "seed", *SAMPLER_FIELDS)
 
@@ -505,8 +501,6 @@ class LlamaCppOptions(ModelOptions, SamplerOptions):
             raise InvalidOptionError(
                 "`draft_model` and `spec_type` cannot be used together. Give one of them."
             )
-        from langchain_localllm.runtimes.llamacpp.speculation import prompt_lookup
-
         return prompt_lookup(self.spec_ngram_size_n, self.spec_draft_n_max)
 
     def tokens_of(self, text: str) -> list[int]:

@@ -12,7 +12,8 @@ from langchain_localllm.gguf.header import read_file_header
 from langchain_localllm.gguf.trial_load import EVERY_BYTE
 from langchain_localllm.models.samples import AUDIO, IMAGE
 from langchain_localllm.runtimes.llamacpp.server_engine import as_json, ask, start_server
-from langchain_localllm.runtimes.llamacpp.settings import EngineSettings, Speculation
+from langchain_localllm.runtimes.llamacpp.settings import EngineSettings
+from langchain_localllm.runtimes.llamacpp.speculation import Speculation
 
 _TOKENS: Final = 16
 _SMALL: Final = {"n_batch": 64, "n_ctx": 64, "n_ubatch": 64}

@@ -11,10 +11,10 @@ from typing import Any, Final
 from langchain_localllm.errors import InvalidOptionError
 from langchain_localllm.gguf.threads import sleeping_openmp
 from langchain_localllm.runtimes.llamacpp.backend import missing_backend
-from langchain_localllm.runtimes.llamacpp.settings import (
+from langchain_localllm.runtimes.llamacpp.settings import EngineSettings
+from langchain_localllm.runtimes.llamacpp.speculation import (
     DEFAULT_N_MAX,
     DEFAULT_SIZE_N,
-    EngineSettings,
     Speculation,
 )
 from langchain_localllm.runtimes.llamafile.server_options import parameter_of

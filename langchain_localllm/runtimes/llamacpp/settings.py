@@ -3,39 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 from langchain_localllm.gguf.companion_files import check_adapter, check_projector
 from langchain_localllm.gguf.trial_load import require_usable
+from langchain_localllm.runtimes.llamacpp.speculation import Speculation
 
 Adapters = tuple[tuple[str, float], ...]
 """Paths of LoRA adapters and their scales."""
-
-
-SpecType = Literal["ngram-simple", "ngram-map-k", "ngram-map-k4v", "ngram-mod", "ngram-cache"]
-"""llama.cpp's ways to draft the next tokens from what was read and written before."""
-
-DEFAULT_SIZE_N: Final = 3
-"""Tokens that have to repeat before what followed them is drafted."""
-DEFAULT_N_MAX: Final = 4
-"""Tokens to draft: checking more takes a CPU longer than it saves."""
-
-
-@dataclass(frozen=True, slots=True)
-class Speculation:
-    """How tokens are drafted that the model then checks together.
-
-    Attributes:
-        kind: The way to draft from the text so far.
-        model: A smaller model that drafts.
-        n_max: Tokens to draft at most.
-        size_n: Tokens that have to repeat before what followed them is drafted.
-    """
-
-    kind: SpecType | None = None
-    model: Path | None = None
-    n_max: int | None = None
-    size_n: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +66,7 @@ class EngineSettings:
             ModelFileError: A file is missing, damaged, something else, or cannot be used.
         """
         for adapter, _ in self.lora:
-            check_adapter(adapter)
+            check_adapter(adapter, self.path)
             require_usable(
                 Path(adapter), self.path, engine, module, lora=adapter, **options, **self.model
             )

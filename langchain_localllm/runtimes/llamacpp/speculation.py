@@ -1,17 +1,42 @@
-"""Drafting the next tokens of an answer from the text so far (n-gram speculation)."""
+"""Speculative decoding: how tokens are drafted, and drafts from the text so far."""
 
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal
 
-import numpy as np
-import numpy.typing as npt
+if TYPE_CHECKING:  # it takes long to import
+    import numpy.typing as npt
 
-from langchain_localllm.runtimes.llamacpp.settings import DEFAULT_N_MAX, DEFAULT_SIZE_N
+SpecType = Literal["ngram-simple", "ngram-map-k", "ngram-map-k4v", "ngram-mod", "ngram-cache"]
+"""llama.cpp's ways to draft the next tokens from what was read and written before."""
+
+DEFAULT_SIZE_N: Final = 3
+"""Tokens that have to repeat before what followed them is drafted."""
+DEFAULT_N_MAX: Final = 4
+"""Tokens to draft: checking more takes a CPU longer than it saves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Speculation:
+    """How tokens are drafted that the model then checks together.
+
+    Attributes:
+        kind: The way to draft from the text so far.
+        model: A smaller model that drafts.
+        n_max: Tokens to draft at most.
+        size_n: Tokens that have to repeat before what followed them is drafted.
+    """
+
+    kind: SpecType | None = None
+    model: Path | None = None
+    n_max: int | None = None
+    size_n: int | None = None
 
 
 def prompt_lookup(
     size_n: int | None = None, n_max: int | None = None
-) -> Callable[[npt.NDArray[Any]], npt.NDArray[Any]]:
+) -> "Callable[[npt.NDArray[Any]], npt.NDArray[Any]]":
     """Return a function that drafts what last followed the same tokens.
 
     Args:
@@ -19,13 +44,16 @@ def prompt_lookup(
         n_max: Tokens to draft at most.
 
     Example:
+        >>> import numpy as np
         >>> draft = prompt_lookup(size_n=2, n_max=3)
         >>> draft(np.array([1, 2, 3, 4, 5, 1, 2])).tolist()
         [3, 4, 5]
     """
+    import numpy as np
+
     same, most = size_n or DEFAULT_SIZE_N, n_max or DEFAULT_N_MAX
 
-    def draft(tokens: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    def draft(tokens: "npt.NDArray[Any]") -> "npt.NDArray[Any]":
         count = len(tokens) - same  # places at which an earlier occurrence can begin
         if count < 1:
             return tokens[:0]

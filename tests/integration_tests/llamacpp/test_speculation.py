@@ -9,8 +9,7 @@ import pytest
 from langchain_localllm import ChatLlamaCpp, LlamaCpp
 from langchain_localllm.errors import InvalidOptionError, ModelFileError
 from langchain_localllm.models import tiny_chat_model, tiny_embedding_model
-from langchain_localllm.runtimes.llamacpp.settings import SpecType
-from langchain_localllm.runtimes.llamacpp.speculation import prompt_lookup
+from langchain_localllm.runtimes.llamacpp.speculation import SpecType, prompt_lookup
 from tools.engines.models import never_ending
 
 QUESTION: Final = "Repeat: the red lamp is lit at dusk and the green boat leaves at noon"

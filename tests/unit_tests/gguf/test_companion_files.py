@@ -11,7 +11,16 @@ import pytest
 
 from langchain_localllm.errors import ModelFileError
 from langchain_localllm.gguf.companion_files import check_adapter, check_projector
-from langchain_localllm.gguf.header import FLOAT32, INT32, LIST, STRING, UINT32, UINT64, check_gguf
+from langchain_localllm.gguf.header import (
+    FLOAT32,
+    INT32,
+    LIST,
+    STRING,
+    UINT32,
+    UINT64,
+    check_gguf,
+    read_file_header,
+)
 from langchain_localllm.models import tiny_chat_model
 from tools.engines.gguf_mutations import Header
 from tools.engines.images import GEMMA, LLAVA, QWEN, projector
@@ -150,6 +159,34 @@ def test_companion_whole_files_are_accepted(tmp_path: Path) -> None:
     check_adapter(lora_adapter(Path(tiny_chat_model()), tmp_path / "adapter.gguf"))
     for kind in (LLAVA, QWEN, GEMMA):
         check_projector(projector(tmp_path / f"{kind}.gguf", kind=kind))
+
+
+def test_adapter_for_another_model_is_refused_with_the_difference(
+    headers: dict[str, Header], tmp_path: Path
+) -> None:
+    model = tiny_chat_model()
+    check_adapter(_changed(headers["adapter"], lambda _: None, tmp_path / "same.gguf"), model)
+    other = _changed(
+        headers["adapter"],
+        lambda header: header.set("general.architecture", STRING, "qwen2"),
+        tmp_path / "other.gguf",
+    )
+    with pytest.raises(ModelFileError, match=r"'qwen2', that of tiny-chat.gguf is 'llama'"):
+        check_adapter(other, model)
+
+
+@pytest.mark.parametrize("half", ["a", "b"])
+def test_adapter_with_other_shapes_than_the_model_is_refused(half: str, tmp_path: Path) -> None:
+    path = lora_adapter(Path(tiny_chat_model()), tmp_path / "adapter.gguf")
+    tensors = read_file_header(path).tensors
+    name = next(name for name in tensors if name.endswith(f".lora_{half}"))
+    shape = list(tensors[name].shape)
+    shape["ab".index(half)] //= 2
+    other = _changed(
+        Header.read(path), lambda header: header.tensor(name, shape=shape), tmp_path / "other.gguf"
+    )
+    with pytest.raises(ModelFileError, match=rf"{name} does not have the shape of tiny-chat"):
+        check_adapter(other, tiny_chat_model())
 
 
 def test_file_of_another_kind_is_named(headers: dict[str, Header], tmp_path: Path) -> None:
