@@ -79,13 +79,14 @@ class ServerOptions(Options, Closing):
 
     @override
     def with_options(self, options: Mapping[str, Any]) -> Self:
-        urls = options.get("base_url")
+        named = {name: self.ALIASES.get(name, name) for name in options}
+        urls = next((options[name] for name in options if named[name] == "base_url"), None)
         if not isinstance(urls, (str, list, tuple)):
             return super().with_options(options)
         known = self._known_urls()
         elsewhere = any(Address.parse(url).url not in known for url in _each(urls))
         dropped = dict.fromkeys(self.CREDENTIALS) if elsewhere else {}
-        others = {name: value for name, value in options.items() if name != "base_url"}
+        others = {name: value for name, value in options.items() if named[name] != "base_url"}
         # last, since credentials in it go before others
         return super().with_options({**dropped, **others, "base_url": urls})
 

@@ -114,7 +114,7 @@ class AnswerReader:
         if event.finish:
             yield from self._cut_calls(cut=event.finish.reason == "length")
             finish = event.finish
-            if self._args and finish.reason == "stop":
+            if self._args and finish.reason in {"stop", "unknown"}:
                 finish = replace(finish, reason="tool_calls")
             # an engine that took them for text counted none
             if self._found_thoughts and finish.reasoning_tokens == 0:

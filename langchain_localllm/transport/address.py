@@ -11,6 +11,14 @@ from langchain_localllm.errors import InvalidOptionError
 
 _HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE: Final = re.compile(r"([!-~]([\t -~]*[!-~])?)?")
+_ENDPOINT: Final = re.compile(
+    r"/v1/(chat/completions|completions|embeddings|models)$"  # OpenAI's API
+    r"|/api/(chat|generate|embed|embeddings|tags)$"  # Ollama's
+)
+"""A path that the requests here add by themselves."""
+_VERSION: Final = re.compile(r"(?<=[^/])/v\d[\w.-]*$")
+"""The version of an API at the end of a URL, such as `/v3` of OpenVINO Model Server and
+`/v1-openai` of GPUStack."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +46,7 @@ class Address:
 
         Examples are `localhost:8080`, `http://host:8080/v1/` and `https://user:password@host/llm`.
         A `/v1` at its end is dropped, since OpenAI's clients want it there and the paths here begin
-        with it where they need it.
+        with it where they need it. So is the path of a request, such as `/v1/chat/completions`.
 
         Raises:
             InvalidOptionError: The text is not an http(s) URL, or HTTP cannot carry a header.
@@ -53,10 +61,23 @@ class Address:
         for name, value in sent.items():
             _check_header(name, value)
         location = parts.netloc.rpartition("@")[2]
-        path = parts.path.rstrip("/").removesuffix("/v1").rstrip("/")
+        path = _ENDPOINT.sub("", parts.path.rstrip("/")).removesuffix("/v1").rstrip("/")
         return cls(
             urlunsplit((parts.scheme, location, path, "", "")), tuple(sorted(sent.items())), verify
         )
+
+    def endpoint(self, path: str) -> str:
+        """Return the URL of a path.
+
+        Another version at the end of this address takes the place of the `/v1` of the path.
+
+        Example:
+            >>> Address("http://host:8000/v3").endpoint("/v1/chat/completions")
+            'http://host:8000/v3/chat/completions'
+        """
+        if path.startswith("/v1/") and _VERSION.search(self.url):
+            path = path.removeprefix("/v1")
+        return self.url + path
 
     @property
     def is_secure(self) -> bool:

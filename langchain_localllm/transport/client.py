@@ -39,6 +39,16 @@ from langchain_localllm.transport.operations import (
 from langchain_localllm.transport.proxy import proxy_url as _proxy_for
 from langchain_localllm.transport.tls import ssl_context, trusted
 
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None  # type: ignore[assignment]  # it is a module elsewhere
+
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None  # type: ignore[assignment]  # a module elsewhere
+
 T = TypeVar("T")
 Item = TypeVar("Item")
 
@@ -242,7 +252,7 @@ class HttpClient:
         with _content(send) as data:
             response = session.request(
                 send.method,
-                self.address.url + send.path,
+                self.address.endpoint(send.path),
                 data=data,
                 headers=_JSON,
                 timeout=(_connect_seconds(send), send.timeout),
@@ -283,7 +293,7 @@ class HttpClient:
             with _content(send) as data:
                 response = await session.request(
                     send.method,
-                    self.address.url + send.path,
+                    self.address.endpoint(send.path),
                     data=data,
                     headers=_JSON,
                     proxy=pool.proxy,
@@ -324,7 +334,20 @@ class _Connector(aiohttp.TCPConnector):
 
 
 def _connector(owner: "weakref.ref[HttpClient]", **options: Any) -> _Connector:
-    return _Connector(limit=0, socket_factory=_socket_for(owner), **options)
+    limit = _connection_limit()
+    return _Connector(limit=limit, socket_factory=_socket_for(owner), **options)
+
+
+def _connection_limit() -> int:
+    """Return how many connections an event loop may have open to a server; 0 is no limit.
+
+    Further requests wait. Each connection is a file, of which a process on macOS may open 256. One
+    that was closed is a file until the event loop's next turn, and others want some too.
+    """
+    if resource is None:
+        return 0
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return 0 if files == resource.RLIM_INFINITY else max(files // 4, 1)
 
 
 async def _pool_life(

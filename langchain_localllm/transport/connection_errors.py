@@ -1,5 +1,6 @@
 """Convert connection failures to the errors of this package."""
 
+import errno
 import http.client
 from collections.abc import Iterator
 from typing import Final
@@ -28,6 +29,7 @@ CONNECTION_FAULTS: Final = (
 _TIMEOUTS: Final = (requests.Timeout, urllib3.exceptions.TimeoutError, TimeoutError)
 _NOT_TAKEN: Final = (requests.ConnectTimeout, aiohttp.ConnectionTimeoutError)
 """The connection was not accepted, as when a machine is off."""
+_NO_MORE_FILES: Final = frozenset({errno.EMFILE, errno.ENFILE})
 _NOT_SECURE: Final = (requests.exceptions.SSLError, aiohttp.ClientSSLError)
 _PROXY: Final = (
     requests.exceptions.ProxyError,
@@ -62,6 +64,11 @@ def _wrong_server(fault: Exception, url: str) -> ModelCallError | None:
 
     `None` where nothing answers.
     """
+    if any(getattr(each, "errno", None) in _NO_MORE_FILES for each in _causes(fault)):
+        return ConnectionFailedError(
+            f"No connection to {url} could be opened: too many files are open. Send fewer requests "
+            "at once, or raise the limit (`ulimit -n`)."
+        )
     if isinstance(fault, _PROXY):
         return ConnectionFailedError(
             "The proxy that the environment names (HTTP_PROXY, HTTPS_PROXY or ALL_PROXY) does "

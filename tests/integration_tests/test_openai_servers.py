@@ -217,6 +217,39 @@ def test_chat_finish_reason_has_the_name_of_openai(sent: Any, reason: str) -> No
         )
 
 
+OLD_VLLM = '"tool_choice" must either be a named tool, "auto", or "none".'
+
+
+@pytest.mark.parametrize("tools", [[paint], [paint, light]])
+def test_chat_forced_call_of_the_only_tool_is_named_where_required_is_refused(
+    tools: list[Any],
+) -> None:
+    def vllm(request: Request) -> Answer:  # before 0.8.3
+        if request.method == "GET":
+            return as_json(NO_PATH, 404)
+        if request.body["tool_choice"] == "required":
+            return as_json({"object": "error", "message": OLD_VLLM, "code": 400}, 400)
+        assert request.body["tool_choice"]["function"]["name"] == "paint"
+        return events({"tool_calls": [CALL]}, reason="stop")
+
+    with ScriptedServer(vllm) as server:
+        chat = ChatLlamafile(base_url=server.base_url, model="m")
+        forced = chat.bind_tools(tools, tool_choice="any")
+        if len(tools) > 1:
+            with pytest.raises(InvalidRequestError, match="must either be a named tool"):
+                forced.invoke("Hello!")
+        else:
+            assert forced.invoke("Hello!").tool_calls[0]["args"] == {"colour": "red"}
+
+
+def test_chat_log_probabilities_without_openais_content_are_read() -> None:
+    token = {"token": "Yes.", "logprob": -0.5}
+    choice = {"message": {"content": "Yes."}, "finish_reason": "stop", "logprobs": [token]}
+    with ScriptedServer(as_json({"choices": [choice]})) as server:
+        answer = ChatLlamafile(base_url=server.base_url).invoke("Hello!")
+    assert answer.response_metadata["logprobs"] == {"content": [token]}
+
+
 @pytest.mark.parametrize(
     "data",
     [

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from pydantic import SecretStr
+
 from tests.unit_tests.fakes import FakeChatOllama, FakeLlamaCppChat, FakeOllama, FakeText
 
 
@@ -164,8 +166,13 @@ _OF_A_GAP: Final = {
 }
 _LLAMAFILE_ALIASES: Final = {
     **_ALIASES,
+    "default_headers": ("headers", {"X-Tenant": "a"}),
     "max_completion_tokens": ("max_tokens", 7),
+    "model_name": ("model", "tiny"),
     "n_cmpl": ("n", 2),
+    "openai_api_base": ("base_url", "http://localhost:9"),
+    "openai_api_key": ("api_key", SecretStr("a-key")),
+    "stop_sequences": ("stop", ["END"]),
 }
 _THINKING: Final = {"timings_per_token": True}
 CHAT_LLAMAFILE: Final = LLAMAFILE | {

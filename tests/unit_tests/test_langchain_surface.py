@@ -170,6 +170,44 @@ def test_model_kwargs_are_options_like_all_others(runtime: str, kind: str) -> No
         make(runtime, kind, model_kwargs=[1])
 
 
+OF_LANGCHAIN_OPENAI: Final = {
+    "default_headers": {"X-Tenant": "a"},
+    "max_retries": 2,
+    "model_name": "tiny",
+    "openai_api_base": "http://host:1/v1",
+    "openai_api_key": "a-key",
+}
+
+
+@pytest.mark.parametrize("kind", ["text", "chat", "embeddings"])
+def test_connection_options_of_langchain_openai_are_read(kind: str) -> None:
+    model = make("llamafile", kind, **OF_LANGCHAIN_OPENAI)
+    assert (model.base_url, model.model) == ("http://host:1", "tiny")
+    assert dict(model.client.address.headers) == {
+        "Authorization": "Bearer a-key",
+        "X-Tenant": "a",
+    }
+
+
+@pytest.mark.parametrize("name", ["base_url", "openai_api_base"])
+def test_the_key_is_not_sent_to_the_server_of_one_call_under_any_name(name: str) -> None:
+    elsewhere = make("llamafile", "chat", api_key="a-key").with_options({name: "http://other:1"})
+    assert elsewhere.base_url == "http://other:1"
+    assert dict(elsewhere.client.address.headers) == {}
+
+
+def test_options_of_langchain_openai_without_effect_warn() -> None:
+    with pytest.warns(UserWarning, match="`stream_usage` of ChatLlamafile has no effect"):
+        make("llamafile", "chat", stream_usage=True)
+    with pytest.warns(UserWarning, match="`check_embedding_ctx_length` of LlamafileEmbeddings"):
+        assert (
+            make(
+                "llamafile", "embeddings", check_embedding_ctx_length=False, chunk_size=8
+            ).batch_size
+            == 8
+        )
+
+
 @pytest.mark.parametrize("runtime", ["gpt4all", "llamacpp"])
 @pytest.mark.parametrize("kind", ["text", "chat"])
 def test_the_bindings_object_is_refused_with_what_to_use(runtime: str, kind: str) -> None:

@@ -68,6 +68,8 @@ from langchain_localllm.transport.decoding import parse_json
 
 PARALLEL: Final = 8
 """Requests that are answered together where no number is given."""
+_WATCH_SECONDS: Final = 0.005
+"""Seconds between two looks at the handlers of signals while a server loads its model."""
 _TOKENS: Final = "tokenizer.ggml.tokens"
 _INFILL: Final = (
     (
@@ -493,7 +495,10 @@ if hasattr(os, "register_at_fork"):
 def _signal_handlers_kept() -> Iterator[None]:
     """Undo that the server takes SIGINT and SIGTERM, which belong to the program.
 
-    `signal.signal` works in the main thread only.
+    It takes them before it loads the model. One that came then would end the loop for which its
+    constructor waits, without end: so the program's handlers come back while it loads, and SIGINT,
+    which Python handles after the load anyway, waits until then. `signal.signal` works in the main
+    thread only.
     """
     if os.name != "posix":
         yield
@@ -503,11 +508,26 @@ def _signal_handlers_kept() -> Iterator[None]:
     kept = {number: ctypes.create_string_buffer(1024) for number in (signal.SIGINT, signal.SIGTERM)}
     for number, action in kept.items():
         library.sigaction(number, None, action)
+    loaded = threading.Event()
+
+    def restore() -> None:
+        for number, action in kept.items():
+            library.sigaction(number, action, None)
+
+    def watch() -> None:
+        while not loaded.wait(_WATCH_SECONDS):
+            restore()
+
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    watcher = threading.Thread(target=watch, name="llama.cpp signals", daemon=True)
+    watcher.start()
     try:
         yield
     finally:
-        for number, action in kept.items():
-            library.sigaction(number, action, None)
+        loaded.set()
+        watcher.join()
+        restore()
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
 
 
 def checked_model(path: Path, chat_template: str | None = None) -> GGUFInfo:

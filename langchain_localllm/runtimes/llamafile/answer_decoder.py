@@ -104,7 +104,7 @@ class _EventDecoder(AnswerDecoder):
             return self._continued(value)
         data = value.strip()
         if data in _NOT_EVENTS:
-            return self._done() if data == b"[DONE]" else None
+            return self._marked_end() if data == b"[DONE]" else None
         try:
             event = parse_json(value)
         except StreamBrokenError:
@@ -238,6 +238,10 @@ class _EventDecoder(AnswerDecoder):
         """The piece that ends the answer, where it may end here."""
         return None
 
+    def _marked_end(self) -> StreamEvent | None:
+        """The piece that ends the answer, where the server sends `[DONE]`."""
+        return self._done()
+
 
 class ChatDecoder(_EventDecoder):
     """Reads `/v1/chat/completions`.
@@ -275,6 +279,7 @@ class ChatDecoder(_EventDecoder):
         self._timings: dict[str, Any] = {}
         self._model: str | None = None
         self._calls = ToolCallDeltas()
+        self._has_parts = False  # of an answer in OpenAI's form
         self._thoughts: ThoughtCount | None = None  # where the server numbers its tokens
 
     @override
@@ -313,7 +318,7 @@ class ChatDecoder(_EventDecoder):
             content,
             reasoning=reasoning,
             tool_calls=self._calls_of(delta),
-            logprobs=(choice.get("logprobs") or {}).get("content"),
+            logprobs=_logprobs_of(choice),
         )
         if (reason or "message" in choice) and (len(self._texts) > 1 or "message" in choice):
             self._leave_out_what_came(piece)  # some servers repeat the whole answer at its end
@@ -321,7 +326,10 @@ class ChatDecoder(_EventDecoder):
             self.tracker.add(piece.text)
         elif event.get("timings") and "delta" in choice and not choice.get("finish_reason"):
             self._count(event["timings"], piece)
-        return piece if piece.text or piece.reasoning or piece.tool_calls else None
+        if not (piece.text or piece.reasoning or piece.tool_calls):
+            return None
+        self._has_parts = True
+        return piece
 
     def _first_choice(self, event: dict[str, Any]) -> dict[str, Any] | None:
         """Return what an event holds of the first answer, if anything, and keep that of others."""
@@ -393,6 +401,13 @@ class ChatDecoder(_EventDecoder):
             # it is whole, even where it does not say why it ended
             self._reason = self._reason or "stop"
         return pieces
+
+    @override
+    def _marked_end(self) -> StreamEvent | None:
+        # some servers give no reason: vllm-project/vllm#27572, waybarrios/vllm-mlx#672
+        if self._reason is None and self._has_parts:
+            self._reason = "unknown"
+        return self._done()
 
     @override
     def _done(self) -> StreamEvent | None:
@@ -586,6 +601,15 @@ def _message_of(choice: dict[str, Any]) -> dict[str, Any]:
     for name in ("delta", "message"):
         check_not_number(choice, name)
     return choice.get("message") or {}
+
+
+def _logprobs_of(choice: dict[str, Any]) -> Any:
+    """Return the log probabilities of a choice.
+
+    Some servers list them without OpenAI's `content`.
+    """
+    logprobs = choice.get("logprobs")
+    return logprobs.get("content") if isinstance(logprobs, dict) else logprobs or None
 
 
 def _other_content(delta: dict[str, Any], choice: dict[str, Any]) -> Any:

@@ -87,6 +87,8 @@ def open_stream(
                         **body,
                         "response_format": {"type": "json_schema", "json_schema": form["schema"]},
                     }
+                elif "tool_choice" in str(error) and (named := _named_choice(body)):
+                    body = {**body, "tool_choice": named}
                 elif body["stream"] and _NO_STREAM.search(
                     str(error)
                 ):  # llama.cpp of before May 2025, where there are tools
@@ -97,6 +99,17 @@ def open_stream(
                     raise
 
     return naming_model(options, asking)
+
+
+def _named_choice(body: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the choice of the only tool by its name.
+
+    vLLM before 0.8.3 takes it in place of `required`.
+    """
+    tools: list[Any] = body.get("tools") or []
+    if body.get("tool_choice") != "required" or len(tools) != 1:
+        return None
+    return {"type": "function", "function": {"name": tools[0]["function"]["name"]}}
 
 
 def _json_schema(body: Mapping[str, Any]) -> dict[str, Any]:

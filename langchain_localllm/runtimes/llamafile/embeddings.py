@@ -69,7 +69,18 @@ class LlamafileEmbeddings(ManyServers, ServedBatches, LocalEmbeddings):
         2
     """
 
-    ALIASES: ClassVar[Mapping[str, str]] = {"request_timeout": "timeout"}
+    ALIASES: ClassVar[Mapping[str, str]] = {
+        **ManyServers.ALIASES,
+        "chunk_size": "batch_size",  # this and the next: as langchain_openai names it
+        "show_progress_bar": "show_progress",
+    }
+    REMOVED: ClassVar[Mapping[str, str]] = {
+        **LocalEmbeddings.REMOVED,
+        "check_embedding_ctx_length": (
+            "a text that is too long raises an error, or is cut with `truncate=True`."
+        ),
+        "tiktoken_enabled": "texts are sent as they are.",
+    }
     START_HINT: ClassVar[str] = (
         "Start one with `./model.llamafile --server --embedding`, or from Python with "
         "`langchain_localllm.LocalServer('model.gguf', embedding=True)`, and give its address as "

@@ -27,6 +27,14 @@ from langchain_localllm.transport.failover import Backend
 class ManyServers(ServerOptions):
     """A server, or several with the same model."""
 
+    ALIASES: ClassVar[Mapping[str, str]] = {
+        "default_headers": "headers",  # this and what follows: as langchain_openai names it
+        "model_name": "model",
+        "openai_api_base": "base_url",
+        "openai_api_key": "api_key",
+        "request_timeout": "timeout",
+    }
+
     base_url: str | list[str] | tuple[str, ...] = DEFAULT_URL
     """The server's address, or a list of those of several that run the same model: the least busy
     one is asked. Default: the first llama.cpp server that answers on this machine, looked for at
@@ -64,9 +72,16 @@ class LlamafileOptions(ManyServers, SamplerOptions):
         "`langchain_localllm.LocalServer('model.gguf')`, and give its address as `base_url`."
     )
     ALIASES: ClassVar[Mapping[str, str]] = {
+        **ManyServers.ALIASES,
         **SamplerOptions.ALIASES,
         "max_completion_tokens": "max_tokens",
         "n_cmpl": "n",
+        "stop_sequences": "stop",
+    }
+    REMOVED: ClassVar[Mapping[str, str]] = {
+        **SamplerOptions.REMOVED,
+        "stream_usage": "each answer has its token counts.",
+        "tiktoken_model_name": "tokens are counted by the server's own tokenizer.",
     }
 
     n: int | None = Field(default=None, ge=1)

@@ -24,7 +24,7 @@ from langchain_localllm.errors import (
     InvalidRequestError,
     StreamBrokenError,
 )
-from langchain_localllm.runtimes.ollama.error_reader import reader_for
+from langchain_localllm.runtimes.ollama.error_reader import not_ollama, reader_for
 from langchain_localllm.runtimes.ollama.options import OllamaOptions
 from langchain_localllm.transport.decoding import parse_json
 
@@ -50,6 +50,9 @@ class GenerateDecoder(AnswerDecoder):
         self._loaded = False
 
     def _piece(self, line: bytes) -> StreamEvent | None:
+        if line.startswith(b"data:"):  # llama.cpp's server answers `/api/chat` so
+            url = self._options.client.address.url
+            raise not_ollama(url, "it answers in the form of OpenAI's API")
         event = parse_json(line)
         if event.get("error"):
             raise reader_for(self._options).in_stream(event)

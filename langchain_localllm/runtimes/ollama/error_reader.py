@@ -24,6 +24,8 @@ _TOO_LONG: Final = re.compile(r"context length|too long|exceeds the (available )
 _REFUSED: Final = re.compile(r'option "\w+" must be|^invalid (format|JSON schema)|^template: ')
 """Words about a wrong request, which Ollama answers with the status of a failure of its own, or in
 the middle of a stream."""
+_NO_SUCH_PATH: Final = re.compile(r"unexpected endpoint", re.IGNORECASE)
+"""What LM Studio answers to paths that it does not know, with status 200."""
 
 
 class ErrorReader:
@@ -61,12 +63,14 @@ class ErrorReader:
             return ContextLengthError(words, context_tokens=self._context)
         if _REFUSED.search(reason):
             return InvalidRequestError(f"Ollama at {self._url} refuses the request: {reason}.")
+        if _NO_SUCH_PATH.search(reason):
+            return not_ollama(self._url, f"it says: {reason}")
         return status_error(status, reason, url=self._url)
 
     def in_stream(self, event: dict[str, Any]) -> ModelCallError:
         """The error for a line that reports one."""
         reason = reason_of(event)
-        if _REFUSED.search(reason) or _TOO_LONG.search(reason):
+        if any(words.search(reason) for words in (_REFUSED, _TOO_LONG, _NO_SUCH_PATH)):
             return self._reported(_FAILED, reason)
         return ServerError(
             f"Ollama at {self._url} failed while it answered: {reason}. See its log for more."
@@ -75,9 +79,14 @@ class ErrorReader:
 
 def not_ollama(url: str, reason: str) -> WrongServerError:
     """Return the error for a server that answers as no Ollama does."""
+    advice = (
+        "Leave out the `/api` at the end of `base_url`."
+        if url.endswith("/api")
+        else "Is `base_url` right? For llama.cpp's server and others with OpenAI's API, use "
+        "`ChatLlamafile`, `Llamafile` and `LlamafileEmbeddings`."
+    )
     return WrongServerError(
-        f"The server at {url} does not appear to be an Ollama server ({reason}). Is `base_url` "
-        "right?"
+        f"The server at {url} does not appear to be an Ollama server ({reason}). {advice}"
     )
 
 

@@ -49,6 +49,28 @@ except KeyboardInterrupt:
 """
 
 
+LOADING: Final = """
+import os, signal, sys, threading, time
+from langchain_localllm import LlamaCpp
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+began = time.monotonic()
+LlamaCpp(model_path=sys.argv[1], n_ctx=256, max_tokens=4, backend=sys.argv[2]).invoke("Rain is")
+seconds = time.monotonic() - began
+interrupts = 0
+for tenth in range(1, 11):
+    later = threading.Timer(seconds * tenth / 10, os.kill, [os.getpid(), signal.SIGINT])
+    try:
+        later.start()
+        LlamaCpp(model_path=sys.argv[1], n_ctx=256 + 32 * tenth, backend=sys.argv[2])
+        later.join()
+        time.sleep(0.1)
+    except KeyboardInterrupt:
+        interrupts += 1
+print(interrupts, "interrupted")
+"""
+
+
 LEFT: Final = """
 import sys
 from langchain_localllm import LlamaCpp
@@ -86,3 +108,7 @@ def test_engine_process_that_ends_in_the_middle_of_an_answer_ends_cleanly(
     backend: str, model_file: Path
 ) -> None:
     run("-c", LEFT, str(model_file), backend)
+
+
+def test_an_interrupt_while_a_model_loads_is_raised(backend: str, model_file: Path) -> None:
+    assert run("-c", LOADING, str(model_file), backend) == "10 interrupted\n"

@@ -2,12 +2,12 @@
 here."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
-from langchain_localllm import Ollama
-from langchain_localllm.errors import ContextLengthError, InvalidOptionError
+from langchain_localllm import ChatOllama, LocalServer, Ollama
+from langchain_localllm.errors import ContextLengthError, InvalidOptionError, WrongServerError
 from langchain_localllm.testing import paths
 from tests.integration_tests.scripted import Answer, ScriptedServer, as_json
 from tests.integration_tests.wires import ASIDES, HELLO, WIRES
@@ -116,3 +116,26 @@ def test_an_answer_of_another_server_about_the_model_is_told(server: ScriptedSer
     server.reset(Answer([b"[1, 2]"]))
     with pytest.raises(ConnectionError, match="does not appear to be an Ollama server"):
         Ollama(base_url=server.base_url).invoke(PROMPT)
+
+
+LM_STUDIO: Final = as_json({"error": "Unexpected endpoint or method. (POST /api/show)"})
+
+
+@pytest.mark.parametrize("kind", [Ollama, ChatOllama])
+def test_a_server_of_openais_api_names_the_classes_for_it(kind: Any) -> None:
+    with (
+        ScriptedServer(LM_STUDIO) as lm_studio,
+        pytest.raises(WrongServerError, match="use `ChatLlamafile`"),
+    ):
+        kind(model="m", base_url=lm_studio.base_url).invoke(PROMPT)
+
+
+def test_chat_ollama_on_llama_cpps_server_names_the_class_for_it(chat_server: LocalServer) -> None:
+    with pytest.raises(WrongServerError, match=r"form of OpenAI's API.*use `ChatLlamafile`"):
+        ChatOllama(model="m", base_url=chat_server.base_url).invoke(PROMPT)
+
+
+def test_an_address_that_ends_in_api_is_named(server: ScriptedServer) -> None:
+    server.reset(Answer([b"404 page not found"], 404))
+    with pytest.raises(WrongServerError, match="Leave out the `/api` at the end of `base_url`"):
+        ChatOllama(model="m", base_url=f"{server.base_url}/api").invoke(PROMPT)

@@ -1,6 +1,7 @@
 """Addresses, lines, plans and the table of faults, without any I/O."""
 
 import contextlib
+import errno
 import itertools
 import pickle
 from dataclasses import dataclass
@@ -39,11 +40,34 @@ from langchain_localllm.transport.retry import RetryPolicy, fetch_json, open_rep
         ("https://host/llm-v1", "https://host/llm-v1"),
         ("http://[::1]:8080", "http://[::1]:8080"),
         ("http://host?key=value#part", "http://host"),
+        ("http://host:8080/v1/chat/completions", "http://host:8080"),
+        ("http://host/llm/v1/completions/", "http://host/llm"),
+        ("http://localhost:11434/api/generate", "http://localhost:11434"),
+        ("http://localhost:11434/api/chat", "http://localhost:11434"),
+        ("http://host:13305/api", "http://host:13305/api"),
+        ("http://host:8000/v3", "http://host:8000/v3"),
         ("user:word@host:1", "http://host:1"),
     ],
 )
 def test_an_address_is_read_as_people_write_it(given_as: str, url: str) -> None:
     assert Address.parse(given_as).url == url
+
+
+@pytest.mark.parametrize(
+    ("base", "path", "url"),
+    [
+        ("http://host", "/v1/models", "http://host/v1/models"),
+        ("http://host/v3", "/v1/models", "http://host/v3/models"),  # OpenVINO Model Server
+        ("http://host/v1-openai", "/v1/models", "http://host/v1-openai/models"),  # GPUStack
+        ("http://host/v3", "/props", "http://host/v3/props"),
+        ("http://host/vault", "/v1/models", "http://host/vault/v1/models"),
+        ("http://v2", "/v1/models", "http://v2/v1/models"),
+    ],
+)
+def test_address_endpoint_puts_another_version_in_the_place_of_v1(
+    base: str, path: str, url: str
+) -> None:
+    assert Address.parse(base).endpoint(path) == url
 
 
 @pytest.mark.parametrize(
@@ -337,6 +361,24 @@ def test_a_broken_connection_is_told_from_none(fault: Exception) -> None:
 @pytest.mark.parametrize("fault", UNREACHED, ids=lambda fault: type(fault).__name__)
 def test_a_connection_that_nobody_takes_is_not_called_silence(fault: Exception) -> None:
     assert type(mapped(fault, answering=False)) is errors.ConnectionFailedError
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        OSError(errno.EMFILE, "Too many open files"),
+        requests.ConnectionError(
+            urllib3.exceptions.ProtocolError("c", OSError(errno.EMFILE, "Too many open files"))
+        ),
+        aiohttp.ClientOSError(errno.ENFILE, "Too many open files in system"),
+    ],
+    ids=lambda fault: type(fault).__name__,
+)
+def test_connection_error_too_many_files_names_the_limit(fault: Exception) -> None:
+    error = mapped(fault, answering=False)
+    assert type(error) is errors.ConnectionFailedError
+    assert "too many files are open" in str(error)
+    assert "ulimit -n" in str(error)
 
 
 @pytest.mark.parametrize(

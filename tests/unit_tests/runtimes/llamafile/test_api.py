@@ -247,18 +247,43 @@ def test_an_answer_with_a_reason_is_whole_however_it_ends(end: str) -> None:
     "rest",
     [
         b"",
-        DONE,
         b": keep-alive\n\n",
         event(choices=[], usage=USAGE),
         b"data: {",
         b'data: {"choices',
     ],
 )
-def test_an_answer_without_a_reason_is_broken(rest: bytes) -> None:
+def test_an_answer_without_a_reason_and_done_is_broken(rest: bytes) -> None:
     with pytest.raises(errors.StreamBrokenError):
         decode(ChatDecoder(READER), choice({"content": "a"}), rest)
     with pytest.raises(errors.StreamBrokenError):
         decode(CompletionDecoder(READER), event(content="a", stop=False), rest)
+
+
+@pytest.mark.parametrize("usage", [b"", event(choices=[], usage=USAGE)])
+@pytest.mark.parametrize(
+    "delta",
+    [
+        {"content": "a"},
+        {"reasoning_content": "a"},
+        {"tool_calls": [{"index": 0, "function": {"name": "f", "arguments": "{}"}}]},
+    ],
+)
+def test_an_answer_that_ends_with_done_and_no_reason_is_whole(
+    delta: dict[str, Any], usage: bytes
+) -> None:
+    pieces = decode(ChatDecoder(READER), choice(delta), usage, DONE)
+    assert pieces[-1].finish
+    assert pieces[-1].finish.reason == "unknown"
+    assert pieces[-1].finish.prompt_tokens == (3 if usage else None)
+
+
+def test_done_without_an_answer_is_broken() -> None:
+    for decoder in (ChatDecoder(READER), CompletionDecoder(READER)):
+        with pytest.raises(errors.StreamBrokenError):
+            decode(decoder, choice({"role": "assistant"}), DONE)
+    with pytest.raises(errors.StreamBrokenError):  # llama.cpp's own form has a flag
+        decode(CompletionDecoder(READER), event(content="a", stop=False), DONE)
 
 
 @pytest.mark.parametrize(
