@@ -77,7 +77,7 @@ class LocalRAG(Runnable[Asked, dict[str, Any]]):
             each. Default: none, so the order stays that of the search.
         refusal_quantile: The share of off-topic questions that a question must do better than, to
             be answered; see `rag.index.threshold`. 0 refuses nothing. Default: by the size of the
-            index, 0.77 for 100 passages and 0.67 for 10,000.
+            index, 0.75 for 100 passages and 0.65 for 10,000.
         min_similarity: A fixed threshold instead: the similarity above which a passage counts that
             shares no word with the question; -1 accepts all.
         prompt: A template over `passages` and `question`. Default: one that fits the model.

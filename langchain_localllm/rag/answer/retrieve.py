@@ -70,7 +70,7 @@ class HybridRetriever(BaseRetriever):
     refusal_quantile: float | None = Field(default=None, ge=0, le=1)
     """The share of off-topic questions that a question must do better than, for anything to be
     found; 0 refuses nothing, and larger values refuse more. Default:
-    `rag.index.threshold.default_quantile`, 0.77 for 100 passages and 0.67 for 10,000."""
+    `rag.index.threshold.default_quantile`, 0.75 for 100 passages and 0.65 for 10,000."""
     min_similarity: float | None = None
     """A fixed measure instead: the similarity from which a passage matters that shares no word with
     the question. -1 lets all pass."""

@@ -69,6 +69,10 @@ _COMPOUNDING: Final = frozenset({"de", "nl"})
 """Languages whose long words are made of others."""
 _SHORTEST_PART: Final = 4
 _SHORTEST_COMPOUND: Final = 8
+_SHORTEST_MISSPELLED: Final = 5
+_TWO_ERRORS_FROM: Final = 6
+"""Letters of a word that is compared by its spelling, and of one that may have two errors, as with
+`fuzziness: AUTO` of Elasticsearch."""
 _BEGINNING: Final = 0.7
 """The share of a word's letters that its forms have in common."""
 _LINKS: Final = ("", "s", "es", "n", "en", "er", "e")
@@ -227,6 +231,46 @@ def stems_in(stems: Iterable[str], words: set[str], language: str) -> set[str]:
         ):
             found.add(stem)
     return found
+
+
+def misspelled_in(stems: Iterable[str], words: set[str]) -> set[str]:
+    """Return the stems of a question that a passage spells almost alike.
+
+    One letter may be missing, added, changed or swapped with the next one; two in a stem of six or
+    more letters. The first letter must be the same. Short stems and numbers are not compared.
+
+    Args:
+        stems: Stems of the question's words that no passage contains.
+        words: What `content_words` returned for the passage.
+
+    Example:
+        >>> sorted(misspelled_in({"ghandi", "2035", "boot"}, {"gandhi", "2036", "boat"}))
+        ['ghandi']
+    """
+    return {
+        stem
+        for stem in stems
+        if len(stem) >= _SHORTEST_MISSPELLED
+        and stem.isalpha()
+        and any(
+            word[0] == stem[0] and _is_alike(stem, word, 1 + (len(stem) >= _TWO_ERRORS_FROM))
+            for word in words
+        )
+    }
+
+
+def _is_alike(one: str, other: str, errors: int) -> bool:
+    """Return whether at most so many letters are missing, added, changed or swapped."""
+    if not one or not other:
+        return len(one) + len(other) <= errors
+    if one[0] == other[0]:
+        return _is_alike(one[1:], other[1:], errors)
+    if abs(len(one) - len(other)) > errors or not errors:
+        return False
+    rests = [(one[1:], other[1:]), (one[1:], other), (one, other[1:])]
+    if one[1::-1] == other[:2]:
+        rests.append((one[2:], other[2:]))
+    return any(_is_alike(*rest, errors - 1) for rest in rests)
 
 
 @functools.lru_cache(maxsize=65536)

@@ -30,7 +30,12 @@ from langchain_core.documents import Document
 from langchain_localllm.rag.index.candidates import nearest
 from langchain_localllm.rag.index.off_topic_questions import questions_in
 from langchain_localllm.rag.index.store import Store
-from langchain_localllm.rag.index.text_search import content_words, stems_in, terms_by_stem
+from langchain_localllm.rag.index.text_search import (
+    content_words,
+    misspelled_in,
+    stems_in,
+    terms_by_stem,
+)
 from langchain_localllm.rag.language import known_language
 
 _LEAST_QUANTILE: Final = 0.5
@@ -49,7 +54,7 @@ _FEW: Final = 30
 not a common one."""
 _SAMPLE: Final = 48
 """How many passages are sampled to detect the language."""
-_VERSION: Final = 4
+_VERSION: Final = 5
 """The version of the calibration: an index with another version is calibrated again on its next
 update."""
 _CHANGED: Final = 0.2
@@ -94,10 +99,12 @@ def find_evidence(
     least = min(near.values(), default=0.0)
     candidates = dict.fromkeys([*itertools.islice(near, _CANDIDATES), *worded[:_CANDIDATES]])
     live = [key for key in candidates if key in documents]
-    weights = _word_weights(store, question)
+    weights, unknown = _word_weights(store, question)
     around = store.catalog.neighbors(live)
     of_index, asked = store.catalog.language, known_language(question)
-    coverages = [_coverage(weights, documents[key], around[key], asked or of_index) for key in live]
+    coverages = [
+        _coverage(weights, unknown, documents[key], around[key], asked or of_index) for key in live
+    ]
     return Evidence(
         [near.get(key, least) for key in live],
         coverages,
@@ -112,9 +119,9 @@ def default_quantile(passages: int) -> float:
 
     Example:
         >>> round(default_quantile(100), 2), round(default_quantile(10_000), 2)
-        (0.77, 0.67)
+        (0.75, 0.65)
     """
-    return min(_MOST_QUANTILE, max(_LEAST_QUANTILE, 0.87 - 0.05 * math.log10(max(passages, 1))))
+    return min(_MOST_QUANTILE, max(_LEAST_QUANTILE, 0.85 - 0.05 * math.log10(max(passages, 1))))
 
 
 def is_answerable(store: Store, evidence: Evidence, quantile: float | None = None) -> bool:
@@ -200,10 +207,10 @@ def _evidence_of(store: Store, question: str) -> Evidence:
     return find_evidence(store, question, near, worded, store.catalog.documents([*near, *worded]))
 
 
-def _word_weights(store: Store, question: str) -> dict[str, float]:
-    """Return the weights of the stems of a question's words: the rarer, the larger.
+def _word_weights(store: Store, question: str) -> tuple[dict[str, float], set[str]]:
+    """Return the weights of the stems of a question's words, and those that no passage contains.
 
-    Their sum is 1.
+    The rarer, the larger is the weight. Their sum is 1.
     """
     terms = terms_by_stem(question, store.catalog.language)
     passages, counts = store.catalog.frequencies(terms.values())
@@ -213,20 +220,31 @@ def _word_weights(store: Store, question: str) -> dict[str, float]:
         for stem, term in terms.items()
     }
     total = sum(weights.values())
-    return {stem: weight / total for stem, weight in weights.items()} if total else {}
+    return (
+        {stem: weight / total for stem, weight in weights.items()},
+        {stem for stem, term in terms.items() if not counts[term]},
+    )
 
 
 def _coverage(
-    weights: Mapping[str, float], passage: Document, around: Sequence[str], language: str
+    weights: Mapping[str, float],
+    unknown: set[str],
+    passage: Document,
+    around: Sequence[str],
+    language: str,
 ) -> float:
-    """Return the mean coverage of a question by the passage and by it with its neighbors."""
+    """Return the coverage of a question by a passage; words of its neighbors count half.
+
+    A word that no passage contains may be misspelled: it counts half where the passage has one that
+    is spelled almost alike.
+    """
     words = content_words(f"{passage.metadata.get('heading', '')}\n{passage.page_content}")
     own = stems_in(weights, words, language)
     missing = weights.keys() - own
     nearby = (
         stems_in(missing, set().union(*map(content_words, around)), language) if missing else set()
     )
+    half = nearby | misspelled_in(unknown - own, words)
     return sum(
-        weight * (1.0 if stem in own else 0.5 * (stem in nearby))
-        for stem, weight in weights.items()
+        weight * (1.0 if stem in own else 0.5 * (stem in half)) for stem, weight in weights.items()
     )

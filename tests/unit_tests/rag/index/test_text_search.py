@@ -12,6 +12,7 @@ from langchain_localllm.rag.index.catalog import Catalog, FileEntry, StagedChunk
 from langchain_localllm.rag.index.text_search import (
     VERSION,
     content_words,
+    misspelled_in,
     plain_letters,
     stems_in,
     terms_by_stem,
@@ -167,3 +168,30 @@ def test_index_of_an_earlier_version_gets_the_words_on_its_next_run(tmp_path: Pa
         assert (rag.store.catalog.word_rules, rag.store.old_words()) == (VERSION, "")
         [found] = rag.store.catalog.search("언덕은", 2)
         assert "143" in rag.store.catalog.documents([found])[found].page_content
+
+
+@pytest.mark.parametrize(
+    ("stem", "word", "is_alike"),
+    [
+        ("ghandi", "gandhi", True),
+        ("lincon", "lincoln", True),
+        ("linncoln", "lincoln", True),
+        ("linkoln", "lincoln", True),
+        ("licnoln", "lincoln", True),
+        ("linkon", "lincoln", True),
+        ("lynkom", "lincoln", False),
+        ("boast", "boats", True),
+        ("bosta", "boats", False),  # two errors in a short word
+        ("guarantte", "guarantee", True),
+        ("gaurentee", "guarantee", True),
+        ("gorentee", "guarantee", False),
+        ("kind", "king", False),
+        ("andre", "sandre", False),
+        ("12345", "12346", False),
+        ("boats", "boat", True),
+    ],
+)
+def test_misspelled_in_word_of_a_passage_is_found_if_few_letters_differ(
+    stem: str, word: str, *, is_alike: bool
+) -> None:
+    assert misspelled_in({stem}, {"harbor", word}) == ({stem} if is_alike else set())

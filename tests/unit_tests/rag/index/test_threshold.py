@@ -185,6 +185,25 @@ def test_evidence_of_an_index_of_one_passage_counts_its_words(tmp_path: Path) ->
     assert 0.25 < found.coverages[0] < 0.5
 
 
+def test_evidence_misspelled_word_counts_half_unless_the_index_has_it(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("The skipper of the Dunlin is Fenwick.")
+    (tmp_path / "b.txt").write_text("A cousin of his is named Fenwack.")
+    rag = LocalRAG(None, Letters())
+    rag.index(tmp_path)
+    documents = {
+        str(document.id): document for batch in rag.store.catalog.batches() for document in batch
+    }
+    [skipper] = [key for key, document in documents.items() if "Dunlin" in document.page_content]
+
+    def coverage(question: str) -> float:
+        return module.find_evidence(rag.store, question, {}, [skipper], documents).coverages[0]
+
+    assert coverage("Fenwick?") == pytest.approx(1.0)
+    assert coverage("Fenwcik?") == pytest.approx(0.5)
+    assert coverage("Fenwack?") == 0.0  # a word of the other file
+    assert coverage("Fenton?") == 0.0
+
+
 def test_evidence_words_of_the_neighboring_passages_count_half(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text(
         "The ferry is named Dunlin.\n\nIt leaves at noon.\n\nThe lamp is lit at dusk."
