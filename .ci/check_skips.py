@@ -13,7 +13,7 @@ from pathlib import Path
 
 
 def main(report: str, allowed: str) -> None:
-    """Compares the report with the list."""
+    """Compare the report with the list."""
     names = [
         line.split("#")[0].strip()
         for line in Path(allowed).read_text(encoding="utf-8").splitlines()

@@ -23,7 +23,7 @@ CONTEXT: Final = 512
 
 
 def random_bert(folder: Path) -> Path:
-    """The path of the model in the folder; written there unless it is there already."""
+    """Return the path of the model in the folder; written there unless it is there already."""
     path = folder / "random-bert.gguf"
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)

@@ -44,7 +44,7 @@ SMALL: Final = Size("small", layers=6, width=256, hidden=768, heads=4, groups=4,
 
 
 def word(number: int) -> str:
-    """The word with this number: four letters, a token of its own in every model of this file."""
+    """Return the word with this number: four letters, one token in every model of this file."""
     letters = []
     for _ in range(4):
         number, letter = divmod(number, 26)
@@ -53,14 +53,14 @@ def word(number: int) -> str:
 
 
 def text(count: int, first: int = 0) -> str:
-    """A text of so many tokens; texts with different `first` share no beginning."""
+    """Return a text of so many tokens; texts with different `first` share no beginning."""
     return "".join(f" {word((first * 101 + number * 7) % 3_000)}" for number in range(count))
 
 
 def random_model(
     size: Size, folder: Path, kind: GGMLQuantizationType = GGMLQuantizationType.Q8_0
 ) -> Path:
-    """The path of a model of this size and type of weights in the folder.
+    """Return the path of a model of this size and type of weights in the folder.
 
     Written there unless it is there already.
     """

@@ -298,7 +298,7 @@ def our_gpt4all(setup: Setup) -> Subject:
 
 
 def bare_gpt4all(setup: Setup) -> Subject:
-    """The gpt4all package's own loop."""
+    """Return the gpt4all package's own loop."""
     import gpt4all
 
     file, options = setup.gpt4all, {"n_ctx": CONTEXT, "n_threads": setup.threads}

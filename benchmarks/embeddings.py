@@ -86,7 +86,7 @@ def texts(count: int) -> list[str]:
 
 
 def old(module: str, name: str, **settings: Any) -> Any:
-    """A class of another package."""
+    """Return a class of another package."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # langchain_community warns of its own end
         return getattr(importlib.import_module(module), name)(**settings)
@@ -173,7 +173,7 @@ def _posted(url: str, body: dict[str, Any]) -> Any:
 
 @contextlib.contextmanager
 def on_ollama(model: Path, threads: int) -> Iterator[Case]:
-    """The real Ollama."""
+    """Return the real Ollama."""
     with tempfile.TemporaryDirectory() as folder, ollama.serve(Path(folder)) as url:
         # else each class loads it again
         ollama.create(url, model.stem, model, parameters={"num_thread": threads, "num_ctx": 512})
@@ -216,7 +216,7 @@ def speed(embed: Embed, texts: list[str], clock: Clock) -> float:
 
 
 def measured(case: Case, texts: list[str], rounds: int, clock: Clock) -> list[str]:
-    """A row of the table for each comparison."""
+    """Return a row of the table for each comparison."""
     rows = []
     case.embed(texts[:_WARM])
     for other in case.others:
@@ -237,7 +237,7 @@ def measured(case: Case, texts: list[str], rounds: int, clock: Clock) -> list[st
 
 
 def table(model: Path, count: int, rounds: int, clock: Clock, threads: int) -> str:
-    """The comparisons on one model."""
+    """Return the comparisons on one model."""
     size = (
         f"{model.stem}, {model.stat().st_size / 1e6:.0f} MB, {threads} "
         f"thread{'s' * (threads > 1)}, {count:,} texts"

@@ -174,7 +174,7 @@ class Language:
     field: str
 
     def sync(self, url: str) -> Iterator[str]:
-        """The least that sync code can do: the client's lines and `json.loads`."""
+        """Return the least that sync code can do: the client's lines and `json.loads`."""
         skipped = len(self.prefix)
         with requests.post(url + self.path, json={}, stream=True, timeout=60) as response:
             for line in response.iter_lines(chunk_size=None):
@@ -182,7 +182,7 @@ class Language:
                     yield json.loads(line[skipped:])[self.field]
 
     async def by_async(self, url: str) -> AsyncIterator[str]:
-        """The same for async code."""
+        """Return the same for async code."""
         skipped = len(self.prefix)
         async with (
             aiohttp.ClientSession() as session,
@@ -238,7 +238,7 @@ OTHERS: Final[dict[str, tuple[tuple[str, str, dict[str, Any]], ...]]] = {
 
 
 def _others(language: str, url: str) -> dict[str, Any]:
-    """The classes of other packages that are installed."""
+    """Return the classes of other packages that are installed."""
     found = {}
     for module, name, settings in OTHERS[language]:
         try:

@@ -73,7 +73,7 @@ class Side(ABC):
 
     @abstractmethod
     def answer(self, prompt: str, tokens: int) -> str:
-        """The answer, in one piece."""
+        """Return the answer, in one piece."""
 
     def together(self, prompts: list[str], tokens: int) -> None:
         """Answer them; one after the other, where there is no better way."""
@@ -102,7 +102,7 @@ class Own(Side):
         )
 
     def answer(self, prompt: str, tokens: int) -> str:
-        """The answer, in one piece."""
+        """Return the answer, in one piece."""
         parts: Any = self.llama.create_completion(
             prompt, max_tokens=tokens, temperature=0, stream=True
         )
@@ -134,7 +134,7 @@ class Bare(Side):
         self.server: Any = xllamacpp.Server(params)
 
     def answer(self, prompt: str, tokens: int) -> str:
-        """The answer, in one piece."""
+        """Return the answer, in one piece."""
         parts: list[bytes] = []
         request = {
             "prompt": prompt,
@@ -178,7 +178,7 @@ class Community(Side):
         )
 
     def answer(self, prompt: str, tokens: int) -> str:
-        """The answer, in one piece."""
+        """Return the answer, in one piece."""
         return "".join(self.llm.stream(prompt, max_tokens=tokens))
 
 
@@ -189,7 +189,7 @@ class Ours(Side):
         self.llm = LlamaCpp(model_path=path, n_ctx=N_CTX, backend=backend, **GREEDY, **more)
 
     def answer(self, prompt: str, tokens: int) -> str:
-        """The answer, in one piece."""
+        """Return the answer, in one piece."""
         return "".join(self.llm.stream(prompt, max_tokens=tokens))
 
     def together(self, prompts: list[str], tokens: int) -> None:
@@ -197,7 +197,7 @@ class Ours(Side):
         self.llm.generate(prompts, max_tokens=tokens)
 
     def tokens(self, prompt: str) -> int:
-        """The prompt's length in tokens."""
+        """Return the prompt's length in tokens."""
         return self.llm.get_num_tokens(prompt)
 
     def first_token(self, idle: str, long: str, busy: str) -> float:
@@ -318,12 +318,12 @@ class Bench:
         return 300 / int(self.side("ours").do("tokens", text(300)))
 
     def prompt(self, count: int) -> str:
-        """A text of so many tokens that did not occur yet."""
+        """Return a text of so many tokens that did not occur yet."""
         self.number += 1
         return text(round(count * self.words_per_token), first=self.number)
 
     def ratio(self, other: str, method: str, arguments: Callable[[], tuple[Any, ...]]) -> float:
-        """The other's time over ours, which goes first in every second pair."""
+        """Return the other's time over ours, which goes first in every second pair."""
         given = {name: arguments() for name in (other, "ours")}
         order = sorted(given, reverse=self.number % 2 == 1)
         spent = {name: self.side(name).seconds(method, *given[name]) for name in order}
@@ -355,7 +355,7 @@ class Bench:
         return cold / self.side("ours").seconds("together", prompts, 4)
 
     def reading(self, tokens: int) -> float:
-        """A prompt, up to its first token."""
+        """Return a prompt, up to its first token."""
         return self.ratio("own", "answer", lambda: (self.prompt(tokens), 1))
 
     def reading_beside_others(self) -> float:
@@ -400,7 +400,7 @@ class Bench:
         return seconds(lambda: subprocess.run([sys.executable, "-c", program], check=True))  # noqa: S603 - a program of this file
 
     def rows(self) -> dict[str, Ratio]:
-        """The rows of the table."""
+        """Return the rows of the table."""
         if self.embeds:
             return {"embeddings of 16 texts, x own loop": self.vectors}
         rows: dict[str, Ratio] = {
@@ -422,7 +422,7 @@ class Bench:
 
 
 def best_threads(path: Path) -> int:
-    """The number of threads with which llama-cpp-python's own loop is the fastest."""
+    """Return the number of threads with which llama-cpp-python's own loop is the fastest."""
     if check_gguf(path).embeds:
         return physical_cores()
     spent = {}
@@ -437,7 +437,7 @@ def best_threads(path: Path) -> int:
 
 
 def pairs(row: Ratio, budget: float) -> list[float]:
-    """The ratios of a row, for so many seconds.
+    """Return the ratios of a row, for so many seconds.
 
     At least one, after one that is not counted where that leaves time for others.
     """
@@ -466,7 +466,7 @@ def measure(bench: Bench, wanted: list[str], budget: float) -> dict[str, list[fl
 
 
 def describe(name: str, ratios: list[float]) -> str:
-    """A line of the table."""
+    """Return a line of the table."""
     spread = f"{min(ratios):.2f} to {max(ratios):.2f}, {len(ratios)} pairs"
     return f"{name:<58}{statistics.median(ratios):>7.2f}   ({spread})"
 

@@ -114,7 +114,7 @@ def _indexing(
 
 
 def _retrieval(rag: LocalRAG) -> float:
-    """The median of milliseconds for a question, the embedding of the question included."""
+    """Return the median of milliseconds for a question, the embedding of the question included."""
     choice = random.Random(2)  # noqa: S311 - text, not a secret
     spent = []
     for _ in range(_QUESTIONS):
@@ -204,7 +204,7 @@ def _measure(pages: int) -> list[Row]:
 
 
 def _evaluate() -> list[Row]:
-    """The figures of the tiny models on the handbook, and their picture."""
+    """Return the figures of the tiny models on the handbook, and their picture."""
     with (
         LocalServer(tiny_chat_model()) as chat,
         LocalServer(tiny_embedding_model(), embedding=True) as embedder,

@@ -156,7 +156,7 @@ def resident(pid: int) -> int:
 
 
 def ray(model: Path) -> None:
-    """What RayMap costs over `.batch`, at ten seconds of work for its actor."""
+    """Return what RayMap costs over `.batch`, at ten seconds of work for its actor."""
     import ray.data
 
     from langchain_localllm.scale import RayMap

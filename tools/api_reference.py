@@ -95,13 +95,13 @@ it stays. Methods that all LangChain models have, such as `invoke`, `stream` and
 
 
 def page() -> str:
-    """The text of the page."""
+    """Return the text of the page."""
     shown: dict[int, str] = {}
     return "\n".join([_HEAD, *(_section(name, shown) for name in PUBLIC_MODULES)])
 
 
 def public_names(module: ModuleType) -> list[str]:
-    """The public names of a module: those of `__all__`, else what it defines itself."""
+    """Return the public names of a module: those of `__all__`, else what it defines itself."""
     listed = getattr(module, "__all__", None)
     if listed is not None:
         return list(listed)
@@ -119,7 +119,7 @@ def _is_defined_in(module: ModuleType, value: object) -> bool:
 
 
 def _section(module_name: str, shown: dict[int, str]) -> str:
-    """A module's part of the page. A name that an earlier module has already shown refers to it."""
+    """Return a module's part of the page; a name that was shown already refers to it."""
     module = importlib.import_module(module_name)
     directives, aliases = [], []
     for name in public_names(module):
@@ -148,7 +148,7 @@ def _directive(place: str, value: object) -> str:
 
 
 def _members(kind: type) -> list[str]:
-    """The options of a model class and its methods; the public members of any other class."""
+    """Return a model class's options and methods, or any other class's public members."""
     ours = [base for base in kind.__mro__ if base.__module__.startswith("langchain_localllm.")]
     if issubclass(kind, BaseModel):
         options = [

@@ -96,7 +96,7 @@ def capabilities() -> str:
 
 
 def overview(runtime: str) -> str:
-    """A runtime's classes side by side, as on LangChain's integration pages."""
+    """Return a runtime's classes side by side, as on LangChain's integration pages."""
     kinds = RUNTIMES[runtime]
     text, chat = kinds["text"], kinds["chat"]
     logprobs = {kind: field(runtime, name, "logprobs", "n_probs") for kind, name in kinds.items()}
@@ -126,7 +126,7 @@ def overview(runtime: str) -> str:
 
 
 def files() -> dict[Path, str]:
-    """The files with marks, and their text with new tables."""
+    """Return the files with marks, and their text with new tables."""
     tables = {"capabilities": capabilities(), "fields of a request": fields.table()} | {
         f"overview of {runtime}": overview(runtime) for runtime in RUNTIMES
     }

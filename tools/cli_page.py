@@ -143,7 +143,7 @@ GPU.
 
 
 def page() -> str:
-    """The page's text."""
+    """Return the page's text."""
     parts = [_HEAD, _section("localllm")]
     parts += [_section("localllm", *names) for names in _commands()]
     return "\n".join(parts)

@@ -30,7 +30,7 @@ and nobody goes to the nets. Storm lamps are kept under the stairs.""",
 
 
 def text_commands(text: str) -> bytes:
-    """The PDF operators that put `text` on a page, line by line from the top."""
+    """Return the PDF operators that put `text` on a page, line by line from the top."""
     escaped = text.replace("\\", r"\\").replace("(", r"\(").replace(")", r"\)")
     lines = " T* ".join(f"({line}) Tj" for line in escaped.split("\n"))
     return f"BT /F1 12 Tf {LINE} TL {MARGIN} {HEIGHT - MARGIN} Td {lines} ET".encode("latin-1")

@@ -53,7 +53,7 @@ class Named(FakeListLLM):
 
 
 def page() -> str:
-    """The page's text."""
+    """Return the page's text."""
     parts = [_HEAD]
     for name in SHOWN:
         llm = Named(model=name, responses=[])

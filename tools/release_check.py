@@ -97,7 +97,7 @@ TRIED: Final = {
 
 
 def extras() -> list[str]:
-    """The extras that users install, and none."""
+    """Return the extras that users install, and none."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     return [PLAIN, *(name for name in project["optional-dependencies"] if name not in _LEFT_OUT)]
 

@@ -24,7 +24,7 @@ _LEFT, _TOP, _WIDTH, _HEIGHT = 70, 60, 560, 300
 
 
 def one_machine() -> CapacityPlan:
-    """What a single machine does."""
+    """Return what a single machine does."""
     return plan_capacity(
         1,
         EXAMPLE,
@@ -48,13 +48,13 @@ def played(count: int, seed: int) -> float:
 
 
 def x_of(count: float) -> float:
-    """The place of a number of machines; each doubling is as wide as the others."""
+    """Return the place of a number of machines; each doubling is as wide as the others."""
     first, last = math.log(MACHINES[0]), math.log(MACHINES[-1])
     return _LEFT + _WIDTH * (math.log(count) - first) / (last - first)
 
 
 def draw(lines: list[tuple[int, float]], dots: list[tuple[int, float]]) -> str:
-    """The picture as SVG; both axes are logarithmic."""
+    """Return the picture as SVG; both axes are logarithmic."""
     low, high = math.log10(min(hours for _, hours in dots)) - 0.1, math.log10(lines[0][1]) + 0.1
 
     def y_of(hours: float) -> float:

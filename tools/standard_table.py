@@ -35,7 +35,7 @@ def outcome(case: ET.Element) -> str:
 
 
 def main(report: str) -> None:
-    """Reads the report and writes the page."""
+    """Read the report and write the page."""
     rows: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
     for case in ET.parse(report).iter("testcase"):  # noqa: S314 - pytest wrote it a moment ago
         if case.get("classname", "").startswith(_SUITE):

@@ -56,7 +56,7 @@ def timed_lines() -> list[Line]:
 
 
 def picture(lines: list[Line]) -> str:
-    """The SVG file."""
+    """Return the SVG file."""
     if any(len(line.text) > COLUMNS - 2 for line in lines):
         raise ValueError(f"A line has more than {COLUMNS - 2} letters.")
     duration = lines[-1].end + _LAST_PAUSE
@@ -89,7 +89,7 @@ text {{ font: 15px ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans M
 
 
 def _rule(number: int, line: Line, duration: float) -> str:
-    """The line's letters appear one after the other, in each round of the animation."""
+    """Return the rule by which a line's letters appear one after the other in each round."""
     start, end = (f"{100 * seconds / duration:.2f}%" for seconds in (line.start, line.end))
     return (
         f"#l{number} {{ animation: k{number} {duration:.1f}s steps({len(line.text)}) infinite; "

@@ -47,7 +47,7 @@ def draw() -> None:
 
 
 def run(words: tuple[str, ...]) -> str:
-    """What the command prints to stdout, with short names for the places on this machine."""
+    """Return what the command prints to stdout, with short names for the places on this machine."""
     arguments = [_PLACES.get(word, word) for word in words]
     command = [sys.executable, "-m", "langchain_localllm.cli", *arguments]
     environment = {**os.environ, "OLLAMA_HOST": "127.0.0.1:9"}

@@ -127,7 +127,7 @@ class LocalChatModel(ReasoningOptions, SamplingOptions, BaseChatModel):
         return bool(getattr(self, "return_progress", None))
 
     def reporting_to(self, run: Any) -> Self:
-        """This object, which reports to a run that LangChain does not hand to `_stream`."""
+        """Return this object, which reports to a run that LangChain does not hand to `_stream`."""
         one = self.model_copy()
         one._progress_run = run  # noqa: SLF001 - our own
         return one
@@ -575,7 +575,7 @@ class LocalChatModel(ReasoningOptions, SamplingOptions, BaseChatModel):
         strict: bool | None = None,
         **kwargs: Any,
     ) -> Runnable[LanguageModelInput, AIMessage]:
-        """Tell the model of tools that it may call.
+        """Bind tools that the model may call.
 
         Args:
             tools: Functions, pydantic classes, LangChain tools or OpenAI-style dicts.

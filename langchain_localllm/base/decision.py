@@ -104,7 +104,7 @@ class LocalDecisionModel(Closing, BaseDecisionModel):
     @classmethod
     @abstractmethod
     def _name_of(cls, chat: Any) -> str:
-        """The model's name in traces."""
+        """Return the model's name in traces."""
 
     @abstractmethod
     def _ask_systemone(self, body: dict[str, Any]) -> Any:
@@ -148,7 +148,7 @@ class LocalDecisionModel(Closing, BaseDecisionModel):
         return self._of_answers(questions, answers)
 
     def _chosen_way(self) -> Way | None:
-        """What was asked for or found out, or `None` before that."""
+        """Return what was asked for or found out, or `None` before that."""
         return self._way.get("way") if self.method == "auto" else self.method
 
     def _require_fallback(self, way: Way | None, error: ModelCallError) -> None:
@@ -185,7 +185,7 @@ class LocalDecisionModel(Closing, BaseDecisionModel):
     def _of_answers(
         self, questions: "Mapping[str, Question]", answers: Sequence[Any]
     ) -> "ClassifierResponse":
-        """The response made of the log probabilities of two answers for each question."""
+        """Return the response made of the log probabilities of two answers for each question."""
         found = {}
         for number, (name, question) in enumerate(questions.items()):
             forward, backward = answers[2 * number : 2 * number + 2]
@@ -210,7 +210,7 @@ class LocalDecisionModel(Closing, BaseDecisionModel):
 
 
 def _options(question: "Question") -> list[tuple[Any, Any]]:
-    """A question's options: key and description."""
+    """Return a question's options: key and description."""
     if isinstance(question, Noul):
         criteria = question.criteria
         return [("yes", criteria and criteria.true), ("no", criteria and criteria.false)]
@@ -224,7 +224,7 @@ def _options(question: "Question") -> list[tuple[Any, Any]]:
 
 
 def _prompts(state: "State", question: "Question") -> list[list[BaseMessage]]:
-    """The question with its options in both orders."""
+    """Return the question with its options in both orders."""
     options = _options(question)
     if len(options) > len(_LABELS):
         raise InvalidRequestError(
@@ -267,7 +267,7 @@ def _answer(question: "Question", probabilities: list[float]) -> dict[str, Any]:
 
 
 def _body(state: "State", questions: "Mapping[str, Question]") -> dict[str, Any]:
-    """The request for `/v1/systemone`, after a check of the questions."""
+    """Return the request for `/v1/systemone`, after a check of the questions."""
     if not questions:
         raise InvalidRequestError("There are no questions. Give at least one.")
     for question in questions.values():
@@ -277,7 +277,7 @@ def _body(state: "State", questions: "Mapping[str, Question]") -> dict[str, Any]
 
 
 def _plain(state: Any) -> Any:
-    """The state as JSON, its messages in OpenAI's form."""
+    """Return the state as JSON, its messages in OpenAI's form."""
     if isinstance(state, BaseMessage):
         return convert_to_openai_messages(state)
     if isinstance(state, Mapping):

@@ -255,7 +255,7 @@ def split(texts: list[str], most_texts: int, most_tokens: int) -> Iterator[tuple
         yield start, len(texts)
 
 
-def shortened(tokens: list[int], empty_text_tokens: list[int], most: int) -> list[int]:
+def truncate_tokens(tokens: list[int], empty_text_tokens: list[int], most: int) -> list[int]:
     """Return the tokens without the end of the text, but with those that end every text.
 
     The model requires the latter.

@@ -91,7 +91,7 @@ class ServerOptions(Options, Closing):
         return super().with_options({**dropped, **others, "base_url": urls})
 
     def _known_urls(self) -> set[str]:
-        """The addresses that get this object's credentials."""
+        """Return the addresses that get this object's credentials."""
         return set(_each(self.base_url))
 
     def sent_headers(self) -> dict[str, str]:

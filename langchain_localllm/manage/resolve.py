@@ -147,7 +147,7 @@ def _by_name(name: str) -> list[Callable[[], ListedModel]]:
 
 
 def _on_servers(name: str) -> list[Callable[[], ListedModel]]:
-    """The servers at the usual addresses that offer a model of this name."""
+    """Return the servers at the usual addresses that offer a model of this name."""
     if not name.isprintable():
         return []
     offering = [server for server in servers_beside_ollama() if name in server.models]
@@ -300,7 +300,7 @@ def _on_hub(source: Source) -> ListedModel:
 
 
 def _in_package(source: Source) -> ListedModel:
-    """A file that was pulled out of a Python package. Nothing is downloaded."""
+    """Return a file that was pulled out of a Python package. Nothing is downloaded."""
     from langchain_localllm.manage.folders import models_folder
     from langchain_localllm.manage.package_index import package_folder
 

@@ -145,7 +145,7 @@ class _Environment(ImmutableSandboxedEnvironment):
         return _bounded(super().call_binop(context, operator, left, right))
 
     def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805, PYI063 - Jinja's own signature
-        """Calls, each of which is a step."""
+        """Count a call as a step."""
         __context.parent[_BUDGET].step()
         for argument in (*args, *kwargs.values()):
             if isinstance(argument, int) and argument > _WIDEST:
@@ -241,7 +241,7 @@ def _check_format(text: str) -> None:
 
 
 def _check_method(text: str, name: str, *args: Any, **kwargs: Any) -> None:
-    """Looks at what a text's method is about to build."""
+    """Look at what a text's method is about to build."""
     if name in {"format", "format_map"}:
         _check_format(text)
     elif name == "replace" and len(args) > 1 and all(isinstance(arg, str) for arg in args[:2]):

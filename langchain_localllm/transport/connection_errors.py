@@ -84,7 +84,7 @@ def _wrong_server(fault: Exception, url: str) -> ModelCallError | None:
 
 
 def _was_timeout(fault: Exception) -> bool:
-    """`requests` wraps a timeout that happens while the body is read in its `ConnectionError`."""
+    """Return whether `requests` wrapped a timeout of reading in its `ConnectionError`."""
     return any(isinstance(arg, urllib3.exceptions.TimeoutError) for arg in fault.args)
 
 

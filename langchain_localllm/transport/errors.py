@@ -52,7 +52,7 @@ def status_error(status: int, reason: str, *, url: str) -> ModelCallError:
 def reason_of(body: Any) -> str:
     """Return a server's own words from the body of an error: parsed JSON of any form, or text."""
     if isinstance(body, str):
-        return shortened(body)
+        return shorten(body)
     if isinstance(body, list):
         return "; ".join(filter(None, map(reason_of, body)))
     if not isinstance(body, dict):
@@ -65,11 +65,11 @@ def reason_of(body: Any) -> str:
     if found and isinstance(place := body.get("loc"), list):  # FastAPI names the field
         return f"{'.'.join(map(str, place))}: {found}"
     if not found and any(value not in (None, {}, [], "") for value in body.values()):
-        return shortened(json.dumps(body, ensure_ascii=False))
+        return shorten(json.dumps(body, ensure_ascii=False))
     return found
 
 
-def shortened(text: str) -> str:
+def shorten(text: str) -> str:
     """Return a server's words as a message shows them."""
     text = text.strip()
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} ..."

@@ -132,7 +132,7 @@ class Server:
                 self._break = min(2 * self._break, _LONGEST_BREAK)
 
     def succeeded(self) -> None:
-        """It works."""
+        """Note that the server works."""
         self._break = _SHORTEST_BREAK
 
     def is_idle(self) -> bool:
@@ -157,9 +157,9 @@ class Server:
             return silent
         status = None if received and not self.ejected else self._health()
         if received or status is not None:
-            was_aside = self.ejected
+            was_ejected = self.ejected
             self.ejected = self.ejected and (status is None or status >= _FAILURE)
-            if was_aside and not self.ejected:
+            if was_ejected and not self.ejected:
                 _LOGGER.info("%s answers again: requests are sent to it", self.client.address.url)
             return 0
         if silent + 1 >= _PROBES:

@@ -224,7 +224,7 @@ class DocumentServer(MCPServer[None]):
         return IndexResult(**asdict(await _in_thread(lambda: self._documents.index(paths, report))))
 
     async def read_document(self, source: str) -> str:
-        """The text of a document, as it is in the index."""
+        """Return the text of a document, as it is in the index."""
         try:
             passages = await anyio.to_thread.run_sync(self._documents.passages_of, source)
         except LocalLLMError as error:

@@ -47,7 +47,7 @@ class Subject:
         return self.place.rpartition(":")[2]
 
     def load(self) -> Any:
-        """The class."""
+        """Return the class."""
         module, _, name = self.place.partition(":")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # langchain_community warns of its own end

@@ -32,14 +32,14 @@ Made on {date} with {versions}, by `python -m tools.comparison`, which runs each
 
 
 def standard_tests() -> list[str]:
-    """The tests of both suites, in the order of the source."""
+    """Return the tests of both suites, in the order of the source."""
     classes = [LLMUnitTests, *reversed(LLMIntegrationTests.__mro__)]
     names = dict.fromkeys(name for suite in classes for name in vars(suite))
     return [name for name in names if name.startswith("test_") and "OVERRIDE" not in name]
 
 
 def cell(outcomes: list[str]) -> str:
-    """What the table says of a test on a class."""
+    """Return what the table says of a test on a class."""
     for word, shown in (("crashed", "crash"), ("hung", "hang")):
         if word in outcomes:
             return shown
@@ -86,7 +86,7 @@ def _table(cells: Cells) -> str:
 
 
 def read() -> Cells:
-    """What the page says."""
+    """Return what the page says."""
     rows = [
         line.strip("|").split("|")
         for line in PAGE.read_text(encoding="utf-8").splitlines()

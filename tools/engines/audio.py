@@ -82,7 +82,7 @@ def _add_weights(writer: GGUFWriter, width: int) -> None:
 
 
 def wav(hertz: float, seconds: float = 1.0) -> bytes:
-    """A tone, as a WAV file."""
+    """Return a tone, as a WAV file."""
     file = io.BytesIO()
     with wave.open(file, "wb") as sound:
         sound.setnchannels(1)
@@ -97,5 +97,5 @@ def wav(hertz: float, seconds: float = 1.0) -> bytes:
 
 
 def audio_block(sound: bytes) -> dict[str, Any]:
-    """A sound in a message, as LangChain writes it."""
+    """Return a sound in a message, as LangChain writes it."""
     return {"type": "audio", "base64": base64.b64encode(sound).decode(), "mime_type": "audio/wav"}

@@ -91,7 +91,7 @@ def _json(
     args: str = "arguments",
     ends: _Ends = ("", ""),
 ) -> CallStyle:
-    """Calls as JSON objects, each or all between two markers."""
+    """Return calls as JSON objects, each or all between two markers."""
     weather, time = (
         f'{{"{name}": "get_weather", "{args}": {_W}}}',
         f'{{"{name}": "get_time", "{args}": {_T}}}',
@@ -111,7 +111,7 @@ def _tags(
     ends: _Ends = ("", ""),
     numbers: str = "",
 ) -> CallStyle:
-    """Calls whose arguments are written one by one."""
+    """Return calls whose arguments are written one by one."""
     weather = (
         call.format("get_weather", 1)
         + argument.format("city", "Bern")
@@ -129,7 +129,7 @@ def _headers(
     ends: tuple[str, str] = ("", ""),
     ids: tuple[str, ...] = (),
 ) -> CallStyle:
-    """Calls with the name before arguments in JSON."""
+    """Return calls with the name before arguments in JSON."""
     first, second = (
         call.format(name, (*ids, "", "")[place]) + args + end
         for place, (name, args) in enumerate((("get_weather", _W), ("get_time", _T)))

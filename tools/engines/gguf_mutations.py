@@ -66,7 +66,7 @@ class Header:
         del self.values[self._key(key)]
 
     def items(self, key: str) -> list[Any]:
-        """The items of a list, to be changed."""
+        """Return the items of a list, to be changed."""
         return self.values[key.encode()][1][1]  # type: ignore[no-any-return]  # values are of any type
 
     def tensor(
@@ -89,7 +89,7 @@ class Header:
                 )
 
     def write(self) -> bytes:
-        """The file."""
+        """Return the file."""
         entries = [*((key, *entry) for key, entry in self.values.items()), *self.repeated]
         out = bytearray(b"GGUF" + struct.pack("<IQQ", 3, len(self.tensors), len(entries)))
         for key, kind, value in entries:
@@ -187,7 +187,7 @@ _TOKENS, _TYPES, _SCORES, _MERGES = (
 
 
 def mutations(architecture: str) -> dict[str, Change]:
-    """The changes by what they are, for a `llama` or a `bert` file."""
+    """Return the changes by what they are, for a `llama` or a `bert` file."""
     found: dict[str, Change] = {}
     for key in _COUNTS:
         for value in (0, 1, 3, 65_536, 2**31, 2**32 - 1):

@@ -46,11 +46,11 @@ class Hub(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_port}"
 
     def sha256(self, path: str) -> str:
-        """The hash that it reports for a file."""
+        """Return the hash that it reports for a file."""
         return self.announced.get(path) or hashlib.sha256(self.files[path]).hexdigest()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that goes is not an error."""
+        """Ignore a client that disconnects."""
 
 
 class _Handler(BaseHTTPRequestHandler):

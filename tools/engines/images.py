@@ -91,7 +91,7 @@ def _add_weights(writer: GGUFWriter, width: int, kind: str) -> None:
 
 
 def png(red: int, green: int, blue: int, *, width: int = _SIDE, height: int = _SIDE) -> bytes:
-    """A picture that fades from a color into black."""
+    """Return a picture that fades from a color into black."""
     row = b"\0" + b"".join(
         bytes(value * (width - column) // width for value in (red, green, blue))
         for column in range(width)
@@ -112,5 +112,5 @@ def png(red: int, green: int, blue: int, *, width: int = _SIDE, height: int = _S
 
 
 def block(picture: bytes, kind: str = "image/png") -> dict[str, Any]:
-    """A picture in a message, as LangChain writes it."""
+    """Return a picture in a message, as LangChain writes it."""
     return {"type": "image", "base64": base64.b64encode(picture).decode(), "mime_type": kind}

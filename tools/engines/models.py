@@ -48,7 +48,7 @@ def never_ending(model: Path, target: Path) -> Path:
 
 
 def go_template() -> str:
-    """The template in the tiny chat model's Modelfile."""
+    """Return the template in the tiny chat model's Modelfile."""
     found = re.search(
         r'^TEMPLATE """\n(.*?)"""$',
         tiny_chat_modelfile().read_text(encoding="utf-8"),
@@ -252,7 +252,7 @@ def reranker(model: Path, target: Path, template: str = "") -> Path:
 
 
 def _as(architecture: str, model: Path, target: Path, without: tuple[str, ...] = ()) -> GGUFWriter:
-    """A writer that has what a llama model has, as another architecture.
+    """Return a writer that has what a llama model has, as another architecture.
 
     Without what has such a text in its name.
     """
@@ -271,7 +271,7 @@ def _as(architecture: str, model: Path, target: Path, without: tuple[str, ...] =
 
 
 def written(writer: GGUFWriter, target: Path) -> Path:
-    """The file, when its writer has written all."""
+    """Return the file, when its writer has written all."""
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()

@@ -92,7 +92,7 @@ class Place:
 
 
 def blocks(page: Path) -> list[Block]:
-    """The Python blocks of a page."""
+    """Return the Python blocks of a page."""
     return [
         Block(found["code"], found["shown"])
         for found in _BLOCK.finditer(page.read_text(encoding="utf-8"))

@@ -43,10 +43,10 @@ def joined() -> Runnable[dict[str, Any], str]:
 
 
 def described() -> Runnable[str, dict[str, Any]]:
-    """What is not text comes out as JSON."""
+    """Return what is not text as JSON."""
     return RunnableLambda(lambda text: {"text": text, "length": len(text)})
 
 
 def no_runnable() -> object:
-    """A function that makes something else."""
+    """Return a function that makes something else."""
     return object()

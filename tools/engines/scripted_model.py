@@ -105,7 +105,7 @@ def _merges() -> list[str]:
 
 
 def _cut(text: str, control: Sequence[str], unused: set[str], taken: dict[str, int]) -> list[str]:
-    """The text in pieces that are not taken yet: markers at their first place, and short texts."""
+    """Return the text in unused pieces: markers at their first place, and short texts."""
     markers = "|".join(map(re.escape, sorted(control, key=len, reverse=True)))
     pieces: list[str] = []
     plain = ""
@@ -123,7 +123,7 @@ def _cut(text: str, control: Sequence[str], unused: set[str], taken: dict[str, i
 
 
 def _short(text: str, taken: dict[str, int], others: Collection[str]) -> list[str] | None:
-    """The text in short pieces that are not taken; `None` where there are none."""
+    """Return the text in short pieces that are not taken; `None` where there are none."""
     dead: set[int] = set()  # places from which no way was found
 
     def rest(start: int, before: tuple[str, ...]) -> tuple[str, ...] | None:
@@ -146,7 +146,7 @@ def _short(text: str, taken: dict[str, int], others: Collection[str]) -> list[st
 
 
 def _spelled(text: str) -> str:
-    """The text as a vocabulary of bytes spells it."""
+    """Return the text as a vocabulary of bytes spells it."""
     return "".join(map(_BYTES.__getitem__, text.encode()))
 
 
@@ -162,7 +162,7 @@ _BYTES: Final = _byte_letters()
 
 
 def _writer(target: Path, embeddings: Matrix, codes: Matrix, template: str) -> GGUFWriter:
-    """A model of one layer that does nothing."""
+    """Return a model of one layer that does nothing."""
     writer = GGUFWriter(target, "llama")
     writer.add_context_length(1 << 15)
     writer.add_embedding_length(_WIDTH)

@@ -246,7 +246,7 @@ def _mail() -> bytes:
 
 
 def _pdf() -> bytes:
-    """A PDF in plain text, whose objects can be changed."""
+    """Return a PDF in plain text, whose objects can be changed."""
     stream = (
         b"BT /F1 12 Tf 72 770 Td (The ferry costs 3 marks.) Tj 0 -20 Td (The jetty is new.) Tj ET"
     )

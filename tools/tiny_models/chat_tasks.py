@@ -266,7 +266,7 @@ def passage_count(rng: random.Random, level: float) -> int:
 
 
 def _numbered(passages: list[str]) -> str:
-    """Number every line of the passages, on through all of them; a blank line between passages."""
+    """Count every line of the passages through all of them; a blank line is between passages."""
     count = itertools.count(1)
     return "\n\n".join(
         "\n".join(f"[{next(count)}] {line}" for line in text.split("\n") if line)

@@ -333,7 +333,7 @@ def _request(rng: random.Random, start: str, mentions: list[str]) -> str:
 
 
 def _quoted(rng: random.Random, text: str) -> str:
-    """A value in quotation marks, at times with a remark behind it that is no part of it."""
+    """Return a value in quotation marks, at times with a remark behind it that is no part of it."""
     mark = rng.choice("'\"")
     remark = Scene(rng).fill(
         rng.choice(("", "", " ({word})", " (the {adjective} {thing})", " - a {adjective} {thing}"))

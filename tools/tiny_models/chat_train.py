@@ -227,7 +227,7 @@ class Run:
         self.evaluated = time.monotonic()
 
     def mean_loss(self) -> float:
-        """The loss of the last steps."""
+        """Return the loss of the last steps."""
         return sum(self.recent) / max(1, len(self.recent))
 
     def step(self, batch: Batch) -> None:

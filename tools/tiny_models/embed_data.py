@@ -125,13 +125,13 @@ class Example:
 
 
 def keywords(question: str) -> str:
-    """A question as people type it into a search box: without the small words."""
+    """Return a question as people type it into a search box: without the small words."""
     kept = [w for w in re.findall(r"[\w'-]+", question.lower()) if w not in words.STOP_WORDS]
     return " ".join(kept) or question
 
 
 def vary(rng: random.Random, question: str) -> str:
-    """The question as it is, in lower case, without its question mark, or as keywords."""
+    """Return the question as it is, in lower case, without its question mark, or as keywords."""
     style = rng.random()
     if style < 0.6:  # shares of the styles
         return question
@@ -149,7 +149,7 @@ def passage(rng: random.Random, told: str, others: list[str], subject: str = "")
 
 
 def reword(rng: random.Random, text: str, share: float = 0.1) -> str:
-    """The text with some words changed for near-synonyms."""
+    """Return the text with some words changed for near-synonyms."""
     return re.sub(
         r"\b[a-z]+\b",
         lambda w: rng.choice(SYNONYMS[w[0]]) if w[0] in SYNONYMS and rng.random() < share else w[0],
@@ -240,7 +240,7 @@ def _verb(rng: random.Random, verb: str, form: str) -> str:
 
 
 def _word(rng: random.Random, slot: str, meanings: dict[str, tuple[str, ...]]) -> str:
-    """A word for a slot such as "n1p": any of the slot's meaning, in the form asked for."""
+    """Return a word for a slot such as "n1p": any of the slot's meaning, in the form asked for."""
     if slot == "x":
         return meanings["x"][0]
     chosen = rng.choice(meanings[slot[:2]])
@@ -296,7 +296,7 @@ def _detail(rng: random.Random, pattern: str, *, held_out: bool) -> str:
 def prose_example(
     rng: random.Random, *, held_out: bool = False, others: int | None = None
 ) -> Example:
-    """A sentence about an everyday theme, asked for with words of the same meaning.
+    """Return a sentence about an everyday theme, asked for with words of the same meaning.
 
     The negative shares some of its words.
 

@@ -60,7 +60,7 @@ def engine(path: Path) -> Iterator[Embed]:
 
 
 def ranks(queries: NDArray[np.float64], passages: NDArray[np.float64]) -> NDArray[np.int64]:
-    """The place (1 is best) of each query's own passage, which stands in the same row."""
+    """Return the place (1 is best) of each query's own passage, which stands in the same row."""
     scores = queries @ passages.T
     better: NDArray[np.int64] = (scores > np.diag(scores)[:, None]).sum(axis=1)
     return better + 1

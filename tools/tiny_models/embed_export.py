@@ -18,7 +18,7 @@ OUTPUT = ROOT / "langchain_localllm" / "models" / "tiny-embed.gguf"
 
 
 def tensors(model: Embedder) -> dict[str, torch.Tensor]:
-    """The model's tensors under llama.cpp's names."""
+    """Return the model's tensors under llama.cpp's names."""
     found = {
         "token_embd.weight": model.tokens.weight,
         "token_types.weight": torch.zeros(2, model.config.width),
@@ -41,7 +41,7 @@ def tensors(model: Embedder) -> dict[str, torch.Tensor]:
 
 
 def is_quantized(name: str) -> bool:
-    """True for the matrices that are stored as Q8_0.
+    """Return whether a matrix is stored as Q8_0.
 
     Vectors and positions stay as 32-bit floats.
     """
@@ -51,7 +51,7 @@ def is_quantized(name: str) -> bool:
 
 
 def write_header(writer: gguf.GGUFWriter, model: Embedder, pieces: list[str]) -> None:
-    """The keys that the four engines need, and what the file is."""
+    """Return the keys that the four engines need, and what the file is."""
     c = model.config
     writer.add_name("tiny-embed")
     writer.add_description(

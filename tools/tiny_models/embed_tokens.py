@@ -80,17 +80,17 @@ IDEOGRAPHS = (
 
 
 def base(char: str) -> str:
-    """A character as llama.cpp sees it: without its accent, in lower case."""
+    """Return a character as llama.cpp sees it: without its accent, in lower case."""
     return unicodedata.normalize("NFD", char)[0].lower()[0]
 
 
 def is_ideograph(char: str) -> bool:
-    """True for the ranges that WordPiece sets apart, one character a word."""
+    """Return whether WordPiece sets a range apart, one character a word."""
     return any(first <= ord(char) <= last for first, last in IDEOGRAPHS)
 
 
 def stands_alone(char: str) -> bool:
-    """True for punctuation, ASCII symbols and ideographs: each is a word of its own."""
+    """Return whether this is punctuation, an ASCII symbol or an ideograph: a word of its own."""
     kind = unicodedata.category(char)
     return kind[0] == "P" or (kind[0] == "S" and char.isascii()) or is_ideograph(char)
 
@@ -148,7 +148,7 @@ class Tokenizer:
 
 
 def stem(word: str) -> str:
-    """What is left of a word in front of an ending: "mak" of "make", "cit" of "city"."""
+    """Return what is left of a word in front of an ending: "mak" of "make", "cit" of "city"."""
     return word[:-1] if word[3:] and word[-1] in "ey" else word
 
 

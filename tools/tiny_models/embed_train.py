@@ -49,7 +49,7 @@ def vocabulary() -> list[str]:
 
 
 def new_model() -> tuple[Embedder, list[str]]:
-    """An untrained model and its vocabulary."""
+    """Return an untrained model and its vocabulary."""
     torch.manual_seed(SEED)
     pieces = vocabulary()
     model = Embedder(Config(len(pieces)))
@@ -59,7 +59,7 @@ def new_model() -> tuple[Embedder, list[str]]:
 
 
 def load_best() -> tuple[Embedder, list[str]]:
-    """The best model of the last run and its vocabulary."""
+    """Return the best model of the last run and its vocabulary."""
     model, pieces = new_model()
     with np.load(FOLDER / "best.npz") as saved:
         model.load_state_dict({name: torch.from_numpy(saved[name]) for name in model.state_dict()})

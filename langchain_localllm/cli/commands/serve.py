@@ -170,7 +170,7 @@ def serve(
 
 
 def _file_of(model: str | None, *, embedding: bool, rerank: bool) -> Path | None:
-    """The file of a model, which is of the kind that is served."""
+    """Return the file of a model, which is of the kind that is served."""
     if model is None:
         return None
     from langchain_localllm.errors import InvalidOptionError

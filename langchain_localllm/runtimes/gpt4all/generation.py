@@ -157,7 +157,7 @@ class _Answer:
         if token < 0:
             raise self._reported(piece.decode("utf-8", "replace"))
         vocabulary = self._loaded.vocabulary
-        if vocabulary and vocabulary.ends(token):
+        if vocabulary and vocabulary.is_eog(token):
             self._ended = True
             return False
         self._tokens += 1

@@ -94,7 +94,7 @@ class Vocabulary:
             )
         return ids[:count]
 
-    def ends(self, token: int) -> bool:
+    def is_eog(self, token: int) -> bool:
         """Return whether the answer ends with this token."""
         return bool(self._library.llama_token_is_eog(self._model, token))
 

@@ -105,7 +105,7 @@ class Context:
         with a sliding window.
         """
         in_one = lib.llama_n_ubatch(self.pointer) >= self.batch_size
-        return self.model.supports_partial_removal and (in_one or not self.model.window)
+        return self.model.supports_partial_removal and (in_one or not self.model.sliding_window)
 
     def _load_adapters(self, lora: Adapters) -> None:
         for path, _ in lora:

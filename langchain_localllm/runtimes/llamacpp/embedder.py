@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
-from langchain_localllm.base.embedding_batches import Vectors, shortened
+from langchain_localllm.base.embedding_batches import Vectors, truncate_tokens
 from langchain_localllm.base.local_engine.thread import EngineThread, engine_closed_error
 from langchain_localllm.errors import ContextLengthError, InvalidRequestError, ServerError
 from langchain_localllm.runtimes.llamacpp.context import ABORTED, DONE, Context, Part
@@ -104,7 +104,7 @@ class Worker:
         if len(tokens) <= self._n_ctx:
             return tokens
         if cut:
-            return shortened(tokens, self._nothing, self._n_ctx)
+            return truncate_tokens(tokens, self._nothing, self._n_ctx)
         raise self._too_long(tokens)
 
     def _too_long(self, tokens: list[int]) -> ContextLengthError:

@@ -101,8 +101,8 @@ class Engine:
             self.model.info, settings.n_ctx, per_token, free, given, weights=weights
         )
         on_gpu = bool(settings.model.get("n_gpu_layers"))
-        beside = 1 if on_gpu else parallel  # the free memory of a GPU is unknown
-        self.cells = cache_length(self.model.info, self.n_ctx, beside, per_token, free)
+        concurrent = 1 if on_gpu else parallel  # the free memory of a GPU is unknown
+        self.cells = cache_length(self.model.info, self.n_ctx, concurrent, per_token, free)
         batch = max(min(given.get("n_batch", 512), self.cells), parallel)
         sequences = parallel + (
             (_SPARE if on_gpu else 1) if self.model.supports_partial_removal else 0
@@ -119,11 +119,11 @@ class Engine:
         self._together = int(lib.llama_n_ubatch(context.pointer))
         files = prompt_files(settings, self.model.info, VERSION, self.n_ctx)
         # moving it from a GPU is slow
-        aside = 0 if on_gpu and not files else host_cache_bytes(self.cells, per_token, free)
+        offloaded = 0 if on_gpu and not files else host_cache_bytes(self.cells, per_token, free)
         if settings.cache_ram_mib is not None:
-            aside = settings.cache_ram_mib * _MEBIBYTE
-        runs = max_segments(aside, per_token, flash=given.get("flash_attn_type") == 1)
-        together = Sequences(context, sequences, aside, runs, files)
+            offloaded = settings.cache_ram_mib * _MEBIBYTE
+        segments = max_segments(offloaded, per_token, flash=given.get("flash_attn_type") == 1)
+        together = Sequences(context, sequences, offloaded, segments, files)
         scales = tuple(scale for _, scale in settings.lora)
         self._worker = _Worker(
             context,
@@ -437,9 +437,9 @@ class _Worker:
             drafts -= len(guessed)
             room -= len(guessed)
             plan.append((answer, self._part(answer, [*answer.rest, *guessed], 1 + len(guessed))))
-        return plan + self._plan_reading(room, beside=bool(going_on))
+        return plan + self._plan_reading(room, is_answering=bool(going_on))
 
-    def _plan_reading(self, room: int, *, beside: bool) -> list[tuple[Answer, Part]]:
+    def _plan_reading(self, room: int, *, is_answering: bool) -> list[tuple[Answer, Part]]:
         """Parts of prompts.
 
         The shortest and the oldest take turns, so that neither waits long for the other.
@@ -451,7 +451,7 @@ class _Worker:
         ]
         if not reading:
             return []
-        most, room = room, min(room, self._reading_share(reading)) if beside else room
+        most, room = room, min(room, self._reading_share(reading)) if is_answering else room
         if self._shortest_first:
             reading.sort(key=lambda answer: len(answer.text))
         plan: list[tuple[Answer, Part]] = []

@@ -33,7 +33,7 @@ class Log:
         self._kept: deque[str] = deque(maxlen=400)
 
     def hear(self, level: int, text: bytes, _: object) -> None:
-        """Called by llama.cpp, from any thread."""
+        """Record a line of the log; llama.cpp calls this from any thread."""
         line = text.decode("utf-8", "replace")
         if level in {_WARNING, _ERROR}:
             self._kept.append(line)

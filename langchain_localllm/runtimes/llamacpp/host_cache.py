@@ -56,7 +56,7 @@ class PromptCache:
         self._context, self._size, self._files = context, size, files
         self._any_beginning, self._window = (
             context.model.supports_partial_removal,
-            context.model.window,
+            context.model.sliding_window,
         )
         self._saved: list[Saved] = []
 

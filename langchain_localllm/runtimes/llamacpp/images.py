@@ -103,7 +103,7 @@ class Prompt:
     """A prompt as the model reads it.
 
     Attributes:
-        tokens: The tokens, one for each position. In an image's place stands a negative number that
+        tokens: The tokens, one for each position. In an image's place is a negative number that
             only the same image has.
         images: The images, in order.
     """

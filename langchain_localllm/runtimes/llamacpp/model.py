@@ -171,7 +171,7 @@ class Model:
         return self._pieces[token]
 
     @cached_property
-    def ends(self) -> tuple[int, ...]:
+    def eog_tokens(self) -> tuple[int, ...]:
         """The tokens that end an answer."""
         return tuple(
             token for token in range(self.size) if lib.llama_vocab_is_eog(self.vocabulary, token)
@@ -220,7 +220,7 @@ class Model:
         return before, after, middle
 
     @property
-    def window(self) -> int:
+    def sliding_window(self) -> int:
         """Tokens that a token sees before it, in layers where it does not see all.
 
         0 where it does everywhere.

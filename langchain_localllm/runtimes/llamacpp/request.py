@@ -252,7 +252,7 @@ class Answer:
             self._logprobs = []
 
     def finish(self, reason: str) -> None:
-        """Tell the reader how the answer ended."""
+        """Report to the consumer how the answer ended."""
         ended = time.perf_counter()
         drafts = (self.drafted, self.accepted) if self.drafted else ()
         timings = Timings(

@@ -122,7 +122,7 @@ class Sampler:
         size = self._model.size
         bias = dict(options.logit_bias)
         if options.ignore_eos:
-            bias |= dict.fromkeys(self._model.ends, -np.inf)
+            bias |= dict.fromkeys(self._model.eog_tokens, -np.inf)
         if wrong := [token for token in bias if not 0 <= token < size]:
             raise InvalidRequestError(
                 f"`logit_bias` names the token {wrong[0]}, but the vocabulary ends at {size - 1}."

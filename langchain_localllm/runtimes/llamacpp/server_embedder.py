@@ -10,7 +10,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
-from langchain_localllm.base.embedding_batches import Vectors, shortened
+from langchain_localllm.base.embedding_batches import Vectors, truncate_tokens
 from langchain_localllm.base.local_engine.thread import EngineThread, engine_closed_error
 from langchain_localllm.errors import ContextLengthError, InvalidRequestError
 from langchain_localllm.gguf.header import GGUFInfo, read_lists
@@ -107,7 +107,7 @@ class Worker:
                 raise ContextLengthError(
                     words, prompt_tokens=len(tokens), context_tokens=self._n_ctx
                 )
-            tokens = shortened(tokens, self._tokens(""), self._n_ctx)
+            tokens = truncate_tokens(tokens, self._tokens(""), self._n_ctx)
         return self._ask([tokens])[0]
 
     def _tokens(self, text: str, *, special: bool = True) -> list[int]:

@@ -282,7 +282,7 @@ class ServerEngine:
         return tuple(found)
 
     def tokenize(self, text: str, *, begin: bool = True, special: bool = True) -> list[int]:
-        """The text's token ids.
+        """Return the text's token ids.
 
         Args:
             text: The text.
@@ -308,11 +308,11 @@ class ServerEngine:
         return self._special[text]
 
     def render(self, payload: Mapping[str, Any]) -> str:
-        """The prompt that the chat template makes of a request's messages and tools."""
+        """Return the prompt that the chat template makes of a request's messages and tools."""
         return str(self._ask("/apply-template", payload)["prompt"])
 
     def systemone(self, payload: Mapping[str, Any]) -> Any:
-        """The answers to typed questions.
+        """Return the answers to typed questions.
 
         Raises `ModelCallError` where the model is not a decision model.
         """
@@ -590,7 +590,7 @@ def start_server(settings: EngineSettings, more: Mapping[str, Any]) -> tuple[Any
 
 
 def _load_failure(settings: EngineSettings) -> ModelFileError:
-    """The error for a file that could not be loaded.
+    """Return the error for a file that could not be loaded.
 
     A second try in another process, whose log can be read, says why.
     """
@@ -652,14 +652,14 @@ def ask(socket_path: Path, path: str, payload: Mapping[str, Any] | None = None) 
 
 
 def checked(answer: Any) -> Any:
-    """The server's answer; raises the error that it is."""
+    """Return the server's answer; raises the error that it is."""
     if isinstance(answer, dict) and answer.get("error"):
         raise _errors.in_answer(answer)
     return answer
 
 
 def as_json(payload: Mapping[str, Any]) -> bytes:
-    """The payload as JSON.
+    """Return the payload as JSON.
 
     Raises `InvalidRequestError` for text that cannot be written as UTF-8.
     """
@@ -714,7 +714,7 @@ _errors: Final = _Errors("this process")
 
 
 def _refusal(reason: str) -> ModelCallError:
-    """The error for a request that the server refused before it began."""
+    """Return the error for a request that the server refused before it began."""
     if "jinja" in reason.lower():
         return ChatTemplateError(
             f"The chat template of this model does not take the conversation: {reason}"

@@ -35,7 +35,7 @@ def load_once(
         path: The model file.
         embeds: Whether to make a vector instead of an answer.
         lora: A LoRA adapter to apply.
-        projector: A projector. The prompt then holds an image, a sound, or both.
+        projector: A projector. The prompt then holds an image, audio, or both.
         draft: A draft model, with which the answer is computed.
         settings: How the model is loaded.
     """

@@ -146,14 +146,14 @@ def host_cache_bytes(cells: int, per_token: int, free: int) -> int:
     return int(max(0, free - cells * per_token) * _SHARE_ASIDE)
 
 
-def max_segments(aside: int, per_token: int, *, flash: bool) -> int:
+def max_segments(offloaded: int, per_token: int, *, flash: bool) -> int:
     """Return in how many places of the cache an offloaded sequence may be.
 
     The limit keeps the cost at no more than another quarter. Without flash attention, llama.cpp
     notes 32 bytes for each place and each number that a token has as values, which are a quarter of
     its bytes in the cache; and the list of these notes doubles as it grows.
     """
-    return aside // 4 // (per_token * (1 if flash else 16))
+    return offloaded // 4 // (per_token * (1 if flash else 16))
 
 
 def depends_on_length(info: GGUFInfo) -> bool:

@@ -29,8 +29,8 @@ class Sequence:
     Attributes:
         number: llama.cpp's id for it.
         tokens: What the cache holds of it, in order.
-        runs: Where in it the tokens begin that were computed in one batch with other sequences'; in
-            between, they lie side by side.
+        segments: Where in it the tokens begin that were computed in one batch with other
+            sequences'; in between, they are contiguous.
         busy: Whether a request works with it.
         used: When a request last did: a larger number is later.
         saved: Whether all of it was saved, to be offloaded.
@@ -38,7 +38,7 @@ class Sequence:
 
     number: int
     tokens: list[int] = field(default_factory=list)
-    runs: list[int] = field(default_factory=list)
+    segments: list[int] = field(default_factory=list)
     busy: bool = False
     used: int = 0
     saved: bool = False
@@ -53,8 +53,8 @@ class Sequences:
     Args:
         context: The context.
         count: How many there are.
-        aside: Bytes of memory for what is offloaded; with 0, it stays in the cache until the room
-            is wanted.
+        host_cache_bytes: Memory for what is offloaded; with 0, it stays in the cache until the room
+            is needed.
         files: Files that hold what is offloaded after a restart, if that is asked for.
         max_segments: A sequence in more segments of the cache is not saved: llama.cpp would need
             too much memory.
@@ -64,28 +64,28 @@ class Sequences:
         self,
         context: Context,
         count: int,
-        aside: int,
+        host_cache_bytes: int,
         max_segments: int,
         files: "PromptFiles | None" = None,
     ) -> None:
         self._context = context
         self._all = [Sequence(number) for number in range(count)]
         self._uses = 0
-        self._aside = PromptCache(context, aside, files)
-        self._offload_enabled, self._max_segments = aside > 0, max_segments
+        self._host_cache = PromptCache(context, host_cache_bytes, files)
+        self._offload_enabled, self._max_segments = host_cache_bytes > 0, max_segments
         self._supports_partial_removal = context.model.supports_partial_removal
-        self._window = context.model.window
+        self._window = context.model.sliding_window
 
     def clear(self) -> None:
         """Forget all. No sequence may be busy."""
         self._empty_cache()
-        self._aside.clear()
+        self._host_cache.clear()
 
     def _empty_cache(self) -> None:
         self._context.clear()
         for one in self._all:
             one.tokens.clear()
-            one.runs.clear()
+            one.segments.clear()
             one.busy = one.saved = False
 
     def take(self, prompt: ListOf[int], *, reset: bool = False) -> Sequence:
@@ -116,7 +116,7 @@ class Sequences:
     def add(self, one: Sequence, tokens: ListOf[int], *, alone: bool) -> None:
         """Tokens were computed, in a batch of their own or not."""
         if not alone:
-            one.runs.append(len(one.tokens))
+            one.segments.append(len(one.tokens))
         one.tokens += tokens
 
     def _best(self, wanted: ListOf[int]) -> tuple[int, Sequence]:
@@ -129,7 +129,7 @@ class Sequences:
 
     def _restored(self, wanted: ListOf[int], length: int) -> Sequence | None:
         """Return a sequence restored from host memory, if that has more than the cache."""
-        saved = self._aside.best(wanted, length + WORTH_KEEPING)
+        saved = self._host_cache.best(wanted, length + WORTH_KEEPING)
         if not saved:
             return None
         self._offload_idle()
@@ -202,17 +202,17 @@ class Sequences:
         unsaved = (
             one
             for one in (idle if last else idle[:-1])
-            if not one.saved and len(one.runs) <= self._max_segments
+            if not one.saved and len(one.segments) <= self._max_segments
         )
         one = next(unsaved, None)
         if one:
-            self._aside.save(one.number, one.tokens)
+            self._host_cache.save(one.number, one.tokens)
             one.saved = True
         return one is not None
 
     def write_one(self) -> bool:
         """Write a saved sequence into a file, where files are asked for; whether there was one."""
-        return self._aside.write_one()
+        return self._host_cache.write_one()
 
     def write_all(self) -> None:
         """Save all that is idle, and write it into files, where files are asked for."""
@@ -232,7 +232,7 @@ class Sequences:
         )
         if self._offload_enabled and not one.saved:
             self._shorten(one)
-            self._aside.save(one.number, one.tokens)
+            self._host_cache.save(one.number, one.tokens)
         self.cut(one, 0)
 
     def _shorten(self, one: Sequence) -> None:
@@ -242,10 +242,10 @@ class Sequences:
         """
         answered = (
             start
-            for start, after in zip(one.runs, one.runs[2:], strict=False)
+            for start, after in zip(one.segments, one.segments[2:], strict=False)
             if after == start + 2
         )
-        ends = [*itertools.islice(answered, 1), *one.runs[self._max_segments :]]
+        ends = [*itertools.islice(answered, 1), *one.segments[self._max_segments :]]
         if ends and self._supports_partial_removal:
             self.cut(one, self._usable(one, min(ends)))
 
@@ -257,7 +257,7 @@ class Sequences:
             length = 0
             self._context.remove(one.number, 0)
         del one.tokens[length:]
-        one.runs = [start for start in one.runs if start < length]
+        one.segments = [start for start in one.segments if start < length]
 
     def share(self, source: Sequence, target: Sequence, length: int) -> None:
         """Copy this sequence's beginning to another one that has less, if the model allows it."""
@@ -266,7 +266,7 @@ class Sequences:
         if self._supports_partial_removal and length > start:
             self._context.copy(source.number, target.number, start, length)
             target.tokens += source.tokens[start:length]
-            target.runs += [run for run in source.runs if start <= run < length]
+            target.segments += [place for place in source.segments if start <= place < length]
 
     def make_room(self) -> bool:
         """Offload the least recently used sequence; return `False` if there is none."""

@@ -59,11 +59,11 @@ class Child:
         return self._process.pid
 
     def exit_status(self) -> int | None:
-        """The exit status, `-N` after signal N, or `None` while the process runs."""
+        """Return the exit status, `-N` after signal N, or `None` while the process runs."""
         return self._process.poll()
 
     def log_tail(self) -> str:
-        """The last 64 KiB of what the process wrote, also after its end."""
+        """Return the last 64 KiB of what the process wrote, also after its end."""
         if self._final_log is not None:
             return self._final_log
         number = self._log.fileno()
@@ -74,7 +74,7 @@ class Child:
         return self._log.read().decode(errors="replace")
 
     def stop(self) -> None:
-        """Ends the process and all that it started: within about three seconds, whatever they do.
+        """End the process and all that it started: within about three seconds, whatever they do.
 
         Twice is not an error.
         """

@@ -21,7 +21,7 @@ GRACE = 3.0
 
 
 def main(command: list[str]) -> None:
-    """Starts the watcher and becomes the command."""
+    """Start the watcher and become the command."""
     starter_lives = os.dup(0)  # not inherited by the command
     server = os.getpid()
     if os.getpgrp() != server:

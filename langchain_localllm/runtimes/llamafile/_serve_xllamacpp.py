@@ -2,7 +2,7 @@
 
     python -P _serve_xllamacpp.py --model FILE --port 0 --ctx-size 2048
 
-It stands alone, for speed: it imports nothing of this package or of LangChain. The key comes from
+It is independent, for speed: it imports nothing of this package or of LangChain. The key comes from
 the environment variable LLAMA_API_KEY, where `ps` does not show it. SIGTERM ends it.
 """
 

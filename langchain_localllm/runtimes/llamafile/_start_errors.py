@@ -51,7 +51,7 @@ _PREFIX: Final = re.compile(
 
 
 def start_error(path: Path, port: int, status: int, log: str) -> LocalLLMError:
-    """The error for a server that ended with this exit status before it was ready."""
+    """Return the error for a server that ended with this exit status before it was ready."""
     if port_in_use(log):
         return ServerStartError(
             f"Port {port} on 127.0.0.1 is in use: stop what uses it, or leave `port` out for a "
@@ -97,7 +97,7 @@ def is_unknown_argument(log: str, argument: str) -> bool:
 
 
 def log_reason(log: str) -> str:
-    """The last line of a log that says something, without its timestamp and other decoration.
+    """Return the last line of a log that says something, without its timestamp and decoration.
 
     Empty if there is none.
     """

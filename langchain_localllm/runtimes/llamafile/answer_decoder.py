@@ -130,7 +130,7 @@ class _EventDecoder(AnswerDecoder):
         return self.event(event)
 
     def event(self, event: Any) -> StreamEvent | None:
-        """The piece for an event, if it holds one; raises the error that it reports."""
+        """Return the piece for an event, if it holds one; raises the error that it reports."""
         if ("error" in event or not ("choices" in event or "content" in event)) and (
             error := reported_error(event)
         ):
@@ -149,7 +149,7 @@ class _EventDecoder(AnswerDecoder):
         return self._finished
 
     def last(self) -> StreamEvent:
-        """The piece that ends the answer, when all events have come.
+        """Return the piece that ends the answer, when all events have come.
 
         Raises `StreamBrokenError` when it is not whole.
         """
@@ -232,10 +232,10 @@ class _EventDecoder(AnswerDecoder):
 
     @abstractmethod
     def _event(self, event: dict[str, Any]) -> StreamEvent | None:
-        """The piece for an event."""
+        """Return the piece for an event."""
 
     def _done(self) -> StreamEvent | None:
-        """The piece that ends the answer, where it may end here."""
+        """Return the piece that ends the answer, where it may end here."""
         return None
 
     def _marked_end(self) -> StreamEvent | None:

@@ -219,7 +219,7 @@ def ask(
 
 
 def model_names(options: ServerOptions) -> Plan[list[str]]:
-    """The names of the models that the server offers."""
+    """Return the names of the models that the server offers."""
     models = yield from ask(options, "GET", "/v1/models")
     try:
         return [str(model["id"]) for model in models["data"]]
@@ -230,7 +230,7 @@ def model_names(options: ServerOptions) -> Plan[list[str]]:
 
 
 def model_name(options: ServerOptions) -> Plan[str]:
-    """The name of the model that the server runs; the first, if it offers several."""
+    """Return the name of the model that the server runs; the first, if it offers several."""
     names = yield from model_names(options)
     if not names:
         raise WrongServerError(
@@ -240,7 +240,7 @@ def model_name(options: ServerOptions) -> Plan[str]:
 
 
 def model_at(client: HttpClient, retry_policy: RetryPolicy, model: str | None) -> Plan[str | None]:
-    """What one of several servers runs, in words that are the same wherever it runs the same.
+    """Return what one of several servers runs, in the same words wherever it runs the same.
 
     `None` if it does not say.
 

@@ -54,7 +54,7 @@ class DefaultServer:
 
 
 def _find_server(hint: str) -> Plan[str]:
-    """The address of the first llama.cpp server on this machine.
+    """Return the address of the first llama.cpp server on this machine.
 
     Else that of another server at our default address.
 

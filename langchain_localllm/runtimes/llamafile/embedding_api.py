@@ -177,7 +177,7 @@ def _numbers(vector: Any) -> list[Any]:
 
 
 def _pooled(vector: list[Any]) -> list[float]:
-    """The vector, or the mean of those of its tokens."""
+    """Return the vector, or the mean of those of its tokens."""
     rows = vector if isinstance(vector[0], list) else [vector]
     return rows[0] if len(rows) == 1 else [fmean(column) for column in zip(*rows, strict=True)]
 

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Final
 from pydantic import PrivateAttr
 from typing_extensions import override
 
-from langchain_localllm.base.embedding_batches import Plan, Vectors, shortened
+from langchain_localllm.base.embedding_batches import Plan, Vectors, truncate_tokens
 from langchain_localllm.base.embeddings import NO_POOLING, LocalEmbeddings
 from langchain_localllm.base.options import warn_once
 from langchain_localllm.base.text_batches_http import ServedBatches
@@ -110,10 +110,10 @@ class LlamafileEmbeddings(ManyServers, ServedBatches, LocalEmbeddings):
             most = error.context_tokens
         whole = yield from token_ids(self, texts[0], special=True)
         nothing = yield from token_ids(self, "", special=True)
-        return (yield from self._ask_for([shortened(whole, nothing, most)]))
+        return (yield from self._ask_for([truncate_tokens(whole, nothing, most)]))
 
     def _ask_for(self, texts: list[Input]) -> Plan[Vectors]:
-        """The vectors, in the way that this server knows; found out with the first batch."""
+        """Return the vectors, in the way that this server knows; found out with the first batch."""
         place = self.base_url, self.normalize
         if place in self._found:
             return (yield from self._found[place](self, texts))

@@ -15,7 +15,7 @@ from langchain_localllm.errors import (
     ModelMissingError,
     WrongServerError,
 )
-from langchain_localllm.transport.errors import reason_of, shortened, status_error
+from langchain_localllm.transport.errors import reason_of, shorten, status_error
 
 _NOT_FOUND: Final = frozenset({404, 405})
 _UNAVAILABLE: Final = 503
@@ -161,7 +161,7 @@ class ErrorReader:
         Args:
             text: What the server sent.
         """
-        shown = shortened(text)
+        shown = shorten(text)
         return self._foreign(f"it sent no events, but {shown!r}" if shown else "it sent no events")
 
     def _not_found(self, status: int, reason: str) -> ModelCallError:

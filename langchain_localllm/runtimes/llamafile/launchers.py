@@ -88,7 +88,7 @@ class Launcher:
                     raise InvalidOptionError(self._lacks(name, flag))
 
     def arguments(self, options: Mapping[str, Any], threads: int | None) -> list[str]:
-        """The options as arguments of the program."""
+        """Return the options as arguments of the program."""
         if self.name != _PACKAGE:
             return [
                 argument
@@ -190,7 +190,7 @@ def _make_executable(path: Path) -> None:
 
 @functools.cache
 def _flags(command: tuple[str, ...]) -> frozenset[str]:
-    """The flags that a program's help lists; none if it does not print one."""
+    """Return the flags that a program's help lists; none if it does not print one."""
     try:
         done = subprocess.run(  # noqa: S603 - a list, no shell
             [*command, "--help"],

@@ -67,7 +67,7 @@ class Llamafile(LlamafileOptions, LlamaServerClient, LocalLLM):
         return HttpHandle(client, self._opening(payload, read_error), decoder)
 
     def _request(self, payload: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-        """The path and the body of a request to llama.cpp's own API."""
+        """Return the path and the body of a request to llama.cpp's own API."""
         if self.suffix is None:
             return "/completion", payload
         gap = {"input_prefix": payload["prompt"], "input_suffix": self.suffix, "prompt": ""}

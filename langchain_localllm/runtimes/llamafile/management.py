@@ -57,7 +57,7 @@ class LlamaServerClient(ManyServers):
     START_HINT = "Start llama-server, and give its address as `base_url`."
 
     def list(self) -> Models:
-        """The models that the server offers."""
+        """Return the models that the server offers."""
         return self.client.run(_models(self))
 
     async def alist(self) -> Models:
@@ -65,7 +65,7 @@ class LlamaServerClient(ManyServers):
         return await self.client.arun(_models(self))
 
     def ps(self) -> Models:
-        """The models in the server's memory."""
+        """Return the models in the server's memory."""
         return _in_memory(self.list())
 
     async def aps(self) -> Models:
@@ -102,7 +102,7 @@ class LlamaServerClient(ManyServers):
         await self.client.arun(_change(self, "unload", model))
 
     def slots(self) -> Slots:
-        """The server's slots.
+        """Return the server's slots.
 
         Raises `InvalidRequestError` where it was started with `--no-slots`.
         """
@@ -160,7 +160,7 @@ class LlamaServerClient(ManyServers):
         return await self.client.arun(_slot_action(self, id_slot, "erase", "n_erased"))
 
     def lora_adapters(self) -> Adapters:
-        """The LoRA adapters that the server has loaded."""
+        """Return the LoRA adapters that the server has loaded."""
         return self.client.run(_adapters(self))
 
     async def alora_adapters(self) -> Adapters:
@@ -234,7 +234,7 @@ def _adapters(options: ManyServers) -> Plan[Adapters]:
 
 
 def _of_model(path: str, options: ManyServers) -> str:
-    """The path with the model's name, which a router wants."""
+    """Return the path with the model's name, which a router wants."""
     if not options.model:
         return path
     return f"{path}{'&' if '?' in path else '?'}model={quote(options.model, safe='')}"

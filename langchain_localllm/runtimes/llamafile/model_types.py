@@ -27,7 +27,7 @@ class ServedModel:
 
     @classmethod
     def read(cls, row: dict[str, Any]) -> Self:
-        """A row of `/v1/models`."""
+        """Return a row of `/v1/models`."""
         status, meta = row.get("status"), row.get("meta") or {}
         value = str(status.get("value", "loaded")) if isinstance(status, dict) else "loaded"
         if isinstance(status, dict) and status.get("failed"):
@@ -56,7 +56,7 @@ class Slot:
 
     @classmethod
     def read(cls, row: dict[str, Any]) -> Self:
-        """A row of `/slots`."""
+        """Return a row of `/slots`."""
         return cls(row["id"], bool(row["is_processing"]), row["n_ctx"], row.get("n_prompt_tokens"))
 
 
@@ -76,5 +76,5 @@ class LoraAdapter:
 
     @classmethod
     def read(cls, row: dict[str, Any]) -> Self:
-        """A row of `/lora-adapters`."""
+        """Return a row of `/lora-adapters`."""
         return cls(row["id"], row["path"], row["scale"])

@@ -178,7 +178,7 @@ class LlamafileOptions(ManyServers, SamplerOptions):
         return len(self.client.run(tokenize(self, text)))
 
     def payload(self, ignored: frozenset[str] = frozenset()) -> dict[str, Any]:
-        """The options that are set, without those to ignore, as the server wants them."""
+        """Return the options that are set, without those to ignore, as the server wants them."""
         chosen = self._options_to_send(ignored)
         if order := self.sampler_order():
             chosen["samplers"] = order
@@ -194,7 +194,7 @@ class LlamafileOptions(ManyServers, SamplerOptions):
         return enable_logprobs(super()._normalize_names(given), "n_probs", least=1)
 
     def with_model_name(self) -> Self:
-        """This object with the name of the model that the server runs."""
+        """Return this object with the name of the model that the server runs."""
         return (
             self
             if self.model

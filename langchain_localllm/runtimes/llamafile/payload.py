@@ -21,7 +21,7 @@ def chat_payload(
     stop: list[str],
     request: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """The body of `/v1/chat/completions`.
+    """Return the body of `/v1/chat/completions`.
 
     Args:
         options: The options that are set, as `/completion` takes them.
@@ -130,13 +130,13 @@ def _engine_tool(tool: dict[str, Any]) -> dict[str, Any]:
 
 
 def engine_options(options: Mapping[str, Any]) -> dict[str, Any]:
-    """The options with a `json_schema` that llama.cpp can make a grammar of."""
+    """Return the options with a `json_schema` that llama.cpp can make a grammar of."""
     schema = options.get("json_schema")
     return dict(options) if schema is None else {**options, "json_schema": reduce_schema(schema)}
 
 
 def with_enforced_call(payload: Mapping[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
-    """The payload with the schema of the call that `tool_choice` requires.
+    """Return the payload with the schema of the call that `tool_choice` requires.
 
     llama.cpp's server lets text come before a call that is required, and text without end is not a
     call.
@@ -148,7 +148,7 @@ def with_enforced_call(payload: Mapping[str, Any], schema: dict[str, Any]) -> di
 def completion_payload(
     options: Mapping[str, Any], prompt: str, stop: list[str], form: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    """The body of `/completion`.
+    """Return the body of `/completion`.
 
     Args:
         options: The options that are set.
@@ -163,7 +163,7 @@ def completion_payload(
 
 
 def as_openai(payload: Mapping[str, Any]) -> dict[str, Any]:
-    """A completion's payload under the names of OpenAI's API, together with the server's own.
+    """Return a completion's payload under the names of OpenAI's API, and the server's own.
 
     A schema has both names, since llama.cpp's server ignores `response_format` at
     `/v1/completions`.

@@ -177,7 +177,7 @@ class LocalServer:
         return self._child.log_tail()
 
     def close(self) -> None:
-        """Ends the server, at once where it obeys and after three seconds where not.
+        """End the server, at once where it obeys and after three seconds where not.
 
         Calling it twice is not an error.
         """
@@ -278,7 +278,7 @@ class LocalServer:
             pause = min(pause * 1.2, 0.25)
 
     def _check_key(self) -> None:
-        """An engine that does not read its key from the environment would serve everybody."""
+        """Refuse an engine that ignores the key in the environment: it would serve everybody."""
         if self._api_key and self._get("POST", "/tokenize") != HTTPStatus.UNAUTHORIZED:
             raise ServerStartError(
                 f"The server of {self._path} answers without the api_key: leave api_key out, or "

@@ -44,7 +44,7 @@ Known = dict[tuple[Any, str | None], ServerFacts]
 
 
 def server_facts(options: ServerOptions, known: Known) -> Plan[ServerFacts]:
-    """What the server is; asked for once, and kept in `known`."""
+    """Return what the server is; asked for once, and kept in `known`."""
     model: str | None = getattr(options, "model", None)
     place = options.base_url, model
     if place not in known:

@@ -77,7 +77,7 @@ class ServerOption:
         return self.flag or f"--{self.name.replace('_', '-')}"
 
     def arguments(self, value: Any) -> list[str]:
-        """The option as arguments of `llama-server`."""
+        """Return the option as arguments of `llama-server`."""
         match self.kind:
             case "switch":
                 return [self.switch] if value else []
@@ -97,7 +97,7 @@ class ServerOption:
         return ",".join(map(str, value)) if isinstance(value, list) else str(value)
 
     def parameters(self, value: Any) -> dict[str, Any]:
-        """The option as attributes of `CommonParams`, in values that JSON can hold.
+        """Return the option as attributes of `CommonParams`, in values that JSON can hold.
 
         `_serve_xllamacpp` sets them.
         """

@@ -24,7 +24,7 @@ class _Call:
 
 
 class ToolCallDeltas:
-    """Tell the calls of one answer apart.
+    """Separate the calls of one answer.
 
     OpenAI's API numbers calls by `index`, and gives the id and the name once and the arguments in
     pieces. Other servers leave out the index, give each call the same one, repeat what was sent, or

@@ -143,7 +143,7 @@ class ChatDecoder(GenerateDecoder):
         )
 
     def _new_calls(self, calls: list[Any], *, last: bool) -> list[dict[str, Any]] | None:
-        """The calls of a message; those of the last one may repeat all that came."""
+        """Return the calls of a message; those of the last one may repeat all that came."""
         if last and calls == self._calls:
             return None
         return [self._call(call) for call in calls]
@@ -163,7 +163,7 @@ class ChatDecoder(GenerateDecoder):
 
 
 def _thought(part: dict[str, Any]) -> str:
-    """The thoughts of an event; gateways in front of other servers send them under other keys."""
+    """Return the thoughts of an event; gateways send them under other keys."""
     for name in _THOUGHTS:
         if name in part and (thought := text_in(part, name)):
             return thought

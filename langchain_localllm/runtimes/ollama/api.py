@@ -37,7 +37,7 @@ def fetch(
 
 
 def model_facts(options: OllamaServer) -> Plan[ModelFacts]:
-    """What must be known of the model before it is used; asked for once.
+    """Return what must be known of the model before it is used; asked for once.
 
     A model on another machine is refused.
 

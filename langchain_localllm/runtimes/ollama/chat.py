@@ -135,7 +135,7 @@ class ChatOllama(OllamaModels, OllamaOptions, LocalChatModel):
 
 
 def _tool_as_ollama(tool: dict[str, Any]) -> dict[str, Any]:
-    """A tool in Ollama's form: Ollama reads it into fixed types."""
+    """Return a tool in Ollama's form: Ollama reads it into fixed types."""
     function = tool["function"]
     return {
         **tool,
@@ -147,7 +147,7 @@ def _tool_as_ollama(tool: dict[str, Any]) -> dict[str, Any]:
 
 
 def _property_as_ollama(schema: Any) -> dict[str, Any]:
-    """A schema without boolean schemas in the places where Ollama accepts objects only."""
+    """Return a schema without boolean schemas in the places where Ollama accepts objects only."""
     if not isinstance(schema, Mapping):
         return {}
     converted = dict(schema)
@@ -165,7 +165,7 @@ def _property_as_ollama(schema: Any) -> dict[str, Any]:
 
 
 def _as_ollama(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """A conversation in Ollama's form.
+    """Return a conversation in Ollama's form.
 
     Raises for parts of a message that Ollama does not accept.
     """

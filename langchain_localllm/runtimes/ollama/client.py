@@ -290,7 +290,7 @@ def _report(progress: bool | Report) -> Report:
 
 
 def _with_digests(files: str | Path | Files) -> dict[str, tuple[Path, str]]:
-    """The files by their names, each with the digest of its bytes."""
+    """Return the files by their names, each with the digest of its bytes."""
     named = files if isinstance(files, Mapping) else {Path(files).name: files}
     return {name: (Path(file), _digest(Path(file))) for name, file in named.items()}
 

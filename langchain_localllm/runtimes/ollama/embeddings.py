@@ -98,7 +98,7 @@ class OllamaEmbeddings(OllamaModels, ServedBatches, LocalEmbeddings):
         return vectors
 
     def _fetch(self, texts: list[str], num_ctx: int) -> Plan[tuple[Vectors, int]]:
-        """The vectors, and how many tokens Ollama counted in all texts."""
+        """Return the vectors, and how many tokens Ollama counted in all texts."""
         answer = yield from fetch(
             self, "POST", "/api/embed", {**self._body(num_ctx), "input": texts}
         )

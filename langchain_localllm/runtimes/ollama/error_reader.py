@@ -37,7 +37,7 @@ class ErrorReader:
         self._context = context
 
     def __call__(self, status: int, body: Any) -> ModelCallError:
-        """The error for an HTTP status and its body (parsed JSON, or text)."""
+        """Return the error for an HTTP status and its body (parsed JSON, or text)."""
         reason = reason_of(body)
         if isinstance(body, dict) and isinstance(body.get("error"), str):
             return self._reported(status, reason)
@@ -68,7 +68,7 @@ class ErrorReader:
         return status_error(status, reason, url=self._url)
 
     def in_stream(self, event: dict[str, Any]) -> ModelCallError:
-        """The error for a line that reports one."""
+        """Return the error for a line that reports one."""
         reason = reason_of(event)
         if any(words.search(reason) for words in (_REFUSED, _TOO_LONG, _NO_SUCH_PATH)):
             return self._reported(_FAILED, reason)
@@ -91,7 +91,7 @@ def not_ollama(url: str, reason: str) -> WrongServerError:
 
 
 def reader_for(options: OllamaServer, model: str | None = None) -> ErrorReader:
-    """What reads the errors of a request about the object's model, or about another."""
+    """Return what reads the errors of a request about the object's model, or about another."""
     return ErrorReader(
         options.client.address.url, model or options.model, options.context_tokens or None
     )

@@ -73,7 +73,7 @@ _HOST_OR_PORT: Final = re.compile(r"[\w.-]+|:\d+", re.ASCII)
 
 
 def default_url() -> str:
-    """The address in `OLLAMA_HOST`, else Ollama's own.
+    """Return the address in `OLLAMA_HOST`, else Ollama's own.
 
     A server that listens everywhere is reached on this machine.
     """
@@ -265,7 +265,7 @@ class OllamaServer(ServerOptions):
             )
 
     def payload(self, ignored: frozenset[str] = frozenset()) -> dict[str, Any]:
-        """The options that are set, without those to ignore, as the server wants them."""
+        """Return the options that are set, without those to ignore, as the server wants them."""
         chosen = self._options_to_send(ignored | {"num_ctx"})
         if "max_tokens" in chosen:
             chosen["num_predict"] = chosen.pop("max_tokens")

@@ -125,7 +125,7 @@ class DocumentAnswer:
         }
 
     def _cited(self) -> dict[str, Any]:
-        """The citations: as annotations in OpenAI's form, and with all that is known of them."""
+        """Return the citations: as annotations in OpenAI's form, and with all that is known."""
         root = self._rag.store.root
         annotations = [
             _annotation(each, root, place)

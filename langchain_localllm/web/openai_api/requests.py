@@ -39,7 +39,7 @@ class Message(BaseModel):
         """The text.
 
         Raises:
-            APIError: It has an image, a sound or a file.
+            APIError: It has an image, audio or a file.
         """
         if not isinstance(self.content, list):
             return _valid(self.content or "")

@@ -7,7 +7,7 @@ import { openDocument } from "./viewer.js";
 const AT_ONCE = 3;
 let shown = 0;
 
-/** Show the files of the index, as far as the filter has their names. */
+/** Show the files of the index whose names match the filter. */
 export async function showDocuments({ more = false } = {}) {
   const words = byId("filter").value;
   const found = await api.get("/api/files", { words, offset: more ? shown : 0 });

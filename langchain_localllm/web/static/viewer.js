@@ -7,7 +7,7 @@ let opener = null;
 let opened = 0; // requests of documents that were opened before are dropped
 let pictureAddress = "";
 
-/** Open a document at a passage. `cited` has source, id, quote, passage, page and heading, as far as they are known. */
+/** Open a document at a passage. `cited` has source, id, quote, passage, page and heading, if they are known. */
 export async function openDocument(cited, button = null) {
   opener = button;
   const number = ++opened;

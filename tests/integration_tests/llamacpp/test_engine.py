@@ -199,15 +199,15 @@ def test_engine_offloads_no_more_than_the_limit(model_file: Path) -> None:
         prompts = [f"{number}. {LONG}" for number in range(6)]
         for prompt in prompts:
             usage(llm, prompt)
-        aside = sequences(llm)._aside
-        aside._size = int(2.5 * aside._saved[0].state.nbytes)
+        host_cache = sequences(llm)._host_cache
+        host_cache._size = int(2.5 * host_cache._saved[0].state.nbytes)
         counts = [usage(llm, prompt) for prompt in prompts[-2:]]
         assert [one["cached_tokens"] for one in counts] == [
             one["prompt_tokens"] - 1 for one in counts
         ]
-        assert len(aside._saved) == 2
+        assert len(host_cache._saved) == 2
         assert usage(llm, prompts[0])["cached_tokens"] < 8
-        aside._size = 1
+        host_cache._size = 1
         assert (
             usage(llm, f"What is longer than that is not saved there. {LONG}")["cached_tokens"] < 8
         )
@@ -216,9 +216,9 @@ def test_engine_offloads_no_more_than_the_limit(model_file: Path) -> None:
 def test_engine_offloads_everything_while_idle(model_file: Path) -> None:
     with LlamaCpp(model_path=model_file, n_ctx=500, temperature=0, max_tokens=20) as llm:
         answers = llm.generate([f"{number}. {LONG}" for number in range(4)]).generations
-        assert soon(lambda: len(sequences(llm)._aside._saved) == 4)
+        assert soon(lambda: len(sequences(llm)._host_cache._saved) == 4)
         talk = f"0. {LONG}{answers[0][0].text}"
-        assert len(sequences(llm)._all[0].runs) > 8, "the answers lie scattered"
+        assert len(sequences(llm)._all[0].segments) > 8, "the answers are scattered"
         assert usage(llm, f"{talk} And then?")["cached_tokens"] > llm.get_num_tokens(talk) - 5
 
 
@@ -230,10 +230,10 @@ def test_engine_offloads_only_contiguous_sequences_while_others_wait(model_file:
             sequences(llm)._max_segments = most
             usage(llm, "Rain is")
             assert tokens_in_cache(llm) < 40
-            assert len(sequences(llm)._aside._saved) >= min(saved, 3)
+            assert len(sequences(llm)._host_cache._saved) >= min(saved, 3)
             assert all(
                 len(one.tokens) <= llm.get_num_tokens(f"00. {LONG}")
-                for one in sequences(llm)._aside._saved
+                for one in sequences(llm)._host_cache._saved
             )
             sequences(llm)._max_segments = 0
         counts = usage(llm, f"80. {LONG}")
@@ -250,7 +250,7 @@ def test_engine_without_free_memory_offloads_nothing(
         monkeypatch.setattr(llm.engine._worker._context, "save", fail)
         talks = [f"{number}. {LONG}" for number in range(3)]
         assert [usage(llm, talk)["cached_tokens"] < 8 for talk in talks * 2] == [True] * 6
-        assert not sequences(llm)._aside._saved
+        assert not sequences(llm)._host_cache._saved
 
 
 def test_engine_sequence_that_cannot_be_restored_is_read_again(
@@ -272,7 +272,7 @@ def test_engine_offloaded_bytes_count_as_cache(
         "langchain_localllm.runtimes.llamacpp.engine.free_memory", lambda: 10_000_000
     )
     with LlamaCpp(model_path=model_file, n_ctx=512, n_parallel=1) as llm:
-        cache = 10_000_000 - 8 * sequences(llm)._aside._size
+        cache = 10_000_000 - 8 * sequences(llm)._host_cache._size
         assert cache == pytest.approx(
             llm.engine.cells * bytes_per_token(llm.engine.model.info, None, None), rel=0.01
         )

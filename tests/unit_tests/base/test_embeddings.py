@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import pytest
 
-from langchain_localllm.base.embedding_batches import shortened, split
+from langchain_localllm.base.embedding_batches import split, truncate_tokens
 from langchain_localllm.errors import (
     AuthenticationError,
     ContextLengthError,
@@ -321,7 +321,7 @@ def test_embeddings_after_an_error_sends_no_more_requests(embed: Embed) -> None:
 def test_embeddings_cut_keeps_what_the_model_needs_at_the_end(
     tokens: list[int], nothing: list[int], expected: list[int]
 ) -> None:
-    assert shortened(tokens, nothing, 4) == expected
+    assert truncate_tokens(tokens, nothing, 4) == expected
 
 
 # --- a cache ---

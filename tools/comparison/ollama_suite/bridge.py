@@ -151,7 +151,7 @@ def _mocked(kind: str, name: str) -> Any:
 
 @pytest.fixture(scope="session", autouse=True)
 def _ollama() -> Iterator[None]:
-    """The address that our classes take where none is given."""
+    """Return the address that our classes take where none is given."""
     with ExitStack() as stack:
         if os.environ.get("SUITE_NEEDS_OLLAMA"):
             _Server.real = stack.enter_context(

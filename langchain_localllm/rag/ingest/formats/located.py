@@ -1,4 +1,4 @@
-"""A Document that knows in which line of its file each part of its text stands."""
+"""A Document that knows in which line of its file each part of its text is."""
 
 import bisect
 from collections.abc import Iterable, Sequence
