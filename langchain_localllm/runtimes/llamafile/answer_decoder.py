@@ -239,7 +239,7 @@ class _EventDecoder(AnswerDecoder):
         return None
 
     def _marked_end(self) -> StreamEvent | None:
-        """The piece that ends the answer, where the server sends `[DONE]`."""
+        """Return the piece that ends the answer, where the server sends `[DONE]`."""
         return self._done()
 
 
