@@ -25,6 +25,7 @@ def index_paths(
     exclude: Sequence[str] | None = None,
     gitignore: bool | None = None,
     ocr: str | None = None,
+    file_timeout: float | None = None,
     may_be_empty: bool = False,
 ) -> "Report":
     """Index files and folders, and show the progress.
@@ -36,6 +37,7 @@ def index_paths(
         exclude: Patterns of files that are left out; an empty one forgets those of before.
         gitignore: Whether `.gitignore` files count.
         ocr: Languages of scans and pictures, as Tesseract names them.
+        file_timeout: Seconds of processor time that reading a file may take.
         may_be_empty: Whether an index without passages is fine.
 
     Raises:
@@ -54,7 +56,13 @@ def index_paths(
 
         patterns = None if exclude is None else [pattern for pattern in exclude if pattern.strip()]
         report = rag.index(
-            paths, rebuild=rebuild, exclude=patterns, gitignore=gitignore, ocr=ocr, on_progress=show
+            paths,
+            rebuild=rebuild,
+            exclude=patterns,
+            gitignore=gitignore,
+            ocr=ocr,
+            file_timeout=file_timeout,
+            on_progress=show,
         )
     if not may_be_empty and not rag.store.catalog.counts().passages:
         if len(report.problems) == 1:

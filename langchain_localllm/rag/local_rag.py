@@ -158,6 +158,7 @@ class LocalRAG(Runnable[Asked, dict[str, Any]]):
         exclude: Sequence[str] | None = None,
         gitignore: bool | None = None,
         ocr: str | None = None,
+        file_timeout: float | None = None,
         on_progress: OnProgress | None = None,
     ) -> Report:
         """Update the index with files and folders; see `rag.index.update`.
@@ -172,6 +173,7 @@ class LocalRAG(Runnable[Asked, dict[str, Any]]):
             exclude=exclude,
             gitignore=gitignore,
             ocr=ocr,
+            file_timeout=file_timeout,
             on_progress=on_progress,
         )
 

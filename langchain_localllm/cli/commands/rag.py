@@ -71,6 +71,19 @@ Ocr = Annotated[
         show_default=False,
     ),
 ]
+FileTimeout = Annotated[
+    float | None,
+    typer.Option(
+        "--file-timeout",
+        metavar="SECONDS",
+        min=0,
+        help=(
+            "Name a file as a problem when reading it takes more processor time; 0 for no limit. "
+            "It is kept for later runs. Default: as before, at first 120."
+        ),
+        show_default=False,
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
@@ -121,6 +134,7 @@ def index(
     exclude: Exclude = None,
     gitignore: Gitignore = None,
     ocr: Ocr = None,
+    file_timeout: FileTimeout = None,
     rebuild: Annotated[
         bool,
         typer.Option("--rebuild", help="Make the index from scratch, with its paths and settings."),
@@ -149,7 +163,13 @@ def index(
         ) as rag,
     ):
         report = index_paths(
-            rag, paths or [], rebuild=rebuild, exclude=exclude, gitignore=gitignore, ocr=ocr
+            rag,
+            paths or [],
+            rebuild=rebuild,
+            exclude=exclude,
+            gitignore=gitignore,
+            ocr=ocr,
+            file_timeout=file_timeout,
         )
         counts = rag.store.catalog.counts()
     note_problems(report.problems, f"localllm rag list{_store_option(store)} --problems")
@@ -175,6 +195,7 @@ def watch(
     exclude: Exclude = None,
     gitignore: Gitignore = None,
     ocr: Ocr = None,
+    file_timeout: FileTimeout = None,
     poll: Annotated[
         bool, typer.Option("--poll", help="Look at all files again and again, for network drives.")
     ] = False,
@@ -188,7 +209,13 @@ def watch(
     """
     with open_rag(store, None, embedding_model, allow_remote=allow_remote) as rag:
         index_paths(
-            rag, paths or [], exclude=exclude, gitignore=gitignore, ocr=ocr, may_be_empty=True
+            rag,
+            paths or [],
+            exclude=exclude,
+            gitignore=gitignore,
+            ocr=ocr,
+            file_timeout=file_timeout,
+            may_be_empty=True,
         )
         print_stderr("Watching the files of the index. Ctrl-C ends it.")
         seen: list[str] = []

@@ -14,17 +14,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from langchain_localllm.errors import DocumentError, LocalLLMError
+from langchain_localllm.errors import DocumentError, InvalidOptionError, LocalLLMError
 from langchain_localllm.rag.index.catalog import FileEntry, StagedChunk
 from langchain_localllm.rag.index.store import Store, passage_id
 from langchain_localllm.rag.index.threshold import calibrate
+from langchain_localllm.rag.ingest.child_reader import SECONDS, ChildReader, is_too_slow
 from langchain_localllm.rag.ingest.discover import check_path, find_files, unreadable_reason
 from langchain_localllm.rag.ingest.file_keys import FileKeys, from_root, readable, relative_key
 from langchain_localllm.rag.ingest.formats import READERS_VERSION
 from langchain_localllm.rag.ingest.formats.ocr import NEEDS_OCR, require_languages
 from langchain_localllm.rag.ingest.formats.partly import PartlyReadError
 from langchain_localllm.rag.ingest.ignore import IgnoreRules
-from langchain_localllm.rag.ingest.load import iterate_file
 from langchain_localllm.rag.ingest.split import iterate_passages
 
 _LOGGER: Final = logging.getLogger(__name__)
@@ -82,6 +82,7 @@ def update(
     exclude: Sequence[str] | None = None,
     gitignore: bool | None = None,
     ocr: str | None = None,
+    file_timeout: float | None = None,
     on_progress: OnProgress | None = None,
     digests: "Digests | None" = None,
 ) -> Report:
@@ -102,6 +103,10 @@ def update(
         ocr: Languages of scans and pictures, as of `load_documents`; they are kept for later
             updates, and files that were refused for the lack of it are read again. Default: as
             before, and none for a new index; `""` forgets them.
+        file_timeout: Seconds of processor time that reading a file may take, before it is named as
+            a problem; 0 for no limit. It is kept, too, and files that took longer are read again
+            when it changes. Default: as before, and 120 for a new index. Plain text, Markdown and
+            source code have no limit.
         on_progress: Called with the progress after each file and each batch of passages.
         digests: What earlier updates of this process know of files, so that unchanged ones are not
             read again.
@@ -111,6 +116,7 @@ def update(
 
     Raises:
         DocumentError: A path does not exist, or there are no paths of earlier updates.
+        InvalidOptionError: Tesseract does not have a language of `ocr`, or `file_timeout` is negative.
         StoreError: The index is busy, cannot be written, is damaged, or was made with another
             embedding model or other settings.
     """
@@ -118,8 +124,11 @@ def update(
     report = Report()
     given, away = _existing(store, paths, report, rebuild=rebuild)
     patterns = None if exclude is None else list(exclude)
-    rules = _kept_options(store, exclude=patterns, gitignore=gitignore, ocr=ocr)
+    rules = _kept_options(
+        store, exclude=patterns, gitignore=gitignore, ocr=ocr, file_timeout=file_timeout
+    )
     ocr = require_languages(rules.pop("ocr"))
+    seconds = _require_seconds(rules.pop("file_timeout"))
     with store.writing(rebuild=rebuild):
         store.check_model()
         store.purge()
@@ -143,15 +152,21 @@ def update(
         mounts = dict.fromkeys(
             relative_key(store.root, path) for path in [*elsewhere, *_mounts(given, files), *away]
         )
-        store.catalog.write_settings(roots=list(roots), mounts=list(mounts), ocr=ocr, **rules)
+        store.catalog.write_settings(
+            roots=list(roots), mounts=list(mounts), ocr=ocr, file_timeout=seconds, **rules
+        )
         before = store.catalog.counts().passages
         present = {*map(keys.key, files), *(key for path in away for key in keys.below(path))}
         others = [path for path in map(keys.path, roots) if path not in given]
         report.removed = _remove_gone(store, keys, given, present, _IsGone(given, others, rules))
-        with _Writer(store, files, report, on_progress, digests or Digests()) as writer:
+        with (
+            ChildReader(ocr, seconds) as reader,
+            _Writer(store, files, report, on_progress, digests or Digests()) as writer,
+        ):
             for path in files:
-                if problem := _read(store, writer, path, keys.key(path), report):
-                    unopened[keys.key(path)] = problem
+                key = keys.key(path)
+                if problem := _read(store, path, key, reader=reader, writer=writer, report=report):
+                    unopened[key] = problem
         store.catalog.note_problems(unopened)
         store.catalog.forget_problems(
             {key for path in given for key in keys.below(path)} - set(unopened)
@@ -335,7 +350,9 @@ def _holds_others(path: Path, keys: FileKeys) -> bool:
     return below not in ([], [keys.key(path)])
 
 
-def _read(store: Store, writer: "_Writer", path: Path, key: str, report: Report) -> str | None:
+def _read(
+    store: Store, path: Path, key: str, *, reader: ChildReader, writer: "_Writer", report: Report
+) -> str | None:
     """Index one file, unless it is unchanged.
 
     Returns:
@@ -357,7 +374,7 @@ def _read(store: Store, writer: "_Writer", path: Path, key: str, report: Report)
         writer.count_file(path)
         return None
     try:
-        for passage in _passages(store, path, key):
+        for passage in _passages(store, reader, path, key):
             writer.add(passage)
         entry = FileEntry(key, digest)
         report.changed += known is not None
@@ -379,15 +396,17 @@ def _read(store: Store, writer: "_Writer", path: Path, key: str, report: Report)
 
 
 def _is_readable_now(store: Store, known: FileEntry) -> bool:
-    """Return whether a file was refused as a scan, while scans are read now."""
-    return NEEDS_OCR in (known.problem or "") and bool(store.setting("ocr"))
+    """Return whether a file was refused as a scan, or took too long, by other settings than now."""
+    problem = known.problem or ""
+    is_scan = NEEDS_OCR in problem and bool(store.setting("ocr"))
+    return is_scan or is_too_slow(problem, store.setting("file_timeout"))
 
 
-def _passages(store: Store, path: Path, key: str) -> Iterator[StagedChunk]:
+def _passages(store: Store, reader: ChildReader, path: Path, key: str) -> Iterator[StagedChunk]:
     settings = store.catalog.settings()
     longest = settings.get("longest_sentence", 0)
     chunks = iterate_passages(
-        iterate_file(path, settings.get("ocr", "")),
+        reader.documents(path),
         settings["chunk_size"],
         settings["chunk_overlap"],
         longest,
@@ -436,11 +455,19 @@ class _IsGone:
 def _kept_options(store: Store, **given: Any) -> dict[str, Any]:
     """Return options of updates: as asked for, else as the index keeps them."""
     kept = store.readable_settings() if store.exists else {}
-    defaults = {"exclude": [], "gitignore": True, "ocr": ""}
+    defaults = {"exclude": [], "gitignore": True, "ocr": "", "file_timeout": SECONDS}
     return {
         name: kept.get(name, defaults[name]) if value is None else value
         for name, value in given.items()
     }
+
+
+def _require_seconds(seconds: float) -> float:
+    if not 0 <= seconds < float("inf"):
+        raise InvalidOptionError(
+            f"file_timeout={seconds} is not a time. Use seconds, or 0 for no limit."
+        )
+    return seconds
 
 
 def _remove_gone(

@@ -166,7 +166,7 @@ def iterate_file(path: str | Path, ocr: str = "") -> Iterator[Document]:
         raise
     except MemoryError as error:
         raise DocumentError(
-            f"{readable(path)}: to read it takes more memory than there is. Split it."
+            f"{readable(path)}: reading it takes too much memory. Split it."
         ) from error
     # The readers' libraries raise errors of any type on damaged or malicious files.
     except Exception as error:
@@ -207,6 +207,21 @@ def _documents(path: Path, ocr: str) -> Iterator[Document]:
             )
         else:
             yield from _opened(reader(start + file.read()), ocr)
+
+
+def is_plain_text(path: Path, ocr: str = "") -> bool:
+    """Return whether a file is plain text, Markdown or source code, or cannot be read at all.
+
+    These are read quickly, whatever they hold.
+    """
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode) or not status.st_size:
+            return True
+        with path.open("rb") as file:
+            return _is_text(_reader(path, file.read(_PIECE), ocr))
+    except (OSError, DocumentError):
+        return True
 
 
 def _reader(path: Path, start: bytes, ocr: str) -> Reader:

@@ -20,6 +20,11 @@ class LocatedDocument(Document):
     _starts: list[int] = PrivateAttr(default_factory=list)
     _lines: list[int] = PrivateAttr(default_factory=list)
 
+    @property
+    def lines(self) -> list[tuple[int, int]]:
+        """Pairs of a place in the text and the line of the file that begins there."""
+        return list(zip(self._starts, self._lines, strict=True))
+
     def line_at(self, offset: int) -> int | None:
         """Return the line of the file, from 1, of a place in the text."""
         place = bisect.bisect_right(self._starts, offset) - 1
