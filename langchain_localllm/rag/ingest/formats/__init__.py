@@ -22,7 +22,11 @@ from langchain_localllm.rag.ingest.formats.latex import read_latex
 from langchain_localllm.rag.ingest.formats.mail import read_mail, read_mailbox
 from langchain_localllm.rag.ingest.formats.markdown import read_markdown
 from langchain_localllm.rag.ingest.formats.notebook import read_notebook
-from langchain_localllm.rag.ingest.formats.opendocument import is_opendocument, read_opendocument
+from langchain_localllm.rag.ingest.formats.opendocument import (
+    is_opendocument,
+    read_flat_opendocument,
+    read_opendocument,
+)
 from langchain_localllm.rag.ingest.formats.pdf import read_pdf
 from langchain_localllm.rag.ingest.formats.rtf import START as RTF_START
 from langchain_localllm.rag.ingest.formats.rtf import read_rtf
@@ -35,7 +39,7 @@ from langchain_localllm.rag.ingest.formats.xml import read_xml
 
 Reader = Callable[[bytes], Iterable[Document]]
 
-READERS_VERSION = 7
+READERS_VERSION = 8
 """Raise this when a reader changes: existing indexes then read all files again, and embed only
 changed passages."""
 
@@ -46,6 +50,9 @@ READERS: dict[str, Reader] = {
     ".eml": read_mail,
     ".epub": read_epub,
     ".fb2": read_xml,
+    ".fodp": read_flat_opendocument,
+    ".fods": read_flat_opendocument,
+    ".fodt": read_flat_opendocument,
     ".htm": read_html,
     ".html": read_html,
     ".ics": read_content_lines,

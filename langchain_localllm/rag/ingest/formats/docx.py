@@ -9,6 +9,7 @@ from langchain_core.documents import Document
 from langchain_localllm.errors import DocumentError, MissingDependencyError
 from langchain_localllm.extras import pip_install
 from langchain_localllm.rag.ingest.formats.archive import office_file
+from langchain_localllm.rag.ingest.formats.drawings import chart_text, diagram_lines
 from langchain_localllm.rag.ingest.formats.markdown import sections
 
 if TYPE_CHECKING:
@@ -20,7 +21,10 @@ _SKIPPED: Final = frozenset(
     [
         *(
             f"{_W}{name}"
-            for name in ("del", "moveFrom", "delText", "instrText", "pPr", "rPr", "sdtPr", "tblPr")
+            for name in (
+                *("del", "moveFrom", "delText", "instrText", "pPr", "rPr", "sdtPr", "tblPr"),
+                "rt",  # how a Chinese or Japanese word is spoken
+            )
         ),
         # the same text box for old programs
         "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback",
@@ -38,8 +42,8 @@ def read_docx(data: bytes) -> Iterator[Document]:
     """Yield the sections of a Word document, with the headings above each in `heading`.
 
     Tables are read row by row, notes and comments where they are referred to, and text boxes after
-    their paragraph. The text of page headers and footers comes last. Deleted text of tracked
-    changes is left out.
+    their paragraph. Charts and diagrams, and the text of page headers and footers, come last.
+    Deleted text of tracked changes is left out.
     """
     try:
         import docx
@@ -75,6 +79,9 @@ class _Reader:
     def blocks(self) -> Iterator[str]:
         """Yield paragraphs and tables as Markdown."""
         yield from self._blocks(self._document.element.body)
+        yield from map(chart_text, self._parts("chart"))
+        for diagram in self._parts("diagramData"):
+            yield "\n".join(diagram_lines(diagram))
         margins = [
             block
             for kind in ("header", "footer")

@@ -8,6 +8,7 @@ from codecs import BOM_UTF8
 from collections.abc import Iterator
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from mimetypes import guess_extension
 from typing import Final
 
 from langchain_core.documents import Document
@@ -22,6 +23,13 @@ _SHOWN: Final = ("From", "To", "Cc", "Date", "Subject")
 _SEPARATOR: Final = re.compile(rb"(?:\A|(?<=\n\n)|(?<=\n\r\n))From [^\n]*\n")
 _QUOTED_FROM: Final = re.compile(rb"^>(>*From )", re.MULTILINE)
 _MOST_NESTED: Final = 20
+_TEXTS: Final = frozenset(
+    f"text/{kind}" for kind in ("plain", "html", "enriched", "rfc822-headers", "x-amp-html")
+)
+"""Types of a mail's own text. Others, such as an invitation (`text/calendar`), are files."""
+_SIGNATURES: Final = frozenset(
+    f"application/{kind}" for kind in ("pgp-encrypted", "pgp-signature", "pkcs7-signature")
+)
 
 
 def read_mailbox(data: bytes) -> Iterator[Document]:
@@ -70,11 +78,13 @@ def _sections(message: EmailMessage, depth: int) -> Iterator[Document]:
 
 
 def _attached(part: EmailMessage, subject: str) -> Iterator[Document]:
-    """Yield an attached file, if it has a name and is not empty."""
+    """Yield an attached file, if it is not empty."""
     name = _file_name(part)
     data = part.get_payload(decode=True)
-    if name and isinstance(data, bytes) and data:
-        yield attachment(name, data, " > ".join(filter(None, [subject, name])))
+    if isinstance(data, bytes) and data:
+        ending = guess_extension(part.get_content_type()) or ""
+        heading = " > ".join(filter(None, [subject, name]))
+        yield attachment(name or f"attachment{ending}", data, heading)
 
 
 def _file_name(part: EmailMessage) -> str:
@@ -114,9 +124,9 @@ def _parts(
             waiting[:0] = [forms["text/plain"]] if "text/plain" in forms else inner[-1:]
         elif inner:
             waiting[:0] = inner
-        elif kind.startswith("text/") and part.get_content_disposition() != "attachment":
+        elif kind in _TEXTS and part.get_content_disposition() != "attachment":
             texts.append(part)
-        else:
+        elif kind not in _SIGNATURES:
             files.append(part)
     return texts, attached, files
 

@@ -7,7 +7,7 @@ from zipfile import ZipFile
 from langchain_core.documents import Document
 
 from langchain_localllm.errors import DocumentError
-from langchain_localllm.rag.ingest.formats.archive import open_archive, parse_xml
+from langchain_localllm.rag.ingest.formats.archive import MOST_XML, open_archive, parse_xml
 from langchain_localllm.rag.ingest.formats.markdown import sections
 from langchain_localllm.rag.ingest.formats.table import Cells, read_sheet, table_text
 from langchain_localllm.rag.ingest.formats.text import tidy
@@ -22,6 +22,8 @@ _TABLE: Final = "{urn:oasis:names:tc:opendocument:xmlns:table:1.0}"
 _DRAW: Final = "{urn:oasis:names:tc:opendocument:xmlns:drawing:1.0}"
 _STYLE: Final = "{urn:oasis:names:tc:opendocument:xmlns:style:1.0}"
 _PRESENTATION: Final = "{urn:oasis:names:tc:opendocument:xmlns:presentation:1.0}"
+_MATH: Final = "{http://www.w3.org/1998/Math/MathML}"
+_HREF: Final = "{http://www.w3.org/1999/xlink}href"
 _MARGINS: Final = [
     f"{_STYLE}{name}"
     for name in ("header", "header-left", "header-first", "footer", "footer-left", "footer-first")
@@ -39,12 +41,15 @@ _SKIPPED: Final = frozenset(
             )
         ),
         *(f"{_TEXT}{name}" for name in ("table-of-content", "alphabetical-index", "ruby-text")),
-        *(f"{_OFFICE}{name}" for name in ("annotation-end", "forms", "scripts", "binary-data")),
+        *(
+            f"{_OFFICE}{name}"
+            for name in ("annotation", "annotation-end", "forms", "scripts", "binary-data")
+        ),
         f"{_TABLE}tracked-changes",
         f"{_TABLE}shapes",
     ]
 )
-"""Elements whose text is not shown, or is elsewhere too."""
+"""Elements whose text is not shown, or is read elsewhere."""
 _ROW_PARENTS: Final = frozenset(
     f"{_TABLE}{name}" for name in ("table-header-rows", "table-rows", "table-row-group")
 )
@@ -76,17 +81,60 @@ def read_opendocument(data: bytes) -> Iterator[Document]:
                 "it is not an OpenDocument file: it has no content.xml. Save it again."
             )
         root = parse_xml(archive.read("content.xml"))
-        margins = list(_margins(archive)) if "styles.xml" in names else []
+        _put_objects_in(root, archive)
+        styles = parse_xml(archive.read("styles.xml")) if "styles.xml" in names else None
+    yield from _documents(root, styles)
+
+
+def read_flat_opendocument(data: bytes) -> Iterator[Document]:
+    """Work like `read_opendocument` for a file that is a single XML file, such as `.fodt`."""
+    if len(data) > MOST_XML:
+        raise DocumentError(f"it has {len(data) / 1e6:,.0f} MB. Save it as .odt, .ods or .odp.")
+    root = parse_xml(data)
+    yield from _documents(root, root)
+
+
+def _documents(root: Any, styles: Any) -> Iterator[Document]:
     body = next(root.iter(f"{_OFFICE}body"), root)
-    if next(body.iterchildren(f"{_OFFICE}spreadsheet"), None) is not None:
-        for table in body.iter(f"{_TABLE}table"):
-            yield from read_sheet(_rows(table), normalize(table.get(f"{_TABLE}name", "")))
+    book = next(body.iterchildren(f"{_OFFICE}spreadsheet"), None)
+    if book is not None:
+        for table in book.iterchildren(f"{_TABLE}table"):
+            yield from _sheet(table)
     elif slides := list(body.iter(f"{_DRAW}page")):
         for number, slide in enumerate(slides, 1):
             yield _slide(slide, number)
     else:
+        margins = [] if styles is None else _margins(styles)
         for section in sections("\n\n".join([*_blocks(body), *margins])):
             yield Document(section.page_content, metadata=section.metadata)  # it has no lines
+
+
+def _put_objects_in(root: Any, archive: ZipFile) -> None:
+    """Put charts and formulas, which are documents of their own in the archive, in their places."""
+    parts = set(archive.namelist())
+    for place in list(root.iter(f"{_DRAW}object")):
+        name = f"{place.get(_HREF, '').removeprefix('./')}/content.xml"
+        if name not in parts:
+            continue
+        parts.remove(name)  # a file can name an object a million times
+        found = parse_xml(archive.read(name))
+        frame = place.getparent()
+        if not found.tag.startswith(_MATH) or frame.getparent() is None:
+            place.append(found)
+            continue
+        formula = next(found.iter(f"{_MATH}annotation"), found)
+        span = frame.makeelement(f"{_TEXT}span")
+        span.text, span.tail = " ".join("".join(formula.itertext()).split()), frame.tail
+        frame.getparent().replace(frame, span)
+
+
+def _sheet(table: Any) -> Iterator[Document]:
+    """Yield the rows of a sheet, and its text boxes and charts after them."""
+    name = normalize(table.get(f"{_TABLE}name", ""))
+    yield from read_sheet(_rows(table), name)
+    drawn = table.iterchildren(f"{_TABLE}shapes")
+    if text := tidy("\n\n".join(block for shapes in drawn for block in _blocks(shapes))):
+        yield Document(text, metadata={"heading": name} if name else {})
 
 
 def _slide(slide: Any, number: int) -> Document:
@@ -113,13 +161,9 @@ def _slide(slide: Any, number: int) -> Document:
     )
 
 
-def _margins(archive: ZipFile) -> Iterator[str]:
+def _margins(styles: Any) -> Iterator[str]:
     """Yield the texts of page headers and footers."""
-    blocks = [
-        block
-        for margin in parse_xml(archive.read("styles.xml")).iter(*_MARGINS)
-        for block in _blocks(margin)
-    ]
+    blocks = [block for margin in styles.iter(*_MARGINS) for block in _blocks(margin)]
     yield from dict.fromkeys(block for block in blocks if block.strip())
 
 
@@ -169,13 +213,17 @@ def _pieces(element: Any, boxes: list[Any]) -> Iterator[str]:
         elif name == f"{_TEXT}line-break":
             yield "\n"
         elif name in {f"{_TEXT}note", f"{_OFFICE}annotation"}:
-            note = " ".join(" ".join(_blocks(child)).split())
-            yield f" ({note})" if note else ""
+            yield _note(child)
         elif name in {f"{_DRAW}frame", f"{_DRAW}custom-shape", f"{_DRAW}g"}:
             boxes.append(child)
         elif name not in _SKIPPED:
             yield from _pieces(child, boxes)
         yield " ".join(_split(child.tail))
+
+
+def _note(element: Any) -> str:
+    note = " ".join(" ".join(_blocks(element)).split())
+    return f" ({note})" if note else ""
 
 
 def _split(text: str | None) -> list[str]:
@@ -212,7 +260,8 @@ def _cells(row: Any) -> Iterable[tuple[int, str]]:
     column = 0
     for cell in row.iterchildren(f"{_TABLE}table-cell", f"{_TABLE}covered-table-cell"):
         repeated = _count(cell, "columns")
-        if text := normalize("\n".join(_blocks(cell))).strip():
+        notes = (_note(child) for child in cell.iterchildren(f"{_OFFICE}annotation"))
+        if text := normalize("\n".join(_blocks(cell)) + "".join(notes)).strip():
             for place in range(min(repeated, _MOST_REPEATED, 1 + _MOST_REPEATED_TEXT // len(text))):
                 yield column + place, text
         column += repeated

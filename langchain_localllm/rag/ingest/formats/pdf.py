@@ -12,6 +12,7 @@ from langchain_localllm.errors import DocumentError, MissingDependencyError
 from langchain_localllm.extras import pip_install
 from langchain_localllm.rag.ingest.formats.ocr import NEEDS_OCR, recognize
 from langchain_localllm.rag.ingest.formats.partly import PartlyReadError
+from langchain_localllm.rag.ingest.formats.pdf_annotations import flattened, with_comments
 from langchain_localllm.rag.ingest.formats.pdf_layout import ordered_text
 from langchain_localllm.rag.ingest.formats.text import tidy
 
@@ -43,7 +44,8 @@ def read_pdf(data: bytes, ocr: str = "") -> Iterator[Document]:
 
     Columns that the file mixes are read one after the other, and tables row by row. Pages of
     unknown characters, and pictures of pages, are read by Tesseract where `ocr` names languages,
-    else left out.
+    else left out. Filled fields of forms are read in their place, and comments at the end of their
+    page.
     """
     file, count, fault = _open(data)
     advice = "No text was recognized there." if ocr else NEEDS_OCR
@@ -109,6 +111,8 @@ def _open(data: bytes) -> tuple[Any, int, type[Exception]]:
     with _LOCK:
         try:
             file = pypdfium2.PdfDocument(data)
+            if file.get_formtype():
+                file.init_forms()  # else the values of some fields are not drawn
             count = len(file)
             if count > _MOST_PAGES:
                 raise DocumentError(
@@ -143,17 +147,19 @@ def _page_text(file: Any, number: int) -> tuple[str, bool, bool]:
     from pypdfium2 import raw
 
     with _LOCK:
-        page = file[number]
+        page, is_form, comments = flattened(file, number, raw)
         text_page = page.get_textpage()
         is_garbled = _is_garbled(text_page.raw, raw)
         text = (
             ""
             if is_garbled
-            else ordered_text(text_page.raw, raw) or str(text_page.get_text_bounded())
+            else ordered_text(text_page.raw, raw, by_place=is_form)
+            or str(text_page.get_text_bounded())
         )
         is_picture = not is_garbled and not text.strip() and _has_picture(page.raw, raw)
         text_page.close()
         page.close()
+    text = with_comments(text, comments)
     text = _SYMBOL.sub(" ", text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", ""))
     return text, is_garbled, is_picture
 

@@ -60,18 +60,20 @@ class Piece:
         return (self.bottom + self.top) / 2
 
 
-def ordered_text(text_page: Any, raw: Any) -> str:
+def ordered_text(text_page: Any, raw: Any, *, by_place: bool = False) -> str:
     """Return a page's text in reading order, or an empty string if the file's order is good.
 
     Args:
         text_page: PDFium's text page.
         raw: The module `pypdfium2.raw`.
+        by_place: Whether the order of the file is known to be another one, as of a filled form,
+            whose values come after all its labels.
     """
     count = raw.FPDFText_CountChars(text_page)
     if not 0 < count <= _MOST:
         return ""
     pieces = list(_pieces(text_page, raw, count))
-    if len(pieces) < 2 * _LEAST_LINES - 4 or any(
+    if (len(pieces) < 2 * _LEAST_LINES - 4 and not by_place) or any(
         _RIGHT_TO_LEFT.search(piece.text) for piece in pieces
     ):
         return ""
@@ -79,7 +81,9 @@ def ordered_text(text_page: Any, raw: Any) -> str:
     if height <= 0 or sum(len(piece.text) == 1 for piece in pieces) > _TURNED * len(pieces):
         return ""
     gutter = _gutter(pieces, height)
-    if gutter is None:
+    if by_place:
+        text = _lines(_by_columns(pieces, height))
+    elif gutter is None:
         text = _with_tables(pieces, height)
     else:
         text = _lines(_by_columns(pieces, height)) if _is_mixed(pieces, gutter) else ""

@@ -8,10 +8,14 @@ from langchain_core.documents import Document
 from langchain_localllm.errors import DocumentError, MissingDependencyError
 from langchain_localllm.extras import pip_install
 from langchain_localllm.rag.ingest.formats.archive import office_file, parse_xml
+from langchain_localllm.rag.ingest.formats.drawings import chart_text, diagram_lines
 from langchain_localllm.rag.ingest.formats.table import table_text
 from langchain_localllm.rag.ingest.formats.text import tidy
 
 _A: Final = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
+_M: Final = "{http://schemas.openxmlformats.org/officeDocument/2006/math}"
+_MC: Final = "{http://schemas.openxmlformats.org/markup-compatibility/2006}"
+_P: Final = "{http://schemas.openxmlformats.org/presentationml/2006/main}"
 _DEEPEST: Final = 50
 _NOT_SHOWN: Final = ("SLIDE_NUMBER", "DATE", "FOOTER")
 """Kinds of placeholders whose text is the same on all slides."""
@@ -20,7 +24,7 @@ _NOT_SHOWN: Final = ("SLIDE_NUMBER", "DATE", "FOOTER")
 def read_pptx(data: bytes) -> Iterator[Document]:
     """Yield the slides, numbered from 1 in `page`, with their title in `heading`.
 
-    Read are texts, tables, charts, diagrams and notes.
+    Texts, tables, charts and diagrams come in the order of the file, then comments and notes.
     """
     try:
         import pptx
@@ -40,7 +44,7 @@ def read_pptx(data: bytes) -> Iterator[Document]:
             if title is not None and title.has_text_frame
             else ""
         )
-        blocks = list(_blocks(slide.shapes, title))
+        blocks = [*_blocks(slide.shapes, title), *_newer(slide), *_comments(slide)]
         if (
             slide.has_notes_slide
             and (frame := slide.notes_slide.notes_text_frame) is not None
@@ -70,11 +74,28 @@ def _blocks(shapes: Iterable[Any], title: Any, depth: int = 0) -> Iterator[str]:
         elif getattr(shape, "has_table", False):
             yield table_text([cell.text for cell in row.cells] for row in shape.table.rows)
         elif getattr(shape, "has_chart", False):
-            yield _chart_text(shape.chart)
+            yield chart_text(parse_xml(shape.chart.part.blob))
         elif shape.has_text_frame:
             yield "\n".join(_paragraphs(shape.text_frame))
         else:
             yield from _diagram(shape)
+
+
+def _newer(slide: Any) -> Iterator[str]:
+    """Yield the texts of what PowerPoint 2007 does not know, such as formulas, which python-pptx leaves out."""
+    for choice in slide.element.iter(f"{_MC}Choice"):
+        for paragraph in [*choice.iter(f"{_A}p")] or [choice]:
+            yield "".join(text.text or "" for text in paragraph.iter(f"{_A}t", f"{_M}t"))
+
+
+def _comments(slide: Any) -> Iterator[str]:
+    """Yield the comments on a slide, of old and new versions of PowerPoint."""
+    for relation in slide.part.rels.values():
+        if relation.reltype.endswith("/comments") and not relation.is_external:
+            root = parse_xml(relation.target_part.blob)
+            yield from (f"Comment: {text.text}" for text in root.iter(f"{_P}text") if text.text)
+            for body in root.iter("{*}txBody"):
+                yield "Comment: " + "".join(text.text or "" for text in body.iter(f"{_A}t"))
 
 
 def _paragraphs(frame: Any) -> Iterator[str]:
@@ -87,39 +108,6 @@ def _paragraphs(frame: Any) -> Iterator[str]:
         yield f"- {paragraph.text.strip()}" if len(paragraphs) > 1 else paragraph.text
 
 
-def _chart_text(chart: Any) -> str:
-    """Return a chart as its title and a table of its values."""
-    title = (
-        chart.chart_title.text_frame.text
-        if chart.has_title and chart.chart_title.has_text_frame
-        else ""
-    )
-    try:
-        plot = chart.plots[0]
-        series = list(plot.series)
-        rows = [["", *(each.name for each in series)]]
-        rows += [
-            [
-                str(category),
-                *(
-                    "" if each.values[place] is None else f"{each.values[place]:.15g}"
-                    for each in series
-                ),
-            ]
-            for place, category in enumerate(plot.categories)
-        ]
-    except (
-        AttributeError,
-        IndexError,
-        KeyError,
-        NotImplementedError,
-        TypeError,
-        ValueError,
-    ):  # of a kind that python-pptx does not know
-        rows = []
-    return "\n".join(filter(None, [title, table_text(rows)]))
-
-
 def _diagram(shape: Any) -> Iterator[str]:
     """Yield the texts of a diagram (SmartArt), which is in a part of its own."""
     for element in shape.element.iter("{*}relIds"):
@@ -127,9 +115,5 @@ def _diagram(shape: Any) -> Iterator[str]:
             (value for name, value in element.attrib.items() if str(name).endswith("}dm")), None
         )
         if relation and relation in shape.part.rels:
-            root = parse_xml(shape.part.related_part(relation).blob)
-            lines = (
-                "".join(text.text or "" for text in paragraph.iter(f"{_A}t"))
-                for paragraph in root.iter(f"{_A}p")
-            )
-            yield "\n".join(f"- {line}" for line in lines if line.strip())
+            diagram = parse_xml(shape.part.related_part(relation).blob)
+            yield "\n".join(diagram_lines(diagram))

@@ -385,7 +385,7 @@ PAGE = "<html><head><script>x()</script></head><body><p>The key is old.</p></bod
         ("a", "<!-- page --><p>The key is old.</p>"),
         ("a.kml", '<kml xmlns="x"><name>The key is old.</name></kml>\n'),
         (
-            "a.fodt",
+            "a.docbook",
             (
                 '<?xml version="1.0"?><office:document><text:p>The key is '
                 "old.</text:p></office:document>"
