@@ -116,7 +116,8 @@ def update(
 
     Raises:
         DocumentError: A path does not exist, or there are no paths of earlier updates.
-        InvalidOptionError: Tesseract does not have a language of `ocr`, or `file_timeout` is negative.
+        InvalidOptionError: Tesseract does not have a language of `ocr`, or `file_timeout` is
+            negative.
         StoreError: The index is busy, cannot be written, is damaged, or was made with another
             embedding model or other settings.
     """

@@ -1,4 +1,4 @@
-"""Read files in a child process, so that a file that takes too long or crashes a library does not stop the others."""
+"""Read files in a child process, which can be stopped when one takes too long."""
 
 import json
 import logging
@@ -91,7 +91,7 @@ class ChildReader:
 
     def _start(self) -> bool:
         """Return whether a child process waits for a file; start one if there is none."""
-        # one that is in the middle of a file, which the caller left, would go on with that
+        # the caller left it in the middle of a file, whose rest would come next
         if self._child and (self._is_reading or self._child.poll() is not None):
             self.close()
         if self._child or not self._can_start:

@@ -1,4 +1,6 @@
-"""The child process that reads files for `ChildReader`: a line of JSON for each file, and for each Document of it.
+"""The child process that reads files for `ChildReader`.
+
+It gets a line of JSON for each file, and writes one for each of its Documents.
 
 The system ends it when a file takes more processor time than is allowed. This works whatever code
 runs then, and no thread has to watch it.

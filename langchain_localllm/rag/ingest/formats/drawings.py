@@ -42,7 +42,7 @@ def diagram_lines(diagram: Any) -> Iterator[str]:
 
 
 def _points(series: Any, *names: str) -> dict[int, str]:
-    """Return the values of a series by their places; of categories with several levels, the last one."""
+    """Return the values of a series by their places. Of categories with levels, the last one."""
     found: dict[int, str] = {}
     for each in series.iterchildren(*names):
         for point in each.iter(f"{_C}pt"):

@@ -1,4 +1,4 @@
-"""What is on a page of a PDF and not in its text: the values of form fields, text boxes, and comments."""
+"""Fields of forms, text boxes and comments, which are on a page of a PDF and not in its text."""
 
 import ctypes
 from collections.abc import Iterable, Iterator
@@ -11,7 +11,9 @@ _LONGEST: Final = 100_000
 
 
 def flattened(file: Any, number: int, raw: Any) -> tuple[Any, bool, list[str]]:
-    """Return a page with form fields and text boxes as parts of its text, whether it has form fields, and its comments.
+    """Return a page whose form fields and text boxes are parts of its text.
+
+    Also return whether it has form fields, and its comments.
 
     Args:
         file: The file, a `pypdfium2.PdfDocument`.

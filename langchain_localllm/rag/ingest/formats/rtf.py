@@ -76,7 +76,10 @@ class _Group:
 
 
 def _in_place(rtf: str) -> str:
-    """Return an RTF file with notes, text boxes, headers and footers as parts of its text, since striprtf leaves them out."""
+    """Return an RTF file with notes, text boxes, headers and footers as parts of its text.
+
+    striprtf leaves them out where they are.
+    """
     groups = _Groups()
     position = 0
     for token in _TOKEN.finditer(rtf):

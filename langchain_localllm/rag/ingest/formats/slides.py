@@ -82,7 +82,10 @@ def _blocks(shapes: Iterable[Any], title: Any, depth: int = 0) -> Iterator[str]:
 
 
 def _newer(slide: Any) -> Iterator[str]:
-    """Yield the texts of what PowerPoint 2007 does not know, such as formulas, which python-pptx leaves out."""
+    """Yield the texts of what PowerPoint 2007 does not know, such as formulas.
+
+    python-pptx leaves them out.
+    """
     for choice in slide.element.iter(f"{_MC}Choice"):
         for paragraph in [*choice.iter(f"{_A}p")] or [choice]:
             yield "".join(text.text or "" for text in paragraph.iter(f"{_A}t", f"{_M}t"))

@@ -152,6 +152,7 @@ def test_child_reader_without_a_python_to_start_reads_in_this_process(
 
 
 def test_reader_process_memory_is_limited() -> None:
-    code = "import langchain_localllm.rag.ingest.reader_process as it; it._limit_memory(); bytes(5 << 30)"
+    module = "langchain_localllm.rag.ingest.reader_process"
+    code = f"from {module} import _limit_memory; _limit_memory(); bytes(5 << 30)"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert "MemoryError" in ran.stderr

@@ -10,6 +10,8 @@ import pptx
 from docx.opc.packuri import PackURI
 from docx.opc.part import Part
 from lxml import etree
+from pptx.opc.package import Part as SlidesPart
+from pptx.opc.packuri import PackURI as SlidesURI
 
 from langchain_localllm.rag.ingest.formats.drawings import chart_text
 from tests.unit_tests.rag.ingest.test_office_formats import load, slides
@@ -72,12 +74,8 @@ def test_read_pptx_formulas_and_comments_are_read(tmp_path: Path) -> None:
         b"<p:cmLst xmlns:p='http://schemas.openxmlformats.org/presentationml/2006/main'><p:cm>"
         b"<p:text>Check this.</p:text></p:cm></p:cmLst>"
     )
-    part = pptx.opc.package.Part(
-        pptx.opc.packuri.PackURI("/ppt/comments/comment1.xml"),
-        "application/xml",
-        slide.part.package,
-        comment,
-    )
+    name = SlidesURI("/ppt/comments/comment1.xml")
+    part = SlidesPart(name, "application/xml", slide.part.package, comment)
     slide.part.relate_to(part, f"{RELATIONS}/comments")
     out = BytesIO()
     presentation.save(out)

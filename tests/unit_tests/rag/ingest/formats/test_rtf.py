@@ -24,8 +24,9 @@ def test_read_rtf_footnote_of_libreoffice_is_read() -> None:
 
 
 def test_read_rtf_headers_and_footers_come_last_and_once() -> None:
-    margins = rb"{\header\pard Island Times\par}{\headerf\pard\b Island Times\par}{\footerr{\f1 \'cb\'e8\'e4\'fb}\par}"
-    text = text_of(margins + rb"{\headerl\pard\par}The boat is blue.\par")
+    headers = rb"{\header\pard Island Times\par}{\headerf\pard\b Island Times\par}"
+    footer = rb"{\footerr{\f1 \'cb\'e8\'e4\'fb}\par}"
+    text = text_of(headers + footer + rb"{\headerl\pard\par}The boat is blue.\par")
     assert text == "The boat is blue.\n\nIsland Times\n\nЛиды"
 
 
