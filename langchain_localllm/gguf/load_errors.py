@@ -6,7 +6,7 @@ from typing import Final
 
 from langchain_localllm.errors import ModelFileError
 
-__all__ = ["load_error", "load_warnings"]
+__all__ = ["load_error", "load_warnings", "not_finite_error"]
 
 # What llama.cpp writes, old and new -> the sentence. {0} is the file, {1} the pattern's group.
 # First match wins.
@@ -45,6 +45,15 @@ def load_error(path: Path, log: str) -> ModelFileError | None:
         if match := re.search(pattern, log):
             return ModelFileError(sentence.format(path, *match.groups()))
     return None
+
+
+def not_finite_error(name: str) -> ModelFileError:
+    """Return the error for a model whose output is not made of numbers."""
+    return ModelFileError(
+        f"The output of {name} is not a number (NaN or infinite): its weights are damaged, or a "
+        "setting such as `rope_freq_base` or an adapter does not fit it. Download the file again, "
+        "or leave the setting out."
+    )
 
 
 # Warnings that do not affect answers: about memory, or about values that the engine corrects.

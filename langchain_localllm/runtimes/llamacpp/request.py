@@ -8,11 +8,14 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
+
 from langchain_localllm.base.local_engine.stream import ResponseQueue
 from langchain_localllm.base.special_tokens import LiteralText
 from langchain_localllm.base.stop_sequences import StopFilter
 from langchain_localllm.base.thoughts import ThoughtTracker
 from langchain_localllm.base.token_stream import CompletionInfo, StreamEvent, Timings
+from langchain_localllm.gguf.load_errors import not_finite_error
 from langchain_localllm.runtimes.llamacpp import slots as sequences
 from langchain_localllm.runtimes.llamacpp.context import Context
 from langchain_localllm.runtimes.llamacpp.model import Model
@@ -168,7 +171,13 @@ class Answer:
         self.rest = list(self.request.prompt[done:])
 
     def sample(self, context: Context, row: int) -> int:
-        """Choose the token after a row of the last batch."""
+        """Choose the token after a row of the last batch.
+
+        Raises:
+            ModelFileError: The model's output is not made of numbers; looked at once an answer.
+        """
+        if not self._count and not np.isfinite(context.logits(row).max()):
+            raise not_finite_error(self._model.name)
         if not self._next:
             token = self.sampler.sample(context, row)
             if (

@@ -44,7 +44,7 @@ from langchain_localllm.errors import (
     ServerError,
 )
 from langchain_localllm.gguf.header import GGUFInfo, check_all_parts, read_lists, tokens_with_nul
-from langchain_localllm.gguf.load_errors import load_error
+from langchain_localllm.gguf.load_errors import load_error, not_finite_error
 from langchain_localllm.gguf.trial_load import require_loadable, require_renderable
 from langchain_localllm.models import tiny_chat_model
 from langchain_localllm.runtimes.llamacpp.fork import refuse_fork
@@ -182,6 +182,7 @@ class ServerEngine:
         server, self.socket_path = start_server(settings, sizes)
         if draft:
             self._check_draft(draft)
+        self._check_output()
         self.load_seconds = time.perf_counter() - started
         _LOGGER.info(
             "Loaded %s in %.2f s: a context of %d tokens, %d slots",
@@ -199,6 +200,15 @@ class ServerEngine:
             else None
         )
         self._end = weakref.finalize(self, _end, requests, self.socket_path.parent, self._slots)
+
+    def _check_output(self) -> None:
+        """Raise where the model's output is not made of numbers: the server would send any text."""
+        one = {"prompt": [self._vocabulary_size // 2], "n_predict": 1, "n_probs": 1}
+        with contextlib.suppress(ModelCallError):  # the same request of a user's says why
+            first = ask(self.socket_path, "/completion", {**one, "cache_prompt": False})
+            if [each["logprob"] for each in first.get("completion_probabilities", ())] == [None]:
+                shutil.rmtree(self.socket_path.parent, ignore_errors=True)
+                raise not_finite_error(self._path.name)
 
     def _check_draft(self, draft: Path) -> None:
         """Raise where the server uses no draft model; it only logs that."""

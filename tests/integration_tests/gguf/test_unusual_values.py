@@ -344,3 +344,23 @@ def _changed(path: Path, change: Change) -> Path:
     change(header)
     path.write_bytes(header.write())
     return path
+
+
+@pytest.mark.parametrize("backend", get_args(Backend))
+@pytest.mark.parametrize("make", [LlamaCpp, ChatLlamaCpp])
+def test_model_whose_output_is_not_a_number_raises(
+    make: type[LlamaCpp | ChatLlamaCpp], backend: Backend, tmp_path: Path
+) -> None:
+    header = Header.read(Path(tiny_chat_model()))
+    header.tensors = [
+        (name, shape, kind, b"\xff" * len(data) if name == b"output_norm.weight" else data)
+        for name, shape, kind, data in header.tensors
+    ]
+    path = tmp_path / "model.gguf"
+    path.write_bytes(header.write())
+    assert not unusual_values(path, check_gguf(path))
+    with (
+        pytest.raises(ModelFileError, match="The output of model.gguf is not a number"),
+        make(model_path=path, n_ctx=64, backend=backend) as model,
+    ):
+        model.invoke("Hello")
