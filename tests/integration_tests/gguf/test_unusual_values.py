@@ -360,7 +360,7 @@ def test_model_whose_output_is_not_a_number_raises(
     path.write_bytes(header.write())
     assert not unusual_values(path, check_gguf(path))
     with (
-        pytest.raises(ModelFileError, match="The output of model.gguf is not a number"),
+        pytest.raises(ModelFileError, match=r"The output of model\.gguf is not a number"),
         make(model_path=path, n_ctx=64, backend=backend) as model,
     ):
         model.invoke("Hello")
