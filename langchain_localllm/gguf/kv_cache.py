@@ -4,6 +4,7 @@ Source: `llama-hparams.cpp`, `llama_model::create_memory` and `src/models/` in l
     named in GGUF's specification.
 """
 
+import functools
 import math
 from dataclasses import dataclass
 from typing import Any, Final
@@ -126,7 +127,7 @@ class Architecture:
         """The context that the model was trained with, in tokens; 0 if the file does not say."""
         return self._info.context_length or 0
 
-    @property
+    @functools.cached_property
     def heads(self) -> int:
         """The number of attention heads, of the layer with the most."""
         return max(
@@ -134,7 +135,7 @@ class Architecture:
             default=0,
         )
 
-    @property
+    @functools.cached_property
     def hidden(self) -> int:
         """The feed-forward length, of the widest layer."""
         return max(

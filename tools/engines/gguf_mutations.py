@@ -110,7 +110,7 @@ class Header:
         )
 
     def _key(self, key: str) -> bytes:
-        return key.replace("*", self.values[b"general.architecture"][1]).encode()
+        return key.replace("*", str(self.values[b"general.architecture"][1])).encode()
 
 
 def _string(value: str | bytes) -> bytes:
