@@ -272,7 +272,7 @@ def test_ask_passages_that_do_not_fit_are_omitted_and_reported(notes: Path) -> N
         asked = localllm("ask", notes, QUESTION, "--model", server.base_url, "-k", "20")
     assert asked.returncode == 0, asked.stderr
     assert re.fullmatch(
-        r"localllm: \d+ of \d+ passages do not fit into the model's context and were left out\.\n",
+        r"localllm: \d+ of \d+ passages do not fit into the model's context and were omitted\.\n",
         asked.stderr,
     )
 
