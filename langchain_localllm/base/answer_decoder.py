@@ -124,6 +124,12 @@ def text_in(part: Mapping[str, Any], name: str) -> str:
     return ""
 
 
+def model_in(part: Mapping[str, Any]) -> str | None:
+    """Return the model's name, or `None` where it is not a text: no answer is lost for that."""
+    name = part.get("model")
+    return name if isinstance(name, str) and name else None
+
+
 def flag_in(part: Mapping[str, Any], name: str) -> bool:
     """Return whether a name has the value true.
 

@@ -2,13 +2,12 @@
 
 import errno
 import http.client
+import sys
 from collections.abc import Iterator
 from typing import Final
 
-import aiohttp
 import requests
 import urllib3
-from aiohttp.http_exceptions import ContentEncodingError
 
 from langchain_localllm.errors import (
     CallTimeoutError,
@@ -18,24 +17,26 @@ from langchain_localllm.errors import (
     WrongServerError,
 )
 
-CONNECTION_FAULTS: Final = (
-    requests.RequestException,
-    urllib3.exceptions.HTTPError,
-    aiohttp.ClientError,
-    OSError,
-)
-"""All that the two libraries raise when a connection fails. `TimeoutError` is an `OSError`."""
-
 _TIMEOUTS: Final = (requests.Timeout, urllib3.exceptions.TimeoutError, TimeoutError)
-_NOT_TAKEN: Final = (requests.ConnectTimeout, aiohttp.ConnectionTimeoutError)
-"""The connection was not accepted, as when a machine is off."""
+
 _NO_MORE_FILES: Final = frozenset({errno.EMFILE, errno.ENFILE})
-_NOT_SECURE: Final = (requests.exceptions.SSLError, aiohttp.ClientSSLError)
-_PROXY: Final = (
-    requests.exceptions.ProxyError,
-    aiohttp.ClientProxyConnectionError,
-    aiohttp.ClientHttpProxyError,
-)
+
+ErrorTypes = tuple[type[Exception], ...]
+
+
+def connection_faults() -> ErrorTypes:
+    """Return all that the libraries raise when a connection fails.
+
+    `TimeoutError` is an `OSError`.
+    """
+    libraries = (requests.RequestException, urllib3.exceptions.HTTPError, OSError)
+    return (*libraries, *_aiohttp("ClientError"))
+
+
+def _aiohttp(*names: str, module: str = "aiohttp") -> ErrorTypes:
+    """Return errors of aiohttp, or none where no async code has imported it yet."""
+    loaded = sys.modules.get(module)
+    return tuple(getattr(loaded, name) for name in names) if loaded else ()
 
 
 def connection_error(fault: Exception, *, url: str, hint: str, answering: bool) -> ModelCallError:
@@ -47,7 +48,7 @@ def connection_error(fault: Exception, *, url: str, hint: str, answering: bool) 
         hint: What to do when no server is there.
         answering: Whether the answer had begun.
     """
-    if (isinstance(fault, _TIMEOUTS) or _was_timeout(fault)) and not isinstance(fault, _NOT_TAKEN):
+    if (isinstance(fault, _TIMEOUTS) or _was_timeout(fault)) and not _was_not_accepted(fault):
         return CallTimeoutError(
             f"The server at {url} was silent for longer than `timeout`. Raise it, or set it to "
             "None."
@@ -69,18 +70,25 @@ def _wrong_server(fault: Exception, url: str) -> ModelCallError | None:
             f"No connection to {url} could be opened: too many files are open. Send fewer requests "
             "at once, or raise the limit (`ulimit -n`)."
         )
-    if isinstance(fault, _PROXY):
+    proxies = _aiohttp("ClientProxyConnectionError", "ClientHttpProxyError")
+    if isinstance(fault, (requests.exceptions.ProxyError, *proxies)):
         return ConnectionFailedError(
             "The proxy that the environment names (HTTP_PROXY, HTTPS_PROXY or ALL_PROXY) does "
             f"not lead to {url}. Add the server's host to NO_PROXY, or correct the proxy."
         )
-    if isinstance(fault, _NOT_SECURE):
+    if isinstance(fault, (requests.exceptions.SSLError, *_aiohttp("ClientSSLError"))):
         return _insecure(fault, url)
-    if any(isinstance(each, ContentEncodingError) for each in _causes(fault)):
+    encoding_errors = _aiohttp("ContentEncodingError", module="aiohttp.http_exceptions")
+    if any(isinstance(each, encoding_errors) for each in _causes(fault)):
         return unreadable_encoding("an encoding that is not installed", url)
     if _was_no_http(fault):
         return WrongServerError(f"What answers at {url} does not speak HTTP. Is `base_url` right?")
     return None
+
+
+def _was_not_accepted(fault: Exception) -> bool:
+    """Return whether the connection was not accepted, as when a machine is off."""
+    return isinstance(fault, (requests.ConnectTimeout, *_aiohttp("ConnectionTimeoutError")))
 
 
 def _was_timeout(fault: Exception) -> bool:
@@ -93,7 +101,7 @@ def _was_no_http(fault: Exception) -> bool:
 
     A closed connection, which is an `HTTPException` too, does not count.
     """
-    kinds = (http.client.HTTPException, aiohttp.ClientResponseError)
+    kinds: ErrorTypes = (http.client.HTTPException, *_aiohttp("ClientResponseError"))
     return any(
         isinstance(each, kinds) and not isinstance(each, ConnectionError) for each in _causes(fault)
     )

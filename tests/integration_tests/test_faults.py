@@ -600,7 +600,7 @@ def test_fault_object_works_in_one_event_loop_after_another(
     for _ in range(3):
         assert paths.ainvoke(model, PROMPT) == SAYS_HELLO
         assert paths.astream(model, PROMPT) == SAYS_HELLO
-    assert not model.client._loops  # an ended loop is not held
+    assert not model.client.loops  # an ended loop is not held
 
 
 def test_fault_many_streams_of_one_object_do_not_mix(wire: Wire, server: ScriptedServer) -> None:
@@ -730,7 +730,7 @@ LEFT_LOOP = """
     thread = threading.Thread(target=ask, args=(kept, True))
     thread.start()
     thread.join()
-    assert len(kept.client._loops) == 2, "an ended event loop is held"
+    assert len(kept.client.loops) == 2, "an ended event loop is held"
     asyncio.run(dropped())
 """
 

@@ -204,6 +204,13 @@ def test_value_of_any_kind_anywhere_is_an_answer_or_an_error(
 
 
 @every_class
+@pytest.mark.parametrize("model", [math.inf, 7, True, {"a": 1}, [], None])
+def test_model_name_of_another_kind_loses_no_answer(name: str, model: Any) -> None:
+    events = [{**event, "model": model} for event in STREAMS[name][1] if isinstance(event, dict)]
+    assert text_of(invoked(name, written(name, events))) == ANSWER
+
+
+@every_class
 @pytest.mark.parametrize("opening", ["[", '{"a":'])
 def test_json_that_is_nested_too_deeply_is_an_error(name: str, opening: str) -> None:
     data = written(name, STREAMS[name][1][:1])

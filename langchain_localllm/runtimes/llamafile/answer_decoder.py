@@ -16,6 +16,7 @@ from langchain_localllm.base.answer_decoder import (
     AnswerDecoder,
     check_not_number,
     flag_in,
+    model_in,
     text_in,
     warn_left_out,
 )
@@ -286,8 +287,7 @@ class ChatDecoder(_EventDecoder):
     def _event(self, event: dict[str, Any]) -> StreamEvent | None:
         if self._model is None:
             self.completion_id = str(event.get("id") or "")
-        if model := event.get("model"):
-            self._model = str(model)
+        self._model = model_in(event) or self._model
         self._usage = event.get("usage") or self._usage
         self._timings = event.get("timings") or self._timings
         if not event.get("choices"):
@@ -555,7 +555,7 @@ def _completion_finish(event: dict[str, Any]) -> CompletionInfo:
         completion_tokens=_token_count(event.get("tokens_predicted")),
         cached_tokens=_token_count(timings.get("cache_n")),
         timings=_timings(timings),
-        model=event.get("model"),
+        model=model_in(event),
     )
 
 

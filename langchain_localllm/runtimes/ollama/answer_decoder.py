@@ -15,6 +15,7 @@ from langchain_localllm.base.answer_decoder import (
     AnswerDecoder,
     check_not_number,
     flag_in,
+    model_in,
     text_in,
     warn_left_out,
 )
@@ -180,7 +181,7 @@ def _finish(event: dict[str, Any], context: list[int] | None = None) -> Completi
             prompt=_seconds(event, "prompt_eval_duration"),
             generation=_seconds(event, "eval_duration"),
         ),
-        model=event.get("model"),
+        model=model_in(event),
         context=context,
         native={name: value for name, value in event.items() if name not in _NOT_METADATA},
     )

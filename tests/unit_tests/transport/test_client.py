@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from langchain_localllm import errors
-from langchain_localllm.transport import client
+from langchain_localllm.transport import reply
 from langchain_localllm.transport.address import Address
 from langchain_localllm.transport.client import HttpClient
 from langchain_localllm.transport.connection_errors import connection_error
@@ -411,7 +411,7 @@ def test_a_status_has_its_error(status: int, kind: type[Exception]) -> None:
 CLIENT = HttpClient(Address.parse("http://host"), "Start it.")
 
 
-class OpenReply(client.OpenReply):
+class OpenReply(reply.OpenReply):
     """An answer of two lines, or one that breaks; it notes that it was closed."""
 
     client = CLIENT

@@ -1,0 +1,174 @@
+"""Send requests from async code, with `aiohttp`."""
+
+import asyncio
+import logging
+import socket
+import ssl
+import weakref
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import aiohttp
+from typing_extensions import override
+
+from langchain_localllm.transport.operations import Send
+from langchain_localllm.transport.proxy import proxy_url
+from langchain_localllm.transport.reply import Client, OpenReply, is_compressed
+from langchain_localllm.transport.request_body import (
+    HEADERS,
+    JSON_HEADERS,
+    body_of,
+    connect_seconds,
+    log_answer,
+)
+from langchain_localllm.transport.tls import ssl_context
+
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None  # type: ignore[assignment]  # a module elsewhere
+
+_LOGGER: Final = logging.getLogger(__name__)
+
+
+async def send_async(client: Client, send: Send) -> "AsyncReply":
+    """Send a request on a connection of the running event loop."""
+    loop = asyncio.get_running_loop()
+    pool = client.loops.get(loop) or await _new_pool(client, loop)
+    connector = pool.connector
+    if send.new_connection:
+        connector = _connector(weakref.ref(client), force_close=True)
+        pool.others.add(connector)
+    session = aiohttp.ClientSession(
+        connector=connector, connector_owner=False, headers=pool.headers
+    )
+    try:
+        with body_of(send) as data:
+            response = await session.request(
+                send.method,
+                client.address.endpoint(send.path),
+                data=data,
+                headers=JSON_HEADERS,
+                proxy=pool.proxy,
+                ssl=pool.context or True,
+                timeout=aiohttp.ClientTimeout(
+                    sock_connect=connect_seconds(send), sock_read=send.timeout
+                ),
+                allow_redirects=False,
+            )
+    finally:
+        # it costs little, and one that is kept complains when its event loop was never shut
+        # down
+        session.detach()
+    log_answer(client.address, send, response.status)
+    return AsyncReply(client, response)
+
+
+async def _new_pool(client: Client, loop: asyncio.AbstractEventLoop) -> "LoopPool":
+    for other in [known for known in client.loops if known.is_closed()]:
+        del client.loops[other]
+    _LOGGER.debug("Opening a connection pool for %s in this event loop", client.address.url)
+    others: weakref.WeakSet[_Connector] = weakref.WeakSet()
+    life = _pool_life(weakref.ref(client), others)
+    headers = {**HEADERS, **dict(client.address.headers)}
+    proxy = proxy_url(client.address)
+    context = ssl_context(client.address.verify) if client.address.is_secure else None
+    pool = client.loops[loop] = LoopPool(await anext(life), others, life, headers, proxy, context)
+    return pool
+
+
+class _Connector(aiohttp.TCPConnector):
+    def __del__(self, *_: Any) -> None:
+        """Emit no warning: connections end with their event loop, or are closed here.
+
+        They are closed with their sockets where the loop was just left.
+        """
+
+
+def _connector(owner: "weakref.ref[Client]", **options: Any) -> _Connector:
+    limit = _connection_limit()
+    return _Connector(limit=limit, socket_factory=_socket_for(owner), **options)
+
+
+def _connection_limit() -> int:
+    """Return how many connections an event loop may have open to a server; 0 is no limit.
+
+    Further requests wait. Each connection is a file, of which a process on macOS may open 256. One
+    that was closed is a file until the event loop's next turn, and others want some too.
+    """
+    if resource is None:
+        return 0
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return 0 if files == resource.RLIM_INFINITY else max(files // 4, 1)
+
+
+async def _pool_life(
+    owner: "weakref.ref[Client]", others: "weakref.WeakSet[_Connector]"
+) -> AsyncGenerator[_Connector]:
+    """Yield connections that end with their event loop.
+
+    A loop closes the async generators that are still open.
+    """
+    loop = asyncio.get_running_loop()
+    connector = _connector(owner)
+    try:
+        yield connector
+    finally:
+        if (client := owner()) is not None:
+            client.loops.pop(loop, None)
+        for each in (connector, *others):
+            await each.close()
+
+
+@dataclass(frozen=True, slots=True)
+class LoopPool:
+    """The connections of one event loop: those that are kept, and those for one request."""
+
+    connector: _Connector
+    others: "weakref.WeakSet[_Connector]"
+    life: AsyncGenerator[_Connector]
+    headers: dict[str, str]
+    proxy: str | None
+    context: ssl.SSLContext | None
+
+
+def _socket_for(owner: "weakref.ref[Client]") -> Callable[[Any], socket.socket]:
+    """Return how aiohttp opens a socket, and the client notes it."""
+
+    def opened(info: Any) -> socket.socket:
+        sock = socket.socket(*info[:3])
+        if (client := owner()) is not None:
+            client.sockets.add(sock)
+        return sock
+
+    return opened
+
+
+async def _nothing_more() -> bytes:
+    return b""
+
+
+class AsyncReply(OpenReply):
+    """An answer of aiohttp."""
+
+    def __init__(self, client: Client, response: aiohttp.ClientResponse) -> None:
+        self.client = client
+        self.status = response.status
+        self.content_type = response.headers.get("Content-Type", "")
+        self.server = response.headers.get("Server", "")
+        # refuses encodings that aiohttp would not decode
+        is_compressed(client.address, response.headers)
+        self.read: Callable[[], Awaitable[bytes]] = response.content.readany
+        self.read_all = response.read
+        self._response = response
+
+    @override
+    def hold(self, whole: bytes) -> None:
+        super().hold(whole)
+        self.read = _nothing_more
+
+    @override
+    def close(self) -> None:
+        self._response.close()
+        super().close()
