@@ -4,7 +4,7 @@ import difflib
 import functools
 import inspect
 import warnings
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, ClassVar, Final, Self
 
 from langchain_core.caches import BaseCache
@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from langchain_localllm._deprecated import renamed_attribute
 from langchain_localllm.base.option_roles import NotInKey, NotSent, options_marked
+from langchain_localllm.base.stop_sequences import checked_stops, no_empty_stop
 from langchain_localllm.base.token_stream import CompletionInfo
 from langchain_localllm.base.trace_names import short_name
 from langchain_localllm.errors import InvalidOptionError
@@ -37,14 +38,6 @@ def advise(advice: str) -> None:
     ):
         level, frame = level + 1, frame.f_back
     warnings.warn(advice, stacklevel=level - 1 if frame is None else level)  # the caller's line
-
-
-def _no_empty_stop(stop: list[str] | None) -> list[str] | None:
-    if stop and "" in stop:
-        raise InvalidOptionError(
-            "A stop sequence is an empty string, which every text contains. Remove it from `stop`."
-        )
-    return stop
 
 
 def _some_tokens(number: int | None) -> int | None:
@@ -230,7 +223,7 @@ class SamplingOptions(Options):
     full."""
     seed: int | None = None
     """Makes random choices repeat; -1 draws a new seed for each call."""
-    stop: Annotated[list[str] | None, AfterValidator(_no_empty_stop), NotInKey, NotSent] = None
+    stop: Annotated[list[str] | None, AfterValidator(no_empty_stop), NotInKey, NotSent] = None
     """Texts at which generation ends; they are not part of the answer. A call's own `stop` is added
     to these."""
     top_k: int | None = Field(default=None, ge=0)
@@ -284,13 +277,7 @@ class SamplingOptions(Options):
 
     def stops(self, stop: list[str] | None) -> list[str]:
         """Return the object's stop sequences and the call's, each once."""
-        if isinstance(stop, str):
-            raise InvalidOptionError(f"`stop` is a list of texts: stop=[{stop!r}].")
-        if stop is not None and not (
-            isinstance(stop, Collection) and all(isinstance(text, str) for text in stop)
-        ):
-            raise InvalidOptionError(f"`stop` is a list of texts, not {stop!r}.")
-        return list(dict.fromkeys([*(self.stop or ()), *(_no_empty_stop(stop) or ())]))
+        return list(dict.fromkeys([*(self.stop or ()), *checked_stops(stop)]))
 
     def get_token_ids(self, text: str) -> list[int]:
         """Return the text's token ids, by `custom_get_token_ids` or the model's own tokenizer.

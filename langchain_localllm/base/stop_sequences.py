@@ -1,6 +1,31 @@
-"""Find stop sequences in a text that arrives in pieces."""
+"""Check stop sequences, and find them in a text that arrives in pieces."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from typing import Any, TypeVar
+
+from langchain_localllm.errors import InvalidOptionError
+
+Stops = TypeVar("Stops", Collection[str], list[str] | None)
+
+
+def no_empty_stop(stop: Stops) -> Stops:
+    """Return the stop sequences; an empty one is an `InvalidOptionError`."""
+    if stop and "" in stop:
+        raise InvalidOptionError(
+            "A stop sequence is an empty string, which every text contains. Remove it from `stop`."
+        )
+    return stop
+
+
+def checked_stops(stop: Any) -> Collection[str]:
+    """Return the stop sequences of a call; anything but texts is an `InvalidOptionError`."""
+    if isinstance(stop, str):
+        raise InvalidOptionError(f"`stop` is a list of texts: stop=[{stop!r}].")
+    if stop is not None and not (
+        isinstance(stop, Collection) and all(isinstance(text, str) for text in stop)
+    ):
+        raise InvalidOptionError(f"`stop` is a list of texts, not {stop!r}.")
+    return no_empty_stop(stop or ())
 
 
 class StopFilter:
