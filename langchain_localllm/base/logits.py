@@ -1,4 +1,4 @@
-"""Normalize options about single tokens that other packages spell differently.
+"""Normalize `logit_bias`, `logprobs` and `top_logprobs`, which other packages spell differently.
 
 They are `logit_bias`, `logprobs` and `top_logprobs`.
 """

@@ -1,4 +1,4 @@
-"""Probabilities of lettered options from the log probabilities of an answer's first token."""
+"""Compute the probabilities of lettered options from an answer's first token."""
 
 import math
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Batches of texts for a library in this process.
+"""Process batches of texts with a library in this process.
 
 Their plans yield futures, which the engine's thread completes.
 """

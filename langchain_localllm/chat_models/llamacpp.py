@@ -1,4 +1,4 @@
-"""`langchain_community`'s place for this name."""
+"""Re-export `ChatLlamaCpp` of `runtimes/llamacpp/chat.py`, where `langchain_community` has it."""
 
 from langchain_localllm.runtimes.llamacpp.chat import ChatLlamaCpp
 

@@ -1,4 +1,4 @@
-"""`langchain_community`'s place for this name."""
+"""Re-export `ChatLlamafile` of `runtimes/llamafile/chat.py`, where `langchain_community` has it."""
 
 from langchain_localllm.runtimes.llamafile.chat import ChatLlamafile
 

@@ -1,4 +1,4 @@
-"""`langchain_community`'s place for this name."""
+"""Re-export `ChatOllama` of `runtimes/ollama/chat.py`, where `langchain_community` has it."""
 
 from langchain_localllm.runtimes.ollama.chat import ChatOllama
 

@@ -1,4 +1,4 @@
-"""How fast a model file is on a runtime."""
+"""Measure how fast a model file is on a runtime."""
 
 import hashlib
 import importlib.util

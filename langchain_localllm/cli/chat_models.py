@@ -1,4 +1,4 @@
-"""Options of the commands that ask a model, and its answer on the screen."""
+"""Define the options of commands that ask a model, and print its answer."""
 
 import re
 from collections.abc import Generator

@@ -1,4 +1,4 @@
-"""How an answer from documents is shown: `localllm ask` and `localllm rag ask`."""
+"""Print an answer from documents: `localllm ask` and `localllm rag ask`."""
 
 import json
 import textwrap

@@ -1,4 +1,4 @@
-"""`langchain_community`'s place for this name."""
+"""Re-export `LlamaCppEmbeddings` of `runtimes/llamacpp/embeddings.py` where the old package has it."""
 
 from langchain_localllm.runtimes.llamacpp.embeddings import LlamaCppEmbeddings
 

@@ -1,4 +1,4 @@
-"""`langchain_community`'s place for this name."""
+"""Re-export `LlamafileEmbeddings` of `runtimes/llamafile/embeddings.py` where the old package has it."""
 
 from langchain_localllm.runtimes.llamafile.embeddings import LlamafileEmbeddings
 

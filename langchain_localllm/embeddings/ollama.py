@@ -1,4 +1,4 @@
-"""`langchain_community`'s place for this name."""
+"""Re-export `OllamaEmbeddings` of `runtimes/ollama/embeddings.py` where the old package has it."""
 
 from langchain_localllm.runtimes.ollama.embeddings import OllamaEmbeddings
 

@@ -1,4 +1,4 @@
-"""The file names of a model that is split into several files."""
+"""Recognize the file names of a model that is split into several files."""
 
 import re
 from typing import Final

@@ -1,4 +1,4 @@
-"""`langchain_community`'s place for this name."""
+"""Re-export `GPT4All` of `runtimes/gpt4all/llm.py`, where `langchain_community` has it."""
 
 from langchain_localllm.runtimes.gpt4all.llm import GPT4All
 

@@ -1,4 +1,4 @@
-"""`langchain_community`'s place for this name."""
+"""Re-export `LlamaCpp` of `runtimes/llamacpp/llm.py`, where `langchain_community` has it."""
 
 from langchain_localllm.runtimes.llamacpp.llm import LlamaCpp
 

@@ -1,4 +1,4 @@
-"""`langchain_community`'s place for this name."""
+"""Re-export `Llamafile` of `runtimes/llamafile/llm.py`, where `langchain_community` has it."""
 
 from langchain_localllm.runtimes.llamafile.llm import Llamafile
 

@@ -1,4 +1,4 @@
-"""Find model files on this machine."""
+"""Find model files in the folders of this and other programs (LM Studio, Hugging Face, ...)."""
 
 import os
 import sys

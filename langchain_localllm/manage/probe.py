@@ -1,4 +1,4 @@
-"""Servers of language models that run on this machine."""
+"""Probe the usual ports for servers of language models on this machine."""
 
 import contextlib
 import socket

@@ -1,4 +1,4 @@
-"""What the migration says about a place in a file."""
+"""Word what the migration says about a place in a file."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""LangChain's Prompt Hub.
+"""Pull prompts from LangChain's Prompt Hub, and push your own.
 
 It is on the network, so nothing here happens unless it is called by name.
 """

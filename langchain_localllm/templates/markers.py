@@ -1,4 +1,4 @@
-"""Find markers in a text that arrives in pieces."""
+"""Find the markers of thoughts and tool calls in a text that arrives in pieces."""
 
 from collections.abc import Iterable
 

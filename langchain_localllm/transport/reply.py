@@ -1,4 +1,4 @@
-"""An answer whose head has arrived: what sync and async code have in common."""
+"""Define an answer whose head has arrived: what sync and async code have in common."""
 
 import asyncio
 import contextlib

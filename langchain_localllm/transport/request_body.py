@@ -1,4 +1,4 @@
-"""The body, the headers and the limits of a request, as both libraries send them."""
+"""Write the body, the headers and the time limits of a request, as both libraries send them."""
 
 import contextlib
 import json

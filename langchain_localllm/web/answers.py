@@ -1,4 +1,4 @@
-"""An answer as events for the page, and as a turn of a conversation."""
+"""Turn an answer into events for the page, and into a turn of a conversation."""
 
 import time
 from collections.abc import AsyncIterator, Sequence

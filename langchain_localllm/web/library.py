@@ -1,4 +1,4 @@
-"""The documents, models and jobs behind the page: everything that changes while it is open."""
+"""Keep the documents, models and jobs behind the page: all that changes while it is open."""
 
 import threading
 from collections.abc import Callable, Iterator, Sequence

@@ -1,4 +1,4 @@
-"""The models on this machine that the page offers, each with what `fit` says of it."""
+"""List the models on this machine that the page offers, each with what `fit` says of it."""
 
 from typing import Any
 

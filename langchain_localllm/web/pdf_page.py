@@ -1,4 +1,4 @@
-"""A page of a PDF file as a picture."""
+"""Show a page of a PDF file as a picture."""
 
 import subprocess
 import sys

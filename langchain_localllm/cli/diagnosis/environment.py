@@ -1,4 +1,4 @@
-"""Settings in the environment that send things elsewhere or keep them from arriving."""
+"""Check environment variables that send things elsewhere or keep them from arriving."""
 
 import os
 from typing import Final

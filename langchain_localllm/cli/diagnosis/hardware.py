@@ -1,4 +1,4 @@
-"""The machine."""
+"""Report this machine's processors, memory, GPUs and disk."""
 
 import platform
 import shutil

@@ -1,4 +1,4 @@
-"""Ollama: whether it runs, what it has, and how it is set up."""
+"""Check Ollama: whether it runs, which models it has, and how it is set up."""
 
 import os
 from typing import TYPE_CHECKING, Any, Final

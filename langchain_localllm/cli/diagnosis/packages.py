@@ -1,4 +1,4 @@
-"""Runtimes that come as Python packages."""
+"""Check the runtimes that come as Python packages."""
 
 import importlib.metadata
 import shutil

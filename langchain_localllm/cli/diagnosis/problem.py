@@ -1,4 +1,4 @@
-"""A thing that is wrong."""
+"""Describe a problem and the command that fixes it."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -1,4 +1,4 @@
-"""All of it together."""
+"""Run all checks of `localllm doctor` and print the report."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass

@@ -1,4 +1,4 @@
-"""Servers that speak OpenAI's API."""
+"""Check the servers that speak OpenAI's API and run here."""
 
 from typing import Any
 

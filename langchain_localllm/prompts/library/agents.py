@@ -1,4 +1,4 @@
-"""Steps of agents and turns of conversations."""
+"""Ready prompts for steps of agents and turns of conversations."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""Questions about documents."""
+"""Ready prompts for questions about documents."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""Questions to search with."""
+"""Ready prompts for search queries."""
 
 from typing import Final
 

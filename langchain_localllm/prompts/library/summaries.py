@@ -1,4 +1,4 @@
-"""Summaries."""
+"""Ready prompts for summaries."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""What can be done with a text: extract, tag, classify, translate, explain."""
+"""Ready prompts to extract, tag, classify, translate and explain."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""Talk about documents: questions that refer to the ones before."""
+"""Rewrite questions that refer to earlier ones, and keep the conversation about documents."""
 
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, Sequence

@@ -1,4 +1,4 @@
-"""The result of a question."""
+"""Define the result of a question: answer, sources, citations."""
 
 from dataclasses import dataclass, field, fields
 from typing import Any, Final

@@ -1,4 +1,4 @@
-"""Finding passages: by vectors and by words, merged."""
+"""Retrieve passages: by vectors and by words, merged by rank."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Final

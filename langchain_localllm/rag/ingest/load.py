@@ -1,4 +1,4 @@
-"""Files to LangChain Documents."""
+"""Load files as LangChain Documents."""
 
 import contextlib
 import logging

@@ -1,4 +1,4 @@
-"""Passages into a vector store."""
+"""Build a vector store from passages."""
 
 from collections.abc import Callable, Sequence
 from uuid import NAMESPACE_URL, uuid5

@@ -1,4 +1,4 @@
-"""Filters by metadata, the same for every vector store."""
+"""Filter passages by metadata, the same for every vector store."""
 
 from typing import Any
 

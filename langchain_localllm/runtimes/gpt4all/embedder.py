@@ -1,4 +1,4 @@
-"""Texts and their vectors, as the engine's thread makes them."""
+"""Embed texts, in the engine's thread."""
 
 import contextlib
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""One prompt and its answer, as the engine's thread makes it."""
+"""Generate the answer to one prompt, in the engine's thread."""
 
 import codecs
 import re

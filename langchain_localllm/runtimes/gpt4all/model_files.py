@@ -1,4 +1,4 @@
-"""Where the files of models are, and fetching one where that was asked for."""
+"""Find the files of models, and download one where that was asked for."""
 
 from difflib import get_close_matches
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Where computing happens that takes several cores: in one thread, for all engines of the process.
+"""Run computations on several cores in one thread, for all engines of the process.
 
 They take turns, since two that use all cores at once are many times slower. And it is always the
 same thread: OpenMP keeps helpers for each thread that ever computed with several cores, and while

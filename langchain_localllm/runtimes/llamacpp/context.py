@@ -1,4 +1,4 @@
-"""A llama.cpp context: the cache of a model's sequences, and the batches that are computed with it.
+"""Compute batches with a llama.cpp context, which holds the cache of a model's sequences.
 
 For one thread.
 """

@@ -1,4 +1,4 @@
-"""The low-level functions of llama-cpp-python, and what llama.cpp says while they run."""
+"""Load the low-level functions of llama-cpp-python, and keep llama.cpp's log."""
 
 import ctypes
 import logging

@@ -1,4 +1,4 @@
-"""llama.cpp does not survive a fork: its threads stay behind in the parent."""
+"""Refuse a forked process: llama.cpp's threads stay behind in the parent."""
 
 import os
 from typing import Final

@@ -1,4 +1,4 @@
-"""A JSON schema as a grammar, by the converter of llama-cpp-python with its faults corrected."""
+"""Convert a JSON schema to a grammar, with the faults of llama-cpp-python's converter corrected."""
 
 import contextlib
 import functools

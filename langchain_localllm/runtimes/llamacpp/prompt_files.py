@@ -1,4 +1,4 @@
-"""Sequences on the disk, so that a prompt that was read once is not read again after a restart.
+"""Keep sequences on the disk, so that a prompt is not read again after a restart.
 
 A file holds a sequence's tokens and what llama.cpp's cache held of them, in the form of
 `llama_state_seq_save_file`, and then a hash. It is written under another name and renamed, so that

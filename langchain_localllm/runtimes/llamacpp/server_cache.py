@@ -1,4 +1,4 @@
-"""Saved sequences on the disk for llama.cpp's server in this process, by its actions on slots."""
+"""Save and restore sequences on the disk for llama.cpp's server in this process."""
 
 import contextlib
 import threading

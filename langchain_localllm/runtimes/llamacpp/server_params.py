@@ -1,4 +1,4 @@
-"""Our options as the parameters of llama.cpp's server in this process.
+"""Convert our options to the parameters of llama.cpp's server in this process.
 
 Source: https://github.com/xorbitsai/xllamacpp/blob/main/params_reference.md
 """

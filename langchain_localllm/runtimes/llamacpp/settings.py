@@ -1,4 +1,4 @@
-"""What an engine is loaded with, the same for both backends."""
+"""Describe what an engine is loaded with, the same for both backends."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Compute how much memory a context needs, and how large it can be."""
+"""Compute the memory of contexts, KV caches and saved sequences, and the largest context."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Manage the sequences in a context's cache.
+"""Manage the sequences in a context's KV cache: acquire, reuse, offload, release.
 
 That is: which is in use, and which holds the beginning of a new prompt.
 """

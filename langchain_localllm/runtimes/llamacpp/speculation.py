@@ -1,4 +1,4 @@
-"""Speculative decoding: how tokens are drafted, and drafts from the text so far."""
+"""Define speculative decoding: how many tokens are drafted, and from what."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""A server process that ends with this one, and its log."""
+"""Run a server process that ends with this one, and keep its log."""
 
 import contextlib
 import os

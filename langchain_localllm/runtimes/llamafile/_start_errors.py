@@ -1,4 +1,4 @@
-"""Why a server did not start, read from its log: one sentence that says what to do."""
+"""Explain from a server's log why it did not start, and what to do."""
 
 import re
 import signal

@@ -1,4 +1,4 @@
-"""What llama.cpp's server reports about its models, slots and LoRA adapters."""
+"""Define what llama.cpp's server reports about its models, slots and LoRA adapters."""
 
 from dataclasses import dataclass
 from typing import Any, Self

@@ -1,4 +1,4 @@
-"""Errors in the form of OpenAI's API."""
+"""Convert errors to the form of OpenAI's API."""
 
 import json
 import logging

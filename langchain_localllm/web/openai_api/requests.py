@@ -1,4 +1,4 @@
-"""What clients send: a conversation, or texts to embed."""
+"""Validate what clients send: a conversation, or texts to embed."""
 
 import re
 from typing import Annotated, Any, ClassVar, Final, Literal
