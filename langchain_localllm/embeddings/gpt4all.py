@@ -1,4 +1,4 @@
-"""Re-export `GPT4AllEmbeddings` of `runtimes/gpt4all/embeddings.py` where the old package has it."""
+"""Re-export the class of `runtimes/gpt4all/embeddings.py` where the old package has it."""
 
 from langchain_localllm.runtimes.gpt4all.embeddings import GPT4AllEmbeddings
 

@@ -1,4 +1,4 @@
-"""Re-export `OllamaEmbeddings` of `runtimes/ollama/embeddings.py` where the old package has it."""
+"""Re-export the class of `runtimes/ollama/embeddings.py` where the old package has it."""
 
 from langchain_localllm.runtimes.ollama.embeddings import OllamaEmbeddings
 
