@@ -22,7 +22,23 @@ _MOST_PARTS: Final = 10_000
 _ENCRYPTED: Final = 1
 """The bit of a part's flags that says so."""
 _STRICT: Final = re.compile(rb"http://purl\.oclc\.org/ooxml/(\w+)/(\w+)")
+_TRANSITIONAL: Final = rb"http://schemas.openxmlformats.org/\1/2006/\2"
 """The namespaces of Office's format "Strict Open XML", which the libraries do not know."""
+_TYPES: Final = "[Content_Types].xml"
+_VARIANTS: Final = [
+    (
+        re.compile(rb"application/vnd\.(?:ms-word|[\w-]+\.wordprocessingml)\.[\w.]+\.main\+xml"),
+        b"application/vnd.openxmlformats-officedocument.wordprocessingml.document.main+xml",
+    ),
+    (
+        re.compile(
+            rb"application/vnd\.(?:ms-powerpoint|[\w-]+\.presentationml)\.[\w.]+\.main\+xml"
+        ),
+        b"application/vnd.openxmlformats-officedocument.presentationml.presentation.main+xml",
+    ),
+]
+"""Types of files with macros, templates and slide shows, which the libraries refuse, and the type
+of a plain document."""
 
 
 def open_archive(data: bytes, kind: str, most_xml: int = MOST_XML) -> ZipFile:
@@ -66,19 +82,21 @@ def office_file(data: bytes, kind: str, most_xml: int = MOST_XML) -> BytesIO:
         DocumentError: As of `open_archive`.
     """
     with open_archive(data, kind, most_xml) as archive:
-        main = next((name for name in archive.namelist() if name == "_rels/.rels"), "")
-        if not main or not _STRICT.search(archive.read(main)):
+        names = archive.namelist()
+        is_strict = "_rels/.rels" in names and _STRICT.search(archive.read("_rels/.rels"))
+        types = archive.read(_TYPES) if _TYPES in names else b""
+        plain_types = types
+        for variant, plain_type in _VARIANTS:
+            plain_types = variant.sub(plain_type, plain_types)
+        if not is_strict and plain_types == types:
             return BytesIO(data)
         out = BytesIO()
         with ZipFile(out, "w", ZIP_STORED) as plain:
-            for name in archive.namelist():
-                if name.endswith((".xml", ".rels")):
-                    plain.writestr(
-                        name,
-                        _STRICT.sub(
-                            rb"http://schemas.openxmlformats.org/\1/2006/\2", archive.read(name)
-                        ),
-                    )
+            for name in names:
+                # pictures are not read
+                part = archive.read(name) if name.endswith((".xml", ".rels")) else b""
+                content = plain_types if name == _TYPES else part
+                plain.writestr(name, _STRICT.sub(_TRANSITIONAL, content))
         return out
 
 

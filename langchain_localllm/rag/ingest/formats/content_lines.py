@@ -39,6 +39,7 @@ _NAMES: Final = {
     "ORG": "Organization",
     "BDAY": "Birthday",
     "DTSTART": "Start",
+    "DTEND": "End",
 }
 _DATE: Final = re.compile(r"(\d{4})(\d\d)(\d\d)(?:T(\d\d)(\d\d)\d\d(Z?))?")
 

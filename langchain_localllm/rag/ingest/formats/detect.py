@@ -60,7 +60,9 @@ _OF_A_MAIL: Final = re.compile(
 _HTML: Final = re.compile(
     r"(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html)\b", re.IGNORECASE | re.DOTALL
 )
-_XML: Final = re.compile(r"<\?xml\s|<svg\b|<FictionBook\b")
+_XML: Final = re.compile(
+    r"<\?xml\s|<!DOCTYPE\s+[\w:-]+\s+(?:PUBLIC|SYSTEM|\[)|<svg\b|<FictionBook\b"
+)
 _ELEMENT: Final = re.compile(
     r"(?:<!--.*?-->\s*)*<(?P<name>[A-Za-z][\w:.-]*)(?:\s[^<>]*)?>", re.DOTALL
 )

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from bs4 import BeautifulSoup
     from bs4.element import Tag
 
-_NOT_TEXT = frozenset({"head", "script", "style", "template", "noscript", "svg", "iframe"})
+_NOT_TEXT = frozenset({"del", "head", "script", "style", "template", "noscript", "svg", "iframe"})
 _MOST: Final = 30_000_000
 """Bytes; the tree of an HTML or XML file takes about ten times as much memory."""
 _HEADINGS = {f"h{level}": ("\n\n" + "#" * level + " ", "\n\n") for level in range(1, 7)}

@@ -82,7 +82,8 @@ _DROPPED: Final = re.compile(
 )
 _ENVIRONMENT: Final = re.compile(r"\\(?:begin|end)\{[^{}]*\}(?:\[[^\]]*\])?(?:\{[^{}]*\})?")
 _ARGUMENT: Final = re.compile(r"\\[A-Za-z]+\*?(?:\[[^\]]*\])?\{([^{}]*)\}|\{([^{}\\]*)\}")
-_COMMAND: Final = re.compile(r"\\[A-Za-z]+\*?[ \t]?")
+_COMMAND: Final = re.compile(r"\\[A-Za-z]+\*?(?:\[[^\]\n]*\])?[ \t]?")
+_CELL_END: Final = re.compile(r"(?<!\\)[ \t]*&[ \t]*")
 _NESTED: Final = 6
 
 
@@ -120,7 +121,7 @@ def _plain(text: str) -> str:
     for _ in range(_NESTED):
         text = _ARGUMENT.sub(lambda found: found[1] if found[1] is not None else found[2], text)
     text = re.sub(r"\\\\(?:\[[^\]]*\])?", "\n", text)
-    text = _COMMAND.sub("", text)
+    text = _CELL_END.sub(" | ", _COMMAND.sub("", text))
     text = re.sub(
         r"\\([%&_#${}\-/, ])", lambda found: found[1] if found[1] in "%&_#${} " else "", text
     )

@@ -26,6 +26,8 @@ _MOVED: Final = frozenset(
 """Groups whose text striprtf leaves out, and the user sees."""
 _SHAPES: Final = frozenset(["shp", "shpinst", "do"])
 _PARAGRAPHS: Final = frozenset(["par", "sect", "page", "cell", "row"])
+_OWN: Final = re.compile("[\ue000-\uf8ff]")
+"""Characters of a font's own, such as the bullets of Symbol."""
 _NOTE: Final = "\x02"
 _NOTE_END: Final = "\x03"
 """Marks of a note, which no RTF file has in its text."""
@@ -53,6 +55,7 @@ def read_rtf(data: bytes) -> Iterator[Document]:
         raise DocumentError(
             f"it is a broken RTF file ({error}). Save it again as .rtf or .docx."
         ) from error
+    text = _OWN.sub(" ", text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
     text = _NOTE_AROUND.sub(lambda found: " (" if _NOTE in found[0] else ")", text)
     yield Document(tidy(_ROW.sub(lambda row: row[0][:-1].replace("|", " | "), text)))
 

@@ -11,6 +11,7 @@ from langchain_localllm.rag.ingest.formats.archive import office_file, parse_xml
 from langchain_localllm.rag.ingest.formats.drawings import chart_text, diagram_lines
 from langchain_localllm.rag.ingest.formats.table import table_text
 from langchain_localllm.rag.ingest.formats.text import tidy
+from langchain_localllm.rag.ingest.normalize import normalize
 
 _A: Final = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
 _M: Final = "{http://schemas.openxmlformats.org/officeDocument/2006/math}"
@@ -40,17 +41,13 @@ def read_pptx(data: bytes) -> Iterator[Document]:
     for number, slide in enumerate(presentation.slides, 1):
         title = slide.shapes.title
         heading = (
-            " ".join(title.text_frame.text.split())
+            " ".join(normalize(title.text_frame.text).split())
             if title is not None and title.has_text_frame
             else ""
         )
         blocks = [*_blocks(slide.shapes, title), *_newer(slide), *_comments(slide)]
-        if (
-            slide.has_notes_slide
-            and (frame := slide.notes_slide.notes_text_frame) is not None
-            and frame.text.strip()
-        ):
-            blocks.append(f"Notes: {frame.text}")
+        if slide.has_notes_slide and (notes := _notes(slide.notes_slide)):
+            blocks.append(f"Notes: {notes}")
         text = tidy("\n\n".join(blocks).replace("\x0b", "\n")) or heading
         yield Document(
             text,
@@ -79,6 +76,13 @@ def _blocks(shapes: Iterable[Any], title: Any, depth: int = 0) -> Iterator[str]:
             yield "\n".join(_paragraphs(shape.text_frame))
         else:
             yield from _diagram(shape)
+
+
+def _notes(slide: Any) -> str:
+    """Return the notes, which LibreOffice writes as a plain text box."""
+    frame = slide.notes_text_frame
+    texts = [frame.text] if frame is not None else _blocks(slide.shapes, None)
+    return "\n".join(filter(str.strip, texts)).strip()
 
 
 def _newer(slide: Any) -> Iterator[str]:

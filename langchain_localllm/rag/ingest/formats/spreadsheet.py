@@ -22,7 +22,10 @@ _MOST_CELLS: Final = 20_000_000
 """Cells that are looked at, with empty ones before filled ones: a file of a few bytes can have rows
 of 16,384."""
 _ERRORS: Final = frozenset(["#DIV/0!", "#N/A", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!"])
-_DRAWN: Final = ("xl/comments", "xl/threadedComments/", "xl/drawings/", "xl/charts/")
+_DRAWN: Final = tuple(
+    f"xl/{folder}"
+    for folder in ("comments", "threadedComments/", "drawings/", "charts/", "diagrams/data")
+)
 """Parts that hold texts outside of cells."""
 
 
@@ -83,7 +86,11 @@ def read_xls(data: bytes) -> Iterator[Document]:
         raise MissingDependencyError(f"Reading .xls needs xlrd: {pip_install('rag')}.") from error
     try:
         book = xlrd.open_workbook(
-            file_contents=data, logfile=StringIO(), on_demand=True, ragged_rows=True
+            file_contents=data,
+            logfile=StringIO(),
+            on_demand=True,
+            ragged_rows=True,
+            formatting_info=True,
         )
     except xlrd.XLRDError as error:
         if "encrypted" in str(error).lower():
@@ -93,7 +100,7 @@ def read_xls(data: bytes) -> Iterator[Document]:
         ) from error
     for name in book.sheet_names():
         sheet = book.sheet_by_name(name)
-        yield from read_sheet(_xls_rows(sheet, book.datemode), normalize(name))
+        yield from read_sheet(_xls_rows(sheet, book), normalize(name))
         book.unload_sheet(name)
 
 
@@ -144,7 +151,7 @@ def _rows(rows: Iterable[tuple[Any, ...]], seen: list[int]) -> Iterator[tuple[in
             yield number, cells
 
 
-def _xls_rows(sheet: Any, datemode: int) -> Iterator[tuple[int, Cells]]:
+def _xls_rows(sheet: Any, book: Any) -> Iterator[tuple[int, Cells]]:
     import xlrd
 
     for number in range(sheet.nrows):
@@ -153,17 +160,27 @@ def _xls_rows(sheet: Any, datemode: int) -> Iterator[tuple[int, Cells]]:
             value = cell.value
             if cell.ctype == xlrd.XL_CELL_DATE:
                 try:
-                    value = xlrd.xldate_as_datetime(value, datemode)
+                    value = xlrd.xldate_as_datetime(value, book.datemode)
                 except (ValueError, OverflowError):
                     value = cell.value
             elif cell.ctype == xlrd.XL_CELL_BOOLEAN:
                 value = bool(value)
             elif cell.ctype == xlrd.XL_CELL_ERROR:
                 continue
-            if text := cell_text(value):
+            note = sheet.cell_note_map.get((number, column))
+            comment = f" ({' '.join(normalize(note.text).split())})" if note else ""
+            if text := (cell_text(value, _xls_format(cell, book)) + comment).strip():
                 cells[column] = text
         if cells:
             yield number + 1, cells
+
+
+def _xls_format(cell: Any, book: Any) -> str:
+    """Return the number format of a cell, such as `0%`."""
+    try:
+        return str(book.format_map[book.xf_list[cell.xf_index].format_key].format_str)
+    except (IndexError, KeyError, TypeError):  # the oldest files have none, damaged ones wrong ones
+        return ""
 
 
 def _drawn_text(data: bytes) -> str:

@@ -14,7 +14,7 @@ from pptx.opc.package import Part as SlidesPart
 from pptx.opc.packuri import PackURI as SlidesURI
 
 from langchain_localllm.rag.ingest.formats.drawings import chart_text
-from tests.unit_tests.rag.ingest.test_office_formats import load, slides
+from tests.unit_tests.rag.ingest.test_office_formats import load, slides, two_sheets, workbook
 
 RELATIONS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 DIAGRAM = (
@@ -82,3 +82,28 @@ def test_read_pptx_formulas_and_comments_are_read(tmp_path: Path) -> None:
     assert load(tmp_path, "a.pptx", out.getvalue()) == [
         ("E=m\n\nComment: Check this.", {"page": 1})
     ]
+
+
+def test_read_pptx_notes_without_a_placeholder_and_soft_hyphens_in_titles(tmp_path: Path) -> None:
+    presentation = pptx.Presentation()
+    slide = presentation.slides.add_slide(presentation.slide_layouts[5])
+    slide.shapes.title.text = "Row\u00ading"
+    slide.shapes.add_textbox(0, 0, 9, 9).text_frame.text = "The boat is blue."
+    for shape in list(slide.notes_slide.shapes):
+        shape.element.getparent().remove(shape.element)
+    box = slide.shapes.add_textbox(0, 0, 9, 9)
+    box.text_frame.text = "Say it twice."
+    slide.notes_slide.shapes._spTree.append(box.element)
+    out = BytesIO()
+    presentation.save(out)
+    assert load(tmp_path, "a.pptx", out.getvalue()) == [
+        ("The boat is blue.\n\nNotes: Say it twice.", {"page": 1, "heading": "Rowing"})
+    ]
+
+
+def test_read_xlsx_diagrams_are_read(tmp_path: Path) -> None:
+    book = workbook(two_sheets)
+    out = BytesIO(book)
+    with ZipFile(out, "a") as archive:
+        archive.writestr("xl/diagrams/data1.xml", DIAGRAM)
+    assert load(tmp_path, "a.xlsx", out.getvalue())[-1] == ("Row out\nCome back", {})

@@ -50,3 +50,7 @@ def test_read_rtf_deleted_text_is_left_out() -> None:
 def test_read_rtf_file_that_is_cut_is_read_up_to_there() -> None:
     assert text_of(rb"The boat{\footnote Since May", b"") == "The boat (Since May)"
     assert text_of(rb"The boat.} {\header after the end}", b"") == "The boat."
+
+
+def test_read_rtf_pairs_of_surrogates_and_bullets_of_a_font_are_text() -> None:
+    assert text_of(rb"\u-10240?\u-8398?\uc0\u-3913 x\par") == "\U00010332 x"
