@@ -3,7 +3,7 @@
 import math
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +18,8 @@ from langchain_localllm.gguf.header import (
     UINT32,
     UINT64,
 )
+
+_LONG: Final = 1000
 
 
 @dataclass
@@ -37,6 +39,8 @@ class Header:
     alignment: int = 32
     offsets: dict[bytes, int] = field(default_factory=dict)
     repeated: list[tuple[bytes, int, Any]] = field(default_factory=list)
+    _written: dict[tuple[int, int], tuple[Any, bytes]] = field(default_factory=dict)
+    """Long lists and their bytes, by the identity of the list and the type of its items."""
 
     @classmethod
     def read(cls, path: Path) -> "Header":
@@ -56,6 +60,15 @@ class Header:
             for t in reader.tensors
         ]
         return cls(values, tensors)
+
+    def copy(self) -> "Header":
+        """A copy with the same lists, which must not be changed in place."""
+        for kind, value in self.values.values():
+            if kind == LIST and len(value[1]) > _LONG and _key_of(value) not in self._written:
+                self._written[_key_of(value)] = value[1], _value(kind, value)
+        return replace(
+            self, values=dict(self.values), tensors=list(self.tensors), offsets={}, repeated=[]
+        )
 
     def set(self, key: str, kind: int, value: Any) -> None:
         """Set a value, with `*` for the architecture."""
@@ -93,24 +106,28 @@ class Header:
         entries = [*((key, *entry) for key, entry in self.values.items()), *self.repeated]
         out = bytearray(b"GGUF" + struct.pack("<IQQ", 3, len(self.tensors), len(entries)))
         for key, kind, value in entries:
-            out += _string(key) + struct.pack("<I", kind) + _value(kind, value)
-        data = bytearray()
+            out += _string(key) + struct.pack("<I", kind)
+            known = self._written.get(_key_of(value)) if kind == LIST else None
+            out += known[1] if known else _value(kind, value)
+        end, parts = 0, list[bytes]()
         for name, shape, kind, content in self.tensors:
-            data += bytes(-len(data) % self.alignment)
-            offset = self.offsets.get(name, len(data))
+            padding = bytes(-end % self.alignment)
+            offset = self.offsets.get(name, end + len(padding))
             out += _string(name) + struct.pack(
                 f"<I{len(shape)}QIQ", len(shape), *shape, kind, offset
             )
-            data += content
-        return (
-            bytes(out)
-            + bytes(-len(out) % self.alignment)
-            + bytes(data)
-            + bytes(-len(data) % self.alignment)
-        )
+            parts += [padding, content]
+            end += len(padding) + len(content)
+        parts += [bytes(-end % self.alignment)]
+        return b"".join([out, bytes(-len(out) % self.alignment), *parts])
 
     def _key(self, key: str) -> bytes:
         return key.replace("*", str(self.values[b"general.architecture"][1])).encode()
+
+
+def _key_of(value: tuple[int, Any]) -> tuple[int, int]:
+    item, items = value
+    return id(items), item
 
 
 def _string(value: str | bytes) -> bytes:

@@ -1,6 +1,5 @@
 """Fuzz model files: each changed file loads and answers, or raises an error of this package."""
 
-import copy
 import importlib
 import importlib.util
 import json
@@ -181,7 +180,7 @@ def _changed(path: Path, rng: random.Random) -> tuple[list[str], bytes]:
         data = path.read_bytes()
         data, change = damage(data, _header_size(path), rng)
         return [change], data
-    header = copy.deepcopy(_whole(path))
+    header = _whole(path).copy()
     changes = mutate(header, rng)
     return changes, header.write()
 
