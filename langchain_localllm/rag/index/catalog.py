@@ -9,6 +9,7 @@ purges tombstones first, so no passage is lost or duplicated. Queries see live p
 The tables of staged and tombstoned passages are named `draft` and `doomed`.
 """
 
+import itertools
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
@@ -52,6 +53,12 @@ CREATE VIRTUAL TABLE word USING fts5 (
 _DROP_COMMON_WORDS_FROM: Final = 2000
 """With this many passages, words that occur in most of them are left out of queries, since ranking
 by them is slow."""
+_RANK_ALL_UP_TO: Final = 20_000
+"""Up to so many passages, all that contain a word of the question are ranked."""
+_MOST_RANKED: Final = 5_000
+"""Of more passages, at most so many are ranked, which takes some 10 ms."""
+_MOST_COUNTS: Final = 10_000
+"""How many words' counts are kept; in a million passages, each takes up to 10 ms."""
 _REMOVED: Final = "path = :path AND id NOT IN (SELECT id FROM draft)"
 """The passages of a file that are not among its staged ones."""
 
@@ -114,6 +121,7 @@ class Catalog:
     def __init__(self, path: Path | None, *, writable: bool = True) -> None:
         self._db = Database(path, _SCHEMA + _WORD_TABLE, FORMAT, writable=writable)
         self._db.connection.create_function("indexed", 2, _words)
+        self._known_counts: tuple[object, int, dict[str, int]] = (None, 0, {})
 
     def close(self) -> None:
         """Close the file."""
@@ -358,16 +366,32 @@ class Catalog:
             return []
         for word in compounds_of(question, language):
             terms += compound_parts(word, self._is_known)
-        words = " OR ".join(self._without_common_words(terms))
+        found: dict[str, None] = {}
+        passages, counts = self.frequencies(terms)
+        if passages >= _DROP_COMMON_WORDS_FROM:
+            terms = [term for term in terms if counts[term] <= passages // 2] or terms
+        most = passages if passages <= _RANK_ALL_UP_TO else _MOST_RANKED
+        for words in _queries(terms, counts, passages, most, has_filter=bool(metadata)):
+            found |= dict.fromkeys(self._ranked(words, k, most, metadata))
+            if len(found) >= k:
+                break
+        return list(found)[:k]
+
+    def _ranked(self, words: str, k: int, most: int, metadata: dict[str, Any] | None) -> list[str]:
+        """Return the ids of the k best passages that a query of FTS5 finds.
+
+        Without a filter, only the first `most` are ranked.
+        """
         if metadata:
             conditions, values = _conditions(metadata)
             found = "SELECT id FROM word JOIN passage ON number = word.rowid WHERE word MATCH ?"
             rows = self._db.all(f"{found} {conditions} ORDER BY rank LIMIT ?", (words, *values, k))
         else:  # rank before joining: a word can be in every passage
-            found = "SELECT rowid, rank FROM word WHERE word MATCH ? ORDER BY rank LIMIT ?"
+            scored = "SELECT rowid, bm25(word) AS score FROM word WHERE word MATCH ? LIMIT ?"
+            best = f"SELECT rowid, score FROM ({scored}) ORDER BY score LIMIT ?"  # noqa: S608 - constants
             rows = self._db.all(
-                f"SELECT id FROM ({found}) JOIN passage ON number = rowid ORDER BY rank",  # noqa: S608 - constants
-                (words, k),
+                f"SELECT id FROM ({best}) JOIN passage ON number = rowid ORDER BY score",  # noqa: S608 - as above
+                (words, most, k),
             )
         return [key for (key,) in rows]
 
@@ -379,27 +403,28 @@ class Catalog:
         Args:
             terms: Terms from `text_search.search_terms`.
         """
-        passages = self._db.all("SELECT max(number) FROM passage")[0][0] or 0
+        passages, counts = self._counts()
         count = "SELECT count(*) FROM (SELECT 1 FROM word WHERE word MATCH ? LIMIT ?)"
-        return passages, {
-            term: self._db.all(count, (term, passages // 2 + 1))[0][0]
+        found = {
+            term: counts[term]
+            if term in counts
+            else self._db.all(count, (term, passages // 2 + 1))[0][0]
             for term in dict.fromkeys(terms)
         }
+        counts.update(found)
+        return passages, found
+
+    def _counts(self) -> tuple[int, dict[str, int]]:
+        """Return the number of passages, and the counts of terms since the last change."""
+        others = self._db.all("PRAGMA data_version")
+        version = (others, self._db.connection.total_changes)
+        if self._known_counts[0] != version or len(self._known_counts[2]) > _MOST_COUNTS:
+            passages = self._db.all("SELECT max(number) FROM passage")[0][0] or 0
+            self._known_counts = version, passages, {}
+        return self._known_counts[1:]
 
     def _is_known(self, term: str) -> bool:
         return bool(self._db.all("SELECT 1 FROM word WHERE word MATCH ? LIMIT 1", (term,)))
-
-    def _without_common_words(self, terms: list[str]) -> list[str]:
-        """Drop terms that are in half of all passages.
-
-        Their BM25 weight is about zero, and ranking by them is slow.
-        """
-        passages, counts = self.frequencies(terms)
-        return (
-            terms
-            if passages < _DROP_COMMON_WORDS_FROM
-            else [term for term in terms if counts[term] <= passages // 2] or terms
-        )
 
 
 def _replace(db: sqlite3.Connection, path: str) -> None:
@@ -426,6 +451,49 @@ def _replace(db: sqlite3.Connection, path: str) -> None:
 
 def _words(text: str, metadata: str) -> str:
     return indexed_text(f"{json.loads(metadata).get('heading', '')}\n{text}")
+
+
+def _queries(
+    terms: list[str], counts: dict[str, int], passages: int, most: int, *, has_filter: bool
+) -> Iterator[str]:
+    """Yield queries of FTS5, the best first, each for at most about `most` passages.
+
+    In a large index, it takes long to rank all passages that contain one of the words. So those
+    with a rare word come first, ranked by all words, and then those with several common words.
+
+    Args:
+        terms: The words of a question.
+        counts: How many passages contain each.
+        passages: How many passages the index has.
+        most: How many passages can be ranked.
+        has_filter: Whether most of these may be filtered out, so that more are needed.
+    """
+    by_count = sorted(dict.fromkeys(terms), key=counts.__getitem__)
+    totals = itertools.accumulate(counts[term] for term in by_count)
+    first = sum(total <= most for total in totals)
+    rare, common = by_count[:first], by_count[first:]
+    if not common or most == passages:
+        yield " OR ".join(terms)
+        return
+    if rare:  # each word counts twice, so the order is that of BM25
+        yield f"({' OR '.join(rare)}) AND ({' OR '.join([*rare, *common, *common])})"
+    if len(common) > 1 or not rare:
+        yield " AND ".join(_enough(common, counts, passages, most))
+    if has_filter:
+        yield " OR ".join(terms)
+
+
+def _enough(terms: list[str], counts: dict[str, int], passages: int, most: int) -> list[str]:
+    """Return the rarest terms, at least two, that are together in at most `most` passages.
+
+    In how many they are is estimated as if they were independent.
+    """
+    together = float(passages)
+    for number, term in enumerate(terms):
+        if together <= most and number > 1:
+            return terms[:number]
+        together *= counts[term] / passages
+    return terms
 
 
 def _conditions(metadata: dict[str, Any]) -> tuple[str, list[Any]]:

@@ -3,7 +3,8 @@
 import contextlib
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,36 +22,51 @@ class Database:
         schema: The statements that create the tables, each ending with `;`.
         version: The version of the schema.
         writable: Whether to open it for changes, and create it if it does not exist.
+        upgrades: The statements that turn each older version into the next one. A file that is not
+            opened for changes keeps its version.
 
     Raises:
         StoreError: There is no such file, it is not a database, or it is of a newer version.
     """
 
     def __init__(
-        self, path: Path | None, schema: str, version: int, *, writable: bool = True
+        self,
+        path: Path | None,
+        schema: str,
+        version: int,
+        *,
+        writable: bool = True,
+        upgrades: Mapping[int, str] | None = None,
     ) -> None:
         self._path = path
         self._lock = threading.RLock()
         with self._faults():
             self.connection = _connect(path, writable=writable)
             try:
-                self._prepare(schema, version)
+                self._prepare(version, {0: schema, **(upgrades or {} if writable else {})})
             except BaseException:
                 self.connection.close()
                 raise
 
-    def _prepare(self, schema: str, version: int) -> None:
-        found = self.all("PRAGMA user_version")[0][0]
-        if found > version:
+    def _prepare(self, version: int, upgrades: Mapping[int, str]) -> None:
+        if self.version > version:
             raise StoreError(
                 f"The index {self._path} was made by a newer version of langchain-localllm. "
                 "Upgrade: pip install --upgrade langchain-localllm"
             )
-        if found == 0:
-            with self.transaction():
-                for statement in filter(str.strip, schema.split(";")):
+        if self.version not in upgrades:
+            return
+        with self.transaction():
+            while (found := self.version) in upgrades:  # another process may have done it
+                for statement in filter(str.strip, upgrades[found].split(";")):
                     self.connection.execute(statement)
-                self.connection.execute(f"PRAGMA user_version = {version}")
+                reached = found + 1 if found else version
+                self.connection.execute(f"PRAGMA user_version = {reached}")
+
+    @property
+    def version(self) -> int:
+        """The version of the schema of the file; 0 for one that has no tables."""
+        return int(self.all("PRAGMA user_version")[0][0])
 
     def close(self) -> None:
         """Close the file."""
@@ -70,11 +86,18 @@ class Database:
             rows += self.all(statement.format(", ".join("?" * len(some))), some)
         return rows
 
-    @contextlib.contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
+    def transaction(self) -> AbstractContextManager[sqlite3.Connection]:
         """Run statements in one transaction."""
+        return self._transaction("BEGIN IMMEDIATE")
+
+    def snapshot(self) -> AbstractContextManager[sqlite3.Connection]:
+        """Run queries that do not see changes which another process makes meanwhile."""
+        return self._transaction("BEGIN")
+
+    @contextlib.contextmanager
+    def _transaction(self, begin: str) -> Iterator[sqlite3.Connection]:
         with self._faults(), self._lock:
-            self.connection.execute("BEGIN IMMEDIATE")
+            self.connection.execute(begin)
             try:
                 yield self.connection
                 self.connection.execute("COMMIT")

@@ -1,4 +1,4 @@
-"""A small vector store on SQLite: exact search, one file, nothing to install but numpy."""
+"""A small vector store on SQLite: one file, nothing to install but numpy."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -13,28 +13,56 @@ from langchain_core.vectorstores import VectorStore
 from langchain_core.vectorstores.utils import maximal_marginal_relevance
 from typing_extensions import override
 
-from langchain_localllm.rag.index.database import Database
+from langchain_localllm.rag.index.database import AT_ONCE, Database
+from langchain_localllm.rag.vectorstores.codes import Array
 from langchain_localllm.rag.vectorstores.filters import Filter, has_metadata
+from langchain_localllm.rag.vectorstores.vector_index import (
+    CODE_TABLE,
+    FORGET_REUSED,
+    VectorIndex,
+    as_arrays,
+    dot_products,
+    ranked,
+)
 
-_SCHEMA: Final = """
+_EXTRACT: Final = "json_extract(metadata, '$.{}')"
+_SOURCE_INDEX: Final = f"CREATE INDEX vector_source ON vector ({_EXTRACT.format('source')});"
+_SCHEMA: Final = f"""
 CREATE TABLE vector (
     number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, text TEXT NOT NULL,
     metadata TEXT NOT NULL, vector BLOB NOT NULL);
+{CODE_TABLE}
+{_SOURCE_INDEX}
 """
-_VERSION: Final = 1
+_VERSION: Final = 2
+_UPGRADES: Final = {1: CODE_TABLE + _SOURCE_INDEX}
+_EXACT_UP_TO: Final = 50_000
+_BLOCK: Final = 8192
+"""Vectors of a block. Fewer have no codes and are compared exactly."""
+_COMPARED: Final = 2000
+_COMPARED_PER_RESULT: Final = 8
+"""By codes, at least so many candidates are found for each result that is wanted."""
+_MOST_FILTERED: Final = 10_000
+"""If a filter leaves at most so many vectors, all of them are compared exactly."""
 _PAGE: Final = 64
 
 
 class SQLiteVectors(VectorStore):
-    """Keep vectors in a SQLite file, and compare with all of them in memory.
+    """Keep vectors in a SQLite file, for up to about a million passages.
 
-    They take 4 bytes for each of their numbers. It is meant for up to some hundred thousand
-    passages; beyond that take Chroma or Qdrant.
+    A question is compared with up to 50,000 vectors, which are in memory: 4 bytes for each of their
+    numbers. Of more vectors, codes of one bit for each number are in memory; the 2,000 vectors that
+    are nearest by these are read and compared exactly, so scores are exact cosines.
 
     Args:
         embeddings: Makes the vectors. They are scaled to length 1, so a score is the cosine.
         path: The file; `None` keeps everything in memory.
         writable: Whether to open it for changes, and create it if it does not exist.
+        exact_up_to: The most vectors that are all compared exactly.
+        block: How many vectors have their codes stored together; the vectors after the last
+            complete block are compared exactly.
+        compared: How many of the vectors with codes are compared exactly: the more, the fewer of
+            the nearest are missed, and the longer a question takes.
 
     Raises:
         StoreError: The file cannot be used.
@@ -48,11 +76,19 @@ class SQLiteVectors(VectorStore):
     """
 
     def __init__(
-        self, embeddings: Embeddings, path: Path | None = None, *, writable: bool = True
+        self,
+        embeddings: Embeddings,
+        path: Path | None = None,
+        *,
+        writable: bool = True,
+        exact_up_to: int = _EXACT_UP_TO,
+        block: int = _BLOCK,
+        compared: int = _COMPARED,
     ) -> None:
         self._embeddings = embeddings
-        self._db = Database(path, _SCHEMA, _VERSION, writable=writable)
-        self._matrix: tuple[object, np.ndarray[Any, Any], np.ndarray[Any, Any]] | None = None
+        self._db = Database(path, _SCHEMA, _VERSION, writable=writable, upgrades=_UPGRADES)
+        self._compared = compared
+        self._index = VectorIndex(self._db, exact_up_to, block)
 
     @property
     @override
@@ -97,7 +133,8 @@ class SQLiteVectors(VectorStore):
                 "INSERT OR REPLACE INTO vector (id, text, metadata, vector) VALUES (?, ?, ?, ?)",
                 rows,
             )
-        self._matrix = None
+        self._index.note_change()
+        self._index.encode_new()
 
     @override
     def delete(self, ids: list[str] | None = None, **kwargs: Any) -> bool:
@@ -106,7 +143,8 @@ class SQLiteVectors(VectorStore):
                 db.execute("DELETE FROM vector")
             else:
                 db.executemany("DELETE FROM vector WHERE id = ?", [(key,) for key in ids])
-        self._matrix = None
+            db.execute(FORGET_REUSED)
+        self._index.note_change()
         return True
 
     @override
@@ -174,51 +212,85 @@ class SQLiteVectors(VectorStore):
         store.add_texts(texts, metadatas, ids=ids)
         return store
 
+    # --- search ---
+
     def _nearest(
-        self, vector: Sequence[float] | np.ndarray[Any, Any], k: int, wanted: Filter | None
-    ) -> Iterator[tuple[Document, float, np.ndarray[Any, Any]]]:
-        numbers, matrix = self._loaded()
-        if not len(numbers) or k < 1:
-            return
-        scores = matrix @ _scaled(np.asarray(vector, np.float32))
-        ranked = _ranked(scores, k if wanted is None else len(scores))
-        for start in range(0, len(ranked), _PAGE):
-            page = ranked[start : start + _PAGE]
-            rows = self._db.all_of(
+        self, vector: Sequence[float] | Array, k: int, wanted: Filter | None
+    ) -> list[tuple[Document, float, Array]]:
+        query = _scaled(np.asarray(vector, np.float32))
+        rows = self._candidates(query, k, wanted) if k > 0 else []
+        if not rows:
+            return []
+        numbers, vectors = as_arrays(rows)
+        scores = dot_products(vectors, query)
+        best = ranked(scores, k)
+        documents = {
+            row[3]: _document(row[:3])
+            for row in self._db.all_of(
                 "SELECT id, text, metadata, number FROM vector WHERE number IN ({})",
-                numbers[page].tolist(),
+                numbers[best].tolist(),
             )
-            documents = {row[3]: _document(row[:3]) for row in rows}
-            for place in page:
-                document = documents.get(int(numbers[place]))
-                if document and (wanted is None or has_metadata(document.metadata, wanted)):
-                    yield document, float(scores[place]), matrix[place]
-                    k -= 1
-                    if not k:
+        }
+        return [
+            (documents[number], float(scores[place]), vectors[place])
+            for place, number in zip(best, numbers[best].tolist(), strict=True)
+            if number in documents
+        ]
+
+    def _candidates(self, query: Array, k: int, wanted: Filter | None) -> list[tuple[int, bytes]]:
+        """Return the numbers and vectors of the rows that are compared exactly."""
+        loaded = self._index.load()
+        if wanted and loaded.blocks and (few := self._few(wanted)) is not None:
+            return list(self._rows([few], len(few), wanted))
+        compared = max(self._compared, _COMPARED_PER_RESULT * k)
+        return [
+            *self._rows(loaded.exact_order(query, None if wanted else k), k, wanted),
+            *self._rows(loaded.code_order(query, compared), compared, wanted),
+        ]
+
+    def _rows(
+        self, order: Iterable[Array], most: int, wanted: Filter | None
+    ) -> Iterator[tuple[int, bytes]]:
+        """Yield the numbers and vectors of the first rows that exist and have the metadata."""
+        size = min(max(most, _PAGE), AT_ONCE)
+        for page in (
+            part[start : start + size] for part in order for start in range(0, len(part), size)
+        ):
+            found = self._db.all_of(
+                "SELECT number, vector, metadata FROM vector WHERE number IN ({})", page.tolist()
+            )
+            rows = {
+                number: vector
+                for number, vector, metadata in found
+                if not wanted or has_metadata(json.loads(metadata), wanted)
+            }
+            for number in page.tolist():
+                if number in rows:
+                    yield number, rows[number]
+                    most -= 1
+                    if not most:
                         return
 
-    def _loaded(self) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-        """Return the numbers and vectors of all rows, reloaded if another process changed them."""
-        version = self._db.all("PRAGMA data_version")
-        if self._matrix is None or self._matrix[0] != version:
-            rows = self._db.all("SELECT number, vector FROM vector ORDER BY number")
-            numbers = np.fromiter((number for number, _ in rows), np.int64, len(rows))
-            matrix = np.frombuffer(b"".join(blob for _, blob in rows), np.float32).reshape(
-                len(rows), -1 if rows else 0
-            )
-            self._matrix = version, numbers, matrix
-        return self._matrix[1:]
+    def _few(self, wanted: Filter) -> Array | None:
+        """Return the numbers of the rows that have the metadata; `None` if these are many.
+
+        It is also `None` if SQLite compares such a value in another way than Python.
+        """
+        conditions, values = "1", []
+        for name, value in wanted.items():
+            options = value if isinstance(value, list) else [value]
+            if not name.isidentifier() or not all(isinstance(each, str | int) for each in options):
+                return None
+            conditions += f" AND {_EXTRACT.format(name)} IN ({', '.join('?' * len(options))})"
+            values += options
+        rows = self._db.all(
+            f"SELECT number FROM vector WHERE {conditions} LIMIT ?",  # noqa: S608 - no values
+            (*values, _MOST_FILTERED + 1),
+        )
+        return None if len(rows) > _MOST_FILTERED else np.array([number for (number,) in rows])
 
 
-def _ranked(scores: np.ndarray[Any, Any], k: int) -> np.ndarray[Any, Any]:
-    """Return the places of the k highest scores, best first."""
-    if k < len(scores):
-        best = np.argpartition(-scores, k)[:k]
-        return best[np.argsort(-scores[best], kind="stable")]
-    return np.argsort(-scores, kind="stable")
-
-
-def _scaled(vector: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+def _scaled(vector: Array) -> Array:
     length = float(np.linalg.norm(vector))
     return vector / length if length else vector
 

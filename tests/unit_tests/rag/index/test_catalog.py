@@ -1,5 +1,6 @@
 """What an index knows of files and passages."""
 
+import random
 import sqlite3
 from pathlib import Path
 
@@ -133,3 +134,72 @@ def test_neighbors_are_the_passages_right_before_and_after_in_the_file() -> None
     }
     catalog.remove("b.txt")
     assert catalog.neighbors([]) == {}
+
+
+def _many(monkeypatch: pytest.MonkeyPatch, most_ranked: int) -> Catalog:
+    """Return a catalog of 400 passages, whose words are drawn, `w0` most often."""
+    monkeypatch.setattr("langchain_localllm.rag.index.catalog._RANK_ALL_UP_TO", 100)
+    monkeypatch.setattr("langchain_localllm.rag.index.catalog._MOST_RANKED", most_ranked)
+    choice = random.Random(1)  # noqa: S311 - text, not a secret
+    words = [f"w{number}" for number in range(40)]
+    weights = [1 / (number + 1) for number in range(40)]
+    catalog = Catalog(None)
+    texts = [
+        " ".join(choice.choices(words, weights, k=choice.randrange(5, 15))) for _ in range(400)
+    ]
+    catalog.stage([passage(str(place), text, place=place) for place, text in enumerate(texts)])
+    catalog.finish([str(place) for place in range(400)], [FileEntry("a.txt", "hash")])
+    return catalog
+
+
+def test_search_with_rare_words_ranks_passages_that_have_one_by_all_words(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    catalog = _many(monkeypatch, 4000)
+    question = "w5 w6 w7 w20 w30"
+    wanted = catalog.search(question, 400)
+    texts = catalog.documents(wanted)
+    has_rare = [key for key in wanted if {"w20", "w30"} & set(texts[key].page_content.split())]
+    monkeypatch.setattr("langchain_localllm.rag.index.catalog._MOST_RANKED", 100)
+    assert 20 < len(has_rare) < 100
+    assert catalog.search(question, 20) == has_rare[:20]
+
+
+def test_search_with_too_few_rare_words_adds_passages_with_several_common_ones(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    catalog = _many(monkeypatch, 60)
+    found = catalog.search("w1 w2 w30", 40)
+    words = {key: set(each.page_content.split()) for key, each in catalog.documents(found).items()}
+    rare = ["w30" in words[key] for key in found]
+    assert len(found) == 40
+    assert rare == sorted(rare, reverse=True)
+    assert all({"w1", "w2"} <= words[key] or "w30" in words[key] for key in found)
+
+
+def test_search_with_common_words_only_finds_passages_with_several(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    catalog = _many(monkeypatch, 30)
+    found = catalog.documents(catalog.search("w1 w2", 20))
+    assert len(found) == 20
+    assert all({"w1", "w2"} <= set(each.page_content.split()) for each in found.values())
+    assert len(catalog.search("w1", 20)) == 20
+
+
+def test_search_with_a_filter_finds_a_common_word_where_rare_ones_are_missing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    catalog = _many(monkeypatch, 60)
+    catalog.stage([passage("other", "w1 once", path="b.txt")])
+    catalog.finish(["other"], [FileEntry("b.txt", "hash")])
+    assert catalog.search("w1 w2 w30", 5, {"source": "b.txt"}) == ["other"]
+
+
+def test_frequencies_are_counted_again_after_a_change_here_or_elsewhere(tmp_path: Path) -> None:
+    catalog = filled(Catalog(tmp_path / "catalogue.sqlite"))
+    assert catalog.frequencies(['"boat"', '"ferry"']) == (2, {'"boat"': 1, '"ferry"': 1})
+    catalog.remove("a.txt")
+    assert catalog.frequencies(['"boat"']) == (0, {'"boat"': 0})
+    filled(Catalog(tmp_path / "catalogue.sqlite"))
+    assert catalog.frequencies(['"boat"']) == (2, {'"boat"': 1})
