@@ -120,7 +120,7 @@ def _plain(text: str) -> str:
     )
     for _ in range(_NESTED):
         text = _ARGUMENT.sub(lambda found: found[1] if found[1] is not None else found[2], text)
-    text = re.sub(r"\\\\(?:\[[^\]]*\])?", "\n", text)
+    text = re.sub(r"\\\\(?:\[[^\]]*\])?[ \t]*", "\n", text)
     text = _CELL_END.sub(" | ", _COMMAND.sub("", text))
     text = re.sub(
         r"\\([%&_#${}\-/, ])", lambda found: found[1] if found[1] in "%&_#${} " else "", text
