@@ -1,9 +1,10 @@
-"""Notice an answer that repeats itself without end."""
+"""Notice an answer that repeats itself: the same words without end, or the same sentence."""
 
 import re
+from collections import Counter
 from typing import Final
 
-__all__ = ["RepetitionDetector"]
+__all__ = ["RepeatedSentences", "RepetitionDetector"]
 
 _WINDOW: Final = 4_000
 """Characters at the end of the text that are compared."""
@@ -15,6 +16,10 @@ _MIN_SENTENCES: Final = 30
 _MAX_DISTINCT: Final = 1 / 8
 """Share of different sentences at the end of a text, for one that repeats a few sentences in
 changing order."""
+_SAME_SENTENCE: Final = 3
+"""How often the same sentence ends an answer about documents."""
+_LEAST_WORDS: Final = 4
+"""The fewest words of such a sentence: shorter ones are items of a list."""
 _SENTENCE_END: Final = re.compile(r"(?<=[.!?])\s+|\n+")
 
 
@@ -52,6 +57,24 @@ class RepetitionDetector:
         return _ends_in_repetition(self._text, self._min_length) or _ends_in_few_sentences(
             self._text
         )
+
+
+class RepeatedSentences:
+    """Count the sentences of an answer about documents, which has no reason to say one again.
+
+    Example:
+        >>> sentences = RepeatedSentences()
+        >>> [sentences.is_repeating("The boat leaves at noon.") for _ in range(3)]
+        [False, False, True]
+    """
+
+    def __init__(self) -> None:
+        self._counts: Counter[str] = Counter()
+
+    def is_repeating(self, sentence: str) -> bool:
+        """Add a sentence, and return whether it came three times; one of three words may."""
+        self._counts[sentence] += len(sentence.split()) >= _LEAST_WORDS
+        return self._counts[sentence] >= _SAME_SENTENCE
 
 
 def _ends_in_few_sentences(text: str) -> bool:

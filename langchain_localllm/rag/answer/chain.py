@@ -4,7 +4,6 @@ It retrieves, formats the prompt, calls the model, and finds the sources.
 """
 
 import asyncio
-from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
 from contextlib import aclosing, closing
 from typing import Any, Final, cast
@@ -20,7 +19,7 @@ from langchain_core.runnables import (
 )
 
 from langchain_localllm.base.options import SamplingOptions
-from langchain_localllm.base.repetition import RepetitionDetector
+from langchain_localllm.base.repetition import RepeatedSentences, RepetitionDetector
 from langchain_localllm.errors import LocalLLMError
 from langchain_localllm.model_info.introspect import describe_model
 from langchain_localllm.model_info.unwrap import unwrap_with_options
@@ -39,10 +38,6 @@ MAX_TOKENS: Final = 512
 quarter of its context."""
 _REPEATED_LENGTH: Final = 200
 """Characters that a repeated phrase must fill, for the answer to be cut."""
-_REPEATED_SENTENCES: Final = 3
-"""How often the same sentence ends an answer."""
-_LEAST_WORDS: Final = 4
-"""The fewest words of such a sentence: shorter ones are items of a list."""
 
 _EXTRACTIVE_MODELS: Final = ("tiny-chat",)
 """Parts of the names of models that were trained to copy sentences only."""
@@ -215,7 +210,7 @@ class _AnswerReader:
         self._refusal = RefusalReader(self._question)
         self._citations = CitationReader(found["context"], found["standalone_question"], embed)
         self._repetition = RepetitionDetector(_REPEATED_LENGTH)
-        self._sentences: Counter[str] = Counter()
+        self._sentences = RepeatedSentences()
         self.is_repeating = False
         """Whether the answer must be cut."""
 
@@ -234,8 +229,7 @@ class _AnswerReader:
     def _read(self, text: str) -> list[dict[str, Any]]:
         parts: list[dict[str, Any]] = [AnswerPart(part) for part in self._citations.feed(text)]
         for each in (statement.text for part in parts for statement in part.get("statements", ())):
-            self._sentences[each] += len(each.split()) >= _LEAST_WORDS
-            self.is_repeating |= self._sentences[each] >= _REPEATED_SENTENCES
+            self.is_repeating |= self._sentences.is_repeating(each)
         return parts
 
 

@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from langchain_localllm.base.repetition import RepetitionDetector
+from langchain_localllm.base.repetition import RepeatedSentences, RepetitionDetector
 
 LOOPS = {
     "a word": "no ",
@@ -64,3 +64,15 @@ TEXTS = {
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
 def test_is_repeating_ordinary_text_is_not_found(text: str) -> None:
     assert not _finds(text, 5)
+
+
+def test_is_repeating_of_sentences_is_true_at_the_third_of_the_same() -> None:
+    sentences = RepeatedSentences()
+    said = ["The boat leaves at noon.", "It is red and old.", "The boat leaves at noon."]
+    assert not any(map(sentences.is_repeating, said))
+    assert sentences.is_repeating("The boat leaves at noon.")
+
+
+def test_is_repeating_of_sentences_lets_items_of_a_list_come_often() -> None:
+    sentences = RepeatedSentences()
+    assert not any(sentences.is_repeating("- one egg") for _ in range(9))
