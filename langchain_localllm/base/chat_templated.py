@@ -322,8 +322,8 @@ class TemplatedChatModel(LocalChatModel):
         template = self._template_for(tools)
         if callable_tools and "tools" not in template.source:
             raise InvalidRequestError(
-                "The chat template of this model takes no tools. Use a model that was made for "
-                "them, or try chat_format='chatml'."
+                "The chat template of this model does not support tools. Use a model that does, or "
+                "try chat_format='chatml'."
             )
         form = tool_format(template.source)
         schema = enforced_schema(request, form.arguments, escapes=True)
@@ -337,8 +337,7 @@ class TemplatedChatModel(LocalChatModel):
         thoughts = splitter()
         if not all(marker in prompt for marker in images):
             raise ChatTemplateError(
-                "The chat template of this model leaves out an image. Put images into "
-                "messages of the user."
+                "The chat template of this model drops an image. Put images into user messages."
             )
         raw = RawAnswer.of(
             template.source, prompt if schema is None else "", splitter, callable_tools

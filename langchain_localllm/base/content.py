@@ -280,8 +280,7 @@ def _parts_of(block: Any) -> Iterator[Part]:
         return
     if kind is None:
         raise InvalidRequestError(
-            "A message holds a content block without a type that is known: it has the keys "
-            f"{_keys(block)}."
+            f"A message holds a content block of unknown type, with the keys {_keys(block)}."
         )
     if not isinstance(kind, str) or kind not in _BLOCKS:
         raise InvalidRequestError(

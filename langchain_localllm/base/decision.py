@@ -169,7 +169,7 @@ class LocalDecisionModel(Closing, BaseDecisionModel):
                 {**answer, "model": self.model or answer["model"]}
             )
         except (KeyError, TypeError, ValueError) as error:
-            raise ServerError(f"The answer of /v1/systemone is not a valid one: {error}") from error
+            raise ServerError(f"The answer of /v1/systemone is not valid: {error}") from error
         self._way["way"] = "systemone"
         return response
 
@@ -293,7 +293,7 @@ def _text(value: Any) -> str:
         value = value["content"]
     if _holds_media(value):
         raise InvalidRequestError(
-            "Only decision models take images and audio. Give a state of text, or use a "
+            "Only decision models accept images and audio. Give a state of text, or use a "
             "decision model."
         )
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)

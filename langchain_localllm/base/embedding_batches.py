@@ -235,7 +235,7 @@ def _too_long(error: ContextLengthError) -> str:
     return (
         f"has {tokens:,} tokens, and the model takes {most:,}."
         if tokens
-        else f"has more tokens than the {most:,} that the model takes."
+        else f"has more tokens than the {most:,} that the model accepts."
     )
 
 

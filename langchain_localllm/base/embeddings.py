@@ -179,8 +179,7 @@ def always_normalized(normalize: bool) -> bool:
 def _check(texts: list[str]) -> None:
     if isinstance(texts, str):
         raise InvalidRequestError(
-            "`embed_documents` takes a list of texts, and got one text. Use [text], or "
-            "`embed_query`."
+            "`embed_documents` expects a list of texts, not one text. Use [text], or `embed_query`."
         )
     for number, text in enumerate(texts):
         _check_text(text, f"Text {number}")

@@ -125,7 +125,7 @@ class Options(BaseModel):
     def _unknown(cls, name: str, known: frozenset[str]) -> InvalidOptionError:
         if name in cls.UNSUPPORTED:
             return InvalidOptionError(
-                f"{cls.__name__} cannot take `{name}`: {cls.UNSUPPORTED[name]}"
+                f"{cls.__name__} does not support `{name}`: {cls.UNSUPPORTED[name]}"
             )
         near = difflib.get_close_matches(name, sorted(known | set(cls.ALIASES)), n=1)
         advice = f"Did you mean `{near[0]}`?" if near else f"See the parameters of {cls.__name__}."

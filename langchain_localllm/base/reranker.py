@@ -213,11 +213,9 @@ def _checked(query: str, texts: Sequence[str]) -> list[str]:
     if not isinstance(query, str):
         raise InvalidRequestError(f"The query is not text, but of type {type(query).__name__}.")
     if not query.strip():
-        raise InvalidRequestError(
-            "The query is empty, so no text can fit it. Give a question, or what is searched for."
-        )
+        raise InvalidRequestError("The query is empty. Pass a question or words to search for.")
     if isinstance(texts, str):
-        raise InvalidRequestError("`rerank` takes a list of texts, and got one text. Use [text].")
+        raise InvalidRequestError("`rerank` expects a list of texts, not one text. Use [text].")
     for number, text in enumerate(texts):
         if not isinstance(text, str):
             raise InvalidRequestError(

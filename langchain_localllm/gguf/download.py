@@ -153,7 +153,7 @@ def check_room(folder: Path, wanted: int) -> None:
     free = shutil.disk_usage(there).free
     if wanted + _SPARE > free:
         raise ModelFileError(
-            f"There is no room in {folder}: the model takes {wanted / 1e9:.1f} GB, and "
+            f"There is not enough space in {folder}: the model needs {wanted / 1e9:.1f} GB, and "
             f"{free / 1e9:.1f} GB are free. Remove a model (localllm models rm), or choose a "
             "folder on another disk."
         )

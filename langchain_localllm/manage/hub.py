@@ -122,7 +122,7 @@ def hub_files(source: Source) -> list[HubModel]:
         near = get_close_matches(source.choice.upper(), there, 1, 0.5)
         hint = f" Did you mean {near[0]}?" if near else ""
         raise ModelMissingError(
-            f"hf:{source.name} has no {source.choice}.{hint} There are {', '.join(there)}."
+            f"hf:{source.name} has no {source.choice}.{hint} It has {', '.join(there)}."
         )
     return chosen
 

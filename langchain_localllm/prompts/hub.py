@@ -44,9 +44,7 @@ def pull(name: str, *, client: Any = None) -> Prompt:
         )
     prompt = _call(client, "pull_prompt", name, dangerously_pull_public_prompt=foreign)
     if not isinstance(prompt, BasePromptTemplate):
-        raise InvalidOptionError(
-            f"What the hub keeps as {name!r} is {type(prompt).__name__}, not a prompt."
-        )
+        raise InvalidOptionError(f"{name!r} on the hub is {type(prompt).__name__}, not a prompt.")
     if family := family_in(text_of(prompt)):
         warnings.warn(
             f"The prompt {name!r} holds tokens of {family}. Give it to text LLMs of this family "

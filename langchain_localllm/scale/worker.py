@@ -76,8 +76,7 @@ class Job:
             engine = made(**self.arguments)  # type: ignore[operator]  # calling is the point
         except Exception as error:
             raise InvalidOptionError(
-                f"{self.runnable} cannot be built where it is to work: {type(error).__name__}: "
-                f"{error}"
+                f"{self.runnable} cannot be built in the actor: {type(error).__name__}: {error}"
             ) from error
         if not isinstance(engine, Runnable | Embeddings):
             raise InvalidOptionError(
@@ -106,7 +105,7 @@ class Worker:
         failures = [result for result in results if isinstance(result, Exception)]
         if failures and len(failures) == len(results) and isinstance(failures[0], _NO_ROWS_FAULT):
             raise ModelCallError(
-                f"No row can be done, and the run stops: {failures[0]}"
+                f"No row can be processed, so the run stops: {failures[0]}"
             ) from failures[0]
         kind = pa.list_(pa.float32()) if isinstance(self._engine, Embeddings) else pa.string()
         outputs = [None if isinstance(result, Exception) else plain(result) for result in results]

@@ -426,7 +426,7 @@ def test_gpt4all_unsupported_option_is_refused_with_advice(endless: GPT4All, opt
         lambda: GPT4All(model=endless.model, **given),
     ):
         with pytest.raises(
-            InvalidOptionError, match=f"GPT4All cannot take `{option}`.*backend='llamacpp'"
+            InvalidOptionError, match=f"GPT4All does not support `{option}`.*backend='llamacpp'"
         ):
             call()
 

@@ -50,7 +50,7 @@ def test_a_forced_call_is_enforced_by_llama_cpp(chat_server: LocalServer) -> Non
 
 
 def test_an_image_for_a_model_without_eyes_is_refused(chat_server: LocalServer) -> None:
-    with pytest.raises(InvalidRequestError, match="does not see images"):
+    with pytest.raises(InvalidRequestError, match="does not support images"):
         ChatLlamafile(base_url=chat_server.base_url).invoke(
             [HumanMessage([{"type": "text", "text": "See"}, PICTURE])]
         )

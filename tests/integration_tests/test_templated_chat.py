@@ -103,7 +103,7 @@ def test_templated_chat_images_and_tools_that_the_model_does_not_take_are_refuse
     with pytest.raises(InvalidRequestError, match="It accepts only text"):
         chat.invoke([HumanMessage([{"type": "text", "text": "See"}, PICTURE])])
     monkeypatch.setattr(type(chat), "template", lambda _: ChatTemplate("{{ messages[0].content }}"))
-    with pytest.raises(InvalidRequestError, match="takes no tools"):
+    with pytest.raises(InvalidRequestError, match="does not support tools"):
         chat.bind_tools([paint]).invoke("Paint it.")
     monkeypatch.setattr(
         type(chat), "template", lambda _: ChatTemplate("{{ raise_exception('No systems here') }}")

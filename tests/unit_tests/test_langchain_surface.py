@@ -337,7 +337,7 @@ def test_a_bias_of_another_shape_is_refused(given: Any) -> None:
 @pytest.mark.parametrize("kind", ["text", "chat"])
 def test_an_engine_without_a_bias_says_so(kind: str) -> None:
     with pytest.raises(
-        InvalidOptionError, match=r"cannot take `logit_bias`: .* LlamaCpp and Llamafile have"
+        InvalidOptionError, match=r"does not support `logit_bias`: .* LlamaCpp and Llamafile have"
     ):
         make("ollama", kind, logit_bias={1: 1})
 
@@ -358,7 +358,9 @@ def test_chat_ollama_an_argument_that_a_chat_lacks_names_what_to_use(
     name: str, advice: str
 ) -> None:
     given: Any = "x"
-    with pytest.raises(InvalidOptionError, match=f"ChatOllama cannot take `{name}`: .*{advice}"):
+    with pytest.raises(
+        InvalidOptionError, match=f"ChatOllama does not support `{name}`: .*{advice}"
+    ):
         ChatOllama(**{"model": "tiny", name: given})
 
 
@@ -689,7 +691,7 @@ async def test_settings_of_a_run_may_be_given_to_the_call(llm: Any) -> None:
             [HumanMessage([{"type": "image", "base64": "iVBORw0KGgo=", "mime_type": "image/png"}])],
             "an image, which a text class",
         ),
-        ([HumanMessage(["a", {"colour": "red"}])], "without a type that is known"),
+        ([HumanMessage(["a", {"colour": "red"}])], "of unknown type"),
     ],
 )
 async def test_text_classes_refuse_what_is_not_text(llm: Any, given: Any, words: str) -> None:

@@ -248,7 +248,7 @@ def test_reranker_answers_without_scores_are_errors(
         ("", ["a"], "query is empty"),
         (" \n", ["a"], "query is empty"),
         (None, ["a"], "query is not text"),
-        ("a", "text", "takes a list of texts"),
+        ("a", "text", "expects a list of texts"),
         ("a", ["b", None], "Text 1 is not text"),
     ],
 )

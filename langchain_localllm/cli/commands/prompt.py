@@ -73,7 +73,7 @@ def _text(llm: "LocalChatModel", messages: list[tuple[str, str]]) -> str:
             ]
         )
     # a fifth runtime would need its line here
-    raise TypeError(f"no prompt is known of {type(llm).__name__}")
+    raise TypeError(f"the prompt of {type(llm).__name__} is unknown")
 
 
 def _tokens(llm: "LocalChatModel", text: str) -> list[int]:

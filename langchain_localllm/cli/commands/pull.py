@@ -136,7 +136,7 @@ def _from_web(source: Any, sha256: str, folder: Path | None) -> dict[str, Any]:
         from langchain_localllm.errors import InvalidOptionError
 
         raise InvalidOptionError(
-            "Give --sha256 with an address, so that what comes can be checked. The model's "
+            "Give --sha256 with an address, so that the download can be checked. The model's "
             "page shows it."
         )
     with Progress("Downloading", in_bytes=True) as progress:

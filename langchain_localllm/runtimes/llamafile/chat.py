@@ -280,7 +280,7 @@ class ChatLlamafile(LlamafileOptions, LlamaServerClient, ReasoningBudgetOptions,
             yield from self._check_roles(payload["messages"])
         if images and facts.sees is False:
             raise InvalidRequestError(
-                f"The model at {self.base_url} does not see images. Start the server with its "
+                f"The model at {self.base_url} does not support images. Start the server with its "
                 "`--mmproj`."
             )
         if facts.llama_cpp:

@@ -261,9 +261,7 @@ class OllamaClient(Closing):
 
     def _named(self, model: str | None) -> str:
         if (name := model or self._model) is None:
-            raise InvalidOptionError(
-                "Name a model: this client belongs to no object with a model of its own."
-            )
+            raise InvalidOptionError("Name a model: this client has no default model.")
         return name
 
     def _run_steps(self, opening: Plan[Any], decoder: StepDecoder, progress: bool | Report) -> None:

@@ -64,7 +64,7 @@ class OllamaEmbeddings(OllamaModels, ServedBatches, LocalEmbeddings):
         facts = yield from model_facts(self)
         if facts.capabilities is not None and "embedding" not in facts.capabilities:
             warn_once(
-                f"The model '{self.model}' was not made for embeddings; its vectors tell little."
+                f"The model '{self.model}' was not made for embeddings; its vectors mean little."
             )
         size = max((len(text.encode("utf-8", "replace")) for text in texts), default=0)
         load = fetch(self, "POST", "/api/embed", {**self._body(UNKNOWN_CONTEXT), "input": []})

@@ -261,7 +261,7 @@ class OllamaServer(ServerOptions):
         if (host or _names_cloud(name)) and not self.allow_remote:
             raise InvalidOptionError(
                 f"The model '{name}' runs at {host or 'ollama.com'}, not on your machine: Ollama "
-                "would send it your prompts. Take a local model, or set `allow_remote=True`."
+                "would send it your prompts. Use a local model, or set `allow_remote=True`."
             )
 
     def payload(self, ignored: frozenset[str] = frozenset()) -> dict[str, Any]:

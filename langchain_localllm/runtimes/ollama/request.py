@@ -51,7 +51,7 @@ def open_stream(
         and "vision" not in facts.capabilities
     ):
         raise InvalidRequestError(
-            f"The model '{options.model}' does not see images; Ollama would write `[img-0]` in "
+            f"The model '{options.model}' does not support images; Ollama would write `[img-0]` in "
             "their place."
         )
     _check_roles(payload, facts.template, options.model)

@@ -86,7 +86,10 @@ def test_pull_without_disk_space_fails_before_the_download(server: Hub, tmp_path
     server.sizes[SMALL] = 10**15
     sent = server.sent
     check_fault(
-        pull(server, tmp_path, f"hf:{REPOSITORY}:Q4_K_M"), 1, "There is no room in", "1000000.0 GB"
+        pull(server, tmp_path, f"hf:{REPOSITORY}:Q4_K_M"),
+        1,
+        "There is not enough space in",
+        "1000000.0 GB",
     )
     assert server.sent - sent < 10_000
 

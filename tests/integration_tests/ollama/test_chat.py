@@ -176,7 +176,7 @@ def test_chat_ollama_cut_answer_is_reported(chat: ChatOllama) -> None:
 
 def test_chat_ollama_image_for_a_text_only_model_is_refused(chat: ChatOllama) -> None:
     picture = {"type": "image", "base64": DOT, "mime_type": "image/png"}
-    with pytest.raises(InvalidRequestError, match="does not see images"):
+    with pytest.raises(InvalidRequestError, match="does not support images"):
         chat.invoke([HumanMessage([{"type": "text", "text": "What is this?"}, picture])])
 
 

@@ -90,7 +90,7 @@ def test_ollama_format_is_followed(llm: Ollama) -> None:
 
 def test_ollama_images_are_refused_by_a_text_only_model(llm: Ollama) -> None:
     for path in (llm.invoke, llm.stream):
-        with pytest.raises(InvalidRequestError, match="does not see images"):
+        with pytest.raises(InvalidRequestError, match="does not support images"):
             list(path(PROMPT, images=["aGVsbG8="]))
 
 

@@ -269,7 +269,7 @@ def test_messages_content_block_reaches_the_server_on_every_path(
         ({"type": "text"}, "no text under 'text'"),
         ({"type": "text", "text": None}, "no text under 'text'"),
         ({"type": "server_tool_result", "output": 1}, "block of the type 'server_tool_result'"),
-        ({"colour": "red"}, "block without a type that is known: it has the keys 'colour'"),
+        ({"colour": "red"}, "block of unknown type, with the keys 'colour'"),
         ({"type": None, "text": 5}, "type is a NoneType"),
     ],
 )

