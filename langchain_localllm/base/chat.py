@@ -121,11 +121,6 @@ class LocalChatModel(ReasoningOptions, SamplingOptions, BaseChatModel):
     # whose handlers learn how much of a prompt was read, in a stream
     _progress_run: Any = PrivateAttr(default=None)
 
-    @property
-    def reports_progress(self) -> bool:
-        """Whether the engine is asked to report how much of a prompt it has read."""
-        return bool(getattr(self, "return_progress", None))
-
     def reporting_to(self, run: Any) -> Self:
         """Return this object, which reports to a run that LangChain does not hand to `_stream`."""
         one = self.model_copy()
@@ -384,7 +379,8 @@ class LocalChatModel(ReasoningOptions, SamplingOptions, BaseChatModel):
         with closing(self._handle(messages, stop, kwargs).events()) as events:
             for event in events:
                 if event.progress is not None:
-                    report_progress(run_manager or self._progress_run, event.progress)
+                    if self.reports_progress:
+                        report_progress(run_manager or self._progress_run, event.progress)
                     continue
                 chunk = self._chunk(event)
                 if numbers is not None:
@@ -412,7 +408,8 @@ class LocalChatModel(ReasoningOptions, SamplingOptions, BaseChatModel):
         async with aclosing(self._handle(messages, stop, kwargs).aevents()) as events:
             async for event in events:
                 if event.progress is not None:
-                    await areport_progress(run_manager or self._progress_run, event.progress)
+                    if self.reports_progress:
+                        await areport_progress(run_manager or self._progress_run, event.progress)
                     continue
                 chunk = self._chunk(event)
                 if numbers is not None:

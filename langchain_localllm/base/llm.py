@@ -110,7 +110,8 @@ class LocalLLM(SamplingOptions, BaseLLM):
         with closing(model.begin(prompt, stop).events()) as events:
             for event in events:
                 if event.progress is not None:
-                    report_progress(run, event.progress)
+                    if model.reports_progress:
+                        report_progress(run, event.progress)
                     continue
                 if listener and event.text:
                     listener.on_llm_new_token(event.text, chunk=text_chunk(event))
@@ -130,7 +131,8 @@ class LocalLLM(SamplingOptions, BaseLLM):
         async with aclosing(model.begin(prompt, stop).aevents()) as events:
             async for event in events:
                 if event.progress is not None:
-                    await areport_progress(run, event.progress)
+                    if model.reports_progress:
+                        await areport_progress(run, event.progress)
                     continue
                 if listener and event.text:
                     await listener.on_llm_new_token(event.text, chunk=text_chunk(event))

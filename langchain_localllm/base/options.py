@@ -232,6 +232,11 @@ class SamplingOptions(Options):
     """Choose among the most probable tokens whose probabilities add up to this."""
 
     @property
+    def reports_progress(self) -> bool:
+        """Whether the handlers of a call are told how much of its prompt was read."""
+        return bool(getattr(self, "return_progress", None))
+
+    @property
     def lc_secrets(self) -> dict[str, str]:
         """Return the options that LangChain's `dumps` omits, and their names in `secrets_map`.
 

@@ -476,3 +476,9 @@ def test_llamafile_thoughts_are_where_reasoning_format_says(tmp_path: Path) -> N
         assert chat.invoke("2 + 2?", reasoning_format="none", reasoning=False).text == "".join(
             ANSWER
         )
+
+
+def test_more_answers_than_slots_name_the_option_to_start_with(chat_server: LocalServer) -> None:
+    for make in (Llamafile, ChatLlamafile):
+        with pytest.raises(InvalidRequestError, match=r"fewer slots than `n`.*--parallel"):
+            make(base_url=chat_server.base_url, n=5, max_tokens=2).invoke("Hi")

@@ -41,6 +41,8 @@ _UNSUPPORTED_INPUT: Final = re.compile(
     r"\b(audio|video|image) input is not supported", re.IGNORECASE
 )
 """What llama.cpp's server says, with status 500, of parts that its model does not accept."""
+_TOO_FEW_SLOTS: Final = re.compile(r"field 'n'", re.IGNORECASE)
+"""What llama.cpp's server says of more answers than it has slots."""
 _FAILURE: Final = re.compile(
     r"fail|error|crash|died|unable|could ?n.t|can ?not|can't", re.IGNORECASE
 )
@@ -137,6 +139,11 @@ class ErrorReader:
             return ModelLoadingError(
                 f"The server at {self.url} is still loading its model ({reason}). Wait, or raise "
                 "`wait_until_ready`."
+            )
+        if _TOO_FEW_SLOTS.search(reason):
+            return InvalidRequestError(
+                f"The server at {self.url} has fewer slots than `n` ({reason}). Start it with a "
+                "larger `--parallel` (`n_parallel` of LocalServer), or ask with `n=1`."
             )
         if status == _NOT_SUPPORTED or _UNSUPPORTED_INPUT.search(reason):
             return InvalidRequestError(f"The server at {self.url} cannot do this: {reason}")

@@ -523,6 +523,10 @@ def test_llamacpp_options_of_the_server_choose_its_backend_and_take_effect(kind:
         assert model.backend == "xllamacpp"
         model.invoke("One red lamp. " * 30, {"callbacks": [listener := Listener()]}, max_tokens=1)
         assert listener.events[-1]["processed"] == listener.events[-1]["total"] > 100
+        config: Any = {"callbacks": [silent := Listener()]}
+        model.invoke("One red lamp.", config, max_tokens=1, return_progress=None)
+        list(model.stream("One red lamp.", config, max_tokens=1, return_progress=False))
+        assert silent.events == []
         answers = [model.invoke("Go", grammar=grammar, **more) for more in ({}, {"n_indent": 2})]
         plain, indented = (one if isinstance(one, str) else one.text for one in answers)
         assert len(indented) < len(plain)
