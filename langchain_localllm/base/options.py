@@ -233,7 +233,7 @@ class SamplingOptions(Options):
 
     @property
     def reports_progress(self) -> bool:
-        """Whether the handlers of a call are told how much of its prompt was read."""
+        """Whether handlers get an event that says how much of a prompt was read."""
         return bool(getattr(self, "return_progress", None))
 
     @property

@@ -10,6 +10,7 @@ https://github.com/lmstudio-ai/lmstudio-bug-tracker/issues/618 (an unknown path 
 200).
 LocalAI: https://localai.io/docs/features/; PrivateGPT: https://github.com/zylon-ai/private-gpt (1.0
     has no OpenAI chat any more).
+KoboldCpp: https://github.com/LostRuins/koboldcpp (koboldcpp.py, "/props").
 """
 
 import json
@@ -93,6 +94,7 @@ class Kind:
 
     Attributes:
         missing: What a path is answered with that it does not have.
+        props: Its `/props`, where it has that path; as llama.cpp's where `own`.
         models: Its `/v1/models`.
         own: Whether it speaks llama.cpp's own API, too.
         wants_model: What it answers to a request that names none of its models; `None` where it
@@ -103,6 +105,7 @@ class Kind:
     missing: Callable[[Request], Answer]
     models: Answer
     own: bool = False
+    props: Answer | None = None
     wants_model: Answer | None = None
     name: str | None = None
 
@@ -118,7 +121,7 @@ class Kind:
         if self.wants_model and asked != self.name:
             return self.wants_model
         if url.path == "/props":
-            return as_json(PROPS) if self.own else self.missing(request)
+            return as_json(PROPS) if self.own else self.props or self.missing(request)
         if url.path in OWN:
             return self._own(url.path) if self.own else self.missing(request)
         name = asked or "m"
@@ -186,6 +189,22 @@ KINDS: Final = {
     "LocalAI": Kind(
         lambda _: as_json({"error": {"code": 404, "message": "Resource not found"}}, 404),
         listed("gpt-4", "b"),
+    ),
+    "KoboldCpp": Kind(
+        lambda _: Answer([b"Error: KoboldCpp HTTP Server is running"], 404),
+        listed("koboldcpp/m", owned_by="koboldcpp"),
+        props=as_json(
+            {
+                "chat_template": "",
+                "id": 0,
+                "id_task": -1,
+                "total_slots": 1,
+                "modalities": {"vision": False, "audio": False},
+                "model_path": "koboldcpp/m",
+                "n_ctx": 512,
+                "default_generation_settings": {"n_ctx": 512},
+            }
+        ),
     ),
     "PrivateGPT 0.6": Kind(fastapi, listed("private-gpt"), name="private-gpt"),
 }

@@ -65,8 +65,12 @@ def props_path(model: str | None) -> str:
 
 
 def _facts_of(props: Any) -> ServerFacts:
-    # LM Studio answers unknown paths with 200
-    if not isinstance(props, dict) or "default_generation_settings" not in props:
+    # LM Studio answers unknown paths with 200; KoboldCpp has `/props`, but no other path of these
+    if (
+        not isinstance(props, dict)
+        or "default_generation_settings" not in props
+        or "id_task" in props
+    ):
         return ServerFacts(llama_cpp=False)
     modalities, settings = props.get("modalities"), props["default_generation_settings"]
     vision, audio, video = (
