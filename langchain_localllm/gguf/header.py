@@ -1,4 +1,4 @@
-"""Read and check the header of a GGUF file before an engine loads it.
+"""Read and check the header of a GGUF file (values, tensors and their types) before it is loaded.
 
 Only the header is read, which takes milliseconds for a file of any size. The format is described at
 https://github.com/ggml-org/ggml/blob/master/docs/gguf.md; files before version 2 (2023) are

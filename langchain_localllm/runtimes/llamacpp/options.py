@@ -1,4 +1,4 @@
-"""Define the options of llama.cpp in this process.
+"""Define the options of llama.cpp in this process: those it loads with, and those of a request.
 
 They are those of `langchain_community`, and llama-cpp-python's own.
 
