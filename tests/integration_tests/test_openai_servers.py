@@ -32,7 +32,7 @@ def light(on: bool) -> bool:
     return on
 
 
-def test_a_forced_call_is_enforced_by_llama_cpp(chat_server: LocalServer) -> None:
+def test_forced_call_is_enforced_by_llama_cpp(chat_server: LocalServer) -> None:
     chat = ChatLlamafile(base_url=chat_server.base_url, temperature=0, max_tokens=120)
     forced = chat.bind_tools([paint, light], tool_choice="any")
     full: Any = None
@@ -49,7 +49,7 @@ def test_a_forced_call_is_enforced_by_llama_cpp(chat_server: LocalServer) -> Non
         assert answer.response_metadata["finish_reason"] == "tool_calls"
 
 
-def test_an_image_for_a_model_without_eyes_is_refused(chat_server: LocalServer) -> None:
+def test_openai_server_image_for_a_text_only_model_is_refused(chat_server: LocalServer) -> None:
     with pytest.raises(InvalidRequestError, match="does not support images"):
         ChatLlamafile(base_url=chat_server.base_url).invoke(
             [HumanMessage([{"type": "text", "text": "See"}, PICTURE])]
@@ -80,7 +80,7 @@ NO_PATH = {"error": "Unexpected endpoint or method. (GET /props)"}
         [{"content": '{"name": "paint", "arguments": {"co'}, {"content": 'lour": "red"}}'}],
     ],
 )
-def test_a_server_that_speaks_only_openais_api_is_asked_in_its_way(
+def test_openai_server_that_speaks_only_openais_api_is_asked_in_its_way(
     status: int, deltas: list[dict[str, Any]]
 ) -> None:
     def script(request: Request) -> Answer:
@@ -118,7 +118,7 @@ def test_a_server_that_speaks_only_openais_api_is_asked_in_its_way(
         ),
     ],
 )
-def test_a_server_counts_the_tokens_of_messages_with_tools(
+def test_openai_server_counts_the_tokens_of_messages_with_tools(
     answers: dict[str, Any], count: int, asked: str
 ) -> None:
     def script(request: Request) -> Answer:
@@ -139,7 +139,7 @@ def test_a_server_counts_the_tokens_of_messages_with_tools(
         assert "stream_options" not in request.body
 
 
-def test_calls_and_thoughts_that_a_server_leaves_in_the_text_are_read() -> None:
+def test_openai_server_calls_and_thoughts_that_a_server_leaves_in_the_text_are_read() -> None:
     text = (
         '<think>So.</think>I look.\n<tool_call>\n{"name": "paint", "arguments": {"colour": '
         '"red"}}\n</tool_call>'
@@ -183,7 +183,9 @@ TEXTS: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("thoughts", THOUGHTS)
-async def test_chat_thoughts_in_each_form_are_reasoning(thoughts: dict[str, Any]) -> None:
+async def test_openai_server_chat_thoughts_in_each_form_are_reasoning(
+    thoughts: dict[str, Any],
+) -> None:
     with ScriptedServer(lambda _: events(thoughts, {"content": "Yes."}, reason="stop")) as server:
         chat = ChatLlamafile(base_url=server.base_url, model="m")
         for answer in (chat.invoke("Hello!"), await chat.ainvoke("Hello!")):
@@ -191,7 +193,7 @@ async def test_chat_thoughts_in_each_form_are_reasoning(thoughts: dict[str, Any]
 
 
 @pytest.mark.parametrize("delta", TEXTS)
-async def test_chat_text_in_each_form_is_the_answer(delta: dict[str, Any]) -> None:
+async def test_openai_server_chat_text_in_each_form_is_the_answer(delta: dict[str, Any]) -> None:
     with ScriptedServer(lambda _: events(delta, reason="stop")) as server:
         chat = ChatLlamafile(base_url=server.base_url, model="m")
         assert [chat.invoke("Hello!").text, (await chat.ainvoke("Hello!")).text] == ["Yes.", "Yes."]
@@ -207,7 +209,7 @@ async def test_chat_text_in_each_form_is_the_answer(delta: dict[str, Any]) -> No
         (1, "1"),
     ],
 )
-def test_chat_finish_reason_has_the_name_of_openai(sent: Any, reason: str) -> None:
+def test_openai_server_chat_finish_reason_has_the_name_of_openai(sent: Any, reason: str) -> None:
     with ScriptedServer(lambda _: events({"content": "Yes."}, reason=sent)) as server:
         assert (
             ChatLlamafile(base_url=server.base_url)
@@ -221,7 +223,7 @@ OLD_VLLM = '"tool_choice" must either be a named tool, "auto", or "none".'
 
 
 @pytest.mark.parametrize("tools", [[paint], [paint, light]])
-def test_chat_forced_call_of_the_only_tool_is_named_where_required_is_refused(
+def test_openai_server_chat_forced_call_of_the_only_tool_is_named_where_required_is_refused(
     tools: list[Any],
 ) -> None:
     def vllm(request: Request) -> Answer:  # before 0.8.3
@@ -242,7 +244,7 @@ def test_chat_forced_call_of_the_only_tool_is_named_where_required_is_refused(
             assert forced.invoke("Hello!").tool_calls[0]["args"] == {"colour": "red"}
 
 
-def test_chat_log_probabilities_without_openais_content_are_read() -> None:
+def test_openai_server_chat_log_probabilities_without_openais_content_are_read() -> None:
     token = {"token": "Yes.", "logprob": -0.5}
     choice = {"message": {"content": "Yes."}, "finish_reason": "stop", "logprobs": [token]}
     with ScriptedServer(as_json({"choices": [choice]})) as server:
@@ -259,7 +261,7 @@ def test_chat_log_probabilities_without_openais_content_are_read() -> None:
         b'event: ping\ndata: {"type": "ping"}\n\n',
     ],
 )
-def test_chat_data_without_an_event_is_ignored(data: bytes) -> None:
+def test_openai_server_chat_data_without_an_event_is_ignored(data: bytes) -> None:
     answer = events({"content": "Yes."}, reason="stop")
     with ScriptedServer(
         Answer((data, answer.parts[0], data, *answer.parts[1:]), headers=answer.headers)
@@ -276,7 +278,9 @@ def test_chat_data_without_an_event_is_ignored(data: bytes) -> None:
     ],
 )
 @pytest.mark.parametrize("streamed", [True, False])
-def test_chat_error_in_each_form_shows_the_servers_words(body: Any, streamed: bool) -> None:
+def test_openai_server_chat_error_in_each_form_shows_the_servers_words(
+    body: Any, streamed: bool
+) -> None:
     answer = (
         Answer((b"data: " + json.dumps(body).encode() + b"\n\n",)) if streamed else as_json(body)
     )
@@ -288,7 +292,7 @@ def test_chat_error_in_each_form_shows_the_servers_words(body: Any, streamed: bo
     "body",
     [{"detail": "no slot"}, {"object": "error", "message": "no slot"}, [{"error": "no slot"}]],
 )
-def test_embeddings_error_in_each_form_shows_the_servers_words(body: Any) -> None:
+def test_openai_server_embeddings_error_in_each_form_shows_the_servers_words(body: Any) -> None:
     with ScriptedServer(as_json(body)) as server, pytest.raises(ServerError, match="no slot"):
         LlamafileEmbeddings(base_url=server.base_url, model="m", max_retries=0).embed_query(
             "Hello!"
@@ -303,7 +307,7 @@ def test_embeddings_error_in_each_form_shows_the_servers_words(body: Any) -> Non
         ({"type": "abort", "message": "out of memory", "status_code": 503}, "out of memory"),
     ],
 )
-def test_chat_answer_that_a_server_broke_off_raises(reason: Any, words: str) -> None:
+def test_openai_server_chat_answer_that_a_server_broke_off_raises(reason: Any, words: str) -> None:
     with (
         ScriptedServer(lambda _: events({"content": "Ye"}, reason=reason)) as server,
         pytest.raises(ServerError, match=words),
@@ -314,13 +318,13 @@ def test_chat_answer_that_a_server_broke_off_raises(reason: Any, words: str) -> 
 @pytest.mark.parametrize(
     "usage", ["x", {"prompt_tokens": 3.0, "completion_tokens": "2"}, {"prompt_tokens_details": 5}]
 )
-def test_chat_usage_that_is_not_numbers_is_ignored(usage: Any) -> None:
+def test_openai_server_chat_usage_that_is_not_numbers_is_ignored(usage: Any) -> None:
     choice = {"message": {"content": "Yes."}, "finish_reason": "stop"}
     with ScriptedServer(as_json({"choices": [choice], "model": 5, "usage": usage})) as server:
         assert ChatLlamafile(base_url=server.base_url).invoke("Hello!").text == "Yes."
 
 
-def test_embeddings_usage_that_is_not_numbers_is_ignored() -> None:
+def test_openai_server_embeddings_usage_that_is_not_numbers_is_ignored() -> None:
     usage = {"total_tokens": "5", "prompt_tokens": "3"}
     with ScriptedServer(as_json({"data": [{"embedding": [1, 0]}], "usage": usage})) as server:
         assert LlamafileEmbeddings(base_url=server.base_url, model="m").embed_query("Hello!") == [
@@ -330,7 +334,9 @@ def test_embeddings_usage_that_is_not_numbers_is_ignored() -> None:
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
-def test_json_with_another_status_of_success_or_a_byte_order_mark_is_read(encoding: str) -> None:
+def test_openai_server_json_with_another_status_of_success_or_a_byte_order_mark_is_read(
+    encoding: str,
+) -> None:
     body = json.dumps({"data": [{"embedding": [1, 0], "index": 0}]}).encode(encoding)
     with ScriptedServer(Answer([body], 201, {"Content-Type": "application/json"})) as server:
         assert LlamafileEmbeddings(base_url=server.base_url, model="m").embed_query("Hello!") == [
@@ -354,7 +360,7 @@ def ollama(*lines: dict[str, Any]) -> ScriptedServer:
     return server
 
 
-def test_ollama_chat_reads_lines_of_servers_like_it() -> None:
+def test_openai_server_ollama_chat_reads_lines_of_servers_like_it() -> None:
     with ollama(
         {"message": {"content": "Yes", "thinking": None}, "error": None}, {"message": None}
     ) as server:
@@ -364,7 +370,9 @@ def test_ollama_chat_reads_lines_of_servers_like_it() -> None:
 @pytest.mark.parametrize(
     ("arguments", "args"), [('{"colour": "red"}', {"colour": "red"}), ("", {}), (None, {})]
 )
-def test_ollama_chat_reads_arguments_as_text(arguments: Any, args: dict[str, Any]) -> None:
+def test_openai_server_ollama_chat_reads_arguments_as_text(
+    arguments: Any, args: dict[str, Any]
+) -> None:
     call = {"function": {"name": "paint", "arguments": arguments}}
     with ollama({"message": {"content": "", "tool_calls": [call]}, "done": False}) as server:
         assert (
@@ -374,7 +382,9 @@ def test_ollama_chat_reads_arguments_as_text(arguments: Any, args: dict[str, Any
 
 
 @pytest.mark.parametrize("count", ["3", 3.0, None, "many", float("inf")])
-def test_ollama_counts_and_timings_in_any_form_leave_the_answer_whole(count: Any) -> None:
+def test_openai_server_ollama_counts_and_timings_in_any_form_leave_the_answer_whole(
+    count: Any,
+) -> None:
     end = {
         "done": True,
         "prompt_eval_count": count,
@@ -396,7 +406,7 @@ def test_ollama_counts_and_timings_in_any_form_leave_the_answer_whole(count: Any
 
 @pytest.mark.parametrize("status", [200, 500])
 @pytest.mark.parametrize("make", [ChatOllama, OllamaEmbeddings])
-def test_ollama_error_object_shows_its_message_alone(make: Any, status: int) -> None:
+def test_openai_server_ollama_error_object_shows_its_message_alone(make: Any, status: int) -> None:
     with ScriptedServer(as_json({"error": {"message": "no slot"}}, status)) as server:
         server.asides = dict(ASIDES)
         model = make(base_url=server.base_url, model="m", max_retries=0)
@@ -404,7 +414,7 @@ def test_ollama_error_object_shows_its_message_alone(make: Any, status: int) -> 
             model.invoke("Hello!") if make is ChatOllama else model.embed_query("Hello!")
 
 
-def test_thoughts_under_either_name_are_read() -> None:
+def test_openai_server_thoughts_under_either_name_are_read() -> None:
     deltas = [{"reasoning_content": "So "}, {"reasoning": "it is."}, {"content": "Yes."}]
     with ScriptedServer(lambda _: events(*deltas, reason="stop")) as server:
         answer = ChatLlamafile(base_url=server.base_url, model="m").invoke("Hello!")

@@ -55,7 +55,7 @@ def make(runtime: str, kind: str, **options: Any) -> Any:
 
 
 @pytest.mark.parametrize(("runtime", "kind"), EACH)
-def test_custom_get_token_ids_is_used_for_every_count(runtime: str, kind: str) -> None:
+def test_langchain_custom_get_token_ids_is_used_for_every_count(runtime: str, kind: str) -> None:
     model = make(runtime, kind, custom_get_token_ids=lambda text: [7] * len(text.split()))
     assert model.get_token_ids("one two three") == [7, 7, 7]
     assert model.get_num_tokens("one two") == 2
@@ -72,7 +72,7 @@ def test_token_ids_that_ollama_does_not_report_name_the_ways_out(kind: str) -> N
 
 
 @pytest.mark.parametrize("runtime", sorted(RUNTIMES))
-def test_messages_are_counted_in_any_order_of_trim_messages(runtime: str) -> None:
+def test_langchain_messages_are_counted_in_any_order_of_trim_messages(runtime: str) -> None:
     model = make(runtime, "chat", custom_get_token_ids=lambda text: [7] * len(text.split()))
     assert model.get_num_tokens_from_messages([]) == 0
     assert model.get_num_tokens_from_messages([RemoveMessage(id="1")]) == 0
@@ -97,7 +97,7 @@ def test_messages_are_counted_in_any_order_of_trim_messages(runtime: str) -> Non
 
 
 @pytest.mark.parametrize(("runtime", "kind"), EACH)
-def test_traces_name_the_model_and_never_a_path(runtime: str, kind: str) -> None:
+def test_langchain_traces_name_the_model_and_never_a_path(runtime: str, kind: str) -> None:
     params = make(runtime, kind, max_tokens=5, temperature=0.5, stop=["END"])._get_ls_params(["X"])
     names = {
         "gpt4all": "tiny-chat.gguf",
@@ -115,7 +115,7 @@ def test_traces_name_the_model_and_never_a_path(runtime: str, kind: str) -> None
 
 
 @pytest.mark.parametrize("name", ["Llamafile", "ChatLlamafile"])
-def test_traces_name_the_model_that_a_server_named_in_its_last_answer(name: str) -> None:
+def test_langchain_traces_name_the_model_that_a_server_named_in_its_last_answer(name: str) -> None:
     model = SUBJECTS[name].make()
     model.invoke("Hi")
     assert model._get_ls_params()["ls_model_name"] == "tiny"
@@ -125,13 +125,13 @@ def test_traces_name_the_model_that_a_server_named_in_its_last_answer(name: str)
 @pytest.mark.parametrize(
     ("reason", "normalized"), [("stop", "stop"), ("length", "length"), ("tool_calls", "tool_call")]
 )
-def test_finish_reasons_are_normalized_as_langchain_core_reads_them(
+def test_langchain_finish_reasons_are_normalized_as_langchain_core_reads_them(
     reason: str, normalized: str
 ) -> None:
     assert describe(CompletionInfo(reason))["normalized_finish_reason"] == normalized
 
 
-def test_an_unknown_finish_reason_is_not_normalized() -> None:
+def test_langchain_unknown_finish_reason_is_not_normalized() -> None:
     assert describe(CompletionInfo("abort")) == {"finish_reason": "abort"}
 
 
@@ -139,7 +139,7 @@ def test_an_unknown_finish_reason_is_not_normalized() -> None:
 
 
 @pytest.mark.parametrize(("runtime", "kind"), EACH)
-def test_streaming_is_accepted_without_a_warning(runtime: str, kind: str) -> None:
+def test_langchain_streaming_is_accepted_without_a_warning(runtime: str, kind: str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert make(runtime, kind, streaming=True).streaming is True
@@ -148,7 +148,7 @@ def test_streaming_is_accepted_without_a_warning(runtime: str, kind: str) -> Non
 
 @pytest.mark.parametrize("name", sorted(SUBJECTS))
 @pytest.mark.parametrize("switch", ["stream", "streaming"])
-def test_a_call_may_ask_for_streaming(name: str, switch: str) -> None:
+def test_langchain_call_may_ask_for_streaming(name: str, switch: str) -> None:
     model = SUBJECTS[name].make()
     assert model.invoke("Hi", **{switch: True})
     assert list(model.stream("Hi", **{switch: True}))
@@ -156,7 +156,7 @@ def test_a_call_may_ask_for_streaming(name: str, switch: str) -> None:
 
 
 @pytest.mark.parametrize(("runtime", "kind"), EACH)
-def test_model_kwargs_are_options_like_all_others(runtime: str, kind: str) -> None:
+def test_langchain_model_kwargs_are_options_like_all_others(runtime: str, kind: str) -> None:
     model = make(runtime, kind, model_kwargs={"top_k": 5, "temp": 0.5}, top_p=0.5)
     assert (model.top_k, model.temperature, model.top_p) == (5, 0.5, 0.5)
     assert make(runtime, kind, model_kwargs=None).top_k is None
@@ -180,7 +180,7 @@ OF_LANGCHAIN_OPENAI: Final = {
 
 
 @pytest.mark.parametrize("kind", ["text", "chat", "embeddings"])
-def test_connection_options_of_langchain_openai_are_read(kind: str) -> None:
+def test_langchain_connection_options_of_langchain_openai_are_read(kind: str) -> None:
     model = make("llamafile", kind, **OF_LANGCHAIN_OPENAI)
     assert (model.base_url, model.model) == ("http://host:1", "tiny")
     assert dict(model.client.address.headers) == {
@@ -190,13 +190,13 @@ def test_connection_options_of_langchain_openai_are_read(kind: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["base_url", "openai_api_base"])
-def test_the_key_is_not_sent_to_the_server_of_one_call_under_any_name(name: str) -> None:
+def test_langchain_key_is_not_sent_to_the_server_of_one_call_under_any_name(name: str) -> None:
     elsewhere = make("llamafile", "chat", api_key="a-key").with_options({name: "http://other:1"})
     assert elsewhere.base_url == "http://other:1"
     assert dict(elsewhere.client.address.headers) == {}
 
 
-def test_options_of_langchain_openai_without_effect_warn() -> None:
+def test_langchain_options_of_langchain_openai_without_effect_warn() -> None:
     with pytest.warns(UserWarning, match="`stream_usage` of ChatLlamafile has no effect"):
         make("llamafile", "chat", stream_usage=True)
     with pytest.warns(UserWarning, match="`check_embedding_ctx_length` of LlamafileEmbeddings"):
@@ -210,14 +210,14 @@ def test_options_of_langchain_openai_without_effect_warn() -> None:
 
 @pytest.mark.parametrize("runtime", ["gpt4all", "llamacpp"])
 @pytest.mark.parametrize("kind", ["text", "chat"])
-def test_the_bindings_object_is_refused_with_what_to_use(runtime: str, kind: str) -> None:
+def test_langchain_bindings_object_is_refused_with_what_to_use(runtime: str, kind: str) -> None:
     model = make(runtime, kind)
     assert not hasattr(model, "client")
     with pytest.raises(AttributeError, match=r"has no `client`.*get_token_ids"):
         _ = model.client
 
 
-def test_submodules_are_attributes_without_being_imported() -> None:
+def test_langchain_submodules_are_attributes_without_being_imported() -> None:
     assert embeddings.ollama.OllamaEmbeddings is OllamaEmbeddings
     assert llms.ollama.Ollama is Ollama
     assert chat_models.ollama.ChatOllama is ChatOllama
@@ -260,7 +260,7 @@ def test_top_logprobs_switches_log_probabilities_on(
 
 @pytest.mark.filterwarnings("ignore:`top_logprobs` is set")
 @pytest.mark.parametrize("name", ["Ollama", "ChatOllama"])
-def test_a_call_switches_the_objects_log_probabilities_off(name: str) -> None:
+def test_langchain_call_switches_the_objects_log_probabilities_off(name: str) -> None:
     model = SUBJECTS[name].make(top_logprobs=3)
     model.invoke("Hi", logprobs=False)
     assert "top_logprobs" not in model.asked[0].body
@@ -269,7 +269,7 @@ def test_a_call_switches_the_objects_log_probabilities_off(name: str) -> None:
 @pytest.mark.parametrize("runtime", ["llamacpp", "llamafile", "ollama"])
 @pytest.mark.parametrize("kind", ["text", "chat"])
 @pytest.mark.parametrize(("options", "words"), CONTRADICTIONS)
-def test_contradicting_log_probabilities_are_refused(
+def test_langchain_contradicting_log_probabilities_are_refused(
     runtime: str, kind: str, options: dict[str, Any], words: str
 ) -> None:
     with pytest.raises(InvalidOptionError, match=words):
@@ -279,7 +279,7 @@ def test_contradicting_log_probabilities_are_refused(
 
 
 @pytest.mark.parametrize("runtime", ["llamacpp", "llamafile"])
-def test_log_probabilities_in_two_spellings_must_agree(runtime: str) -> None:
+def test_langchain_log_probabilities_in_two_spellings_must_agree(runtime: str) -> None:
     assert make(runtime, "text", n_probs=2, top_logprobs=2)
     with pytest.raises(InvalidOptionError, match="given twice, as 2 and 3"):
         make(runtime, "text", n_probs=2, top_logprobs=3)
@@ -305,7 +305,7 @@ def test_log_probabilities_in_two_spellings_must_agree(runtime: str) -> None:
         (None, None),
     ],
 )
-def test_a_bias_is_read_in_every_spelling(given: Any, normalized: Any) -> None:
+def test_langchain_bias_is_read_in_every_spelling(given: Any, normalized: Any) -> None:
     assert normalize_logit_bias(given) == normalized
     assert make("llamacpp", "text", logit_bias=given).logit_bias == normalized
     assert make("llamafile", "chat", logit_bias=given).logit_bias == normalized
@@ -327,7 +327,7 @@ def test_a_bias_is_read_in_every_spelling(given: Any, normalized: Any) -> None:
         {5: None},
     ],
 )
-def test_a_bias_of_another_shape_is_refused(given: Any) -> None:
+def test_langchain_bias_of_another_shape_is_refused(given: Any) -> None:
     with pytest.raises(
         InvalidOptionError, match="`logit_bias` must be a dict of token ids or texts to numbers"
     ):
@@ -335,7 +335,7 @@ def test_a_bias_of_another_shape_is_refused(given: Any) -> None:
 
 
 @pytest.mark.parametrize("kind", ["text", "chat"])
-def test_an_engine_without_a_bias_says_so(kind: str) -> None:
+def test_langchain_engine_without_a_bias_says_so(kind: str) -> None:
     with pytest.raises(
         InvalidOptionError, match=r"does not support `logit_bias`: .* LlamaCpp and Llamafile have"
     ):
@@ -376,7 +376,7 @@ def test_chat_ollama_an_argument_that_a_chat_lacks_names_what_to_use(
         (None, {}),
     ],
 )
-def test_options_of_a_call_are_those_of_ollama(
+def test_langchain_options_of_a_call_are_those_of_ollama(
     name: str, options: Any, sent: dict[str, Any]
 ) -> None:
     model = SUBJECTS[name].make(top_k=3)
@@ -391,7 +391,7 @@ def test_options_of_a_call_are_those_of_ollama(
     ]
 
 
-def test_options_of_a_call_leave_those_of_the_object_that_they_do_not_name() -> None:
+def test_langchain_options_of_a_call_leave_those_of_the_object_that_they_do_not_name() -> None:
     model = SUBJECTS["Ollama"].make(options={"new_option": 1, "newer": 2, "top_k": 3})
     model.invoke("Hi", options={"newer": 3, "top_p": 0.5})
     model.invoke("Hi", options={})
@@ -404,7 +404,7 @@ def test_options_of_a_call_leave_those_of_the_object_that_they_do_not_name() -> 
     ]
 
 
-def test_options_of_a_call_are_checked() -> None:
+def test_langchain_options_of_a_call_are_checked() -> None:
     chat = ChatOllama(model="m")
     with pytest.raises(
         InvalidOptionError, match="`options` must be a dict of Ollama's options, not list"
@@ -434,7 +434,7 @@ KEY: Final = {"Authorization": "Bearer a-key"}
     ],
 )
 @pytest.mark.parametrize("cls", [Ollama, ChatOllama, OllamaEmbeddings])
-def test_the_key_in_the_environment_is_sent_unless_another_is_given(
+def test_langchain_key_in_the_environment_is_sent_unless_another_is_given(
     cls: Any, options: dict[str, Any], sent: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OLLAMA_API_KEY", " a-key\n")
@@ -471,14 +471,14 @@ def test_the_key_in_the_environment_is_sent_unless_another_is_given(
     ],
 )
 @pytest.mark.parametrize("cls", [Ollama, ChatOllama, OllamaEmbeddings])
-def test_what_client_kwargs_say_about_the_connection_is_used(
+def test_langchain_client_kwargs_of_the_connection_are_used(
     cls: Any, options: dict[str, Any], expected: dict[str, Any]
 ) -> None:
     model = cls(model="m", **options)
     assert {name: getattr(model, name) for name in expected} == expected
 
 
-def test_what_client_kwargs_say_about_httpx_warns() -> None:
+def test_langchain_client_kwargs_of_httpx_warn() -> None:
     with pytest.warns(UserWarning, match="`http2` of `client_kwargs` has no effect"):
         make("ollama", "chat", client_kwargs={"http2": True})
     with pytest.raises(
@@ -487,7 +487,7 @@ def test_what_client_kwargs_say_about_httpx_warns() -> None:
         make("ollama", "chat", client_kwargs=[1])
 
 
-def test_the_key_in_the_environment_is_not_sent_to_the_server_of_one_call(
+def test_langchain_key_in_the_environment_is_not_sent_to_the_server_of_one_call(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("OLLAMA_API_KEY", "a-key")
@@ -586,7 +586,9 @@ def holds_ollamas_keys(info: Mapping[str, Any] | None) -> bool:
     )
 
 
-async def test_text_results_hold_ollamas_own_keys_and_the_thoughts_on_every_path() -> None:
+async def test_langchain_text_results_hold_ollamas_own_keys_and_the_thoughts_on_every_path() -> (
+    None
+):
     llm = RecordedOllama(model="m")
     streamed = sum(list(llm._stream("x"))[1:], start=next(iter(llm._stream("x"))))
     astreamed = [chunk async for chunk in llm._astream("x")]
@@ -614,7 +616,7 @@ async def test_text_results_hold_ollamas_own_keys_and_the_thoughts_on_every_path
     assert list(llm.stream("x")) == ["Hi", "!"]
 
 
-async def test_chat_results_hold_ollamas_own_keys_on_every_path() -> None:
+async def test_langchain_chat_results_hold_ollamas_own_keys_on_every_path() -> None:
     chat = RecordedChatOllama(model="m")
     chunks = list(chat.stream("x"))
     messages = [chat.invoke("x"), await chat.ainvoke("x"), sum(chunks[1:], start=chunks[0])]
@@ -629,7 +631,7 @@ async def test_chat_results_hold_ollamas_own_keys_on_every_path() -> None:
     )
 
 
-def test_each_chunk_holds_the_log_probabilities_of_its_text() -> None:
+def test_langchain_each_chunk_holds_the_log_probabilities_of_its_text() -> None:
     chunks: list[AIMessageChunk] = list(RecordedChatOllama(model="m").stream("x"))
     found = [
         (chunk.content, chunk.response_metadata.get("logprobs"))
@@ -660,7 +662,7 @@ class Starts(BaseCallbackHandler):
 @pytest.mark.parametrize(
     "llm", [FakeText, FakeChat, partial(FakeOllama, model="m"), partial(FakeChatOllama, model="m")]
 )
-async def test_settings_of_a_run_may_be_given_to_the_call(llm: Any) -> None:
+async def test_langchain_settings_of_a_run_may_be_given_to_the_call(llm: Any) -> None:
     model, seen = llm(), Starts()
     given: dict[str, Any] = {
         "callbacks": [seen],
@@ -694,7 +696,9 @@ async def test_settings_of_a_run_may_be_given_to_the_call(llm: Any) -> None:
         ([HumanMessage(["a", {"colour": "red"}])], "of unknown type"),
     ],
 )
-async def test_text_classes_refuse_what_is_not_text(llm: Any, given: Any, words: str) -> None:
+async def test_langchain_text_classes_refuse_what_is_not_text(
+    llm: Any, given: Any, words: str
+) -> None:
     model = llm()
     for call in (
         model.invoke,
@@ -707,7 +711,7 @@ async def test_text_classes_refuse_what_is_not_text(llm: Any, given: Any, words:
         await model.ainvoke(given)
 
 
-def test_text_classes_send_the_text_of_all_blocks() -> None:
+def test_langchain_text_classes_send_the_text_of_all_blocks() -> None:
     model = FakeText()
     file = {"type": "file", "base64": "Yg==", "mime_type": "text/plain"}
     model.invoke(
@@ -721,7 +725,7 @@ def test_text_classes_send_the_text_of_all_blocks() -> None:
 
 @pytest.mark.filterwarnings("ignore::langchain_core._api.beta_decorator.LangChainBetaWarning")
 @pytest.mark.parametrize("name", ["Llamafile", "ChatLlamafile", "Ollama", "ChatOllama"])
-def test_an_object_is_dumped_without_secrets_and_loaded_again(name: str) -> None:
+def test_langchain_object_is_dumped_without_secrets_and_loaded_again(name: str) -> None:
     kind = getattr(langchain_localllm, name)
     secrets = {
         "headers": {"X-Key": "hidden"},

@@ -31,7 +31,7 @@ def asked(server: ScriptedServer) -> list[str]:
     return found
 
 
-def test_the_model_is_asked_about_once(server: ScriptedServer) -> None:
+def test_ollama_model_is_asked_about_once(server: ScriptedServer) -> None:
     llm = Ollama(base_url=server.base_url, model="tiny")
     for path in paths.PATHS.values():
         path(llm, PROMPT)
@@ -42,7 +42,7 @@ def test_the_model_is_asked_about_once(server: ScriptedServer) -> None:
     assert asked(server) == ["show", "generate"]
 
 
-def test_validation_asks_at_construction_and_not_for_each_option_of_a_call(
+def test_ollama_validation_asks_at_construction_and_not_for_each_option_of_a_call(
     server: ScriptedServer,
 ) -> None:
     llm = Ollama(base_url=server.base_url, model="tiny", validate_model_on_init=True)
@@ -53,7 +53,7 @@ def test_validation_asks_at_construction_and_not_for_each_option_of_a_call(
     assert asked(server) == ["generate"] * 3
 
 
-def test_keys_and_headers_come_with_each_question(server: ScriptedServer) -> None:
+def test_ollama_keys_and_headers_come_with_each_question(server: ScriptedServer) -> None:
     llm = Ollama(base_url=server.base_url, auth=("me", "word"), headers={"X-Tenant": "a"})
     llm.invoke(PROMPT)
     assert [(r.headers["authorization"], r.headers["x-tenant"]) for r in server.requests] == [
@@ -61,7 +61,9 @@ def test_keys_and_headers_come_with_each_question(server: ScriptedServer) -> Non
     ] * 2
 
 
-def test_an_overflow_that_a_newer_ollama_refuses_names_the_context(server: ScriptedServer) -> None:
+def test_ollama_overflow_that_a_newer_ollama_refuses_names_the_context(
+    server: ScriptedServer,
+) -> None:
     refusal = as_json({"error": "the input length exceeds the context length"}, 400)
     server.script = lambda request: ASIDES.get(request.path) or refusal
     for num_ctx, context in ((None, 512), (64, 64)):
@@ -76,7 +78,7 @@ def test_an_overflow_that_a_newer_ollama_refuses_names_the_context(server: Scrip
 @pytest.mark.parametrize(
     "name", ["gpt-oss:120b-cloud", "gpt-oss:20b:cloud", "qwen3-coder:480B-Cloud", "minimax:cloud"]
 )
-def test_a_cloud_model_is_refused_by_its_name_before_anything_is_asked(
+def test_ollama_cloud_model_is_refused_by_its_name_before_anything_is_asked(
     name: str, server: ScriptedServer
 ) -> None:
     with pytest.raises(InvalidOptionError, match="allow_remote=True"):
@@ -95,13 +97,15 @@ def test_a_cloud_model_is_refused_by_its_name_before_anything_is_asked(
     "name",
     ["cloud", "cloud-model", "my-cloud", "a/nimbus-cloud", "host:5000/x-cloud", "x:cloud-7b"],
 )
-def test_other_names_with_the_word_are_not_refused(name: str, server: ScriptedServer) -> None:
+def test_ollama_other_names_with_the_word_are_not_refused(
+    name: str, server: ScriptedServer
+) -> None:
     assert Ollama(base_url=server.base_url, model=name).invoke(PROMPT)
 
 
 @pytest.mark.parametrize("path", sorted(paths.PATHS))
 @pytest.mark.parametrize("settings", [{}, {"num_ctx": 512}])
-def test_a_model_whose_host_is_another_machine_gets_no_prompt(
+def test_ollama_model_whose_host_is_another_machine_gets_no_prompt(
     path: str, settings: dict[str, Any], server: ScriptedServer
 ) -> None:
     server.script = lambda request: REMOTE if request.path == "/api/show" else WIRE.hello()
@@ -112,7 +116,7 @@ def test_a_model_whose_host_is_another_machine_gets_no_prompt(
     assert paths.PATHS[path](llm, PROMPT, allow_remote=True)
 
 
-def test_an_answer_of_another_server_about_the_model_is_told(server: ScriptedServer) -> None:
+def test_ollama_answer_of_another_kind_of_server_is_reported(server: ScriptedServer) -> None:
     server.reset(Answer([b"[1, 2]"]))
     with pytest.raises(ConnectionError, match="does not appear to be an Ollama server"):
         Ollama(base_url=server.base_url).invoke(PROMPT)
@@ -122,7 +126,7 @@ LM_STUDIO: Final = as_json({"error": "Unexpected endpoint or method. (POST /api/
 
 
 @pytest.mark.parametrize("kind", [Ollama, ChatOllama])
-def test_a_server_of_openais_api_names_the_classes_for_it(kind: Any) -> None:
+def test_ollama_server_of_openais_api_names_the_classes_for_it(kind: Any) -> None:
     with (
         ScriptedServer(LM_STUDIO) as lm_studio,
         pytest.raises(WrongServerError, match="use `ChatLlamafile`"),
@@ -135,7 +139,7 @@ def test_chat_ollama_on_llama_cpps_server_names_the_class_for_it(chat_server: Lo
         ChatOllama(model="m", base_url=chat_server.base_url).invoke(PROMPT)
 
 
-def test_an_address_that_ends_in_api_is_named(server: ScriptedServer) -> None:
+def test_ollama_address_that_ends_in_api_is_named(server: ScriptedServer) -> None:
     server.reset(Answer([b"404 page not found"], 404))
     with pytest.raises(WrongServerError, match="Leave out the `/api` at the end of `base_url`"):
         ChatOllama(model="m", base_url=f"{server.base_url}/api").invoke(PROMPT)

@@ -49,7 +49,7 @@ from langchain_localllm.transport.retry import RetryPolicy, fetch_json, open_rep
         ("user:word@host:1", "http://host:1"),
     ],
 )
-def test_an_address_is_read_as_people_write_it(given_as: str, url: str) -> None:
+def test_client_address_is_read_as_people_write_it(given_as: str, url: str) -> None:
     assert Address.parse(given_as).url == url
 
 
@@ -64,7 +64,7 @@ def test_an_address_is_read_as_people_write_it(given_as: str, url: str) -> None:
         ("http://v2", "/v1/models", "http://v2/v1/models"),
     ],
 )
-def test_address_endpoint_puts_another_version_in_the_place_of_v1(
+def test_client_address_endpoint_puts_another_version_in_the_place_of_v1(
     base: str, path: str, url: str
 ) -> None:
     assert Address.parse(base).endpoint(path) == url
@@ -84,12 +84,12 @@ def test_address_endpoint_puts_another_version_in_the_place_of_v1(
         "://x",
     ],
 )
-def test_what_is_no_address_is_refused(text: str) -> None:
+def test_client_invalid_address_is_refused(text: str) -> None:
     with pytest.raises(errors.InvalidOptionError, match="is not a server's address"):
         Address.parse(text)
 
 
-def test_credentials_become_a_header_and_are_not_shown() -> None:
+def test_client_credentials_become_a_header_and_are_not_shown() -> None:
     address = Address.parse("http://me%40home:p%3Ass@host", {"X-Key": "hidden"})
     assert dict(address.headers) == {"Authorization": "Basic bWVAaG9tZTpwOnNz", "X-Key": "hidden"}
     for secret in ("me%40home", "p%3Ass", "bWVA", "hidden"):
@@ -99,7 +99,7 @@ def test_credentials_become_a_header_and_are_not_shown() -> None:
     assert "hidden" not in str(caught.value)
 
 
-def test_an_address_with_credentials_never_gets_those_of_another() -> None:
+def test_client_address_with_credentials_never_gets_those_of_another() -> None:
     for name in ("Authorization", "authorization"):
         assert dict(Address.parse("http://host", {name: "Bearer k"}).headers) == {
             "Authorization": "Bearer k"
@@ -121,7 +121,7 @@ def test_an_address_with_credentials_never_gets_those_of_another() -> None:
         {"X": "\0"},
     ],
 )
-def test_a_header_that_http_cannot_carry_is_refused_without_showing_it(
+def test_client_header_that_http_cannot_carry_is_refused_without_showing_it(
     headers: dict[str, str],
 ) -> None:
     with pytest.raises(errors.InvalidOptionError) as caught:
@@ -146,7 +146,7 @@ def test_a_header_that_http_cannot_carry_is_refused_without_showing_it(
         ("example.org", False),
     ],
 )
-def test_loopback_is_known(host: str, loopback: bool) -> None:
+def test_client_loopback_is_known(host: str, loopback: bool) -> None:
     assert Address.parse(f"http://{host}:8080").is_loopback is loopback
 
 
@@ -162,7 +162,7 @@ def cut(data: bytes, places: list[int]) -> list[bytes]:
 @given(
     lines=st.lists(st.text()), rest=st.text(), places=st.lists(st.integers(min_value=0), max_size=8)
 )
-def test_lines_are_the_same_wherever_they_are_cut(
+def test_client_lines_are_the_same_wherever_they_are_cut(
     lines: list[str], rest: str, places: list[int]
 ) -> None:
     lines = [line.replace("\n", " ") for line in lines]
@@ -180,17 +180,17 @@ def test_lines_are_the_same_wherever_they_are_cut(
 
 
 @pytest.mark.parametrize("line", [b"{", b"", b'"\xff"', b"\xff\xfe{}", b'{"a":}'])
-def test_what_is_not_json_is_a_broken_stream(line: bytes) -> None:
+def test_client_line_that_is_not_json_is_a_broken_stream(line: bytes) -> None:
     with pytest.raises(errors.StreamBrokenError, match="what is not JSON"):
         parse_json(line)
 
 
-def test_a_web_page_is_another_server() -> None:
+def test_client_web_page_is_another_server() -> None:
     with pytest.raises(errors.WrongServerError, match="base_url"):
         parse_json(b" <!DOCTYPE html>")
 
 
-def test_a_long_line_is_not_shown_whole() -> None:
+def test_client_long_line_is_not_shown_whole() -> None:
     with pytest.raises(errors.StreamBrokenError) as caught:
         parse_json(b"x" * 10_000)
     assert len(str(caught.value)) < 300
@@ -250,21 +250,21 @@ LOADING = FakeReply(503, b"{}")
 OK = FakeReply(200, b'{"a": 1}')
 
 
-def test_a_success_is_sent_once() -> None:
+def test_client_success_is_sent_once() -> None:
     driver = Driver(OK)
     assert driver.run(open_reply(SEND, RetryPolicy(), read_error)) is OK
     assert (driver.sent, driver.waited) == (1, 0)
 
 
 @pytest.mark.parametrize("retries", [0, 1, 3])
-def test_a_connection_is_tried_again_so_often(retries: int) -> None:
+def test_client_connection_is_retried_up_to_the_limit(retries: int) -> None:
     driver = Driver(DOWN)
     with pytest.raises(errors.ConnectionFailedError):
         driver.run(open_reply(SEND, RetryPolicy(max_retries=retries), read_error))
     assert driver.sent == retries + 1
 
 
-def test_a_second_try_that_succeeds_counts() -> None:
+def test_client_second_attempt_that_succeeds_counts() -> None:
     driver = Driver(DOWN, OK)
     assert driver.run(open_reply(SEND, RetryPolicy(max_retries=1), read_error)) is OK
 
@@ -280,35 +280,35 @@ def test_a_second_try_that_succeeds_counts() -> None:
         FakeReply(500),
     ],
 )
-def test_what_cannot_help_is_not_tried_again(fault: FakeReply | Exception) -> None:
+def test_client_permanent_error_is_not_retried(fault: FakeReply | Exception) -> None:
     driver = Driver(fault)
     with pytest.raises(errors.ModelCallError):
         driver.run(open_reply(SEND, RetryPolicy(max_retries=5), read_error))
     assert driver.sent == 1
 
 
-def test_a_loading_server_is_waited_for() -> None:
+def test_client_loading_server_is_waited_for() -> None:
     driver = Driver(LOADING, LOADING, LOADING, OK)
     assert driver.run(open_reply(SEND, RetryPolicy(max_retries=0), read_error)) is OK
     assert driver.sent == 4
 
 
 @pytest.mark.parametrize("limit", [0.0, 0.3, 10.0])
-def test_waiting_for_a_loading_server_ends(limit: float) -> None:
+def test_client_waiting_for_a_loading_server_ends(limit: float) -> None:
     driver = Driver(LOADING)
     with pytest.raises(errors.ModelLoadingError):
         driver.run(open_reply(SEND, RetryPolicy(wait_until_ready=limit), read_error))
     assert limit <= driver.waited <= limit + 1
 
 
-def test_no_step_is_written_for_a_redirect_or_an_empty_success() -> None:
+def test_client_no_step_is_written_for_a_redirect_or_an_empty_success() -> None:
     for status in (204, 301, 307):
         driver = Driver(FakeReply(status))
         with pytest.raises(errors.ModelCallError):
             driver.run(open_reply(SEND, RetryPolicy(), read_error))
 
 
-def test_fetching_parses_and_refuses_what_is_not_json() -> None:
+def test_client_fetching_parses_and_refuses_what_is_not_json() -> None:
     assert Driver(OK).run(fetch_json(SEND, RetryPolicy(), read_error)) == {"a": 1}
     for body in (b"<html>", b"", b'"text"', b"\xff"):
         with pytest.raises(errors.WrongServerError):
@@ -345,13 +345,13 @@ def mapped(fault: Exception, *, answering: bool) -> errors.ModelCallError:
 
 
 @pytest.mark.parametrize("fault", SILENT, ids=lambda fault: type(fault).__name__)
-def test_silence_is_a_timeout(fault: Exception) -> None:
+def test_client_silent_server_is_a_timeout(fault: Exception) -> None:
     for answering in (False, True):
         assert type(mapped(fault, answering=answering)) is errors.CallTimeoutError
 
 
 @pytest.mark.parametrize("fault", BROKEN, ids=lambda fault: type(fault).__name__)
-def test_a_broken_connection_is_told_from_none(fault: Exception) -> None:
+def test_client_broken_connection_differs_from_no_connection(fault: Exception) -> None:
     before = mapped(fault, answering=False)
     assert type(before) is errors.ConnectionFailedError
     assert str(before) == "No server answers at http://host. Start it."
@@ -359,7 +359,7 @@ def test_a_broken_connection_is_told_from_none(fault: Exception) -> None:
 
 
 @pytest.mark.parametrize("fault", UNREACHED, ids=lambda fault: type(fault).__name__)
-def test_a_connection_that_nobody_takes_is_not_called_silence(fault: Exception) -> None:
+def test_client_connection_that_is_not_accepted_is_not_a_read_timeout(fault: Exception) -> None:
     assert type(mapped(fault, answering=False)) is errors.ConnectionFailedError
 
 
@@ -398,7 +398,7 @@ def test_connection_error_too_many_files_names_the_limit(fault: Exception) -> No
         (502, errors.ServerError),
     ],
 )
-def test_a_status_has_its_error(status: int, kind: type[Exception]) -> None:
+def test_client_status_has_its_error(status: int, kind: type[Exception]) -> None:
     error = status_error(status, "The reason", url="http://host")
     assert type(error) is kind
     assert str(status) in str(error)
@@ -462,7 +462,7 @@ ENDS: dict[str, tuple[tuple[bytes | Exception, ...], type[Exception] | None]] = 
 
 
 @pytest.mark.parametrize("name", ENDS)
-def test_an_answer_is_closed_however_it_ends(name: str) -> None:
+def test_client_answer_is_closed_however_it_ends(name: str) -> None:
     parts, error = ENDS[name]
     reply = OpenReply(*parts)
     with pytest.raises(error) if error else contextlib.nullcontext():
@@ -471,7 +471,7 @@ def test_an_answer_is_closed_however_it_ends(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ENDS)
-async def test_an_answer_is_closed_however_it_ends_in_async_code(name: str) -> None:
+async def test_client_answer_is_closed_however_it_ends_in_async_code(name: str) -> None:
     parts, error = ENDS[name]
     reply = AsyncOpenReply(*parts)
     with pytest.raises(error) if error else contextlib.nullcontext():
@@ -479,7 +479,7 @@ async def test_an_answer_is_closed_however_it_ends_in_async_code(name: str) -> N
     assert reply.closed
 
 
-async def test_an_answer_that_is_left_is_closed() -> None:
+async def test_client_answer_that_is_left_is_closed() -> None:
     reply = OpenReply(b"a", b"b")
     stream = CLIENT.stream(opened(reply), Lines())
     assert next(stream) == b"a"
@@ -497,12 +497,12 @@ async def test_an_answer_that_is_left_is_closed() -> None:
 # --- the client, unopened ---
 
 
-def test_a_client_can_be_pickled_when_it_was_used() -> None:
+def test_client_can_be_pickled_when_it_was_used() -> None:
     used = HttpClient(Address.parse("http://host", {"X": "y"}), "Start it.")
     used._session = used._new_session()
     copied = pickle.loads(pickle.dumps(used))  # noqa: S301 - our own bytes
     assert (copied.address, copied._hint, copied._session) == (used.address, "Start it.", None)
 
 
-def test_closing_what_was_never_opened_is_no_error() -> None:
+def test_client_close_without_a_connection_raises_nothing() -> None:
     HttpClient(Address.parse("http://host"), "").close()

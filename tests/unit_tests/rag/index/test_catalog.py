@@ -41,7 +41,7 @@ def test_passages_of_a_file_appear_together_when_the_file_is_finished() -> None:
     assert catalog.file("a.txt") == FileEntry("a.txt", "hash")
 
 
-def test_a_changed_file_keeps_what_stayed_and_dooms_what_went() -> None:
+def test_catalog_changed_file_keeps_unchanged_passages_and_tombstones_others() -> None:
     catalog = filled(Catalog(None))
     catalog.stage(
         [
@@ -58,7 +58,7 @@ def test_a_changed_file_keeps_what_stayed_and_dooms_what_went() -> None:
     assert catalog.tombstoned() == []
 
 
-def test_a_removed_file_is_gone_with_its_words() -> None:
+def test_catalog_removed_file_is_removed_with_its_words() -> None:
     catalog = filled(Catalog(None))
     catalog.remove("a.txt")
     assert catalog.paths() == []
@@ -66,7 +66,7 @@ def test_a_removed_file_is_gone_with_its_words() -> None:
     assert sorted(catalog.tombstoned()) == ["1", "2"]
 
 
-def test_words_are_found_in_all_their_forms_and_in_headings_and_ranked() -> None:
+def test_catalog_words_are_found_in_all_their_forms_and_in_headings_and_ranked() -> None:
     catalog = Catalog(None)
     texts = {
         "1": "Boats and more boats.",
@@ -83,19 +83,19 @@ def test_words_are_found_in_all_their_forms_and_in_headings_and_ranked() -> None
     assert catalog.search('what is the "AND" OR NEAR(', 5) == []
 
 
-def test_words_are_filtered_by_metadata() -> None:
+def test_catalog_words_are_filtered_by_metadata() -> None:
     catalog = filled(Catalog(None))
     assert catalog.search("boat ferry", 5, {"line": 3}) == ["2"]
     assert catalog.search("boat ferry", 5, {"source": ["a.txt", "b.txt"], "line": 1}) == ["1"]
     assert catalog.search("boat ferry", 5, {"so'urce\"": "a.txt"}) == []
 
 
-def test_batches_give_every_live_passage_once() -> None:
+def test_catalog_batches_give_every_live_passage_once() -> None:
     catalog = filled(Catalog(None))
     assert [[each.id for each in batch] for batch in catalog.batches(1)] == [["1"], ["2"]]
 
 
-def test_a_file_from_a_newer_version_is_refused(tmp_path: Path) -> None:
+def test_catalog_file_from_a_newer_version_is_refused(tmp_path: Path) -> None:
     Catalog(tmp_path / "c.sqlite").close()
     with sqlite3.connect(tmp_path / "c.sqlite") as db:
         db.execute(f"PRAGMA user_version = {FORMAT + 1}")
@@ -109,20 +109,20 @@ def test_a_file_from_a_newer_version_is_refused(tmp_path: Path) -> None:
     "content",
     [b"no database, but long enough to look at" * 50, b"SQLite format 3\0" + b"\xff" * 4000],
 )
-def test_a_damaged_file_names_the_way_out(tmp_path: Path, content: bytes) -> None:
+def test_catalog_damaged_file_error_names_the_fix(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "c.sqlite").write_bytes(content)
     with pytest.raises(StoreError, match=r"rag index PATH --rebuild"):
         Catalog(tmp_path / "c.sqlite")
 
 
-def test_an_error_inside_a_transaction_changes_nothing() -> None:
+def test_catalog_error_inside_a_transaction_changes_nothing() -> None:
     catalog = filled(Catalog(None))
     with pytest.raises(AttributeError):
         catalog.finish([], [FileEntry("b.txt", "hash"), None])  # type: ignore[list-item]  # the fault
     assert catalog.file("b.txt") is None
 
 
-def test_neighbors_are_the_passages_right_before_and_after_in_the_file() -> None:
+def test_catalog_neighbors_are_the_passages_right_before_and_after_in_the_file() -> None:
     catalog = Catalog(None)
     catalog.stage(passage(str(place), f"Part {place}.", place=place) for place in range(4))
     catalog.stage([passage("b", "Another file.", "b.txt", place=1)])
@@ -152,7 +152,7 @@ def _many(monkeypatch: pytest.MonkeyPatch, most_ranked: int) -> Catalog:
     return catalog
 
 
-def test_search_with_rare_words_ranks_passages_that_have_one_by_all_words(
+def test_catalog_search_with_rare_words_ranks_passages_that_have_one_by_all_words(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     catalog = _many(monkeypatch, 4000)
@@ -165,7 +165,7 @@ def test_search_with_rare_words_ranks_passages_that_have_one_by_all_words(
     assert catalog.search(question, 20) == has_rare[:20]
 
 
-def test_search_with_too_few_rare_words_adds_passages_with_several_common_ones(
+def test_catalog_search_with_too_few_rare_words_adds_passages_with_several_common_ones(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     catalog = _many(monkeypatch, 60)
@@ -177,7 +177,7 @@ def test_search_with_too_few_rare_words_adds_passages_with_several_common_ones(
     assert all({"w1", "w2"} <= words[key] or "w30" in words[key] for key in found)
 
 
-def test_search_with_common_words_only_finds_passages_with_several(
+def test_catalog_search_with_common_words_only_finds_passages_with_several(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     catalog = _many(monkeypatch, 30)
@@ -187,7 +187,7 @@ def test_search_with_common_words_only_finds_passages_with_several(
     assert len(catalog.search("w1", 20)) == 20
 
 
-def test_search_with_a_filter_finds_a_common_word_where_rare_ones_are_missing(
+def test_catalog_search_with_a_filter_finds_a_common_word_where_rare_ones_are_missing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     catalog = _many(monkeypatch, 60)
@@ -196,7 +196,9 @@ def test_search_with_a_filter_finds_a_common_word_where_rare_ones_are_missing(
     assert catalog.search("w1 w2 w30", 5, {"source": "b.txt"}) == ["other"]
 
 
-def test_frequencies_are_counted_again_after_a_change_here_or_elsewhere(tmp_path: Path) -> None:
+def test_catalog_frequencies_are_counted_again_after_a_change_here_or_elsewhere(
+    tmp_path: Path,
+) -> None:
     catalog = filled(Catalog(tmp_path / "catalogue.sqlite"))
     assert catalog.frequencies(['"boat"', '"ferry"']) == (2, {'"boat"': 1, '"ferry"': 1})
     catalog.remove("a.txt")

@@ -273,7 +273,7 @@ def test_update_perl_which_the_splitter_does_not_know_is_read(store: Store, note
     assert update(store, [notes]).problems == []
 
 
-def test_update_file_that_vanishes_in_the_run_is_reported_and_gone_in_the_next(
+def test_update_file_that_vanishes_in_the_run_is_reported_and_removed_by_the_next(
     store: Store, notes: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("a.txt", "z.txt"):

@@ -118,7 +118,7 @@ def text_of(pieces: list[StreamEvent]) -> str:
 
 @every_kind
 @given(places=st.lists(st.integers(min_value=0), max_size=12))
-def test_an_answer_is_the_same_wherever_it_is_cut(kind: str, places: list[int]) -> None:
+def test_answer_decoder_answer_is_the_same_wherever_it_is_cut(kind: str, places: list[int]) -> None:
     make, answer = ANSWERS[kind]
     edges = [0, *sorted(place % (len(answer) + 1) for place in places), len(answer)]
     pieces = decode(make(READER), *[answer[start:end] for start, end in itertools.pairwise(edges)])
@@ -128,7 +128,9 @@ def test_an_answer_is_the_same_wherever_it_is_cut(kind: str, places: list[int]) 
 
 
 @every_kind
-def test_an_answer_is_read_a_byte_at_a_time_and_without_its_last_line_end(kind: str) -> None:
+def test_answer_decoder_answer_is_read_a_byte_at_a_time_and_without_its_last_line_end(
+    kind: str,
+) -> None:
     make, answer = ANSWERS[kind]
     answer = answer.rstrip(b"\n")
     pieces = decode(make(READER), *[answer[index : index + 1] for index in range(len(answer))])
@@ -138,7 +140,7 @@ def test_an_answer_is_read_a_byte_at_a_time_and_without_its_last_line_end(kind: 
 
 @every_kind
 @given(share=st.floats(min_value=0, max_value=1, exclude_max=True))
-def test_an_answer_that_ends_before_its_reason_is_broken_wherever_it_ends(
+def test_answer_decoder_answer_that_ends_before_its_reason_is_broken_wherever_it_ends(
     kind: str, share: float
 ) -> None:
     make, answer = ANSWERS[kind]
@@ -160,7 +162,7 @@ def test_an_answer_that_ends_before_its_reason_is_broken_wherever_it_ends(
         b'data: {"error": {"code": 500}}\n\n',
     ],
 )
-def test_what_comes_after_the_end_changes_nothing(kind: str, extra: bytes) -> None:
+def test_answer_decoder_events_after_the_end_change_nothing(kind: str, extra: bytes) -> None:
     make, answer = ANSWERS[kind]
     pieces = decode(make(READER), answer, extra)
     assert text_of(pieces) == "".join(TEXTS)
@@ -168,7 +170,9 @@ def test_what_comes_after_the_end_changes_nothing(kind: str, extra: bytes) -> No
 
 
 @every_kind
-def test_comments_other_fields_and_carriage_returns_are_passed_over(kind: str) -> None:
+def test_answer_decoder_comments_other_fields_and_carriage_returns_are_passed_over(
+    kind: str,
+) -> None:
     make, answer = ANSWERS[kind]
     noise = b": a comment\r\n\r\nevent: message\r\nid: 1\r\nretry: 5\r\n"
     first, rest = answer.split(b"\n\n", 1)
@@ -188,14 +192,14 @@ def test_comments_other_fields_and_carriage_returns_are_passed_over(kind: str) -
         ({"stop_type": "limit", "truncated": True}, "length"),  # the context's end
     ],
 )
-def test_the_reason_for_the_end_is_told(end: dict[str, Any], reason: str) -> None:
+def test_answer_decoder_finish_reason_is_reported(end: dict[str, Any], reason: str) -> None:
     fields = {key: value for key, value in {**TEXT_END, **end}.items() if value is not None}
     finish = decode(CompletionDecoder(READER), event(**fields))[-1].finish
     assert finish
     assert finish.reason == reason
 
 
-def test_an_end_without_counts_and_timings_is_an_end() -> None:
+def test_answer_decoder_end_without_counts_and_timings_is_an_end() -> None:
     assert decode(CompletionDecoder(READER), event(stop=True))[-1].finish == CompletionInfo("stop")
     assert decode(ChatDecoder(READER), choice({}, "length"), DONE)[-1].finish == CompletionInfo(
         "length", model="tiny-chat.gguf"
@@ -205,7 +209,7 @@ def test_an_end_without_counts_and_timings_is_an_end() -> None:
 @pytest.mark.parametrize(
     "end", [{"stop_type": "eos"}, {"stop_type": "limit", "tokens_predicted": 900}]
 )
-def test_a_text_of_which_the_server_dropped_a_part_raises(end: dict[str, Any]) -> None:
+def test_text_of_which_the_server_dropped_a_part_raises(end: dict[str, Any]) -> None:
     with pytest.raises(errors.ContextLengthError) as caught:
         decode(CompletionDecoder(READER), event(**{**TEXT_END, "truncated": True, **end}))
     assert "None" not in str(caught.value)
@@ -235,7 +239,7 @@ ENDS: dict[str, bytes] = {
 
 
 @pytest.mark.parametrize("end", ENDS)
-def test_an_answer_with_a_reason_is_whole_however_it_ends(end: str) -> None:
+def test_answer_decoder_answer_with_a_reason_is_whole_however_it_ends(end: str) -> None:
     pieces = decode(ChatDecoder(READER), choice({"content": "a"}), ENDS[end])
     assert text_of(pieces) == "a"
     finish = pieces[-1].finish
@@ -253,7 +257,7 @@ def test_an_answer_with_a_reason_is_whole_however_it_ends(end: str) -> None:
         b'data: {"choices',
     ],
 )
-def test_an_answer_without_a_reason_and_done_is_broken(rest: bytes) -> None:
+def test_answer_decoder_answer_without_a_reason_and_done_is_broken(rest: bytes) -> None:
     with pytest.raises(errors.StreamBrokenError):
         decode(ChatDecoder(READER), choice({"content": "a"}), rest)
     with pytest.raises(errors.StreamBrokenError):
@@ -269,7 +273,7 @@ def test_an_answer_without_a_reason_and_done_is_broken(rest: bytes) -> None:
         {"tool_calls": [{"index": 0, "function": {"name": "f", "arguments": "{}"}}]},
     ],
 )
-def test_an_answer_that_ends_with_done_and_no_reason_is_whole(
+def test_answer_decoder_answer_that_ends_with_done_and_no_reason_is_whole(
     delta: dict[str, Any], usage: bytes
 ) -> None:
     pieces = decode(ChatDecoder(READER), choice(delta), usage, DONE)
@@ -278,7 +282,7 @@ def test_an_answer_that_ends_with_done_and_no_reason_is_whole(
     assert pieces[-1].finish.prompt_tokens == (3 if usage else None)
 
 
-def test_done_without_an_answer_is_broken() -> None:
+def test_answer_decoder_done_without_an_answer_is_broken() -> None:
     for decoder in (ChatDecoder(READER), CompletionDecoder(READER)):
         with pytest.raises(errors.StreamBrokenError):
             decode(decoder, choice({"role": "assistant"}), DONE)
@@ -295,7 +299,7 @@ def test_done_without_an_answer_is_broken() -> None:
         ("content_filter",) * 2,
     ],
 )
-def test_reasons_under_other_names_are_read(reason: str, ours: str) -> None:
+def test_answer_decoder_reasons_under_other_names_are_read(reason: str, ours: str) -> None:
     finish = decode(ChatDecoder(READER), choice({}, reason))[-1].finish
     assert finish
     assert finish.reason == ours
@@ -338,7 +342,9 @@ STREAMS: dict[str, bytes] = {
 
 @pytest.mark.parametrize("form", STREAMS)
 @given(places=st.lists(st.integers(min_value=0), max_size=12))
-def test_a_stream_is_read_in_each_form_wherever_it_is_cut(form: str, places: list[int]) -> None:
+def test_answer_decoder_stream_is_read_in_each_form_wherever_it_is_cut(
+    form: str, places: list[int]
+) -> None:
     answer = STREAMS[form]
     edges = [0, *sorted(place % (len(answer) + 1) for place in places), len(answer)]
     pieces = decode(
@@ -348,7 +354,7 @@ def test_a_stream_is_read_in_each_form_wherever_it_is_cut(form: str, places: lis
     assert [piece.finish.reason for piece in pieces if piece.finish] == ["stop"]
 
 
-def test_a_whole_answer_of_each_path_is_read() -> None:
+def test_whole_answer_of_each_path_is_read() -> None:
     call = {"id": "c1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
     message = {
         "role": "assistant",
@@ -378,14 +384,14 @@ def test_a_whole_answer_of_each_path_is_read() -> None:
     assert (text.text, end.finish) == ("a", CompletionInfo("length"))
 
 
-def test_the_words_before_a_break_are_shown() -> None:
+def test_answer_decoder_words_before_a_break_are_shown() -> None:
     with pytest.raises(errors.StreamBrokenError, match="upstream connect error"):
         decode(
             ChatDecoder(READER), choice({"content": "a"}), b"upstream connect error or disconnect\n"
         )
 
 
-def test_reasoning_tool_calls_and_probabilities_are_read() -> None:
+def test_answer_decoder_reasoning_tool_calls_and_probabilities_are_read() -> None:
     first = {
         "index": 0,
         "id": "c1",
@@ -433,7 +439,7 @@ def test_reasoning_tool_calls_and_probabilities_are_read() -> None:
     ],
 )
 @every_kind
-def test_an_answer_that_is_no_event_stream_comes_from_another_server(
+def test_answer_decoder_answer_without_events_is_of_another_kind_of_server(
     kind: str, body: bytes
 ) -> None:
     with pytest.raises(errors.WrongServerError, match="does not speak"):
@@ -454,13 +460,15 @@ def test_an_answer_that_is_no_event_stream_comes_from_another_server(
     ],
 )
 @every_kind
-def test_an_event_that_cannot_be_read_is_a_broken_stream(kind: str, value: bytes) -> None:
+def test_answer_decoder_event_that_cannot_be_read_is_a_broken_stream(
+    kind: str, value: bytes
+) -> None:
     with pytest.raises(errors.StreamBrokenError):
         decode(ANSWERS[kind][0](READER), b"data: " + value + b"\n\n")
 
 
 @pytest.mark.parametrize("delta", [{"content": 5}, {"tool_calls": 5}, {"tool_calls": [5]}])
-def test_a_delta_of_another_shape_is_a_broken_stream(delta: dict[str, Any]) -> None:
+def test_answer_decoder_delta_of_another_shape_is_a_broken_stream(delta: dict[str, Any]) -> None:
     with pytest.raises(errors.StreamBrokenError):
         decode(ChatDecoder(READER), choice(delta))
     with pytest.raises(errors.StreamBrokenError):
@@ -470,7 +478,7 @@ def test_a_delta_of_another_shape_is_a_broken_stream(delta: dict[str, Any]) -> N
 @pytest.mark.parametrize(
     "empty", [{"error": None}, {"delta": None}, {"delta": {"content": None, "tool_calls": None}}]
 )
-def test_null_is_nothing(empty: dict[str, Any]) -> None:
+def test_answer_decoder_null_is_nothing(empty: dict[str, Any]) -> None:
     fields = {
         "choices": [{"index": 0, "finish_reason": None, **empty}],
         "usage": None,
@@ -551,7 +559,7 @@ FAILURE = {"code": 500, "message": "Compute error.", "type": "server_error"}
         (302, "", errors.WrongServerError, "redirects"),
     ],
 )
-def test_a_status_becomes_an_error_that_says_what_to_do(
+def test_answer_decoder_status_becomes_an_error_that_says_what_to_do(
     status: int, body: Any, kind: type[Exception], words: str
 ) -> None:
     error = READER(status, body)
@@ -561,7 +569,7 @@ def test_a_status_becomes_an_error_that_says_what_to_do(
     assert "None" not in str(error)
 
 
-def test_both_lengths_are_told() -> None:
+def test_answer_decoder_context_error_has_both_lengths() -> None:
     error = READER(400, {"error": OVERFLOW})
     assert isinstance(error, errors.ContextLengthError)
     assert (error.prompt_tokens, error.context_tokens) == (601, 256)
@@ -624,7 +632,7 @@ def sent(error: Any) -> bytes:
     ],
 )
 @every_kind
-def test_an_error_in_a_stream_is_raised_after_what_came_before(
+def test_answer_decoder_error_in_a_stream_is_raised_after_what_came_before(
     kind: str, line: bytes, error: type[Exception], words: str
 ) -> None:
     decoder = ANSWERS[kind][0](READER)
@@ -657,7 +665,7 @@ def answered(plan: Plan[Any], answer: Any) -> Any:
 OPTIONS = LlamafileEmbeddings(base_url=URL)
 
 
-def test_vectors_come_in_the_order_of_the_texts() -> None:
+def test_answer_decoder_vectors_come_in_the_order_of_the_texts() -> None:
     data = [{"index": 1, "embedding": [3, 4.0]}, {"index": 0, "embedding": [1.0, 2.0]}]
     assert answered(embed_openai(OPTIONS, ["a", "b"]), {"data": data}) == [[1.0, 2.0], [3.0, 4.0]]
 
@@ -679,7 +687,7 @@ def test_vectors_come_in_the_order_of_the_texts() -> None:
         {"data": []},
     ],
 )
-def test_an_answer_of_another_shape_comes_from_another_server(answer: Any) -> None:
+def test_answer_of_another_shape_comes_from_another_server(answer: Any) -> None:
     if answer not in ({"data": []}, []):  # no vectors: counted where the texts are known
         with pytest.raises(errors.WrongServerError):
             answered(embed_openai(OPTIONS, ["a"]), answer)
@@ -690,7 +698,7 @@ def test_an_answer_of_another_shape_comes_from_another_server(answer: Any) -> No
     assert answered(name_if_told(OPTIONS), answer) is None
 
 
-def test_tokens_and_the_models_name_are_read() -> None:
+def test_answer_decoder_tokens_and_the_models_name_are_read() -> None:
     assert answered(tokenize(OPTIONS, "a"), {"tokens": [5, 6]}) == [5, 6]
     assert answered(tokenize(OPTIONS, "a"), {"tokens": ["a", "b"]}) == ["a", "b"]
     assert answered(token_ids(OPTIONS, "a"), {"tokens": [5, 6]}) == [5, 6]
@@ -700,7 +708,7 @@ def test_tokens_and_the_models_name_are_read() -> None:
     assert answered(name_if_told(OPTIONS), {"data": [{"id": "first"}]}) == "first"
 
 
-def test_a_gap_is_sent_to_other_servers_as_openais_suffix() -> None:
+def test_answer_decoder_gap_is_sent_to_other_servers_as_openais_suffix() -> None:
     llm = FakeText(suffix="return x", input_extra=[{"filename": "a.py", "text": "x = 1"}])
     llm._facts[DEFAULT_URL, None] = ServerFacts(llama_cpp=False, model="m")
     llm.invoke("def f(x):")
@@ -776,7 +784,7 @@ SEVERAL: dict[str, tuple[MakeDecoder, bytes]] = {
 
 
 @pytest.mark.parametrize("kind", sorted(SEVERAL))
-def test_several_answers_are_told_apart(kind: str) -> None:
+def test_answer_decoder_several_answers_are_kept_apart(kind: str) -> None:
     make: Any
     make, answer = SEVERAL[kind]
     pieces = decode(make(READER, answer_count=2), answer)
@@ -790,7 +798,9 @@ def test_several_answers_are_told_apart(kind: str) -> None:
 
 
 @every_kind
-def test_a_server_that_gives_one_answer_where_two_were_asked_for_is_read(kind: str) -> None:
+def test_answer_decoder_server_that_gives_one_answer_where_two_were_asked_for_is_read(
+    kind: str,
+) -> None:
     make: Any
     make, answer = ANSWERS[kind]
     pieces = decode(make(READER, answer_count=2), answer)
@@ -804,13 +814,13 @@ def test_a_server_that_gives_one_answer_where_two_were_asked_for_is_read(kind: s
         (ChatDecoder, chat_part(1, "c") + CHAT_ANSWER),
     ],
 )
-def test_a_second_answer_that_does_not_end_is_broken(make: Any, answer: bytes) -> None:
+def test_answer_decoder_second_answer_that_does_not_end_is_broken(make: Any, answer: bytes) -> None:
     with pytest.raises(errors.StreamBrokenError):
         decode(make(READER, answer_count=2), answer)
 
 
 @every_kind
-def test_progress_holds_nothing_else(kind: str) -> None:
+def test_answer_decoder_progress_holds_nothing_else(kind: str) -> None:
     make, answer = ANSWERS[kind]
     progress = {"total": 61, "cache": 0, "processed": 32, "time_ms": 15}
     first = (
