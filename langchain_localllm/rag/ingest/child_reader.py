@@ -43,7 +43,7 @@ class ChildReader:
         >>> with ChildReader() as reader:
         ...     documents = list(reader.documents("docs/handbook/people.md"))
         >>> documents[0].metadata["heading"]
-        'The people of the station'
+        'Who does what'
     """
 
     def __init__(self, ocr: str = "", seconds: float = SECONDS) -> None:
