@@ -28,7 +28,7 @@ from typing import Any, Final
 from langchain_core.documents import Document
 
 from langchain_localllm.rag.index.candidates import nearest
-from langchain_localllm.rag.index.off_topic_questions import questions_in
+from langchain_localllm.rag.index.off_topic_questions import question_words, questions_in
 from langchain_localllm.rag.index.store import Store
 from langchain_localllm.rag.index.text_search import (
     content_words,
@@ -210,13 +210,15 @@ def _evidence_of(store: Store, question: str) -> Evidence:
 def _word_weights(store: Store, question: str) -> tuple[dict[str, float], set[str]]:
     """Return the weights of the stems of a question's words, and those that no passage contains.
 
-    The rarer, the larger is the weight. Their sum is 1.
+    The rarer, the larger is the weight. Their sum is 1. Question words count as common.
     """
-    terms = terms_by_stem(question, store.catalog.language)
+    language = known_language(question) or store.catalog.language
+    terms = terms_by_stem(question, language)
     passages, counts = store.catalog.frequencies(terms.values())
     passages = max(passages, _FEW)
+    common = question_words(language)
     weights = {
-        stem: math.log1p((passages - counts[term] + 0.5) / (counts[term] + 0.5)) ** _RARITY
+        stem: _weight(passages, passages // 2 if stem in common else counts[term])
         for stem, term in terms.items()
     }
     total = sum(weights.values())
@@ -224,6 +226,11 @@ def _word_weights(store: Store, question: str) -> tuple[dict[str, float], set[st
         {stem: weight / total for stem, weight in weights.items()},
         {stem for stem, term in terms.items() if not counts[term]},
     )
+
+
+def _weight(passages: int, count: int) -> float:
+    """Return the weight of a word that so many of the passages contain."""
+    return math.log1p((passages - count + 0.5) / (count + 0.5)) ** _RARITY
 
 
 def _coverage(

@@ -3,7 +3,7 @@
 import pytest
 
 from langchain_localllm.rag.answer.no_answer import NO_ANSWERS
-from langchain_localllm.rag.index.off_topic_questions import QUESTIONS, questions_in
+from langchain_localllm.rag.index.off_topic_questions import QUESTIONS, question_words, questions_in
 from langchain_localllm.rag.language import known_language
 
 
@@ -21,3 +21,22 @@ def test_questions_language_is_recognized(language: str) -> None:
 @pytest.mark.parametrize("language", ["", "da"])
 def test_questions_in_unknown_language_are_english(language: str) -> None:
     assert questions_in(language) is QUESTIONS["en"]
+
+
+@pytest.mark.parametrize(
+    ("language", "word", "is_one"),
+    [
+        ("de", "wann", True),
+        ("de", "kapelle", False),
+        ("es", "cuando", True),
+        ("hi", "कब", True),
+        ("ar", "كم", True),
+        ("zh", "什 么", True),
+        ("zh", "珍 珠", False),
+        ("en", "winter", False),
+    ],
+)
+def test_question_words_word_of_many_questions_is_one(
+    language: str, word: str, *, is_one: bool
+) -> None:
+    assert (word in question_words(language)) == is_one

@@ -185,6 +185,22 @@ def test_evidence_of_an_index_of_one_passage_counts_its_words(tmp_path: Path) ->
     assert 0.25 < found.coverages[0] < 0.5
 
 
+def test_evidence_question_word_counts_as_a_common_one(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("Die Fähre heißt Dunlin und legt am Mittag ab.")
+    rag = LocalRAG(None, Letters())
+    rag.index(tmp_path)
+    [[document]] = rag.store.catalog.batches()
+
+    def coverage(question: str) -> float:
+        found = module.find_evidence(
+            rag.store, question, {}, [str(document.id)], {str(document.id): document}
+        )
+        return found.coverages[0]
+
+    assert coverage("Warum legt die Dunlin ab?") > 0.9
+    assert coverage("Morgen legt die Dunlin ab?") < 0.75  # a word about the subject
+
+
 def test_evidence_misspelled_word_counts_half_unless_the_index_has_it(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("The skipper of the Dunlin is Fenwick.")
     (tmp_path / "b.txt").write_text("A cousin of his is named Fenwack.")
