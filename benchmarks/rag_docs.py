@@ -11,8 +11,7 @@
 documents and before anything was measured. 12 more are not answered there: 8 about the three
 projects, and 4 about something else.
 
-`--model MODEL.gguf` uses another embedding model than the tiny one, and `--write` puts the table
-into docs/rag.md.
+`--model MODEL.gguf` uses another embedding model than the tiny one.
 """
 
 import argparse
@@ -21,7 +20,6 @@ from pathlib import Path
 from typing import Final, cast
 
 from benchmarks._cached_embeddings import CachedEmbeddings
-from benchmarks.rag import write_table
 from langchain_localllm import LlamaCppEmbeddings
 from langchain_localllm.models import tiny_embedding_model
 from langchain_localllm.rag import LocalRAG
@@ -97,15 +95,10 @@ def main() -> None:
     parser.add_argument(
         "--cache", type=Path, help="a file that keeps the vectors: a run that was ended resumes"
     )
-    parser.add_argument("--write", action="store_true", help="write the table into docs/rag.md")
     asked = parser.parse_args()
-    rows: list[tuple[str, ...]] = []
     print(" | ".join(_HEADS))
     for model in asked.model or [str(tiny_embedding_model())]:
-        rows.append(_measure(model, asked.folder, asked.cache))
-        print(" | ".join(rows[-1]), flush=True)
-    if asked.write:
-        write_table("documentation", _HEADS, rows)
+        print(" | ".join(_measure(model, asked.folder, asked.cache)), flush=True)
 
 
 if __name__ == "__main__":

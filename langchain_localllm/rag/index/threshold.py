@@ -230,7 +230,7 @@ def _word_weights(store: Store, question: str) -> tuple[dict[str, float], set[st
 
 def _weight(passages: int, count: int) -> float:
     """Return the weight of a word that so many of the passages contain."""
-    return math.log1p((passages - count + 0.5) / (count + 0.5)) ** _RARITY
+    return math.pow(math.log1p((passages - count + 0.5) / (count + 0.5)), _RARITY)
 
 
 def _coverage(
