@@ -67,7 +67,7 @@ def with_shown_tools(
         shown = shown_tools(template, tools)
     except MissingDependencyError:  # the server renders without jinja2
         return payload
-    if shown == tools:
+    if shown is tools or shown == payload["tools"]:
         return payload
     variables = {"tools": shown, **payload.get("chat_template_kwargs", {})}
     return {**payload, "chat_template_kwargs": variables}
