@@ -159,6 +159,9 @@ class _Description:
             schema = {}
         whole, within = self._whole(schema, within)
         types = [*dict.fromkeys(self._types(whole, within))]
+        if "array" in types and "items" not in whole:  # llama.cpp's Jinja finds a method instead
+            each = whole.get("prefixItems")
+            whole["items"] = {"anyOf": each} if each else {}
         found = {
             key: part
             for key, value in whole.items()

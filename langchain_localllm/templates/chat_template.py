@@ -92,7 +92,7 @@ class ChatTemplate:
             "tools": [_with_description(tool) for tool in tools]
             if tools and _DESCRIPTION in self.source
             else tools or None,
-            **self._tools_by_other_names(tools),
+            **self.tools_by_other_names(tools),
             "documents": documents or None,
             "add_generation_prompt": add_generation_prompt,
             "bos_token": self.bos_token,
@@ -109,7 +109,7 @@ class ChatTemplate:
             # it goes through them, whether there are any
             return sandbox.render(_compiled(self.source), {**given, "tools": []})
 
-    def _tools_by_other_names(self, tools: Sequence[Mapping[str, Any]] | None) -> dict[str, Any]:
+    def tools_by_other_names(self, tools: Sequence[Mapping[str, Any]] | None) -> dict[str, Any]:
         """Return the tools as SmolLM3's and FireFunction's templates read them."""
         others: dict[str, Callable[[], Any]] = {
             "xml_tools": lambda: tools or None,

@@ -7,6 +7,7 @@ from langchain_localllm.base.reduce_schema import reduce_schema, tool_parameters
 from langchain_localllm.base.response_format import engine_format
 from langchain_localllm.base.shown_tools import shown_tools
 from langchain_localllm.errors import MissingDependencyError
+from langchain_localllm.templates.chat_template import ChatTemplate
 
 _COMPACT: Final = {
     "x-guidance": {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
@@ -67,10 +68,15 @@ def with_shown_tools(
         shown = shown_tools(template, tools)
     except MissingDependencyError:  # the server renders without jinja2
         return payload
-    if shown is tools or shown == payload["tools"]:
+    variables = ChatTemplate(template).tools_by_other_names(shown) if shown else {}
+    if shown is not tools and shown != payload["tools"]:
+        variables["tools"] = shown
+    if not variables:
         return payload
-    variables = {"tools": shown, **payload.get("chat_template_kwargs", {})}
-    return {**payload, "chat_template_kwargs": variables}
+    return {
+        **payload,
+        "chat_template_kwargs": {**variables, **payload.get("chat_template_kwargs", {})},
+    }
 
 
 def thinking_fields(

@@ -12,6 +12,7 @@ from langchain_localllm.base.messages import to_openai
 from langchain_localllm.base.tools import openai_tools
 from langchain_localllm.models import tiny_chat_model
 from langchain_localllm.runtimes.llamacpp.backend import Backend
+from langchain_localllm.templates.server_parser import is_misparsed_by_server
 from tools.engines import llama_cpp_source
 from tools.engines.chat_formats import TEMPLATES
 
@@ -124,10 +125,12 @@ def test_tool_with_any_schema_is_shown_on_both_backends(
 ) -> None:
     name = request.node.callspec.params["models"]
     here, server = models
+    rendered_here = is_misparsed_by_server(here.template().source)
     for schema, given in SCHEMAS.items():
         tools = openai_tools([given])
         prompts = [here.prepare(QUESTION, [], {"tools": tools}).text]
-        if name != NO_ARRAYS_ON_SERVER or schema not in WITH_ARRAYS:
+        fails = name == NO_ARRAYS_ON_SERVER and schema in WITH_ARRAYS
+        if not (rendered_here or fails):
             payload = server._chat_payload({}, QUESTION, [], {"tools": tools})
             prompts.append(server.engine.render(payload))
         for prompt in prompts:

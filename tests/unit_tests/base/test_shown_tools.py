@@ -71,6 +71,15 @@ TEXT: Final = {"type": "string"}
             {"type": "object", "additionalProperties": {"type": ["null", "string"]}},
             {"type": "object", "additionalProperties": {**TEXT, "nullable": True}},
         ),
+        ({"type": "array"}, {"type": "array", "items": {"type": "any"}}),
+        (
+            {"prefixItems": [TEXT, {"type": "integer"}]},
+            {
+                "type": "array",
+                "prefixItems": [TEXT, {"type": "integer"}],
+                "items": {"type": "string | integer"},
+            },
+        ),
         ({"$ref": "#/$defs/text", "description": "A."}, {**TEXT, "description": "A."}),
         ({"$ref": "#/$defs/none"}, {"type": "any"}),
         ({"allOf": [{"$ref": "#/$defs/text"}, {"minLength": 1}]}, {**TEXT, "minLength": 1}),
