@@ -32,7 +32,7 @@ from langchain_localllm.transport.operations import (
     Sleep,
     Step,
 )
-from langchain_localllm.transport.proxy import proxy_url
+from langchain_localllm.transport.proxy import proxy_url as _proxy_for
 from langchain_localllm.transport.reply import OpenReply, is_compressed
 from langchain_localllm.transport.request_body import (
     HEADERS,
@@ -257,7 +257,7 @@ class HttpClient:
         session = requests.Session()
         # what the environment says is read by `proxy` and `tls`, for async code as well
         session.trust_env = False
-        if proxy := proxy_url(self.address):
+        if proxy := _proxy_for(self.address):
             session.proxies = {"all": proxy}
         session.auth = _unchanged
         session.headers.update(HEADERS)
