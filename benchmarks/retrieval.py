@@ -144,21 +144,21 @@ class _Mixtures:
         count = Counter(word for words in self._words for word in set(words))
         self._rare = {word for word, number in count.items() if number <= _RARE}
 
-    def batch(self, start: int, end: int, *, texts: bool = True) -> tuple[list[str], Vectors]:
-        """Return the texts, if wanted, and vectors of the passages with these numbers."""
+    def batch(self, start: int, *, texts: bool = True) -> tuple[list[str], Vectors]:
+        """Return the texts, if wanted, and vectors of the `_BATCH` passages from a number on."""
         size = len(self._texts)
-        if end <= size:
-            return list(self._texts[start:end]), self._vectors[start:end]
         choice = np.random.default_rng(start)
-        first = np.arange(start, end) % size
-        other = choice.integers(size, size=end - start)
-        noise = choice.normal(size=(end - start, self._vectors.shape[1])).astype(np.float32)
+        first = np.arange(start, start + _BATCH) % size
+        other = choice.integers(size, size=_BATCH)
+        noise = choice.normal(size=(_BATCH, self._vectors.shape[1])).astype(np.float32)
         noise *= _NOISE / np.linalg.norm(noise, axis=1, keepdims=True)
         vectors = _SHARE * self._vectors[first] + (1 - _SHARE) * self._vectors[other] + noise
         vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-        numbers = range(start, end) if texts else ()
+        real = self._vectors[start : start + _BATCH]
+        vectors[: len(real)] = real
+        numbers = range(start, start + _BATCH) if texts else ()
         mixed = [
-            self._mixed(int(one), int(two), number)
+            self._texts[number] if number < size else self._mixed(int(one), int(two), number)
             for one, two, number in zip(first, other, numbers, strict=False)
         ]
         return mixed, vectors
@@ -179,7 +179,7 @@ def _fill(store: Store, mixtures: _Mixtures, size: int) -> None:
         vectors = cast("SQLiteVectors", store.vectors)
         known = store.catalog.counts().passages
         for start in range(known, size, _BATCH):
-            texts, points = mixtures.batch(start, min(start + _BATCH, size))
+            texts, points = mixtures.batch(start)
             passages = [
                 StagedChunk(str(number), f"f{number // _OF_FILE}", number % _OF_FILE, text, {})
                 for number, text in enumerate(texts, start)
@@ -190,7 +190,7 @@ def _fill(store: Store, mixtures: _Mixtures, size: int) -> None:
             vectors.add_vectors(keys, texts, about, points.tolist())
             files = dict.fromkeys(each.path for each in passages)
             store.catalog.finish(keys, [FileEntry(path, "") for path in files])
-            print(f"{start + len(texts):,} passages", end="\r", file=sys.stderr, flush=True)
+            print(f"{start + _BATCH:,} passages ", end="\r", file=sys.stderr, flush=True)
         calibrate(store, size)
 
 
@@ -215,9 +215,7 @@ def _milliseconds(
 def _exact(mixtures: _Mixtures, size: int, points: Vectors) -> tuple[float, list[list[str]]]:
     """Return the milliseconds of comparing all vectors, and the nearest of each question."""
     starts = range(0, size, _BATCH)
-    matrix = np.concatenate(
-        [mixtures.batch(start, min(start + _BATCH, size), texts=False)[1] for start in starts]
-    )
+    matrix = np.concatenate([mixtures.batch(start, texts=False)[1] for start in starts])
     found = {
         row: [str(number) for number in ranked(dot_products(matrix, point), _TOP)]
         for row, point in enumerate(points)
@@ -292,7 +290,12 @@ def main() -> None:
     parser.add_argument("xquad", type=Path)
     parser.add_argument("folders", type=Path, nargs="*")
     parser.add_argument("--model", default=str(tiny_embedding_model()), help="a GGUF file")
-    parser.add_argument("--size", type=int, action="append", help="can be given several times")
+    parser.add_argument(
+        "--size",
+        type=int,
+        action="append",
+        help="passages, rounded up to 5,000; can be given several times",
+    )
     parser.add_argument("--index", type=Path, help="where the index is kept")
     parser.add_argument("--write", action="store_true", help="write the table into docs/rag.md")
     asked = parser.parse_args()
@@ -313,7 +316,7 @@ def main() -> None:
         embeddings = _Remembering(LlamafileEmbeddings(base_url=server.base_url))
         mixtures = _Mixtures(*_base(place, embeddings, asked.xquad, asked.folders))
         print(" | ".join(_HEADS))
-        for size in asked.size or _SIZES:
+        for size in (-(-each // _BATCH) * _BATCH for each in asked.size or _SIZES):
             store = Store(place / "index", embeddings, vectors="sqlite")
             _fill(store, mixtures, size)
             rows.append(_measure(store, mixtures, size, questions))
