@@ -369,3 +369,10 @@ def test_event_without_an_end_is_an_error(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(answer_decoder, "_LONGEST_EVENT", 1000)
     with pytest.raises(StreamBrokenError, match="not JSON"):
         invoked("ChatLlamafile", b'data: {"a":\n' + b"data: 1,\n" * 1000)
+
+
+@pytest.mark.parametrize("name", ["ChatOllama", "Ollama"])
+def test_reason_for_the_end_that_is_not_a_text_is_an_error(name: str) -> None:
+    *events, last = STREAMS[name][1]
+    with pytest.raises(StreamBrokenError, match="done_reason"):
+        invoked(name, written(name, [*events, {**last, "done_reason": [None]}]))

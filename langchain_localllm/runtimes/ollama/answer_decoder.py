@@ -173,7 +173,7 @@ def _thought(part: dict[str, Any]) -> str:
 
 def _finish(event: dict[str, Any], context: list[int] | None = None) -> CompletionInfo:
     return CompletionInfo(
-        reason=event.get("done_reason") or "stop",
+        reason=text_in(event, "done_reason") or "stop",
         prompt_tokens=token_count(event, "prompt_eval_count"),
         completion_tokens=token_count(event, "eval_count"),
         timings=Timings(
