@@ -98,7 +98,7 @@ tesseract:
 
 # llama-cpp-python comes as source only: it compiles for a quarter of an hour on two cores, and pip keeps what came out.
 .venv/llamacpp.stamp: .venv/python.stamp
-	$(PIP) llama-cpp-python
+	CMAKE_ARGS="$$CMAKE_ARGS '-DCMAKE_PROJECT_llama.cpp_INCLUDE=$(CURDIR)/.ci/llama_cpp_without_common.cmake'" $(PIP) llama-cpp-python
 	@touch $@
 .venv/test.stamp .venv/lint.stamp: .venv/llamacpp.stamp
 
