@@ -81,7 +81,7 @@ def check_adapter(path: str | Path, model: str | Path | None = None) -> None:
             something else, or was made for another model.
     """
     path, info = _read(path, _ADAPTER_TYPES)
-    if info.metadata.get("general.type") != "adapter":
+    if info.metadata.get("general.type") != "adapter" and "adapter.type" not in info.metadata:
         raise ModelFileError(
             f"{path} is {file_kind(info)}, not a LoRA adapter: pass a GGUF file made with "
             "convert_lora_to_gguf.py of llama.cpp."
@@ -156,8 +156,9 @@ def _read(path: str | Path, types: dict[str, int]) -> tuple[Path, GGUFInfo]:
 
 
 def _other_adapter(info: GGUFInfo) -> Iterator[str]:
-    if (kind := info.metadata.get("adapter.type")) != "lora":
-        yield f"adapter.type is {kind!r}, not 'lora'"
+    for key, wanted in (("general.type", "adapter"), ("adapter.type", "lora")):
+        if (kind := info.metadata.get(key)) != wanted:
+            yield f"{key} is {kind!r}, not {wanted!r}"
 
 
 def _require(path: Path, faults: Iterator[str] | list[str]) -> None:

@@ -53,6 +53,7 @@ DAMAGED_ADAPTERS = {
     "general.architecture is 7": _set("general.architecture", UINT32, 7),
     "adapter.type is 7": _set("adapter.type", UINT32, 7),
     "adapter.type is 'ia3', not 'lora'": _set("adapter.type", STRING, "ia3"),
+    "general.type is None, not 'adapter'": lambda header: header.drop("general.type"),
     "adapter.type is None, not 'lora'": lambda header: header.drop("adapter.type"),
     "adapter.lora.alpha is 1, which is not a 32-bit float": _set("adapter.lora.alpha", UINT32, 1),
     "adapter.lora.alpha is '1'": _set("adapter.lora.alpha", STRING, "1"),
