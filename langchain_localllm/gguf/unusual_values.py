@@ -90,8 +90,6 @@ def _metadata(info: GGUFInfo) -> Iterator[str]:
     each = {key: values for key, values in info.lists.items() if key.startswith(prefix)}
     for key, values in [*single.items(), *each.items()]:
         yield from _numbers(key, key.removeprefix(prefix), values)
-    if info.architecture.endswith("bert") and info.metadata.get(f"{prefix}attention.causal"):
-        yield f"{prefix}attention.causal is True"
     layers = info.metadata.get(f"{prefix}block_count")
     for key, values in each.items():
         if ".attention." in key and len(values) != layers:

@@ -346,15 +346,6 @@ def _changed(path: Path, change: Change) -> Path:
     return path
 
 
-def test_causal_bert_at_which_gpt4all_aborts_is_refused(tmp_path: Path) -> None:
-    header = Header.read(Path(tiny_embedding_model()))
-    header.set("bert.attention.causal", 7, value=True)
-    path = tmp_path / "model.gguf"
-    path.write_bytes(header.write())
-    with pytest.raises(ModelFileError, match=r"bert\.attention\.causal is True"):
-        _gpt4all_embeddings(path)
-
-
 @pytest.mark.parametrize("backend", get_args(Backend))
 @pytest.mark.parametrize("make", [LlamaCpp, ChatLlamaCpp])
 def test_model_whose_output_is_not_a_number_raises(
