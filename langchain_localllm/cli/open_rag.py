@@ -65,7 +65,7 @@ ContextTokens = Annotated[
         min=1,
         help=(
             "Tokens of all passages together. Default: a quarter of the model's context less the "
-            "answer, at most 4000."
+            "answer, at most 4000; one passage for a model below a billion parameters."
         ),
         show_default=False,
     ),

@@ -1,11 +1,14 @@
 """Read what a model is from the header of its file, or by asking its server once."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from langchain_localllm.gguf.header import GGUFInfo, check_gguf
+from langchain_localllm.gguf.memory import parameters
+from langchain_localllm.gguf.split_files import SPLIT_FILE
 
 _BEGIN_BY_ITSELF: Final = frozenset(
     "falcon-h1 falcon3 jina-v5-nano lfm2 llama-bpe llama-v3 llama3 midm-2.0 pixtral tekken".split()  # noqa: SIM905 - a list of words
@@ -15,6 +18,8 @@ _BEGIN_BY_ITSELF: Final = frozenset(
 TOOL_TEMPLATE: Final = "tool_use"
 """The name of a file's template for conversations with tools, as in transformers and llama.cpp."""
 _TEMPLATE: Final = "tokenizer.chat_template"
+_PARAMETERS: Final = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)([mb])(?![^\W_])", re.IGNORECASE)
+_UNITS: Final = {"m": 1e6, "b": 1e9}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +38,7 @@ class ModelInfo:
         eos_token: The text of the EOS token.
         adds_bos: Whether the engine adds the BOS token to a prompt.
         context: Tokens of context, or `None` if unknown.
+        parameters: The number of its parameters, or `None` if unknown.
         tools: Whether the model was trained to call tools, or `None` if unknown.
         problem: Why the model could not be described; empty on success. Failures are not cached for
             long.
@@ -50,6 +56,7 @@ class ModelInfo:
     tools: bool | None = None
     problem: str = ""
     templates: Mapping[str, str] = field(default_factory=dict, hash=False)
+    parameters: int | None = None
 
 
 def model_info_from_file(path: str | Path, context: int | None = None) -> ModelInfo:
@@ -87,7 +94,26 @@ def model_info_from_file(path: str | Path, context: int | None = None) -> ModelI
         context=context or info.context_length,
         tools=takes_tools(templates.get(TOOL_TEMPLATE, template)),
         templates=templates,
+        parameters=_parameters(path, info),
     )
+
+
+def _parameters(path: Path, info: GGUFInfo) -> int | None:
+    # the first of several files has a part of the tensors
+    return parameters_in(path.name) if SPLIT_FILE.fullmatch(path.name) else parameters(info)
+
+
+def parameters_in(name: str) -> int | None:
+    """Return the number of parameters that a model's name tells, or `None`.
+
+    Example:
+        >>> parameters_in("SmolLM2-135M-Instruct"), parameters_in("qwen3:0.6b")
+        (135000000, 600000000)
+        >>> parameters_in("llava-phi3") is None
+        True
+    """
+    found = _PARAMETERS.search(name)
+    return round(float(found[1]) * _UNITS[found[2].lower()]) if found else None
 
 
 def _adds_bos(info: GGUFInfo) -> bool:

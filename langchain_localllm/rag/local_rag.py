@@ -69,7 +69,8 @@ class LocalRAG(Runnable[Asked, dict[str, Any]]):
             gets it. Default: a third of the budget, at most 1,000.
         k: The most passages that the prompt has. Default: as many as fit the budget.
         context_tokens: The budget of all passages in the prompt. Default: a quarter of the context
-            that the answer leaves, at most 4,000 tokens.
+            that the answer leaves, at most 4,000 tokens; one passage of 1,000 bytes for a model
+            below a billion parameters.
         filter: Metadata that a passage must have; a list means any of its values.
         mmr: Whether passages that differ from each other are preferred.
         reranker: Orders the passages again: `LlamaCppReranker`, another document compressor of

@@ -24,6 +24,9 @@ _CHUNK_SIZE: Final = 400
 """The longest passage of an index, in bytes: one to four sentences, which are about one thing."""
 _LARGEST_PASSAGE: Final = 1_000
 """The longest default passage for the model, in bytes: a long paragraph, or a short section."""
+_SMALL_MODEL: Final = 1_000_000_000
+"""Parameters below which a model is given one long passage: on 42 questions of XQuAD, SmolLM2 135M
+found the answer in one for 13, in two for 8, and in three for about 6."""
 _LEAST_PASSAGES: Final = 3
 """A small context has room for at least so many passages."""
 
@@ -91,7 +94,8 @@ def index_profile(embeddings: Any) -> RagProfile:
 def chat_profile(llm: Any, profile: RagProfile) -> RagProfile:
     """Return a profile whose budget fits a chat model.
 
-    It is a quarter of the context that the answer leaves, at most 4,000 tokens.
+    It is a quarter of the context that the answer leaves, at most 4,000 tokens; and one passage of
+    1,000 bytes for a model below a billion parameters, which more passages confuse.
 
     Args:
         llm: The model; `None`, or one whose context is unknown, counts as having 8,192 tokens.
@@ -105,11 +109,21 @@ def chat_profile(llm: Any, profile: RagProfile) -> RagProfile:
         >>> chat_profile(FakeListChatModel(responses=[]), RagProfile()).context_tokens
         1920
     """
-    return profile_for_context(look_again(llm).context if llm is not None else None, profile)
+    if llm is None:
+        return profile_for_context(None, profile)
+    about = look_again(llm)
+    return profile_for_context(about.context, profile, about.parameters)
 
 
-def profile_for_context(context: int | None, profile: RagProfile) -> RagProfile:
+def profile_for_context(
+    context: int | None, profile: RagProfile, parameters: int | None = None
+) -> RagProfile:
     """Work like `chat_profile` for a model with a context of so many tokens.
+
+    Args:
+        context: Tokens; `None` if unknown.
+        profile: The sizes of the index.
+        parameters: Parameters of the model; `None` if unknown.
 
     Example:
         >>> profile_for_context(2048, RagProfile()).context_tokens
@@ -117,7 +131,15 @@ def profile_for_context(context: int | None, profile: RagProfile) -> RagProfile:
     """
     context = context or DEFAULT_CONTEXT
     tokens = min(_MOST_TOKENS, max(1, (context - min(_ANSWER_TOKENS, context // _SHARE)) // _SHARE))
-    return dataclasses.replace(profile, context_tokens=tokens, passage_size=_passage_size(tokens))
+    profile = dataclasses.replace(
+        profile, context_tokens=tokens, passage_size=_passage_size(tokens)
+    )
+    is_small = parameters is not None and parameters < _SMALL_MODEL
+    if not is_small or profile.passage_size < _LARGEST_PASSAGE:
+        return profile
+    return dataclasses.replace(
+        profile, k=1, context_tokens=-(-_LARGEST_PASSAGE // _BYTES_PER_TOKEN)
+    )
 
 
 def _passage_size(tokens: int) -> int:

@@ -622,9 +622,14 @@ def _with_options(given: dict[str, Any]) -> Iterator[None]:
 def _profile(store: "IndexStore", reference: str) -> "RagProfile":
     """Return the sizes of an index, and of the prompt for a model."""
     from langchain_localllm.manage.resolve import resolve
+    from langchain_localllm.model_info.info import model_info_from_file, parameters_in
     from langchain_localllm.rag.profile import profile_for_context
 
-    return profile_for_context(resolve(reference, "chat").context, store.profile)
+    model = resolve(reference, "chat")
+    parameters = (
+        model_info_from_file(model.path).parameters if model.path else parameters_in(model.name)
+    )
+    return profile_for_context(model.context, store.profile, parameters)
 
 
 def _sources(store: Path, names: list[str]) -> list[str]:

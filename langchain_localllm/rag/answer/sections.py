@@ -12,6 +12,9 @@ from langchain_localllm.rag.ingest.split import JOINT
 _REACH: Final = 12
 """How many passages before and after the found one are considered."""
 
+_PARAGRAPH: Final = 2
+"""Line breaks between two paragraphs."""
+
 _Row = tuple[int, Document]
 """A passage with its place in the file."""
 
@@ -64,25 +67,44 @@ def with_sections(
 def _grown(found: Document, around: Sequence[_Row], size: int, taken: set[str]) -> _Section:
     """Add neighbors up to `size` bytes.
 
-    The rest of the paragraph comes first, then the nearest paragraphs, the next one before the
-    previous one.
+    The rest of the paragraph comes first, as far as there is room, then the nearest paragraphs, the
+    next one before the previous one. A paragraph of which only a part has room is not added: that
+    part would be about something else.
     """
     first = last = next(number for number, (_, each) in enumerate(around) if each.id == found.id)
     room = size - _size(found)
     while True:
         options = []
         if last + 1 < len(around) and _follows(around[last], around[last + 1]):
-            options.append((_lines_between(around[last + 1]), 0, around[last + 1][1]))
+            options.append((_lines_between(around[last + 1]), 0, last + 1))
         if first and _follows(around[first - 1], around[first]):
-            options.append((_lines_between(around[first]), 1, around[first - 1][1]))
+            options.append((_lines_between(around[first]), 1, first - 1))
         options = [
-            each for each in options if _size(each[2]) <= room and each[2].page_content not in taken
+            (lines, before, place)
+            for lines, before, place in options
+            if _needed(around, place, lines, before) <= room
+            and around[place][1].page_content not in taken
         ]
         if not options:
             return _Section(found, list(around[first : last + 1]))
-        _, before, passage = min(options, key=lambda option: option[:2])
-        first, last = (first - 1, last) if before else (first, last + 1)
-        room -= _size(passage)
+        _, before, place = min(options)
+        first, last = (place, last) if before else (first, place)
+        room -= _size(around[place][1])
+
+
+def _needed(around: Sequence[_Row], place: int, lines: int, before: int) -> int:
+    """Return the bytes of a neighbor, or of its whole paragraph if that is another one."""
+    size = _size(around[place][1])
+    if lines < _PARAGRAPH:
+        return size
+    step = -1 if before else 1
+    while 0 <= place + step < len(around):
+        earlier, later = sorted((around[place], around[place + step]), key=lambda row: row[0])
+        if not _follows(earlier, later) or _lines_between(later) >= _PARAGRAPH:
+            break
+        place += step
+        size += _size(around[place][1])
+    return size
 
 
 def _touch(one: _Section, other: _Section) -> bool:

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from langchain_localllm.base.answer_decoder import UNREADABLE
 from langchain_localllm.errors import WrongServerError
-from langchain_localllm.model_info.info import ModelInfo, takes_tools
+from langchain_localllm.model_info.info import ModelInfo, parameters_in, takes_tools
 from langchain_localllm.runtimes.llamafile.api import ask, model_name
 from langchain_localllm.runtimes.llamafile.options import LlamafileOptions
 from langchain_localllm.runtimes.llamafile.server_info import props_path
@@ -35,16 +35,20 @@ def model_info(options: LlamafileOptions) -> Plan[ModelInfo]:
         names = (options.model, props.get("model_alias"), Path(props.get("model_path") or "").stem)
     except (WrongServerError, *UNREADABLE):
         name = options.model or (yield from model_name(options))
-        return ModelInfo(source="the server's /v1/models", name=name)
+        return ModelInfo(
+            source="the server's /v1/models", name=name, parameters=parameters_in(name)
+        )
+    name = " ".join(Path(name).name for name in names if name)
     return ModelInfo(
         source="the server's /props",
-        name=" ".join(Path(name).name for name in names if name),
+        name=name,
         template=template,
         bos_token=bos,
         eos_token=eos,
         adds_bos=adds_bos,
         context=context,
         tools=takes_tools(template),
+        parameters=parameters_in(name),
     )
 
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from langchain_localllm.base.answer_decoder import UNREADABLE
-from langchain_localllm.model_info.info import ModelInfo
+from langchain_localllm.model_info.info import ModelInfo, parameters_in
 from langchain_localllm.runtimes.ollama.api_show import ModelFacts
 from langchain_localllm.runtimes.ollama.error_reader import not_ollama, reader_for
 from langchain_localllm.runtimes.ollama.options import OllamaServer
@@ -46,4 +46,5 @@ def _read(shown: dict[str, Any], options: OllamaServer) -> ModelInfo:
         adds_bos=bool(info.get("tokenizer.ggml.add_bos_token", True)),
         context=options.num_ctx or facts.context,
         tools=None if facts.capabilities is None else "tools" in facts.capabilities,
+        parameters=info.get("general.parameter_count") or parameters_in(options.model),
     )

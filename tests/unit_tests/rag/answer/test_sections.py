@@ -66,6 +66,24 @@ def test_profile_for_context_returns_a_quarter_of_what_the_answer_leaves(
     assert (profile.context_tokens, profile.passage_size) == (tokens, size)
 
 
+@pytest.mark.parametrize(
+    ("context", "parameters", "tokens", "size"),
+    [
+        (8192, 135_000_000, 334, 1000),
+        (8192, 999_999_999, 334, 1000),
+        (8192, 1_000_000_000, 1920, 1000),
+        (1024, 4_000_000, 192, 192),
+    ],
+    ids=["small", "below a billion", "a billion", "small with a small context"],
+)
+def test_profile_for_context_gives_a_small_model_one_passage(
+    context: int, parameters: int, tokens: int, size: int
+) -> None:
+    profile = profile_for_context(context, RagProfile(), parameters)
+    assert (profile.context_tokens, profile.passage_size) == (tokens, size)
+    assert profile.with_overrides(k=4).context_bytes > 3 * size
+
+
 def test_profile_overrides_every_number() -> None:
     rag = LocalRAG(
         None,
