@@ -104,7 +104,7 @@ def _parameters(path: Path, info: GGUFInfo) -> int | None:
 
 
 def parameters_in(name: str) -> int | None:
-    """Return the number of parameters that a model's name tells, or `None`.
+    """Return the number of parameters that a model's name says, or `None`.
 
     Example:
         >>> parameters_in("SmolLM2-135M-Instruct"), parameters_in("qwen3:0.6b")

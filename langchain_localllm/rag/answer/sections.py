@@ -67,9 +67,9 @@ def with_sections(
 def _grown(found: Document, around: Sequence[_Row], size: int, taken: set[str]) -> _Section:
     """Add neighbors up to `size` bytes.
 
-    The rest of the paragraph comes first, as far as there is room, then the nearest paragraphs, the
-    next one before the previous one. A paragraph of which only a part has room is not added: that
-    part would be about something else.
+    The rest of the paragraph comes first, until the room is used up, then the nearest paragraphs,
+    the next one before the previous one. A paragraph of which only a part has room is not added:
+    that part would be about something else.
     """
     first = last = next(number for number, (_, each) in enumerate(around) if each.id == found.id)
     room = size - _size(found)

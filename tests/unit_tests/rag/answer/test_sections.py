@@ -38,6 +38,17 @@ def test_retrieve_passage_size_limits_the_growth_to_the_paragraph(tmp_path: Path
     assert found == [PARAGRAPH]
 
 
+@pytest.mark.parametrize("before", [True, False], ids=["before", "after"])
+def test_retrieve_adds_another_paragraph_whole_or_not_at_all(tmp_path: Path, before: bool) -> None:
+    parts = [NEXT, PARAGRAPH] if before else [PARAGRAPH, NEXT]
+    (tmp_path / "a.txt").write_text("\n\n".join(parts))
+    whole = len(PARAGRAPH) + len(NEXT)
+    sizes = {"chunk_size": 25, "k": 1, "context_tokens": 700}
+    room_for_a_sentence = len(PARAGRAPH) + 30
+    for size, expected in ((room_for_a_sentence, PARAGRAPH), (whole, "\n\n".join(parts))):
+        assert passages(tmp_path, "built 1874", passage_size=size, **sizes) == [expected]
+
+
 def test_retrieve_copies_of_a_file_count_once(tmp_path: Path) -> None:
     for number in range(60):
         (tmp_path / f"copy{number}.txt").write_text(PARAGRAPH)
