@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from langchain_localllm.base.answer_decoder import text_in
 from langchain_localllm.transport.decoding import UNPARSABLE
 
 
@@ -53,7 +54,7 @@ class ToolCallDeltas:
         function = part.get("function") or part
         index, call_id = part.get("index"), str(part.get("id") or "")
         name, args = (
-            function.get("name") or "",
+            text_in(function, "name"),
             _as_text(function.get("arguments", function.get("parameters"))),
         )
         call = self._call_for(index, call_id, name)

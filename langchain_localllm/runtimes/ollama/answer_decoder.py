@@ -155,8 +155,8 @@ class ChatDecoder(GenerateDecoder):
         self._calls.append(call)
         return {
             "index": len(self._calls) - 1,
-            "id": call.get("id"),
-            "name": function["name"],
+            "id": text_in(call, "id") or None,
+            "name": text_in(function, "name"),
             "args": arguments
             if isinstance(arguments, str)
             else json.dumps(arguments, ensure_ascii=False),

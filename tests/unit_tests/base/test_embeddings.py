@@ -160,7 +160,7 @@ def test_embeddings_input_that_is_not_a_text_is_named_before_anything_is_sent(
 
 def test_embeddings_single_text_is_not_read_as_a_list(embed: Embed) -> None:
     wrong: Any = "abc"
-    with pytest.raises(InvalidRequestError, match="takes a list"):
+    with pytest.raises(InvalidRequestError, match="expects a list"):
         embed(FakeLlamafile(), wrong)
 
 
