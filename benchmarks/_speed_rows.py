@@ -124,8 +124,13 @@ _ROOM: Final = (
     "it keeps room for 8 answers at once, 160 MB of cache on SmolLM2; `n_parallel=1` gives it back."
 )
 _LANGCHAIN: Final = "it imports LangChain, some 70 MB, as any class of LangChain does."
+_ENGINE: Final = (
+    "the engine: `xllamacpp / llama-cpp-python`, without this package, has the same ratio here."
+)
 WHY: Final[dict[tuple[str, str, str], str]] = {
     (OUR_XLLAMACPP, LLAMA_CPP_PYTHON, "memory"): f"{_ROOM} Also, {_LANGCHAIN}",
+    (OUR_XLLAMACPP, LLAMA_CPP_PYTHON, "prompt"): _ENGINE,
+    (OUR_XLLAMACPP, COMMUNITY_LLAMACPP, "prompt"): _ENGINE,
     (OUR_XLLAMACPP, XLLAMACPP, "memory"): _LANGCHAIN,
     (OUR_XLLAMACPP, COMMUNITY_LLAMACPP, "memory"): _ROOM,
     (OUR_LLAMA_CPP_PYTHON, LLAMA_CPP_PYTHON, "memory"): f"{_ROOM} Also, {_LANGCHAIN}",
