@@ -17,8 +17,11 @@ _TOO_LONG: Final = 2
 threads."""
 _LONG: Final = 0.05
 """Seconds from which a batch is long: to try it on one thread would take too much time."""
-_UNDISTURBED: Final = 0.8
-"""The share of its threads' time that a batch has on idle cores, at least; waiting threads spin."""
+_UNDISTURBED: Final = 0.95
+"""The share of its threads' time that a batch has on idle cores, at least. Threads that wait spin,
+so on busy cores the share is high as well."""
+_PROMPT: Final = 32
+"""Tokens from which a batch is long; a single token is tried on one thread at little cost."""
 _FIRST_INTERVAL: Final = 16
 _LONGEST_INTERVAL: Final = 1024
 """Batches between two trials of the slower number of threads, at first and at most."""
@@ -127,4 +130,4 @@ class ThreadTuner:
         trial.add(number, seconds / size)
         if number > 1:
             busy = cpu_seconds >= _UNDISTURBED * number * seconds
-            trial.undisturbed = busy and seconds >= _LONG
+            trial.undisturbed = busy and seconds >= _LONG and size >= _PROMPT

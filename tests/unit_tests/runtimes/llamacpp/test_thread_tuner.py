@@ -125,8 +125,15 @@ def test_thread_tuner_pick_of_long_batches_that_have_the_cores_for_themselves_is
     None
 ):
     chooser = ThreadTuner()
-    assert run(chooser, 3000, quiet, share=0.9) == [4] * 3000
-    assert run(chooser, 3, quiet) == [4, 1, 4]
+    assert run(chooser, 3000, quiet, size=64, share=0.98) == [4] * 3000
+    assert run(chooser, 3, quiet, size=64) == [4, 1, 4]
+
+
+@pytest.mark.parametrize(("size", "share"), [(64, 0.9), (1, 0.98)], ids=["spinning", "one token"])
+def test_pick_tries_one_thread_for_a_token_and_where_threads_may_only_spin(
+    size: int, share: float
+) -> None:
+    assert run(ThreadTuner(), 2, quiet, size=size, share=share) == [4, 1]
 
 
 def test_thread_tuner_pick_of_short_batches_tries_one_thread_even_on_idle_cores() -> None:
