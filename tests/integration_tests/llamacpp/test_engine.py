@@ -600,7 +600,8 @@ def test_engine_delayed_batch_is_computed_with_one_thread(
             assert llm.invoke(LONG) == expected
         assert held_up, "two threads were not tried"
         sizes = context._threads._trials.keys() - {1}
-        assert len(held_up) <= 2 * len(sizes), "each size is tried once"
+        # two threads that were fast before get a second try, and another one 16 batches later
+        assert len(held_up) <= 2 * 3 * len(sizes), "two threads are tried again and again"
 
 
 def test_engine_texts_of_an_aborted_batch_are_embedded() -> None:
