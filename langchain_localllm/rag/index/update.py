@@ -9,6 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
@@ -161,7 +162,7 @@ def update(
         others = [path for path in map(keys.path, roots) if path not in given]
         report.removed = _remove_gone(store, keys, given, present, _IsGone(given, others, rules))
         with (
-            ChildReader(ocr, seconds) as reader,
+            closing(ChildReader(ocr, seconds)) as reader,
             _Writer(store, files, report, on_progress, digests or Digests()) as writer,
         ):
             for path in files:

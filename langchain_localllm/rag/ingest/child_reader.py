@@ -8,8 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 
 from langchain_core.documents import Document
 
@@ -40,7 +39,8 @@ class ChildReader:
             has a limit of its own for each page, does not count.
 
     Example:
-        >>> with ChildReader() as reader:
+        >>> from contextlib import closing
+        >>> with closing(ChildReader()) as reader:
         ...     documents = list(reader.documents("docs/handbook/people.md"))
         >>> documents[0].metadata["heading"]
         'Who does what'
@@ -77,17 +77,6 @@ class ChildReader:
         if child:
             child.kill()
             child.communicate()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _start(self) -> bool:
         """Return whether a child process waits for a file; start one if there is none."""

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -56,7 +57,7 @@ def texts(documents: list[Document]) -> list[str]:
 
 
 def test_child_reader_document_is_that_of_this_process(files: Path) -> None:
-    with ChildReader() as reader:
+    with closing(ChildReader()) as reader:
         for name in ("a.csv", "c.md", "d.pdf"):
             found, expected = list(reader.documents(files / name)), [*iterate_file(files / name)]
             assert found == expected
@@ -104,7 +105,7 @@ def test_update_file_timeout_that_is_not_a_time_raises(
 def test_child_reader_child_that_dies_names_the_file_and_reads_the_next(
     files: Path, number: signal.Signals
 ) -> None:
-    with ChildReader(seconds=0) as reader:
+    with closing(ChildReader(seconds=0)) as reader:
         assert len(list(reader.documents(files / "a.csv"))) == 2
         child = reader._child
         assert child
@@ -120,7 +121,7 @@ def test_child_reader_child_that_dies_names_the_file_and_reads_the_next(
 
 
 def test_child_reader_file_that_is_left_in_the_middle_does_not_reach_the_next(files: Path) -> None:
-    with ChildReader() as reader:
+    with closing(ChildReader()) as reader:
         left = reader.documents(files / "a.csv")
         assert next(left).page_content == "boat: Heron; price: 14"
         assert len(texts(list(reader.documents(files / "d.pdf")))) == 2
@@ -129,7 +130,7 @@ def test_child_reader_file_that_is_left_in_the_middle_does_not_reach_the_next(fi
 def test_child_reader_error_is_that_of_this_process(files: Path) -> None:
     (files / "locked.pdf").write_bytes(write_pdf(["x"], "secret"))
     with (
-        ChildReader() as reader,
+        closing(ChildReader()) as reader,
         pytest.raises(DocumentError, match=r"locked\.pdf: it is encrypted") as caught,
     ):
         list(reader.documents(files / "locked.pdf"))
@@ -144,7 +145,7 @@ def test_child_reader_without_a_python_to_start_reads_in_this_process(
     executable: str,
 ) -> None:
     monkeypatch.setattr(sys, "executable", executable)
-    with caplog.at_level(logging.WARNING), ChildReader() as reader:
+    with caplog.at_level(logging.WARNING), closing(ChildReader()) as reader:
         for _ in range(2):
             assert len(list(reader.documents(files / "a.csv"))) == 2
         assert reader._child is None
