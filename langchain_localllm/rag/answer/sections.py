@@ -99,8 +99,10 @@ def _needed(around: Sequence[_Row], place: int, lines: int, before: int) -> int:
         return size
     step = -1 if before else 1
     while 0 <= place + step < len(around):
-        earlier, later = sorted((around[place], around[place + step]), key=lambda row: row[0])
-        if not _follows(earlier, later) or _lines_between(later) >= _PARAGRAPH:
+        later = max(place, place + step)
+        if not _follows(around[later - 1], around[later]):
+            break
+        if _lines_between(around[later]) >= _PARAGRAPH:
             break
         place += step
         size += _size(around[place][1])

@@ -129,5 +129,5 @@ class ThreadTuner:
         trial = self._trials[size.bit_length()]
         trial.add(number, seconds / size)
         if number > 1:
-            busy = cpu_seconds >= _UNDISTURBED * number * seconds
-            trial.undisturbed = busy and seconds >= _LONG and size >= _PROMPT
+            had_cores = cpu_seconds >= _UNDISTURBED * number * seconds
+            trial.undisturbed = had_cores and seconds >= _LONG and size >= _PROMPT
