@@ -4,6 +4,7 @@ For one thread.
 """
 
 import ctypes
+import functools
 import os
 import sys
 import time
@@ -16,7 +17,7 @@ import numpy.typing as npt
 
 from langchain_localllm.errors import InvalidOptionError, ModelFileError
 from langchain_localllm.runtimes.llamacpp.compute_thread import computing
-from langchain_localllm.runtimes.llamacpp.ffi import LOG, lib
+from langchain_localllm.runtimes.llamacpp.ffi import LOG, lib, load_in_thread
 from langchain_localllm.runtimes.llamacpp.model import Model
 from langchain_localllm.runtimes.llamacpp.settings import Adapters
 from langchain_localllm.runtimes.llamacpp.thread_tuner import ThreadTuner
@@ -73,7 +74,9 @@ class Context:
         params.abort_callback = ctypes.cast(_strlen, lib.ggml_abort_callback)
         params.abort_callback_data = ctypes.addressof(self._abort)
         LOG.clear()
-        self.pointer = lib.llama_init_from_model(model.pointer, params)
+        self.pointer = load_in_thread(
+            lambda: lib.llama_init_from_model(model.pointer, params), lib.llama_free
+        )
         if not self.pointer:
             raise InvalidOptionError(
                 f"llama.cpp cannot make a context of {params.n_ctx:,} tokens for {model.name}: "
@@ -81,7 +84,11 @@ class Context:
             )
         self._memory = lib.llama_get_memory(self.pointer)
         self._adapters: list[Any] = []
-        self._load_adapters(lora)
+        try:
+            self._load_adapters(lora)
+        except BaseException:
+            self.free()
+            raise
         self.cells: int = lib.llama_n_ctx(self.pointer)
         self.batch_size: int = lib.llama_n_batch(self.pointer)
         self._make_batch()
@@ -109,9 +116,13 @@ class Context:
 
     def _load_adapters(self, lora: Adapters) -> None:
         for path, _ in lora:
-            adapter = lib.llama_adapter_lora_init(self.model.pointer, os.fsencode(path))
+            adapter = load_in_thread(
+                functools.partial(
+                    lib.llama_adapter_lora_init, self.model.pointer, os.fsencode(path)
+                ),
+                lib.llama_adapter_lora_free,
+            )
             if not adapter:
-                self.free()
                 raise ModelFileError(
                     f"{path} is not a LoRA adapter for {self.model.name}: {LOG.last()}."
                 )

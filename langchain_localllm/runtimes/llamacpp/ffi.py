@@ -4,6 +4,8 @@ import ctypes
 import logging
 import sys
 from collections import deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 from langchain_localllm.runtimes.llamacpp.backend import missing_backend
@@ -60,6 +62,25 @@ LOG: Final = Log()
 hear: Final = lib.llama_log_callback(LOG.hear)  # kept, since llama.cpp holds no reference
 lib.llama_log_set(hear, ctypes.c_void_p(0))
 lib.llama_backend_init()
+
+
+def load_in_thread(work: Callable[[], Any], free: Callable[[Any], object]) -> Any:
+    """Run a function of llama.cpp that loads something, in a thread of its own.
+
+    An interrupt that Python raises in a callback is lost, and while it loads, llama.cpp calls back
+    with each line of its log. So the caller's thread only waits.
+
+    Args:
+        work: Loads something and returns its pointer, or `None`.
+        free: Frees what was loaded for a caller that was interrupted.
+    """
+    with ThreadPoolExecutor(1, "llama.cpp loading") as pool:
+        loading = pool.submit(work)
+        try:
+            return loading.result()
+        except BaseException:
+            loading.add_done_callback(lambda done: done.result() and free(done.result()))
+            raise
 
 
 def start_numa(strategy: bool | int) -> None:

@@ -22,7 +22,7 @@ from langchain_localllm.errors import (
     MissingDependencyError,
     ModelFileError,
 )
-from langchain_localllm.runtimes.llamacpp.ffi import LOG, hear, lib
+from langchain_localllm.runtimes.llamacpp.ffi import LOG, hear, lib, load_in_thread
 from langchain_localllm.runtimes.llamacpp.model import Model, utf8
 
 try:
@@ -131,7 +131,10 @@ class Projector:
         for name, value in {"print_timings": False, "warmup": False, **settings}.items():
             setattr(params, name, value)
         LOG.clear()
-        self.pointer = _mtmd.mtmd_init_from_file(os.fsencode(path), model.pointer, params)
+        self.pointer = load_in_thread(
+            lambda: _mtmd.mtmd_init_from_file(os.fsencode(path), model.pointer, params),
+            _mtmd.mtmd_free,
+        )
         if not self.pointer:
             raise ModelFileError(f"{path} is not a projector for {model.name}: {_reason()}.")
         weakref.finalize(self, _free, self.pointer, os.getpid())

@@ -24,7 +24,7 @@ from langchain_localllm.errors import InvalidOptionError, InvalidRequestError, M
 from langchain_localllm.gguf.header import check_gguf, tokens_with_nul
 from langchain_localllm.gguf.load_errors import load_error, load_warnings
 from langchain_localllm.gguf.trial_load import require_loadable
-from langchain_localllm.runtimes.llamacpp.ffi import LOG, lib
+from langchain_localllm.runtimes.llamacpp.ffi import LOG, lib, load_in_thread
 from langchain_localllm.runtimes.llamacpp.settings import EngineSettings
 
 VERSION: Final = f"llama-cpp-python {importlib.metadata.version('llama-cpp-python')}"
@@ -59,7 +59,9 @@ class Model:
         params = lib.llama_model_default_params()
         self._kept = _set_all(params, settings)
         LOG.clear()
-        self.pointer = lib.llama_model_load_from_file(os.fsencode(path), params)
+        self.pointer = load_in_thread(
+            lambda: lib.llama_model_load_from_file(os.fsencode(path), params), lib.llama_model_free
+        )
         if not self.pointer:
             raise load_error(path, LOG.text()) or ModelFileError(
                 f"llama.cpp cannot load {path}: {LOG.last()}."

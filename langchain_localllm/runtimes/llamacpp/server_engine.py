@@ -68,7 +68,7 @@ from langchain_localllm.transport.decoding import parse_json
 
 PARALLEL: Final = 8
 """Requests that are answered together where no number is given."""
-_WATCH_SECONDS: Final = 0.005
+_WATCH_SECONDS: Final = 0.001
 """Seconds between two looks at the handlers of signals while a server loads its model."""
 _TOKENS: Final = "tokenizer.ggml.tokens"
 _INFILL: Final = (
@@ -518,26 +518,28 @@ def _signal_handlers_kept() -> Iterator[None]:
     kept = {number: ctypes.create_string_buffer(1024) for number in (signal.SIGINT, signal.SIGTERM)}
     for number, action in kept.items():
         library.sigaction(number, None, action)
-    loaded = threading.Event()
-
-    def restore() -> None:
-        for number, action in kept.items():
-            library.sigaction(number, action, None)
+    loading = threading.Lock()
+    loading.acquire()
 
     def watch() -> None:
-        while not loaded.wait(_WATCH_SECONDS):
-            restore()
+        # no interrupt is raised in this thread, so it also restores the handlers a last time
+        loaded = False
+        while not loaded:
+            loaded = loading.acquire(timeout=_WATCH_SECONDS)
+            for number, action in kept.items():
+                library.sigaction(number, action, None)
 
-    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     watcher = threading.Thread(target=watch, name="llama.cpp signals", daemon=True)
-    watcher.start()
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     try:
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        watcher.start()
         yield
     finally:
-        loaded.set()
-        watcher.join()
-        restore()
+        loading.release()
         signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+        with contextlib.suppress(RuntimeError):  # an interrupt came before it was started
+            watcher.join()
 
 
 def checked_model(path: Path, chat_template: str | None = None) -> GGUFInfo:
@@ -594,9 +596,11 @@ def start_server(settings: EngineSettings, more: Mapping[str, Any]) -> tuple[Any
     try:
         with _signal_handlers_kept():
             return new_server(params), folder / "llama.sock"
-    except RuntimeError:
+    except BaseException as error:
         shutil.rmtree(folder, ignore_errors=True)
-        raise _load_failure(settings) from None
+        if isinstance(error, RuntimeError):
+            raise _load_failure(settings) from None
+        raise
 
 
 def _load_failure(settings: EngineSettings) -> ModelFileError:
