@@ -207,6 +207,7 @@ class _Worker:
         self._applied_lora = lora
         self._admission = Admission(parallel, cells, n_ctx, lora)
         self._answers: list[Answer] = []
+        self._beginning = False  # whether requests are on the way from one to the other
         self._speed = 0.0  # tokens of prompts read in a second
         self._step = 0.0  # seconds that a batch without prompts takes
         self._shortest_first = True
@@ -225,7 +226,8 @@ class _Worker:
     @property
     def busy(self) -> bool:
         """Whether there is something to do."""
-        return bool(self._answers or self._admission) or not self.thread.inbox.empty()
+        waiting = bool(self._admission) or not self.thread.inbox.empty()
+        return waiting or self._beginning or bool(self._answers)
 
     def _reader_left(self) -> None:
         """End a computation that no request waits for.
@@ -267,13 +269,16 @@ class _Worker:
             return
         for answer in [answer for answer in self._answers if answer.box.cancelled]:
             self._finish(answer)
+        self._beginning = True
         while admitted := self._admission.admit(self._answers):
             try:
                 self._begin(*admitted)
             except Exception as error:
                 # it neither waits nor is answered, so `_fail_all` does not reach it
                 admitted[1].put(error)
+                self._beginning = False
                 raise
+        self._beginning = False
         self._encode_next_image()
         if parts := self._plan():
             self._compute(parts)

@@ -125,10 +125,10 @@ class ModelOptions(InProcessOptions):
     n_ubatch: Annotated[int | None, ContextParam, SpeedsUp] = Field(default=None, ge=1)
     """Tokens that the device computes together at most. Default: `n_batch`."""
     n_threads: Annotated[int | None, Loads, SpeedsUp] = Field(default=None, ge=1, le=512)
-    """Threads. Default: one per physical core; for a file below 100 MB one or one per physical
-    core, whichever the engine measures to be faster (for recurrent models one). On `xllamacpp`: one
-    for a file below 25 MB, or below 100 MB where llama-cpp-python is imported too or OpenMP's
-    threads spin for another reason."""
+    """Threads. Default: one or one per physical core, whichever the engine measures to be faster
+    (for recurrent models, one for a file below 100 MB, else one per physical core). On `xllamacpp`:
+    one per physical core; one for a file below 25 MB, or below 100 MB where llama-cpp-python is
+    imported too or OpenMP's threads spin for another reason."""
     n_threads_batch: Annotated[int | None, Loads, SpeedsUp] = Field(default=None, ge=1, le=512)
     """Threads for several tokens at once. Default: `n_threads`, or as described there."""
     n_gpu_layers: Annotated[
@@ -249,7 +249,7 @@ class ModelOptions(InProcessOptions):
     def _context_settings(self) -> dict[str, Any]:
         settings = self._marked_options(ContextParam)
         threads = self.n_threads or self._default_threads(self._path)
-        batch = self.n_threads_batch or self.n_threads or (threads if threads > 1 else None)
+        batch = self.n_threads_batch or self.n_threads
         return {
             **settings,
             "flash_attn_type": self._flash_attn_type(),

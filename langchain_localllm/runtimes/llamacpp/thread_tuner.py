@@ -20,8 +20,6 @@ _LONG: Final = 0.05
 _UNDISTURBED: Final = 0.95
 """The share of its threads' time that a batch has on idle cores, at least. Threads that wait spin,
 so on busy cores the share is high as well."""
-_PROMPT: Final = 32
-"""Tokens from which a batch is long; a single token is tried on one thread at little cost."""
 _FIRST_INTERVAL: Final = 16
 _LONGEST_INTERVAL: Final = 1024
 """Batches between two trials of the slower number of threads, at first and at most."""
@@ -69,11 +67,11 @@ def _typical(values: Iterable[float]) -> float:
 class ThreadTuner:
     """Choose the number of threads for a batch.
 
-    It is a fixed number, or the faster of one thread and one per physical core. For a small model,
-    several threads are up to twice as fast as one on an idle machine, and many times slower on a
-    busy one, since they wait for each other. So both are tried, several threads first, and a batch
-    that takes too long is aborted and computed with the other number. A long batch is not tried on
-    one thread as long as several have the cores for themselves.
+    It is a fixed number, or the faster of one thread and one per physical core. Several threads
+    are faster on an idle machine, and many times slower on a busy one, since they wait for each
+    other. So both are tried, several threads first, and a batch that takes too long is aborted and
+    computed with the other number. A long batch is not tried on one thread as long as several have
+    the cores for themselves.
 
     Args:
         fixed: Threads for a single token and for several, or `None` to measure.
@@ -104,14 +102,14 @@ class ThreadTuner:
     def timeout(self, size: int, number: int) -> float | None:
         """Return the seconds after which a batch on `number` threads is aborted.
 
-        `None` is never. On one thread, only the first long batch is watched, since that takes time.
+        `None` is never. On one thread, only long batches are watched, since that takes time.
         """
         samples = {} if self._fixed else self._trials[size.bit_length()].samples
         others = [_typical(found) for other, found in samples.items() if other != number]
         if not others:
             return None
         expected = size * min(others)
-        if number == 1 and (number in samples or expected < _LONG):
+        if number == 1 and expected < _LONG:
             return None
         return _TOO_LONG * expected
 
@@ -130,4 +128,4 @@ class ThreadTuner:
         trial.add(number, seconds / size)
         if number > 1:
             had_cores = cpu_seconds >= _UNDISTURBED * number * seconds
-            trial.undisturbed = had_cores and seconds >= _LONG and size >= _PROMPT
+            trial.undisturbed = had_cores and seconds >= _LONG
