@@ -121,7 +121,13 @@ def _parts(
             attached += inner
         elif kind == "multipart/alternative":  # the same text in several forms
             forms = {each.get_content_type(): each for each in reversed(inner)}
-            waiting[:0] = [forms["text/plain"]] if "text/plain" in forms else inner[-1:]
+            text = [forms["text/plain"]] if "text/plain" in forms else inner[-1:]
+            # an invitation says what its text may leave out
+            waiting[:0] = text + [
+                each
+                for each in inner
+                if each.get_content_type() == "text/calendar" and each not in text
+            ]
         elif inner:
             waiting[:0] = inner
         elif kind in _TEXTS and part.get_content_disposition() != "attachment":

@@ -35,3 +35,15 @@ def test_read_mail_invitations_and_files_without_a_name_are_read(tmp_path: Path)
         ("Summary: Regatta\nStart: 2026-06-01 10:00Z", {"heading": "Plans"}),
         ("The jetty is new.", {"heading": "Plans", "page": 1}),
     ]
+
+
+def test_read_mail_invitation_among_the_forms_of_a_text_is_read(tmp_path: Path) -> None:
+    message = EmailMessage()
+    message["Subject"] = "Plans"
+    message.set_content("You are invited.")
+    message.add_alternative("<p>You are invited.</p>", subtype="html")
+    message.attach(part(EVENT, "text/calendar"))
+    assert [text for text, _ in load(tmp_path, "a.eml", message.as_bytes())] == [
+        "Subject: Plans\n\nYou are invited.",
+        "Summary: Regatta\nStart: 2026-06-01 10:00Z",
+    ]
