@@ -164,13 +164,13 @@ def c_text(text: str) -> bytes:
     """
     if "\0" in text:
         raise InvalidRequestError(
-            "The text has a NUL character, at which GPT4All would cut it. Take it out."
+            "The text has a NUL character, at which GPT4All would cut it. Remove it."
         )
     try:
         return text.encode()
     except UnicodeEncodeError:
         raise InvalidRequestError(
-            "The text has half of a surrogate pair, which is not a character. Take it out."
+            "The text has half of a surrogate pair, which is not a character. Remove it."
         ) from None
 
 

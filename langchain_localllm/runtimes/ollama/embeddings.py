@@ -92,7 +92,7 @@ class OllamaEmbeddings(OllamaModels, ServedBatches, LocalEmbeddings):
                 and (yield from self._fetch(["a"], num_ctx))[1] == 1
             ):
                 raise ContextLengthError(
-                    "The text is too long by its ends.", context_tokens=context
+                    "The text is too long with its end tokens.", context_tokens=context
                 )
             vectors += found
         return vectors
