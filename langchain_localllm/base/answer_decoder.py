@@ -30,6 +30,11 @@ class AnswerDecoder(ABC):
         self._texts: list[str] = []
         self._thoughts_read: list[str] = []
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether the answer has ended."""
+        return self._finished
+
     def feed(self, data: bytes) -> list[StreamEvent]:
         """Return the events that are complete with these bytes."""
         return [

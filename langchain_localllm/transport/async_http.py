@@ -1,6 +1,7 @@
 """Send requests from async code, with `aiohttp`."""
 
 import asyncio
+import contextlib
 import logging
 import socket
 import ssl
@@ -12,9 +13,15 @@ from typing import Any, Final
 import aiohttp
 from typing_extensions import override
 
+from langchain_localllm.transport.connection_errors import connection_faults
 from langchain_localllm.transport.operations import Send
 from langchain_localllm.transport.proxy import proxy_url
-from langchain_localllm.transport.reply import Client, OpenReply, is_compressed
+from langchain_localllm.transport.reply import (
+    SECONDS_TO_FINISH,
+    Client,
+    OpenReply,
+    is_compressed,
+)
 from langchain_localllm.transport.request_body import (
     HEADERS,
     JSON_HEADERS,
@@ -167,6 +174,13 @@ class AsyncReply(OpenReply):
     def hold(self, whole: bytes) -> None:
         super().hold(whole)
         self.read = _nothing_more
+
+    async def finish(self) -> None:
+        """Read on to where the body ends, so that the connection can be used again."""
+        with contextlib.suppress(*connection_faults()):
+            async with asyncio.timeout(SECONDS_TO_FINISH):
+                while await self.read():
+                    pass
 
     @override
     def close(self) -> None:

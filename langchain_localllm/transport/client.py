@@ -33,7 +33,7 @@ from langchain_localllm.transport.operations import (
     Step,
 )
 from langchain_localllm.transport.proxy import proxy_url as _proxy_for
-from langchain_localllm.transport.reply import OpenReply, is_compressed
+from langchain_localllm.transport.reply import SECONDS_TO_FINISH, OpenReply, is_compressed
 from langchain_localllm.transport.request_body import (
     HEADERS,
     JSON_HEADERS,
@@ -56,6 +56,10 @@ _POOL_SIZE: Final = 64
 
 class Decoder(Protocol[Item]):
     """Turns an answer's bytes into items. It does no I/O, so sync and async code share it."""
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the answer has ended, whatever else the server sends."""
 
     def feed(self, data: bytes) -> list[Item]:
         """Return the items that are complete with these bytes."""
@@ -133,7 +137,8 @@ class HttpClient:
     def stream(self, opening: Plan[Any], decoder: Decoder[Item]) -> Generator[Item]:
         """Yield the items of an answer as they arrive.
 
-        Closing the iterator closes the connection and ends the server's work.
+        Closing the iterator closes the connection and ends the server's work. An answer that has
+        ended is whole, also where the server then breaks the connection or leaves it open.
         """
         reply = self.run(opening)
         client = reply.client
@@ -143,6 +148,9 @@ class HttpClient:
                 while data:
                     client.received = True
                     yield from decoder.feed(data)
+                    if decoder.is_complete:
+                        reply.finish()
+                        break
                     data = reply.read()
                 yield from decoder.end()
         finally:
@@ -159,6 +167,9 @@ class HttpClient:
                     client.received = True
                     for item in decoder.feed(data):
                         yield item
+                    if decoder.is_complete:
+                        await reply.finish()
+                        break
                     data = await reply.read()
                 for item in decoder.end():
                     yield item
@@ -355,6 +366,19 @@ class _SyncReply(OpenReply):
 
     def read_all(self) -> bytes:
         return self._response.content
+
+    def finish(self) -> None:
+        """Read on to where the body ends, so that the connection can be used again.
+
+        The socket belongs to the reply alone where the connection ends with it.
+        """
+        sock = getattr(self._response.raw.connection, "sock", None)
+        if sock is None:
+            return
+        with contextlib.suppress(*connection_faults()):
+            sock.settimeout(SECONDS_TO_FINISH)
+            while self.read():
+                pass
 
     def close(self) -> None:
         self._response.close()

@@ -16,6 +16,8 @@ _PLAIN: Final = frozenset({"", "identity", "none", "binary", "utf-8", "utf8"})
 """What servers send as `Content-Encoding` of a body that is not compressed."""
 _ENCODINGS: Final = frozenset({"gzip", "deflate"})
 """What both libraries can read without another package."""
+SECONDS_TO_FINISH: Final = 0.5
+"""How long the end of a body is waited for when the answer in it has ended."""
 
 
 class Client(Protocol):

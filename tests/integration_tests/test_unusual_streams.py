@@ -1,5 +1,5 @@
 """Streams that only some servers send: answers repeated at the end, halves of characters, thoughts
-under other keys, media."""
+under other keys, media, connections that break or stay open after the end."""
 
 import json
 from collections.abc import Callable
@@ -10,8 +10,8 @@ import pytest
 from langchain_localllm import ChatLlamafile, ChatOllama, Llamafile, Ollama
 from langchain_localllm.testing import paths
 
-from .scripted import Answer, ScriptedServer
-from .wires import ASIDES
+from .scripted import Answer, Cut, Part, ScriptedServer, Wait
+from .wires import ASIDES, HELLO, WIRES
 
 END: Final = {"done": True, "done_reason": "stop", "prompt_eval_count": 3, "eval_count": 4}
 CALLS: Final = [{"function": {"name": "paint", "arguments": {"colour": "red"}}}]
@@ -139,6 +139,38 @@ def test_text_of_an_unusual_stream_is_whole_and_comes_once(form: str, path: str)
     kind, body, text = FORMS[form]
     assert on_server(body, lambda url: paths.PATHS[path](kind(base_url=url), "Hi")) == text
     text.encode()
+
+
+@pytest.mark.parametrize("path", ["invoke", "stream", "ainvoke", "astream"])
+@pytest.mark.parametrize("after", [Cut(), Wait()], ids=["cut", "left open"])
+@pytest.mark.parametrize("kind", sorted(WIRES))
+def test_stream_that_has_ended_is_whole_whatever_becomes_of_its_connection(
+    kind: str, after: Part, path: str
+) -> None:
+    wire = WIRES[kind]
+    answer = wire.streamed(*map(wire.token, HELLO), wire.ending(), after)
+    with ScriptedServer(lambda request: ASIDES.get(request.path) or answer) as server:
+        # the silence does not count, since nothing is missing
+        llm = wire.make(base_url=server.base_url, max_retries=0, timeout=5)
+        for _ in range(2):
+            assert paths.PATHS[path](llm, "Hi") == "".join(HELLO)
+
+
+@pytest.mark.parametrize("path", ["invoke", "astream"])
+@pytest.mark.parametrize("kind", sorted(WIRES))
+def test_stream_that_has_ended_gives_its_connection_back(kind: str, path: str) -> None:
+    wire = WIRES[kind]
+    # the end of the body comes after the end of the answer
+    answer = wire.streamed(*map(wire.token, HELLO), wire.ending(), Wait(0.05))
+    with (
+        ScriptedServer(lambda request: ASIDES.get(request.path) or answer) as server,
+        paths.one_event_loop(),
+    ):
+        llm = wire.make(base_url=server.base_url)
+        paths.PATHS[path](llm, "Hi")
+        before = server.connections
+        paths.PATHS[path](llm, "Hi")
+        assert server.connections == before
 
 
 @pytest.mark.parametrize("key", ["thinking", "reasoning", "reasoning_content"])

@@ -144,11 +144,6 @@ class _EventDecoder(AnswerDecoder):
             self._keep(piece)
         return piece
 
-    @property
-    def is_complete(self) -> bool:
-        """Whether the answer has ended."""
-        return self._finished
-
     def last(self) -> StreamEvent:
         """Return the piece that ends the answer, when all events have come.
 

@@ -136,6 +136,11 @@ class StepDecoder:
         self._lines = LineBuffer()
         self._status = ""
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether the last step has come."""
+        return self._status == _DONE
+
     def feed(self, data: bytes) -> list[PullProgress]:
         """Return the steps that are complete with these bytes."""
         return [self._step(line) for line in self._lines.feed(data) if line]

@@ -439,6 +439,8 @@ class AsyncOpenReply(OpenReply):
 class Lines:
     """Gives each part as it comes; one named `bad` cannot be read."""
 
+    is_complete = False
+
     def feed(self, data: bytes) -> list[bytes]:
         if data == b"bad":
             raise errors.StreamBrokenError("bad")
