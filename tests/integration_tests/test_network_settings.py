@@ -266,7 +266,9 @@ def test_connection_compression_that_cannot_be_read_is_named(
     [
         Answer([b"<h1>Forbidden</h1>"], 403),
         Answer([b"404 page not found"], 404),
+        as_json({"error": "Not Found"}, 404),
         Answer([b""], 405),
+        as_json({"error": "method not allowed"}, 405),
     ],
 )
 @pytest.mark.parametrize("num_ctx", [None, 2048])

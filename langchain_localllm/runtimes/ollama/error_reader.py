@@ -20,6 +20,12 @@ _NOT_OFFERED: Final = frozenset({404, 405, 501})
 """What a server answers to a path, or to a method, that it does not offer."""
 _FAILED: Final = 500
 _UNAVAILABLE: Final = 503
+_MISSING_MODEL: Final = re.compile(r"\bmodel\b", re.IGNORECASE)
+"""What Ollama says of a model that it lacks; other words with its status are a gateway's, about a
+path."""
+_PASSES: Final = re.compile(r"\b(busy|loading|starting|try again)\b", re.IGNORECASE)
+"""What Ollama says with the status of a server that is not ready. Gateways have other reasons for
+it."""
 _TOO_LONG: Final = re.compile(r"context length|too long|exceeds the (available )?context")
 _REFUSED: Final = re.compile(r'option "\w+" must be|^invalid (format|JSON schema)|^template: ')
 """Words about a wrong request, which Ollama answers with the status of a failure of its own, or in
@@ -39,10 +45,11 @@ class ErrorReader:
     def __call__(self, status: int, body: Any) -> ModelCallError:
         """Return the error for an HTTP status and its body (parsed JSON, or text)."""
         reason = reason_of(body)
-        if isinstance(body, dict) and isinstance(body.get("error"), str):
+        is_ollamas = isinstance(body, dict) and isinstance(body.get("error"), str)
+        if status in _NOT_OFFERED and not (is_ollamas and _MISSING_MODEL.search(reason)):
+            return not_ollama(self._url, f"it answered {status}{': ' if reason else ''}{reason}")
+        if is_ollamas:
             return self._reported(status, reason)
-        if status in _NOT_OFFERED:
-            return not_ollama(self._url, f"it answered {status}")
         return status_error(status, reason, url=self._url)
 
     def _reported(self, status: int, reason: str) -> ModelCallError:
@@ -51,7 +58,7 @@ class ErrorReader:
                 f"Ollama at {self._url} has no model '{self._model}'. Get it with `ollama pull "
                 f"{self._model}` or `.pull()`."
             )
-        if status == _UNAVAILABLE:
+        if status == _UNAVAILABLE and _PASSES.search(reason):
             return ModelLoadingError(
                 f"Ollama at {self._url} is not ready: {reason}. Wait, or raise `wait_until_ready`."
             )

@@ -21,6 +21,11 @@ READER = ErrorReader("http://localhost:11434", "llama2", 4096)
         ),
         (404, "404 page not found", errors.WrongServerError, "base_url"),
         (405, "", errors.WrongServerError, "it answered 405"),
+        (404, {"error": "Not Found"}, errors.WrongServerError, "it answered 404: Not Found"),
+        (405, {"error": "method not allowed"}, errors.WrongServerError, "405: method not allowed"),
+        (501, {"error": "not implemented"}, errors.WrongServerError, "501: not implemented"),
+        (503, {"error": "no healthy upstream"}, errors.ServerError, "no healthy upstream"),
+        (503, {"error": "CUDA out of memory"}, errors.ServerError, "CUDA out of memory"),
         (503, {"error": "server busy"}, errors.ModelLoadingError, "wait_until_ready"),
         (
             400,
