@@ -131,7 +131,7 @@ def fits(args: str, parameters: Mapping[str, Any]) -> bool:
         False
     """
     try:
-        value = json.loads(args)
+        value = json.loads(args, strict=False)
     except UNPARSABLE:
         return False
     return isinstance(value, dict) and not broken_rules(value, parameters)

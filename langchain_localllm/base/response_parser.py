@@ -13,7 +13,7 @@ from typing import Any
 from langchain_localllm.base.thoughts import Splitter
 from langchain_localllm.base.token_stream import CompletionInfo, StreamEvent, TokenStream
 from langchain_localllm.templates.thinking import Split, ThinkSplitter
-from langchain_localllm.templates.tool_calls import HERMES, JSON, ToolCallParser, WrittenCall
+from langchain_localllm.templates.tool_calls import JSON, QWEN_CODER, ToolCallParser, WrittenCall
 from langchain_localllm.transport.decoding import UNPARSABLE
 
 
@@ -180,7 +180,7 @@ class AnswerReader:
 
 def _is_object(text: str) -> bool:
     try:
-        return isinstance(json.loads(text), dict)
+        return isinstance(json.loads(text, strict=False), dict)
     except UNPARSABLE:
         return False
 
@@ -232,9 +232,11 @@ def reader(
         keeps_thoughts: Whether thoughts are returned.
         splits_thoughts: Whether thoughts in the text are returned apart from it.
     """
-    names = [tool["function"]["name"] for tool in tools]
-    form = JSON if choice == "required" else HERMES
-    calls = ToolCallParser(form, names) if names and choice != "none" else None
+    parameters = {
+        tool["function"]["name"]: tool["function"].get("parameters") or {} for tool in tools
+    }
+    form = JSON if choice == "required" else QWEN_CODER
+    calls = ToolCallParser(form, parameters) if tools and choice != "none" else None
     return AnswerReader(
         ThinkSplitter() if splits_thoughts else None, calls, keeps_thoughts=keeps_thoughts
     )

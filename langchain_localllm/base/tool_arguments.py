@@ -191,7 +191,7 @@ class CallReader:
 def _whole(call: _Call) -> str:
     text = "".join(call.args)
     try:
-        args = json.loads(text)
+        args = json.loads(text, strict=False)
     except UNPARSABLE:
         return text
     parsed = parse_text_arguments(args, call.schema)

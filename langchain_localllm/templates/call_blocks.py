@@ -71,7 +71,7 @@ def _call(
 
 def _object(text: str) -> dict[str, Any] | None:
     try:
-        value = json.loads(text)
+        value = json.loads(text, strict=False)
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
@@ -82,7 +82,7 @@ def _typed(text: str, schema: Any) -> Any:
     if accepts_text(schema):
         return text
     try:
-        return json.loads(text)
+        return json.loads(text, strict=False)
     except (ValueError, RecursionError):
         return _CONSTANTS.get(text.strip().lower(), text)
 
@@ -253,10 +253,13 @@ FUNCTIONS: Final = CallBlock(
 """`<tool_call><function=NAME><parameter=KEY>VALUE</parameter></function></tool_call>`: Qwen3-Coder,
 Qwen3.5, Nemotron 3."""
 BARE_FUNCTION: Final = CallBlock(
-    re.compile(r"[\w.-]+>"), re.compile(r"[\w.-]*"), "</function>", _FUNCTION
+    re.compile(r"[\w.-]+>\s*(\{|<parameter=|</function>)"),
+    re.compile(r"[\w.-]*(>\s*(</?[a-z]{0,9})?)?"),
+    "</function>",
+    _FUNCTION,
 )
 """`<function=NAME>{...}</function>`: Functionary 3.1, Llama 3; Qwen3-Coder where it forgets
-`<tool_call>`."""
+`<tool_call>`. Other text after the name only mentions the tool."""
 SEED: Final = CallBlock(_ANYTHING, _ANYTHING, "</seed:tool_call>", _FUNCTION)
 
 

@@ -38,6 +38,7 @@ __all__ = [
     "JSON",
     "LLAMA3",
     "MISTRAL",
+    "QWEN_CODER",
     "ToolCallParser",
     "ToolFormat",
     "WrittenCall",
@@ -121,6 +122,8 @@ HERMES: Final = ToolFormat(
     blocks=(FUNCTIONS, ARG_KEYS),
     fenced=True,
 )
+QWEN_CODER: Final = replace(HERMES, others=(("<function=", BARE_FUNCTION),))
+"""As Qwen3-Coder writes calls, which often leaves out the first `<tool_call>`."""
 MISTRAL: Final = ToolFormat(
     "[TOOL_CALLS]", bare=True, before="[TOOL_CALLS][", after="]", inside=("[CALL_ID]", "[ARGS]")
 )
@@ -173,7 +176,7 @@ FORMATS: Final = {
     "<|tool_call|>": ToolFormat(
         "<|tool_call|>", "<|/tool_call|>", bare=True, before="<|tool_call|>[", after="]"
     ),  # Granite 3, Phi-4-mini
-    "<parameter=": replace(HERMES, others=(("<function=", BARE_FUNCTION),)),  # Qwen3-Coder
+    "<parameter=": QWEN_CODER,
     "<tool_calls>": ToolFormat("<tool_calls>", "</tool_calls>", bare=True),  # Apriel, MiniMax M1
     "<tool_call>": HERMES,
     "[TOOL_CALLS]": MISTRAL,
@@ -508,7 +511,7 @@ def _cut_call(call: WrittenCall) -> WrittenCall:
 def _calls_in(body: str, start: int, names: Collection[str] = ()) -> list[WrittenCall]:
     """Return the calls of a JSON value that begins at `start` of a text."""
     try:
-        value = json.loads(body[start:])
+        value = json.loads(body[start:], strict=False)
     except (ValueError, RecursionError):
         value = None
     if header := _HEADER.fullmatch(body, 0, start):
@@ -549,7 +552,7 @@ def _arguments(args: Any) -> str | None:
     """Arguments as JSON text; a model may write them as an object, or as the text of one."""
     if isinstance(args, str):
         try:
-            args = json.loads(args)
+            args = json.loads(args, strict=False)
         except ValueError:
             return None
     return json.dumps(args, ensure_ascii=False) if isinstance(args, dict) else None

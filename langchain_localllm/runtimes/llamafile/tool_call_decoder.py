@@ -19,7 +19,7 @@ class _Call:
 
     def is_complete(self) -> bool:
         try:
-            return isinstance(json.loads(self.args), dict)
+            return isinstance(json.loads(self.args, strict=False), dict)
         except UNPARSABLE:
             return False
 
@@ -137,7 +137,7 @@ def _first_part(args: str) -> str:
 
 def _decoded(args: str) -> str:
     try:
-        text = json.loads(args)
+        text = json.loads(args, strict=False)
     except UNPARSABLE:
         return args
     return text if isinstance(text, str) else args
@@ -151,7 +151,7 @@ def _repeats(args: str, earlier: str) -> bool:
     if args.startswith(earlier):
         return True
     try:
-        return bool(json.loads(args) == json.loads(earlier))
+        return bool(json.loads(args, strict=False) == json.loads(earlier, strict=False))
     except UNPARSABLE:
         return False
 

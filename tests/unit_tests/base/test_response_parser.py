@@ -92,6 +92,20 @@ def test_calls_in_the_text_become_tool_calls_with_ids() -> None:
     assert answer.response_metadata["finish_reason"] == "tool_calls"
 
 
+def test_call_in_the_text_has_values_of_the_types_of_its_tool() -> None:
+    text = "<function=add>\n<parameter=a>\n12\n</parameter>\n</function>\n</tool_call>"
+    for kind, value in (("string", "12"), ("integer", 12)):
+        parameters = {"type": "object", "properties": {"a": {"type": kind}}}
+        answers = reader([{"function": {"name": "add", "parameters": parameters}}], None)
+        calls = [
+            call
+            for event in (StreamEvent(text), StreamEvent("", CompletionInfo("stop")))
+            for part in answers.read(event)
+            for call in part.tool_calls or ()
+        ]
+        assert [json.loads(call["args"]) for call in calls] == [{"a": value}]
+
+
 @pytest.mark.parametrize(
     "args",
     [
@@ -178,6 +192,8 @@ MENTIONS = st.sampled_from(
         "</tool_call>",
         "<think>",
         "</think>",
+        "<function=add>",
+        "<function=",
         "[TOOL_CALLS]",
         "<|python_tag|>",
         "<",
@@ -196,7 +212,7 @@ def test_response_parser_answer_that_mentions_markers_loses_nothing(
     text: str, data: st.DataObject, tools: bool
 ) -> None:
     # that is a call which was cut
-    assume(not (tools and re.search(r'<tool_call>\s*\{\s*"name"', text)))
+    assume(not (tools and re.search(r'<tool_call>\s*\{\s*"name"|<function=add>\s*\{', text)))
     text = f"It is {text}"
     offered = [{"function": {"name": "add"}}] if tools else []
     places = sorted(data.draw(st.sets(st.integers(0, len(text)), max_size=6)))

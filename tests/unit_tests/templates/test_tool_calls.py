@@ -14,6 +14,7 @@ from langchain_localllm.templates.tool_calls import (
     JSON,
     LLAMA3,
     MISTRAL,
+    QWEN_CODER,
     ToolCallParser,
     ToolFormat,
     tool_format,
@@ -367,6 +368,34 @@ def test_tool_call_parser_qwen_coder_may_leave_out_the_opening_marker() -> None:
         parsed(tool_format("<tool_call> <parameter="), list(f"I add.\n{call}\n<tool_call>\n{call}"))
         == expected
     )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Write <function=add> first.",
+        "Begin with <function=add>",
+        "std::function<int> and <function=add>, which is a tag",
+        "<function=other>\n<parameter=a>\n1\n</parameter>\n</function>",
+    ],
+)
+def test_tool_call_parser_text_that_mentions_a_function_stays_text(text: str) -> None:
+    assert "".join(map(str, parsed(QWEN_CODER, list(text)))) == text
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        '{"name": "add", "arguments": {"a": "one\ntwo\tthree"}}',
+        '<function=add>{"a": "one\ntwo\tthree"}</function>',
+        '{"name": "add", "arguments": "{\\"a\\": \\"one\ntwo\tthree\\"}"}',
+    ],
+)
+def test_tool_call_parser_line_ends_inside_a_string_are_read(call: str) -> None:
+    (found,) = parsed(HERMES, [f"<tool_call>\n{call}\n</tool_call>"])
+    assert isinstance(found, WrittenCall)
+    assert found.valid
+    assert json.loads(found.args) == {"a": "one\ntwo\tthree"}
 
 
 def test_tool_call_parser_plain_values_are_text_where_the_schema_needs_text() -> None:

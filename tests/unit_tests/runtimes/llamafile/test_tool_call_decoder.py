@@ -326,6 +326,17 @@ def test_an_answer_with_calls_ends_for_them(reason: str) -> None:
     assert answer.response_metadata["finish_reason"] == "tool_calls"
 
 
+@pytest.mark.parametrize("size", [1, 5, 100])
+def test_arguments_with_line_ends_inside_a_string_are_read(size: int) -> None:
+    written = '{"a": "one\ntwo\tthree", "b": "[\n1]"}'
+    parts = [written[at : at + size] for at in range(0, len(written), size)]
+    deltas = [part("x", "add", "", 0), *(part(arguments=each, index=0) for each in parts)]
+    assert made(_Chat(deltas=[*deltas, part("y", "mul", TEXT, 0)]).invoke("Hi")) == [
+        ("add", {"a": "one\ntwo\tthree", "b": "[\n1]"}),
+        ("mul", ONE),
+    ]
+
+
 def test_arguments_that_are_cut_are_invalid() -> None:
     answer = _Chat(deltas=[part("x", "add", TEXT[:-3], 0)], reason="length").invoke("Hi")
     assert (answer.tool_calls, len(answer.invalid_tool_calls)) == ([], 1)
