@@ -288,6 +288,19 @@ def test_embedding_server_without_base64_is_asked_for_lists_of_numbers(
     assert len(model.asked) == 2
 
 
+@pytest.mark.parametrize("normalize", [True, False])
+def test_embedding_server_gets_fields_of_its_own_on_each_way(normalize: bool) -> None:
+    def answer(send: Send) -> Answer:
+        if send.path == "/embedding" and isinstance(body_of(send)["content"], str):
+            return 200, {"embedding": [3.0, 4.0]}
+        return 400, {"error": {"message": "no"}}
+
+    model = FakeLlamafile(normalize=normalize, extra_body={"user": "me"}).answering(answer)
+    model.embed_query("a")
+    assert len(model.asked) > 3
+    assert all(body_of(send)["user"] == "me" for send in model.asked)
+
+
 def test_embedding_server_that_accepts_single_texts_only_gets_them_one_by_one() -> None:
     def answer(send: Send) -> Answer:
         if send.path == "/v1/embeddings" and isinstance(body_of(send)["input"], str):

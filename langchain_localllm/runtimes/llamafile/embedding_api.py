@@ -74,7 +74,7 @@ def _openai(
     if model := getattr(options, "model", None):
         body["model"] = model
     try:
-        answer = yield from ask(options, "POST", "/v1/embeddings", body)
+        answer = yield from _ask(options, "/v1/embeddings", body)
     except InvalidRequestError as error:
         # this way wants one vector a text, and the server has one a token
         if "pooling" in str(error).lower():
@@ -91,6 +91,10 @@ def _openai(
         vectors = [_pooled(vector) if vector else vector for vector in vectors]
     _check_whole(options, usage.get("total_tokens"), usage.get("prompt_tokens"))
     return vectors
+
+
+def _ask(options: ServerOptions, path: str, body: dict[str, Any]) -> Plan[Any]:
+    return ask(options, "POST", path, {**body, **(getattr(options, "extra_body", None) or {})})
 
 
 def _rows(answer: Any) -> list[Any]:
@@ -116,9 +120,7 @@ def llamacpp(options: ServerOptions, texts: list[Input]) -> Plan[Vectors]:
 
     Those of tokens are pooled.
     """
-    answer = yield from ask(
-        options, "POST", "/embedding", {"content": texts, "embd_normalize": _RAW}
-    )
+    answer = yield from _ask(options, "/embedding", {"content": texts, "embd_normalize": _RAW})
     try:
         # llamafiles of 2023 and 2024 answer an object, whose rows come without `index`, in the
         # order in which they were done
@@ -133,7 +135,7 @@ def llamacpp_one_by_one(options: ServerOptions, texts: list[Input]) -> Plan[Vect
     """One text after the other to `/embedding`, as llamafiles have it that do not know lists."""
     vectors: Vectors = []
     for text in texts:
-        answer = yield from ask(options, "POST", "/embedding", {"content": text})
+        answer = yield from _ask(options, "/embedding", {"content": text})
         try:
             vectors.append(_pooled(answer["embedding"]))
         except _NO_VECTORS:

@@ -87,6 +87,10 @@ class LlamafileEmbeddings(ManyServers, ServedBatches, LocalEmbeddings):
         "`base_url`."
     )
 
+    extra_body: dict[str, Any] | None = None
+    """Fields to send with each request as they are, such as `{"truncate_prompt_tokens": -1}` for
+    vLLM. They replace fields of the same name."""
+
     # the model's name by address; copies share it
     _told: dict[Any, str | None] = PrivateAttr(default_factory=dict)
     _found: dict[Any, Way] = PrivateAttr(default_factory=dict)  # how to ask, as above

@@ -30,6 +30,10 @@ LLAMAFILE_MOVED: Final[Moved] = {
     "model": ("tiny", {"model": "tiny"}),
     "dimensions": (1, {}),
     "truncate": (True, {}),
+    "extra_body": (
+        {"user": "me", "encoding_format": "float"},
+        {"user": "me", "encoding_format": "float"},
+    ),
     "normalize": (True, {}),  # False asks in another way, see test_embedding_servers.py
 }
 LOADING: Final = ("num_ctx", "num_batch", "num_gpu", "main_gpu", "num_thread", "use_mmap")
