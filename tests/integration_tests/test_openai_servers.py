@@ -368,9 +368,17 @@ def test_openai_server_ollama_chat_reads_lines_of_servers_like_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "args"), [('{"colour": "red"}', {"colour": "red"}), ("", {}), (None, {})]
+    ("arguments", "args"),
+    [
+        ('{"colour": "red"}', {"colour": "red"}),
+        ('{"colour": "dark\nred"}', {"colour": "dark\nred"}),
+        ("", {}),
+        (None, {}),
+        ({"colour": "red", "functionName": "paint"}, {"colour": "red"}),
+        ({"functionName": "red"}, {"functionName": "red"}),
+    ],
 )
-def test_openai_server_ollama_chat_reads_arguments_as_text(
+def test_openai_server_ollama_chat_reads_arguments_in_each_form(
     arguments: Any, args: dict[str, Any]
 ) -> None:
     call = {"function": {"name": "paint", "arguments": arguments}}

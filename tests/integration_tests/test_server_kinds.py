@@ -190,6 +190,17 @@ KINDS: Final = {
         lambda _: as_json({"error": {"code": 404, "message": "Resource not found"}}, 404),
         listed("gpt-4", "b"),
     ),
+    "LiteLLM": Kind(
+        fastapi,
+        listed("qwen", "b"),
+        wants_model=llama_cpp_error(
+            400,
+            "{'error': '/chat/completions: Invalid model name passed in model=None. Call "
+            "`/v1/models` to view available models for your key.'}",
+            "None",
+        ),
+        name="qwen",
+    ),
     "KoboldCpp": Kind(
         lambda _: Answer([b"Error: KoboldCpp HTTP Server is running"], 404),
         listed("koboldcpp/m", owned_by="koboldcpp"),
@@ -233,7 +244,7 @@ def test_server_each_kind_of_server_is_found_out_by_asking_once(kind: str) -> No
             assert llm.get_num_tokens("a") == 2
 
 
-@pytest.mark.parametrize("kind", ["llama-server, router", "llama-swap"])
+@pytest.mark.parametrize("kind", ["llama-server, router", "llama-swap", "LiteLLM"])
 @pytest.mark.parametrize("model", [None, "another"])
 @pytest.mark.parametrize("make", [Llamafile, ChatLlamafile])
 def test_server_with_several_models_names_them_where_none_fits(

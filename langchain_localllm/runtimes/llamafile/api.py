@@ -28,7 +28,8 @@ _WANTS_MODEL: Final = re.compile(
     r"\bmodel\b(?!: prefix token).{0,60}"
     r"\b(missing|required|not found|not specified|not provided|must|empty|unspecified"
     r"|does not exist|null)"
-    r"|\b(missing|requires?|required|specify|provide|no|unknown)\b.{0,40}\bmodel\b",
+    r"|\b(missing|requires?|required|specify|provide|no|unknown)\b.{0,40}\bmodel\b"
+    r"|\binvalid model name\b",
     re.IGNORECASE | re.DOTALL,
 )
 """What servers say to a request that does not name a model, though they want one. A model without

@@ -65,7 +65,8 @@ _TOO_LONG: Final = re.compile(
     | too\ large\ for\ model\ with\b.{0,20}\bcontext        # Mistral's API
     | too\ large\ to\ process.*batch\ size                  # llama.cpp, for embeddings
     | n_keep\ \(\d+\)\ >=\ n_ctx                            # LM Studio
-    | greater\ than\ max_seq_len | should\ not\ exceed\ max_seq_len  # TabbyAPI, TensorRT-LLM
+    # TabbyAPI, TensorRT-LLM, vLLM
+    | (greater\ than|exceed(s|ed|ing)?)\ (the\ )?max_(seq|model)_len
     | `inputs`\ (tokens\ \+|must\ have\ less\ than)         # TGI
     | reduce\ the\ length\ of\ the\ (messages|prompt|input) # OpenAI, vLLM
     | input\ token\ count\b.*\bexceeds                      # Gemini's API

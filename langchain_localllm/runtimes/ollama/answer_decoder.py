@@ -32,6 +32,8 @@ from langchain_localllm.transport.decoding import parse_json
 _LOG: Final = logging.getLogger(__name__)
 _NANOSECONDS: Final = 1e9
 _THOUGHTS: Final = ("thinking", "reasoning_content", "reasoning")
+_ECHO: Final = "functionName"
+"""An argument in which models repeat the name of the tool (ollama/ollama#6155)."""
 _NOT_METADATA: Final = frozenset({"context", "logprobs", "message", "response", "thinking"})
 """Fields of the last line that are part of the answer, or reported elsewhere."""
 
@@ -151,12 +153,14 @@ class ChatDecoder(GenerateDecoder):
 
     def _call(self, call: dict[str, Any]) -> dict[str, Any]:
         function = call["function"]
-        arguments = function.get("arguments") or {}
+        name, arguments = text_in(function, "name"), function.get("arguments") or {}
+        if isinstance(arguments, dict) and arguments.get(_ECHO) == name:
+            arguments = {key: value for key, value in arguments.items() if key != _ECHO}
         self._calls.append(call)
         return {
             "index": len(self._calls) - 1,
             "id": text_in(call, "id") or None,
-            "name": text_in(function, "name"),
+            "name": name,
             "args": arguments
             if isinstance(arguments, str)
             else json.dumps(arguments, ensure_ascii=False),

@@ -66,6 +66,9 @@ NOT_IN_A_COUNT: Final = frozenset(
     }
 )
 """Options that have no part in the count of a text."""
+_FILLS_CONTEXT: Final = -2
+"""`num_predict` of older Ollamas for an answer that may fill the context. That is what -1 does with
+`shift=False`."""
 _CLIENT_KWARGS: Final = ("client_kwargs", "sync_client_kwargs", "async_client_kwargs")
 
 _HOST_OR_PORT: Final = re.compile(r"[\w.-]+|:\d+", re.ASCII)
@@ -426,6 +429,13 @@ class OllamaOptions(OllamaServer, ReasoningOptions, SamplingOptions):
                 "automatically."
             )
         return {"logprobs": True, **named} | {"logprobs": True}
+
+    @classmethod
+    @override
+    def _under_our_names(cls, given: Mapping[str, Any]) -> dict[str, Any]:
+        if given.get("num_predict") == _FILLS_CONTEXT:
+            given = {**given, "num_predict": -1}
+        return super()._under_our_names(given)
 
     @override
     def with_options(self, options: Mapping[str, Any]) -> Self:

@@ -14,7 +14,7 @@ from langchain_core.load import dumps
 from langchain_core.runnables import ConfigurableField
 from pydantic import SecretStr
 
-from langchain_localllm import LlamafileEmbeddings
+from langchain_localllm import ChatOllama, LlamafileEmbeddings
 from langchain_localllm.errors import InvalidOptionError
 from langchain_localllm.testing.paths import PATHS, Path
 from langchain_localllm.transport.operations import Send
@@ -288,6 +288,12 @@ def test_option_bound_configured_copied_and_pickled_models_work(subject: Subject
         assert twin.payload() == real.payload()
         assert twin.client.address == address
     assert real.with_options({"temperature": 0.5}).client is real.client
+
+
+@pytest.mark.parametrize("given", [{"num_predict": -2}, {"options": {"num_predict": -2}}])
+def test_option_num_predict_that_fills_the_context_is_no_limit(given: dict[str, Any]) -> None:
+    assert ChatOllama(model="m", **given).max_tokens == -1
+    assert ChatOllama(model="m").with_options(given).payload()["options"] == {"num_predict": -1}
 
 
 # --- another server ---

@@ -127,6 +127,11 @@ TOO_LONG: dict[str, tuple[str, int | None, int | None]] = {
         5000,
         4096,
     ),
+    "vLLM, responses": (
+        "The engine prompt length 5000 exceeds the max_model_len 4096. Please reduce prompt.",
+        5000,
+        4096,
+    ),
     "vLLM, images": (
         (
             "The prompt (total length 5000) is too long to fit into the model (context length "
