@@ -24,6 +24,7 @@ from langchain_localllm.base.response_parser import AnswerReader
 from langchain_localllm.base.shown_tools import shown_tools
 from langchain_localllm.base.special_tokens import LiteralText, Placeholders, separated
 from langchain_localllm.base.thoughts import Splitter, ThoughtTracker
+from langchain_localllm.base.tool_arguments import parameters_of
 from langchain_localllm.base.tools import openai_tools
 from langchain_localllm.errors import (
     ChatTemplateError,
@@ -164,7 +165,7 @@ class RawAnswer:
         return cls(
             splitter,
             form,
-            {tool["function"]["name"]: tool["function"].get("parameters") for tool in tools},
+            parameters_of(tools),
             prompt[held_back(prompt, thoughts) :].strip() if prompt else "",
             _with_parts((*THINK[:2], *thoughts, *(form.markers if form else ()))),
             may_think(source),

@@ -18,10 +18,18 @@ _NOTES: Final = ("title", "description", "default", "examples")
 """Keywords that a model may be shown, and that grammars ignore."""
 _FORMATS: Final = frozenset({"date", "date-time", "time", "uuid"})
 _IPV4: Final = r"^((25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)\.){3}(25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)$"
+_IPV6: Final = (
+    r"^([0-9a-fA-F]{1,4}:){7}[0-9a-fA-F]{1,4}$|^::([0-9a-fA-F]{1,4}:){0,5}[0-9a-fA-F]{1,4}$"
+    r"|^([0-9a-fA-F]{1,4}:){1,5}(:[0-9a-fA-F]{1,4}){1,2}$"
+)
+_UUID: Final = "^[0-9a-f]{8}-[0-9a-f]{4}-%d[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$"
+"""A UUID of a version."""
 _PATTERNS: Final = {
     "duration": r"^P(\d{1,4}D|(\d{1,4}D)?T\d{1,4}[HMS])$",
     "email": r"^[A-Za-z0-9]+([._+-][A-Za-z0-9]+)*@[A-Za-z0-9]+([.-][A-Za-z0-9]+)*\.[A-Za-z]{2,10}$",
     "uri": r"^[a-z][a-z0-9]{1,9}:\S+$",  # small models leave out the scheme
+    **{f"uuid{version}": _UUID % version for version in range(1, 9)},
+    **dict.fromkeys(("ipv6", "ipv6network", "ipv6interface"), _IPV6),
     **dict.fromkeys(("ipv4", "ipv4network", "ipv4interface"), _IPV4),
     **dict.fromkeys(("ipvanyaddress", "ipvanynetwork", "ipvanyinterface"), _IPV4),
 }

@@ -12,6 +12,7 @@ from typing import Any
 
 from langchain_localllm.base.thoughts import Splitter
 from langchain_localllm.base.token_stream import CompletionInfo, StreamEvent, TokenStream
+from langchain_localllm.base.tool_arguments import parameters_of
 from langchain_localllm.templates.thinking import Split, ThinkSplitter
 from langchain_localllm.templates.tool_calls import JSON, QWEN_CODER, ToolCallParser, WrittenCall
 from langchain_localllm.transport.decoding import UNPARSABLE
@@ -232,11 +233,8 @@ def reader(
         keeps_thoughts: Whether thoughts are returned.
         splits_thoughts: Whether thoughts in the text are returned apart from it.
     """
-    parameters = {
-        tool["function"]["name"]: tool["function"].get("parameters") or {} for tool in tools
-    }
     form = JSON if choice == "required" else QWEN_CODER
-    calls = ToolCallParser(form, parameters) if tools and choice != "none" else None
+    calls = ToolCallParser(form, parameters_of(tools)) if tools and choice != "none" else None
     return AnswerReader(
         ThinkSplitter() if splits_thoughts else None, calls, keeps_thoughts=keeps_thoughts
     )

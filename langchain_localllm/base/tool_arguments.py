@@ -7,9 +7,11 @@ request.
 import ast
 import json
 from collections.abc import AsyncGenerator, Generator, Iterator, Mapping, Sequence
-from contextlib import aclosing, closing
+from contextlib import aclosing, closing, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
+
+from langchain_core.utils.json_schema import dereference_refs
 
 from langchain_localllm.base.json_schema import resolve_reference
 from langchain_localllm.base.token_stream import StreamEvent, TokenStream
@@ -17,6 +19,27 @@ from langchain_localllm.transport.decoding import UNPARSABLE
 
 _CONTAINERS: Final = {"array": list, "object": dict}
 _DEEPEST: Final = 32
+
+
+def parameters_of(tools: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the JSON schemas of tools' parameters by name, for what parses calls.
+
+    References are followed: a value that a model writes without quotes is read by its type.
+
+    Args:
+        tools: The tools, in OpenAI's form.
+    """
+    functions = [tool["function"] for tool in tools]
+    return {
+        function["name"]: _without_references(function.get("parameters")) for function in functions
+    }
+
+
+def _without_references(schema: Any) -> Any:
+    if '"$ref"' in json.dumps(schema):
+        with suppress(LookupError, TypeError, ValueError):  # one without a target
+            return dereference_refs(schema)
+    return schema
 
 
 def parse_text_arguments(value: Any, schema: Any) -> Any:

@@ -136,9 +136,10 @@ def name_of(annotation: Any) -> str:
 
 
 class _ClassSchemas(GenerateJsonSchema):
-    """Describe a `Decimal` as a number.
+    """Describe a `Decimal` as a number, and a URL with the schemes that it may have.
 
-    Pydantic also allows any text, and a model then writes texts that are not numbers.
+    For a `Decimal`, pydantic also allows any text, and a model then writes texts that are not
+    numbers.
     """
 
     @override
@@ -147,6 +148,25 @@ class _ClassSchemas(GenerateJsonSchema):
         return next(
             (kind for kind in described.get("anyOf", ()) if kind.get("type") == "number"), described
         )
+
+    @override
+    def url_schema(self, schema: Any) -> dict[str, Any]:
+        return super().url_schema(schema) | _with_schemes(schema)
+
+    @override
+    def multi_host_url_schema(self, schema: Any) -> dict[str, Any]:
+        return super().multi_host_url_schema(schema) | _with_schemes(schema)
+
+
+def _with_schemes(schema: Mapping[str, Any]) -> dict[str, Any]:
+    r"""Return the pattern of URLs with the schemes that pydantic accepts, if it does not take all.
+
+    Example:
+        >>> _with_schemes({"allowed_schemes": ["http", "https"]})
+        {'pattern': '^(http|https)://\\S+$'}
+    """
+    schemes = "|".join(schema.get("allowed_schemes") or ()).replace("+", r"\+")
+    return {"pattern": rf"^({schemes})://\S+$"} if schemes else {}
 
 
 class _TypedDictSchemas(GenerateJsonSchema):

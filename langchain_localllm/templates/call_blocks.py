@@ -56,9 +56,11 @@ class CallBlock:
 
 
 _PARAMETER_END: Final = r"(?:</parameter>|(?=<parameter=)|$)"
+_PYTHON_FENCE: Final = re.compile(r"^```\w*|```$")
 _DSML: Final = "</(?:｜DSML｜|atem:)?"
 _CONSTANTS: Final = {"true": True, "false": False, "null": None}
 """Names that models write in Python's place of `True`, `False` and `None`."""
+_NULLS: Final = frozenset({"null", "None"})
 
 
 def _call(
@@ -71,16 +73,19 @@ def _call(
 
 def _object(text: str) -> dict[str, Any] | None:
     try:
-        value = json.loads(text, strict=False)
+        value = json.loads(text, strict=False)  # models write line ends into strings
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
 
 
 def _typed(text: str, schema: Any) -> Any:
-    """Return a value that a model wrote as plain text: text if the schema says so, else JSON."""
+    """Return a value that a model wrote as plain text: text if the schema says so, else JSON.
+
+    The text `null` is no value where the schema allows both.
+    """
     if accepts_text(schema):
-        return text
+        return None if text.strip() in _NULLS and _accepts(schema, "null") else text
     try:
         return json.loads(text, strict=False)
     except (ValueError, RecursionError):
@@ -89,20 +94,25 @@ def _typed(text: str, schema: Any) -> Any:
 
 def accepts_text(schema: Any) -> bool:
     """Return whether a schema wants text, or accepts it among other types."""
+    return _accepts(schema, "string")
+
+
+def _accepts(schema: Any, kind: str) -> bool:
+    """Return whether a schema names a type: itself, in a choice, or by its constants."""
     if not isinstance(schema, Mapping):
         return False
     kinds = schema.get("type")
-    choices = [
-        choice
-        for key in ("anyOf", "oneOf")
-        for choice in schema.get(key) or ()
-        if isinstance(choice, Mapping)
-    ]
-    enum = schema.get("enum") or ()
+    choices = [part for key in ("anyOf", "oneOf", "allOf") for part in schema.get(key) or ()]
+    constants = schema.get("enum") or ([schema["const"]] if "const" in schema else [])
+    others = [value for value in constants if value is not None]
+    of_constants = {
+        "null": None in constants or schema.get("nullable") is True,
+        "string": bool(others) and all(isinstance(value, str) for value in others),
+    }
     return (
-        "string" in (kinds if isinstance(kinds, list) else [kinds])
-        or any(map(accepts_text, choices))
-        or ("type" not in schema and bool(enum) and all(isinstance(value, str) for value in enum))
+        kind in (kinds if isinstance(kinds, list) else [kinds])
+        or any(_accepts(choice, kind) for choice in choices)
+        or (("type" not in schema or kind == "null") and of_constants[kind])
     )
 
 
@@ -155,17 +165,21 @@ def _named(call: str) -> Reader:
 
 
 def _read_python(body: str, _: Parameters) -> Iterator[WrittenCall]:
+    """Yield the calls in Python: one, a list of them, or one per line, perhaps in a code fence."""
+    code = _PYTHON_FENCE.sub("", body.strip()).strip()
     try:
-        tree = ast.parse(body.strip(), mode="eval").body
+        lines = ast.parse(code).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return
-    for node in tree.elts if isinstance(tree, ast.List) else [tree]:
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name | ast.Attribute):
-            yield _python_call(node)
+    for line in lines:
+        tree = line.value if isinstance(line, ast.Expr) else None
+        for node in tree.elts if isinstance(tree, ast.List) else [tree]:
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name | ast.Attribute):
+                yield _python_call(node)
 
 
 def _python_call(node: ast.Call) -> WrittenCall:
-    name, written = ast.unparse(node.func), ast.unparse(node)
+    name, written = ast.unparse(node.func).removesuffix(".call"), ast.unparse(node)
     try:
         args = {
             keyword.arg: _python_value(keyword.value) for keyword in node.keywords if keyword.arg
@@ -176,11 +190,14 @@ def _python_call(node: ast.Call) -> WrittenCall:
 
 
 def _python_value(node: ast.expr) -> Any:
-    return (
-        _CONSTANTS[node.id]
-        if isinstance(node, ast.Name) and node.id in _CONSTANTS
-        else ast.literal_eval(node)
-    )
+    return ast.literal_eval(_PythonConstants().visit(node))
+
+
+class _PythonConstants(ast.NodeTransformer):
+    """Replace the names that models write in place of Python's constants, at any depth."""
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        return ast.Constant(_CONSTANTS[node.id]) if node.id in _CONSTANTS else node
 
 
 # --- Gemma 4: an object with bare keys, and strings between quotes of their own ---
@@ -190,13 +207,16 @@ _GEMMA_QUOTE: Final = '<|"|>'
 _GEMMA_KEY: Final = re.compile(r"([{,]\s*)([^\s\"'{}\[\],:]+)(\s*:)")
 
 
-def _read_gemma(body: str, _: Parameters) -> Iterator[WrittenCall]:
-    if found := _GEMMA_CALL.search(body):
-        name, written = found.groups()
-        texts = written.split(_GEMMA_QUOTE)
-        texts[::2] = [_GEMMA_KEY.sub(r'\1"\2"\3', text) for text in texts[::2]]
-        texts[1::2] = [json.dumps(text, ensure_ascii=False) for text in texts[1::2]]
-        yield _call(name, _object("".join(texts)), written)
+def _gemma(quote: str) -> Reader:
+    def read(body: str, _: Parameters) -> Iterator[WrittenCall]:
+        if found := _GEMMA_CALL.search(body):
+            name, written = found.groups()
+            texts = written.split(quote)
+            texts[::2] = [_GEMMA_KEY.sub(r'\1"\2"\3', text) for text in texts[::2]]
+            texts[1::2] = [json.dumps(text, ensure_ascii=False) for text in texts[1::2]]
+            yield _call(name, _object("".join(texts)), written)
+
+    return read
 
 
 # --- MiniMax M3: elements whose names are those of the arguments, each after a mark ---
@@ -360,12 +380,29 @@ HARMONY: Final = CallBlock(
 )
 """`<|channel|>commentary to=functions.NAME <|constrain|>json<|message|>{...}<|call|>`: gpt-oss."""
 PYTHON: Final = CallBlock(_ANYTHING, _ANYTHING, "<|tool_call_end|>", _read_python)
-"""`<|tool_call_start|>[NAME(KEY=VALUE)]<|tool_call_end|>`: LFM2."""
+"""`<|tool_call_start|>[NAME(KEY=VALUE)]<|tool_call_end|>`: LFM2; MiniCPM 3, in a code fence."""
+OLMO: Final = replace(PYTHON, closing="</function_calls>")
+"""`<function_calls>NAME(KEY=VALUE)</function_calls>`, a call in each line: Olmo 3."""
+PYTHON_LIST: Final = CallBlock(
+    re.compile(r"\[\s*([A-Za-z_][\w.]*)\("),
+    re.compile(r"\[\s*[\w.]{0,64}"),
+    "<|python_end|>",
+    _read_python,
+)
+"""`[NAME(KEY=VALUE)]` as the whole answer: Llama 4, and Llama 3.2 where it is asked for Python."""
+BUILT_IN: Final = CallBlock(
+    re.compile(r"\w+\.call\("), re.compile(r"\w{0,64}(\.[a-z]{0,4})?"), "<|eom_id|>", _read_python
+)
+"""`<|python_tag|>NAME.call(KEY=VALUE)`: Llama 3.1, for tools that it takes for its own."""
 GEMMA: Final = CallBlock(
     re.compile(r"call:[\w.-]+\{"),
     re.compile(r"[a-z]{0,4}(:[\w.-]*)?"),
     "<tool_call|>",
-    _read_gemma,
+    _gemma(_GEMMA_QUOTE),
     (_GEMMA_QUOTE,),
 )
 """`<|tool_call>call:NAME{KEY:<|"|>VALUE<|"|>}<tool_call|>`: Gemma 4."""
+FUNCTION_GEMMA: Final = replace(
+    GEMMA, closing="<end_function_call>", read=_gemma("<escape>"), inside=("<escape>",)
+)
+"""`<start_function_call>call:NAME{KEY:<escape>VALUE<escape>}<end_function_call>`."""

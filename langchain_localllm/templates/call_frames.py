@@ -210,7 +210,9 @@ _FRAMES: Final[tuple[tuple[tuple[str | re.Pattern[str], ...], CallFrame | None],
     (("functools",), CallFrame(r"functools(?=\s*\[\s*\{)", _JSON, " [ ", " , ", " ]")),
     # Functionary 3.2
     ((">>>all",), CallFrame(r"(?:^\s*|>>>)(?=(?:{names})\n)", "{name} {args}", between=">>>")),
-    (("<|tool_call|>", "<|/tool_call|>"), _listed("<|tool_call|>", "<|/tool_call|>")),  # Phi-4-mini
+    # Phi-4-mini
+    (("<|tool_call|>", "<|/tool_call|>"), _listed("<|tool_call|>", "<|/tool_call|>")),
+    (("<|/tool|>",), _listed("<|tool_call|>", "<|/tool_call|>")),
     (("<|tool_call|>",), _listed("<|tool_call|>", "")),  # Granite 3
     (
         ("<parameter=",),  # Qwen3-Coder, Qwen3.5, Nemotron 3, Step 3.5

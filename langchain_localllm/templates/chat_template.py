@@ -25,6 +25,9 @@ _DESCRIPTION: Final = ".description"
 """In a template that reads the descriptions of tools; gpt-oss's fails without one."""
 _THINKING_BLOCK: Final = "block['type'] == 'thinking'"
 """In a template that reads thoughts in blocks: Ministral."""
+_TOOLS_IN_MESSAGE: Final = re.compile(r"\bmessage(?:\.tools\b|\[['\"]tools['\"]\])")
+_TOOLS: Final = re.compile(r"(?<![\w.'\"])tools\b(?!['\"])")
+"""How a template reads the tools: in the system message, as Phi-4-mini's, or as a variable."""
 _KEPT: Final = 64
 """Compiled templates that are kept, since compiling takes some milliseconds."""
 _CHANGES_LISTS: Final = re.compile(r"\.(append|pop)\(")
@@ -84,6 +87,8 @@ class ChatTemplate:
         """
         if _CHANGES_LISTS.search(self.source):
             messages, tools = copy.deepcopy((messages, tools))
+        if tools and _TOOLS_IN_MESSAGE.search(self.source) and not _TOOLS.search(self.source):
+            messages = _with_tools(messages, tools)
         given = {
             "messages": [
                 _with_thinking(message, blocks=_THINKING_BLOCK in self.source)
@@ -117,6 +122,16 @@ class ChatTemplate:
             "datetime": lambda: time.strftime("%b %d %Y"),
         }
         return {name: value() for name, value in others.items() if name in self.source}
+
+
+def _with_tools(
+    messages: Sequence[Mapping[str, Any]], tools: Sequence[Mapping[str, Any]]
+) -> list[Mapping[str, Any]]:
+    """Return the conversation with the tools as a text in the system message."""
+    text = json.dumps([tool.get("function", tool) for tool in tools], ensure_ascii=False)
+    begun = bool(messages) and messages[0]["role"] == "system"
+    first = messages[0] if begun else {"role": "system", "content": ""}
+    return [{**first, "tools": text}, *messages[1 if begun else 0 :]]
 
 
 def _with_thinking(message: Mapping[str, Any], *, blocks: bool) -> Mapping[str, Any]:

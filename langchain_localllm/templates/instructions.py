@@ -19,8 +19,9 @@ Messages = Sequence[Mapping[str, Any]]
 def render_with_instructions(template: ChatTemplate, messages: Messages, **variables: Any) -> str:
     r"""Render the prompt for a conversation.
 
-    Instructions (system messages) are put into the first question where the template refuses them,
-    as Gemma 2's, or leaves them out, as Phi-3-mini's. The arguments of calls are passed as objects,
+    Several instructions (system messages) are joined at the beginning where the template accepts
+    only one. They are put into the first question where it refuses them, as Gemma 2's, or leaves
+    them out, as Phi-3-mini's. The arguments of calls are passed as objects,
     or as text to a template that needs that; calls and their results are written into texts for a
     template that leaves them out.
 
@@ -85,6 +86,32 @@ def render_to_continue(template: ChatTemplate, messages: Messages, **variables: 
     return begun
 
 
+def with_shown_instructions(
+    template: ChatTemplate, messages: Messages
+) -> Sequence[Mapping[str, Any]]:
+    r"""Return the conversation with all instructions that the template writes.
+
+    Where it leaves out any but the first message, or refuses them, they are joined there. It is for
+    llama.cpp's server, which renders the template itself.
+
+    Example:
+        >>> first = "{{ messages[0].content }}{{ messages[-1].content }}"
+        >>> roles = {"A": "system", "B": "system", "Why?": "user"}
+        >>> talk = [{"role": role, "content": text} for text, role in roles.items()]
+        >>> with_shown_instructions(ChatTemplate(first), talk)[0]
+        {'role': 'system', 'content': 'A\n\nB'}
+    """
+    if not any(message["role"] == "system" for message in messages[1:]) or not all(
+        isinstance(message["content"], str) for message in messages
+    ):
+        return messages
+    try:
+        _check_whole(template, messages, template.render(messages), {})
+    except ChatTemplateError:
+        return _with_one_system(messages)
+    return messages
+
+
 def without_system(messages: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return the same conversation with its instructions in the first question."""
     messages = list(messages)
@@ -98,16 +125,30 @@ def without_system(messages: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]
     return merged
 
 
+def _with_one_system(messages: Messages) -> list[Mapping[str, Any]]:
+    """Return the same conversation with its instructions in one message at the beginning.
+
+    Most templates write only that one, and read switches in it.
+    """
+    rest = [message for message in messages if message["role"] != "system"]
+    system = "\n\n".join(message["content"] for message in messages if message["role"] == "system")
+    return [{"role": "system", "content": system}, *rest]
+
+
 def _attempts(template: ChatTemplate, messages: Messages) -> Iterator[Messages]:
     """Yield the conversation unchanged, then in the forms that other kinds of templates need.
 
     Calls as text come last.
     """
     tried: list[Messages] = []
-    systems = any(message["role"] == "system" for message in messages)
+    systems = [message for message in messages if message["role"] == "system"]
     calls = any(message.get("tool_calls") or message["role"] == "tool" for message in messages)
     form = tool_format(template.source)
-    placings: list[Messages] = [list(messages), *([without_system(messages)] if systems else [])]
+    placings: list[Messages] = [
+        list(messages),
+        *([_with_one_system(messages)] if systems else []),
+        *([without_system(messages)] if systems else []),
+    ]
     natives = (
         native
         for placed in placings

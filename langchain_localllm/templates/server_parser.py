@@ -16,8 +16,10 @@ _MISPARSED: Final[Mapping[str, str]] = {
     "Action:\\n```json": (
         "Command R+: HTTP 500 for a text where there are tools; patch `Cohere Command R+`, line 69"
     ),
+    "<global_setting>": "ERNIE 4.5: thoughts stay in the text",
     ">>>all": "Functionary 3.2: HTTP 500 for two calls; parsers/functionary-v3-2.cpp",
     "<response></response>": "Granite 3.3: calls stay in the text; patch `Granite 3.3`, line 52",
+    "<|action_start|>": "InternLM: calls stay in the text",
     "<beginning_of_sentence>": (
         "MiniMax M1: one call in an answer; analyze_tool_call_format, line 831"
     ),
@@ -26,6 +28,8 @@ _MISPARSED: Final[Mapping[str, str]] = {
         "Mistral Small 3.2: its grammar repeats the last call; build_func_parser, "
         "chat-auto-parser-generator.cpp:255"
     ),
+    "<function_calls>": "Olmo 3: several calls are read as one, with arguments of the others",
+    "<|/tool|>": "Phi-4-mini: its template reads the tools in a message, where the server has none",
     "<|tool_calls|>": (
         "Solar Open: one call, and thoughts stay in the text; patch `Solar Open`, line 153"
     ),

@@ -63,8 +63,18 @@ _FAMILIES: Final[Mapping[str, ThoughtMarkers]] = {
         "<|think|>", "<|end|>", ("<|begin|>assistant", "<|content|>", "<|end|>")
     ),
     ":opensource": ThoughtMarkers("<think:opensource>", "</think:opensource>"),  # Hunyuan 3
-    # Granite 3.3
-    "<response></response>": ThoughtMarkers("<think>", "</think>", ("<response>", "</response>")),
+    # Granite 3.3, ERNIE 4.5
+    **dict.fromkeys(
+        ("<response></response>", "<global_setting>"),
+        ThoughtMarkers("<think>", "</think>", ("<response>", "</response>")),
+    ),
+    # Hunyuan: A13B, and the smaller models
+    **dict.fromkeys(
+        ("<|extra_0|>", "<｜hy_Assistant｜>"),
+        ThoughtMarkers("<think>", "</think>", ("<answer>", "</answer>")),
+    ),
+    "</thought>": ThoughtMarkers("<thought>", "</thought>"),  # EXAONE Deep
+    "<|thought_start|>": ThoughtMarkers("<|thought_start|>", "<|thought_end|>"),  # MiniCPM 3
     ">>>all": ThoughtMarkers("<think>", "</think>", (">>>all\n",)),  # Functionary 3.2
     # Kimi K2
     "<|tool_calls_section_begin|>": ThoughtMarkers(

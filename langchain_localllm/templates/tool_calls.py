@@ -11,8 +11,10 @@ from langchain_localllm.templates.call_blocks import (
     ARG_KEYS,
     ATEM,
     BARE_FUNCTION,
+    BUILT_IN,
     DEEPSEEK,
     DSML,
+    FUNCTION_GEMMA,
     FUNCTIONS,
     GEMMA,
     HARMONY,
@@ -21,8 +23,10 @@ from langchain_localllm.templates.call_blocks import (
     KIMI3,
     MINIMAX,
     MINIMAX3,
+    OLMO,
     PARAMS,
     PYTHON,
+    PYTHON_LIST,
     SEED,
     SOLAR,
     CallBlock,
@@ -53,13 +57,13 @@ class ToolFormat:
     Attributes:
         opening: What begins calls in an answer; empty where there is no such marker.
         closing: What ends a call; a model may leave it out.
-        bare: Whether an answer that begins with JSON is a call too.
+        bare: Whether an answer that begins with a call in JSON or in Python, perhaps in a code
+            fence, is a call too.
         before: What comes before the JSON of a call that is forced.
         after: What comes after it.
         arguments: The key of the arguments.
         inside: Other markers in a call.
         blocks: Other ways to write calls after the same marker.
-        fenced: Whether an answer that begins with a call in a code fence is a call too.
         others: Other markers that begin calls, and how these are written.
     """
 
@@ -71,7 +75,6 @@ class ToolFormat:
     arguments: str = "arguments"
     inside: tuple[str, ...] = ()
     blocks: tuple[CallBlock, ...] = ()
-    fenced: bool = False
     others: tuple[tuple[str, CallBlock], ...] = ()
 
     @property
@@ -84,9 +87,10 @@ class ToolFormat:
 
     def write(self, name: str, arguments: Mapping[str, Any]) -> str:
         """Return a call as the model writes it, or as JSON."""
-        if PYTHON in self.blocks:
+        if PYTHON in self.blocks or OLMO in self.blocks:
             given = ", ".join(f"{key}={value!r}" for key, value in arguments.items())
-            return f"{self.opening}[{name}({given})]{self.closing}"
+            call = f"{name}({given})" if OLMO in self.blocks else f"[{name}({given})]"
+            return f"{self.opening}{call}{self.closing}"
         call = json.dumps({"name": name, self.arguments: arguments}, ensure_ascii=False)
         return f"{self.before}{call}{self.after}"
 
@@ -114,22 +118,47 @@ class ToolFormat:
         )
 
 
+def _json_block(closing: str) -> CallBlock:
+    """Read calls as JSON up to a closing marker, which may be missing."""
+    return CallBlock(
+        re.compile(r"[\[{]"), re.compile(""), closing, lambda body, _: iter(_calls_in(body, 0))
+    )
+
+
 HERMES: Final = ToolFormat(
     "<tool_call>",
     "</tool_call>",
+    bare=True,
     before="<tool_call>\n",
     after="\n</tool_call>",
     blocks=(FUNCTIONS, ARG_KEYS),
-    fenced=True,
+    others=(("<tools>", _json_block("</tools>")),),  # Qwen2.5-Coder
 )
-QWEN_CODER: Final = replace(HERMES, others=(("<function=", BARE_FUNCTION),))
+QWEN_CODER: Final = replace(HERMES, others=(*HERMES.others, ("<function=", BARE_FUNCTION)))
 """As Qwen3-Coder writes calls, which often leaves out the first `<tool_call>`."""
 MISTRAL: Final = ToolFormat(
     "[TOOL_CALLS]", bare=True, before="[TOOL_CALLS][", after="]", inside=("[CALL_ID]", "[ARGS]")
 )
-LLAMA3: Final = ToolFormat("<|python_tag|>", bare=True, arguments="parameters")
+LLAMA3: Final = ToolFormat(
+    "<|python_tag|>",
+    bare=True,
+    arguments="parameters",
+    blocks=(BUILT_IN,),
+    others=(("<function=", BARE_FUNCTION),),
+)
 JSON: Final = ToolFormat("", bare=True)
 
+_LISTED: Final = ToolFormat(
+    "<|tool_call|>",
+    "<|/tool_call|>",
+    bare=True,
+    before="<|tool_call|>[",
+    after="]",
+    others=(
+        ("<tool_call>", _json_block("</tool_call>")),
+        ("functools", _json_block("<|/tool_call|>")),
+    ),
+)
 _COHERE: Final = ToolFormat("<|START_ACTION|>", "<|END_ACTION|>", bare=True)
 _LFM2: Final = ToolFormat("<|tool_call_start|>", "<|tool_call_end|>", bare=True, blocks=(PYTHON,))
 
@@ -142,13 +171,29 @@ FORMATS: Final = {
     "]<]minimax[>[": ToolFormat("]<]minimax[>[<tool_call>", bare=True, blocks=(MINIMAX3,)),
     ":opensource": ToolFormat("<tool_calls:opensource>", bare=True, blocks=(HUNYUAN,)),
     "<|open|>": ToolFormat("<|open|>tools<|sep|>", bare=True, blocks=(KIMI3,)),
-    "<｜tool▁calls▁begin｜>": ToolFormat("<｜tool▁calls▁begin｜>", bare=True, blocks=(DEEPSEEK,)),
+    "<｜tool▁calls▁begin｜>": ToolFormat(
+        "<｜tool▁calls▁begin｜>",
+        bare=True,
+        blocks=(DEEPSEEK,),
+        # R1's distilled models
+        others=tuple(
+            (f"<｜{opening}｜>", DEEPSEEK)
+            for opening in ("tool_calls_begin", "tool calls begin", r"tool\_calls\_begin")
+        ),
+    ),
     "<|tool_calls_section_begin|>": ToolFormat(
         "<|tool_calls_section_begin|>", bare=True, blocks=(KIMI,)
     ),
     "｜DSML｜": ToolFormat("<｜DSML｜", bare=True, blocks=DSML),
     "<|tool_calls|>": ToolFormat("<|tool_calls|>", bare=True, blocks=(SOLAR,)),
     "<|tool_call>": ToolFormat("<|tool_call>", bare=True, blocks=(GEMMA,)),
+    "<start_function_call>": ToolFormat(
+        "<start_function_call>", bare=True, blocks=(FUNCTION_GEMMA,)
+    ),
+    "<function_calls>": ToolFormat(  # Olmo 3
+        "<function_calls>", "</function_calls>", bare=True, blocks=(OLMO,)
+    ),
+    "<|action_start|>": ToolFormat("<|action_start|><|plugin|>", "<|action_end|>", bare=True),
     "<|tool_call_start|>": _LFM2,
     "List of tools: ": _LFM2,
     "<|START_ACTION|>": _COHERE,
@@ -173,15 +218,21 @@ FORMATS: Final = {
     ),
     "functools": ToolFormat("functools", bare=True),  # FireFunction
     ">>>all": ToolFormat(">>>", bare=True),  # Functionary 3.2
-    "<|tool_call|>": ToolFormat(
-        "<|tool_call|>", "<|/tool_call|>", bare=True, before="<|tool_call|>[", after="]"
-    ),  # Granite 3, Phi-4-mini
+    **dict.fromkeys(("<|tool_call|>", "<|/tool|>"), _LISTED),  # Granite 3, Phi-4-mini
     "<parameter=": QWEN_CODER,
     "<tool_calls>": ToolFormat("<tool_calls>", "</tool_calls>", bare=True),  # Apriel, MiniMax M1
     "<tool_call>": HERMES,
     "[TOOL_CALLS]": MISTRAL,
     "<function=": ToolFormat("<function=", bare=True, blocks=(BARE_FUNCTION,)),
     "<|python_tag|>": LLAMA3,
+    "<|python_start|>": ToolFormat(  # Llama 4
+        "<|python_start|>",
+        "<|python_end|>",
+        bare=True,
+        arguments="parameters",
+        blocks=(PYTHON_LIST,),
+    ),
+    '"parameters": dictionary of argument name': LLAMA3,  # Llama 3.2
 }
 """What a chat template holds, and how its model writes calls. Many families share `<tool_call>`."""
 
@@ -207,6 +258,8 @@ _FENCE_MAY_COME: Final = re.compile(
     r'`{1,3}|```[a-z_]{0,9}|```[a-z_]{0,9}\s*?\n\s*\[?\s*(\{\s*("\w*)?)?'
 )
 """A call in a code fence, and its beginning."""
+_CALL_MAY_COME: Final = (_KEY_MAY_COME, _FENCE_MAY_COME, PYTHON_LIST.may_begin)
+_decoder: Final = json.JSONDecoder(strict=False)  # models write line ends into strings
 _HEADER: Final = re.compile(r"\s*([\w.-]+)\s*(?:\[CALL_ID\]\s*(\w+)\s*)?(?:\[ARGS\]\s*)?")
 """How newer Mistral models write a name before its arguments."""
 _HEADER_MAY_COME: Final = re.compile(r"[\w.-]{1,64}\s*(\[[A-Z_]*(\]\s*\w*)?\s*){0,2}")
@@ -272,7 +325,7 @@ class ToolCallParser:
         self._blocks: tuple[CallBlock, ...] = ()
         # how the calls after the marker are written, if not as JSON
         self._block: CallBlock | None = None
-        self._state = _State.START if form.bare or form.fenced else _State.TEXT
+        self._state = _State.START if form.bare else _State.TEXT
         self._marked = False  # whether the calls that are being read began with the marker
         self._lead = ""  # the marker, which is text if no call follows
         self._read = False  # whether a call was read since the last marker
@@ -316,24 +369,21 @@ class ToolCallParser:
 
     def _start(self, *, last: bool) -> list[str | WrittenCall] | None:
         begun = self._text.lstrip()
-        if self._form.fenced and (
-            _FENCE.match(begun) or (not last and _FENCE_MAY_COME.fullmatch(begun))
-        ):
-            if not _FENCE.match(begun):
-                return None
-            self._state = _State.FENCE
-            return []
-        if not self._form.bare:
-            self._state = _State.TEXT
-            return []
-        key = _FIRST_KEY.match(begun)
-        if key is None and not last and _KEY_MAY_COME.fullmatch(begun):
+        if not last and any(form.fullmatch(begun) for form in _CALL_MAY_COME):
             return None
-        self._state = _State.CALLS if key and key[1] in _CALL_KEYS else _State.TEXT
+        key, python = _FIRST_KEY.match(begun), PYTHON_LIST.begins.match(begun)
+        if _FENCE.match(begun):
+            self._state = _State.FENCE
+        elif key and key[1] in _CALL_KEYS:
+            self._state = _State.CALLS
+        elif python and python[1] in self._names:
+            self._state, self._block = _State.BLOCK, PYTHON_LIST
+        else:
+            self._state = _State.TEXT
         return []
 
     def _tell_fenced(self, *, last: bool) -> list[str | WrittenCall] | None:
-        """Return the calls in a code fence with which the answer begins.
+        """Return the calls in a code fence with which the answer begins, or which follows calls.
 
         The fence's text where there are none.
         """
@@ -341,11 +391,12 @@ class ToolCallParser:
         start = self._text.index("\n", start)
         if (end := self._text.find("```", start)) < 0 and not last:
             return None
-        self._state = _State.TEXT
         calls = _calls_in(self._text[: end if end >= 0 else None], start)
         if not all(call.valid and call.name in self._names for call in calls):
+            self._state = _State.TEXT
             return []
         self._take(end + 3 if end >= 0 else len(self._text))
+        self._state = _State.START
         return list(calls)
 
     def _tell_block(self, *, last: bool) -> list[str | WrittenCall] | None:
@@ -404,8 +455,8 @@ class ToolCallParser:
         if rest.startswith(opening):
             return False
         self._blocks, self._block = self._form.blocks_after(opening), None
-        in_list = rest[1:].lstrip()[:1] if rest[0] == "[" and PYTHON in self._blocks else "{"
-        if rest[0] in "{[" and in_list == "{":
+        in_list = rest[1:].lstrip()[:1] if rest[0] == "[" and self._blocks else "{"
+        if opening == self._form.opening and rest[0] in "{[" and in_list == "{":
             return True
         if not (in_list or last):
             return None
@@ -510,18 +561,29 @@ def _cut_call(call: WrittenCall) -> WrittenCall:
 
 def _calls_in(body: str, start: int, names: Collection[str] = ()) -> list[WrittenCall]:
     """Return the calls of a JSON value that begins at `start` of a text."""
-    try:
-        value = json.loads(body[start:], strict=False)
-    except (ValueError, RecursionError):
-        value = None
+    values = _values(body[start:])
     if header := _HEADER.fullmatch(body, 0, start):
-        return [WrittenCall(header[1], body[start:], header[2], valid=isinstance(value, dict))]
-    values = value if isinstance(value, list) else [value]
+        args = _arguments(values[0]) if isinstance(values[0], dict) else None
+        return [WrittenCall(header[1], args or body[start:], header[2], valid=args is not None)]
     return [
         call
         for item in values
         for call in (_named_by_key(item, names) or [_call(item, body.lstrip(_BETWEEN).rstrip())])
     ]
+
+
+def _values(text: str) -> list[Any]:
+    """Return the JSON values in a text, and those in lists; `None` in place of what is broken."""
+    values: list[Any] = []
+    rest = text.strip(_BETWEEN)
+    while rest:
+        try:
+            value, end = _decoder.raw_decode(rest)
+        except (ValueError, RecursionError):
+            return [None]
+        values += value if isinstance(value, list) else [value]
+        rest = rest[end:].lstrip(_BETWEEN)
+    return values or [None]
 
 
 def _named_by_key(value: Any, names: Collection[str]) -> list[WrittenCall]:
@@ -549,10 +611,14 @@ def _call(value: Any, written: str) -> WrittenCall:
 
 
 def _arguments(args: Any) -> str | None:
-    """Arguments as JSON text; a model may write them as an object, or as the text of one."""
-    if isinstance(args, str):
+    """Arguments as JSON text; a model may write them as an object, or as the text of one.
+
+    Nothing means no arguments.
+    """
+    if isinstance(args, str) and args.strip():
         try:
             args = json.loads(args, strict=False)
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
+    args = args or {}
     return json.dumps(args, ensure_ascii=False) if isinstance(args, dict) else None

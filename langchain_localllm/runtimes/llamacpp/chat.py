@@ -23,6 +23,7 @@ from langchain_localllm.base.request import enforced_schema
 from langchain_localllm.base.response_parser import AnswerReader, ReadHandle
 from langchain_localllm.base.special_tokens import Separated
 from langchain_localllm.base.token_stream import StreamEvent, TokenStream
+from langchain_localllm.base.tool_arguments import parameters_of
 from langchain_localllm.base.tools import openai_tools
 from langchain_localllm.errors import InvalidOptionError, InvalidRequestError
 from langchain_localllm.gguf.companion_files import projector_inputs
@@ -32,10 +33,11 @@ from langchain_localllm.runtimes.llamacpp.settings import EngineSettings
 from langchain_localllm.runtimes.llamacpp.unread_answers import ContinuedWhereUnread, Given, Rest
 from langchain_localllm.templates.call_frames import CallFrame
 from langchain_localllm.templates.harmony import is_harmony
+from langchain_localllm.templates.instructions import with_shown_instructions
 from langchain_localllm.templates.server_parser import is_misparsed_by_server
 from langchain_localllm.templates.thinking import ThinkSplitter, answer_markers
 from langchain_localllm.templates.thinking_switch import with_switch_word
-from langchain_localllm.templates.tool_calls import JSON, ToolCallParser
+from langchain_localllm.templates.tool_calls import JSON, ToolCallParser, tool_format
 
 
 def _projector_of(value: Any) -> Any:
@@ -224,11 +226,11 @@ class ChatLlamaCpp(LlamaCppOptions, ReasoningBudgetOptions, TemplatedChatModel):
             check_roles(probes, self.engine.render({"messages": probed}), self.about().source)
         payload = self._chat_payload(options, messages, stop, request)
         forced = payload.get("tool_choice") == "required"
-        calls = (
-            ToolCallParser(JSON, [tool["function"]["name"] for tool in payload["tools"]])
-            if forced
-            else None
-        )
+        source = self.template().source
+        form = JSON if forced else tool_format(source)
+        tools = [] if payload.get("tool_choice") == "none" else payload.get("tools", [])
+        # of calls that the server leaves in the text
+        calls = ToolCallParser(form, parameters_of(tools)) if tools else None
         schema = (
             enforced_schema(request, several=request.get("parallel_tool_calls") is True)
             if forced
@@ -237,7 +239,6 @@ class ChatLlamaCpp(LlamaCppOptions, ReasoningBudgetOptions, TemplatedChatModel):
         submit = partial(
             self.engine.chat, with_enforced_call(payload, schema) if schema else payload
         )
-        source = self.template().source
         # what the server leaves in the text
         thoughts = None if is_harmony(source) else ThinkSplitter(answer_markers(source))
         reader = AnswerReader(thoughts, calls, keeps_thoughts=self.keeps_thoughts)
@@ -350,7 +351,9 @@ class ChatLlamaCpp(LlamaCppOptions, ReasoningBudgetOptions, TemplatedChatModel):
         )
 
         text = Separated(self.reads_special_token)
-        messages = [text.put(message, self.kept_tokens(message["role"])) for message in messages]
+        tools = request.get("tools", [])
+        shown = with_shown_instructions(self._template_for(tools), messages)
+        messages = [text.put(message, self.kept_tokens(message["role"])) for message in shown]
         source = self.template().source
         payload = chat_payload(
             options, with_switch_word(source, messages, self.reasoning), stop, request
@@ -364,7 +367,6 @@ class ChatLlamaCpp(LlamaCppOptions, ReasoningBudgetOptions, TemplatedChatModel):
             payload["chat_template_kwargs"] = variables
         if self.continue_final_message:
             payload |= {"continue_final_message": True, "add_generation_prompt": False}
-        tools = request.get("tools", [])
         return with_shown_tools(payload, self._template_for(tools).source, tools)
 
     def _other_template(self) -> str | None:

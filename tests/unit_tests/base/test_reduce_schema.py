@@ -356,6 +356,12 @@ def test_reduce_schema_keeps_what_grammars_hold(schema: Any, expected: Any) -> N
         ("email", ["a@b.org", "a.b+c@d-e.f.com"], ["a@b", "a..b@c.com", ".a@b.com", "a b@c.com"]),
         ("ipv4", ["1.2.3.4", "255.0.10.199"], ["256.1.1.1", "1.2.3", "01.2.3.4"]),
         ("ipvanyaddress", ["1.2.3.4"], ["localhost"]),
+        ("ipv6", ["2001:db8:0:0:0:0:0:1", "::1", "2001:DB8::ff00:42"], ["1::", "g::1", "1:2", ""]),
+        (
+            "uuid4",
+            ["1b4e28ba-2fa1-41d2-883f-0016d3cca427"],
+            ["1b4e28ba-2fa1-11d2-883f-0016d3cca427", "1b4e28ba"],
+        ),
     ],
 )
 def test_reduce_schema_of_a_format_is_a_pattern_of_it(

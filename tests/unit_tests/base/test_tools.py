@@ -14,7 +14,7 @@ from pydantic.v1 import BaseModel as OldModel
 
 from langchain_localllm.base.json_schema import broken_rules
 from langchain_localllm.base.token_stream import CompletionInfo, StreamEvent
-from langchain_localllm.base.tool_arguments import CallReader, parse_text_arguments
+from langchain_localllm.base.tool_arguments import CallReader, parameters_of, parse_text_arguments
 from langchain_localllm.base.tools import call_schema, choice_of, openai_tools
 from langchain_localllm.errors import InvalidOptionError
 from tests.unit_tests.fakes import FakeChat, FakeChatOllama
@@ -312,6 +312,27 @@ def test_parse_text_arguments_parses_what_the_schema_asks_for(
 )
 def test_parse_text_arguments_reads_any_schema(schema: Any) -> None:
     assert parse_text_arguments({"a": "[1]"}, schema) == {"a": "[1]"}
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        None,
+        {"$ref": "#/none"},
+        {"$ref": "https://a.org/b"},
+        {"$ref": "#"},
+        {"properties": {"a": {"$ref": "#"}}},
+        {"anyOf": [{"$ref": "#"}]},
+    ],
+)
+def test_parameters_of_a_tool_with_any_schema_are_returned(schema: Any) -> None:
+    assert parameters_of([{"function": {"name": "add", "parameters": schema}}]).keys() == {"add"}
+
+
+def test_parameters_of_a_tool_have_the_types_that_they_refer_to() -> None:
+    schema = {"properties": {"a": {"$ref": "#/$defs/b"}}, "$defs": {"b": {"type": "string"}}}
+    found = parameters_of([{"function": {"name": "add", "parameters": schema}}])["add"]
+    assert found["properties"] == {"a": {"type": "string"}}
 
 
 def read(

@@ -5,6 +5,7 @@ import dataclasses
 import datetime as dt
 import enum
 import json
+import re
 import typing
 from collections.abc import Callable
 from decimal import Decimal
@@ -14,8 +15,9 @@ import pydantic.dataclasses
 import pytest
 import typing_extensions
 from langchain_core.messages import AIMessage
-from pydantic import BaseModel, Field
+from pydantic import AnyUrl, BaseModel, Field, FileUrl, HttpUrl, PostgresDsn
 
+from langchain_localllm.base.reduce_schema import reduce_schema
 from langchain_localllm.base.structured import form_of
 from langchain_localllm.base.tools import openai_tools
 from langchain_localllm.base.type_schema import type_schema
@@ -239,6 +241,28 @@ def test_type_schema_decimal_is_a_number_for_the_engine_and_may_be_a_text_in_the
     form = form_of(list[Annotated[Decimal, Field(ge=0, decimal_places=2)]])
     assert (form.schema or {})["items"] == {"type": "number", "minimum": 0}
     assert form.parse_text(AIMessage('[1.25, "1.50"]')) == [Decimal("1.25"), Decimal("1.50")]
+
+
+@pytest.mark.parametrize(
+    ("annotation", "good", "bad"),
+    [
+        (HttpUrl, "https://a.org/b?c=1", "ftp://a.org"),
+        (FileUrl, "file:///tmp/a", "http://a.org"),
+        (PostgresDsn, "postgresql+asyncpg://a:b@c.org:5432/d", "mysql://a.org/b"),
+    ],
+)
+def test_type_schema_url_has_the_schemes_that_its_type_accepts(
+    annotation: Any, good: str, bad: str
+) -> None:
+    pattern = type_schema(annotation)["pattern"]
+    assert re.match(pattern, good)
+    assert not re.match(pattern, bad)
+    assert str(form_of(annotation).parse_text(AIMessage(json.dumps(good)))) == good
+    assert reduce_schema(type_schema(annotation))["pattern"]
+
+
+def test_type_schema_url_of_any_scheme_has_no_pattern() -> None:
+    assert "pattern" not in type_schema(AnyUrl)
 
 
 class Lost(typing.TypedDict):

@@ -88,6 +88,25 @@ def test_chat_template_of_the_hub_renders(source: str, text: str) -> None:
     assert render(source, enable_thinking=False) == text
 
 
+@pytest.mark.parametrize("system", [[], [{"role": "system", "content": "Be brief."}]])
+def test_chat_template_that_reads_tools_in_the_system_message_gets_them_there(
+    system: list[dict[str, str]],
+) -> None:
+    source = (
+        "{% for message in messages %}<|{{ message.role }}|>{{ message.content }}"
+        "{% if 'tools' in message and message['tools'] is not none %}"
+        "{{ '<|tool|>' + message['tools'] + '<|/tool|>' }}{% endif %}{% endfor %}"
+    )
+    talk = [*system, {"role": "user", "content": "Hello!"}]
+    function = {"name": "add", "parameters": {"type": "object"}}
+    text = system[0]["content"] if system else ""
+    assert (
+        ChatTemplate(source).render(talk, tools=[{"type": "function", "function": function}])
+        == f"<|system|>{text}<|tool|>[{json.dumps(function)}]<|/tool|><|user|>Hello!"
+    )
+    assert "<|tool|>" not in ChatTemplate(source).render(talk)
+
+
 def test_chat_template_tools_and_documents_reach_the_template() -> None:
     source = (
         "{% for tool in tools %}{{ tool.function.description }}{% endfor %}{% for d in documents "

@@ -10,7 +10,11 @@ from langchain_localllm.base.messages import with_parsed_arguments
 from langchain_localllm.base.special_tokens import Placeholders
 from langchain_localllm.errors import ChatTemplateError, InvalidOptionError
 from langchain_localllm.templates.chat_template import ChatTemplate
-from langchain_localllm.templates.instructions import render_to_continue, render_with_instructions
+from langchain_localllm.templates.instructions import (
+    render_to_continue,
+    render_with_instructions,
+    with_shown_instructions,
+)
 from langchain_localllm.templates.named import NAMED, given_template, named_template
 
 USER = {"role": "user", "content": "2 + 2?"}
@@ -67,6 +71,34 @@ def test_render_instructions_that_a_template_omits_go_into_the_first_question() 
         render_with_instructions(template, [SYSTEM, USER])
         == f"<|user|>{SYSTEM['content']}\n\n2 + 2?\n"
     )
+
+
+FIRST_ONLY = (
+    "{% if messages[0].role == 'system' %}<|system|>{{ messages[0].content }}{% endif %}"
+    "{% for m in messages if m.role != 'system' %}<|{{ m.role }}|>{{ m.content }}{% endfor %}"
+)
+REFUSED_LATER = (
+    "{% for m in messages %}{% if m.role == 'system' and not loop.first %}"
+    "{{ raise_exception('first only') }}{% endif %}<|{{ m.role }}|>{{ m.content }}{% endfor %}"
+)
+
+
+@pytest.mark.parametrize("source", [FIRST_ONLY, REFUSED_LATER])
+@pytest.mark.parametrize("place", [1, 2])
+def test_render_several_instructions_are_joined_where_a_template_accepts_one(
+    source: str, place: int
+) -> None:
+    talk = [SYSTEM, USER]
+    talk.insert(place, {"role": "system", "content": "Be brief."})
+    expected = f"<|system|>{SYSTEM['content']}\n\nBe brief.<|user|>2 + 2?"
+    assert render_with_instructions(ChatTemplate(source), talk) == expected
+    shown = with_shown_instructions(ChatTemplate(source), talk)
+    assert ChatTemplate(source).render(shown) == expected
+
+
+def test_shown_instructions_stay_where_a_template_writes_all_of_them() -> None:
+    talk = [SYSTEM, USER, {"role": "system", "content": "Be brief."}]
+    assert with_shown_instructions(ChatTemplate(TURNS), talk) == talk
 
 
 # --- what is left out ---

@@ -83,6 +83,26 @@ def test_think_splitter_removes_markers_from_pieces_of_any_size(
     assert split(cut(data, text), markers=AROUND) == split([text], markers=AROUND)
 
 
+@pytest.mark.parametrize(
+    ("template", "text"),
+    [
+        ("<|extra_0|><think>", "<think>\nA sum.\n</think>\n<answer>\nFour.\n</answer>"),  # Hunyuan
+        ("<｜hy_Assistant｜><think>", "<think>A sum.</think><answer>Four.</answer>"),
+        (
+            "<global_setting><think>",
+            "<think>\nA sum.\n</think>\n\n<response>\nFour.\n</response>\n",
+        ),
+        ("'</thought>' in content", "<thought>\nA sum.\n</thought>\n\nFour."),  # EXAONE Deep
+        ("<|thought_start|>", "<|thought_start|>\nA sum.\n<|thought_end|>\nFour."),  # MiniCPM 3
+    ],
+)
+def test_thoughts_and_answer_of_a_family_are_separated(template: str, text: str) -> None:
+    markers = thinking_markers(template)
+    assert markers
+    assert split([text], markers=markers) == ("A sum.", "Four.")
+    assert split(list(text), markers=markers) == ("A sum.", "Four.")
+
+
 def test_thinking_markers_are_read_from_the_template() -> None:
     assert thinking_markers("... content.split('</think>') ...") == THINK
     assert thinking_markers("[THINK]") == ("[THINK]", "[/THINK]", (), ())

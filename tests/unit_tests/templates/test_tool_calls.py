@@ -116,7 +116,28 @@ CASES: list[tuple[ToolFormat, str, list[str | WrittenCall]]] = [
         [WrittenCall("add", '{"a": "</tool_call>"}')],
     ),
     (HERMES, '<tool_call>{"name": "add", "argum', [bad('{"name": "add", "argum', "add")]),
-    (HERMES, f"{A}", [A]),
+    (HERMES, f"{A}", [PARSED_ADD]),
+    (HERMES, f"So: {A}", [f"So: {A}"]),
+    (HERMES, f"<tools>\n{A}\n{W}\n</tools>", [PARSED_ADD, PARSED_WEATHER]),
+    (HERMES, "Put them in <tools>.", ["Put them in <tools>."]),
+    (HERMES, f"```json\n{A}\n```\n```json\n{W}\n```", [PARSED_ADD, PARSED_WEATHER]),
+    (HERMES, f"```\n{A}\n{W}\n```\nWait.", [PARSED_ADD, PARSED_WEATHER, "\nWait."]),
+    (
+        HERMES,
+        '<tool_call>{"name": "add", "arguments": {"a": "1\n2"}}</tool_call>',
+        [WrittenCall("add", '{"a": "1\\n2"}')],
+    ),
+    (
+        HERMES,
+        '<tool_call>{"name": "add", "arguments": null}</tool_call>',
+        [WrittenCall("add", "{}")],
+    ),
+    (HERMES, '<tool_call>{"name": "add", "arguments": ""}</tool_call>', [WrittenCall("add", "{}")]),
+    (
+        MISTRAL,
+        '[TOOL_CALLS]add[ARGS]{"a": "1\n2"}',
+        [WrittenCall("add", '{"a": "1\\n2"}')],
+    ),
     (MISTRAL, f"[TOOL_CALLS] [{A}, {W}]", [PARSED_ADD, PARSED_WEATHER]),
     (
         MISTRAL,
@@ -143,6 +164,17 @@ CASES: list[tuple[ToolFormat, str, list[str | WrittenCall]]] = [
         [WrittenCall("add", '{"a": 1}')],
     ),
     (LLAMA3, f"It is {L}", [f"It is {L}"]),
+    (LLAMA3, f"```json\n{L}\n```", [PARSED_ADD]),
+    (
+        LLAMA3,
+        "[add(a=1), weather()]",
+        [WrittenCall("add", '{"a": 1}'), WrittenCall("weather", "{}")],
+    ),
+    (LLAMA3, "[add(a=1), then", ["[add(a=1), then"]),
+    (LLAMA3, "[sub(a=1)]", ["[sub(a=1)]"]),
+    (LLAMA3, "[weather](https://w.org)", ["[weather](https://w.org)"]),
+    (LLAMA3, "<|python_tag|>add.call(a=1)", [WrittenCall("add", '{"a": 1}')]),
+    (LLAMA3, '<function=add>{"a": 1}</function>', [WrittenCall("add", '{"a": 1}')]),
     (JSON, f" {A}\n", [PARSED_ADD]),
     (JSON, f"[{A}, {W}]", [PARSED_ADD, PARSED_WEATHER]),
     (
@@ -233,6 +265,59 @@ FAMILIES: list[tuple[str, str, list[str | WrittenCall]]] = [
     ),
     ("<function=", 'So: <function=weather>{"city": "Bern"}</function>', ["So:", BERN]),
     ("<function=", '<function=weather>{"city": "Be', [bad('{"city": "Be', "weather")]),
+    (
+        "<start_function_call>",
+        (
+            "I look.<start_function_call>call:weather{city:<escape>Bern<escape>}<end_function_call>"
+            "<start_function_call>call:add{a:1,b:[<escape>x<escape>]}<end_function_call>"
+        ),
+        ["I look.", BERN, WrittenCall("add", '{"a": 1, "b": ["x"]}')],
+    ),
+    (
+        "<function_calls>",
+        (
+            "<function_calls>\nweather(city='Bern')\nadd(a=1, b={'x': [true, null]})\n"
+            "</function_calls>"
+        ),
+        [BERN, WrittenCall("add", '{"a": 1, "b": {"x": [true, null]}}')],
+    ),
+    (
+        "<|tool_call_start|>",
+        '<|tool_call_start|>\n```python\nweather(city="Bern")\nadd()\n```\n<|tool_call_end|>',
+        [BERN, WrittenCall("add", "{}")],
+    ),
+    (
+        "<|action_start|>",
+        (
+            '<|action_start|><|plugin|>\n{"name": "weather", "parameters": {"city": "Bern"}}'
+            "<|action_end|>"
+        ),
+        [BERN],
+    ),
+    (
+        "<|python_start|>",
+        '<|python_start|>[weather(city="Bern"), add(a=1)]<|python_end|>',
+        [BERN, WrittenCall("add", '{"a": 1}')],
+    ),
+    (
+        "<|/tool|>",
+        '<|tool_call|>[{"name": "weather", "arguments": {"city": "Bern"}}]<|/tool_call|>',
+        [BERN],
+    ),
+    ("<|tool_call|>", 'functools[{"name": "weather", "arguments": {"city": "Bern"}}]', [BERN]),
+    (
+        "<|tool_call|>",
+        '<tool_call>[{"name": "weather", "arguments": {"city": "Bern"}}]',
+        [BERN],
+    ),
+    (
+        "<｜tool▁calls▁begin｜>",
+        (
+            "<｜tool calls begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>weather\n```json\n"
+            '{"city": "Bern"}\n```<｜tool▁call▁end｜><｜tool▁calls▁end｜>'
+        ),
+        [BERN],
+    ),
     (
         "<|tool_calls_section_begin|>",
         (
@@ -407,6 +492,28 @@ def test_tool_call_parser_plain_values_are_text_where_the_schema_needs_text() ->
         HERMES, {"add": {"properties": {"a": {"type": "string"}, "b": {"type": "integer"}}}}
     )
     assert parser.feed(text) == [WrittenCall("add", '{"a": "12", "b": 12}')]
+
+
+@pytest.mark.parametrize(
+    ("schema", "text", "value"),
+    [
+        ({"anyOf": [{"type": "string"}, {"type": "null"}]}, "null", None),
+        ({"type": ["string", "null"]}, "None", None),
+        ({"type": "string", "nullable": True}, "null", None),
+        ({"type": "string"}, "null", "null"),
+        ({"allOf": [{"type": "string"}]}, "12", "12"),
+        ({"const": "12"}, "12", "12"),
+        ({"enum": ["12", None]}, "12", "12"),
+        ({"enum": ["12", None]}, "null", None),
+        ({"enum": ["12", 12]}, "12", 12),
+    ],
+)
+def test_tool_call_parser_plain_value_is_null_where_the_schema_allows_it(
+    schema: Any, text: str, value: Any
+) -> None:
+    call = f"<tool_call>add\n<arg_key>a</arg_key>\n<arg_value>{text}</arg_value>\n</tool_call>"
+    parser = ToolCallParser(HERMES, {"add": {"properties": {"a": schema}}})
+    assert parser.feed(call) == [WrittenCall("add", json.dumps({"a": value}))]
 
 
 HARMONY = "<|channel|>analysis<|message|>They want a sum.<|end|><|start|>assistant"
