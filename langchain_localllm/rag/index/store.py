@@ -532,8 +532,15 @@ def model_name(model: Any) -> str:
 
 
 def _halves(passage: StagedChunk) -> list[StagedChunk]:
-    """Split a passage in two: between sentences if possible, else at a space."""
+    """Split a passage in two: between sentences if possible, else at a space.
+
+    One that is shorter than its heading keeps its text, and the second half of the heading.
+    """
     text, middle = passage.text, len(passage.text) // 2
+    heading = passage.metadata.get("heading", "")
+    if len(heading) > len(text):
+        metadata = {**passage.metadata, "heading": heading[len(heading) // 2 :].lstrip()}
+        return [replace(passage, metadata=metadata, id=passage_id(metadata, text))]
     cuts = [
         cut.span()
         for cut in SENTENCE_END.finditer(text)

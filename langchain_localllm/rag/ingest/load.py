@@ -42,6 +42,9 @@ _LINE_BREAKS: Final = "\x0b\x0c\r\x85"
 _MOST_ATTACHED: Final = 10
 """How deep files may be attached to attached files."""
 _LOGGER: Final = logging.getLogger(__name__)
+_LONGEST_HEADING: Final = 300
+"""Characters of a heading. A longer one, such as a paragraph that is marked as a heading, is also
+read as a text."""
 _LONGEST_LINE: Final = 100_000
 """Characters of a line after which a piece may end within it."""
 
@@ -150,7 +153,7 @@ def iterate_file(path: str | Path, ocr: str = "") -> Iterator[Document]:
     path = Path(path)
     empty = True
     try:
-        for document in _documents(path, ocr):
+        for document in _short_headings(_documents(path, ocr)):
             if document.page_content:
                 empty = False
                 document.page_content = _without_controls(document.page_content)
@@ -176,6 +179,19 @@ def iterate_file(path: str | Path, ocr: str = "") -> Iterator[Document]:
         ) from error
     if empty:
         raise DocumentError(f"{readable(path)}: it holds no text.")
+
+
+def _short_headings(documents: Iterable[Document]) -> Iterator[Document]:
+    """Yield documents; a long heading is one of them, and the others have the end of it."""
+    text = ""  # the last heading that was read as a text
+    for document in documents:
+        heading = document.metadata.get("heading") or ""
+        if len(heading) > _LONGEST_HEADING and document.page_content:
+            if not text.startswith(heading[:-_LONGEST_HEADING]):
+                text = heading
+                yield Document(heading)
+            document.metadata["heading"] = f"\u2026{heading[-_LONGEST_HEADING:]}"
+        yield document
 
 
 def _without_controls(text: str) -> str:

@@ -202,6 +202,16 @@ def test_update_passage_over_the_models_window_is_split(tmp_path: Path) -> None:
     assert update(store).unchanged == 2
 
 
+def test_update_heading_over_the_models_window_is_shortened(tmp_path: Path) -> None:
+    (tmp_path / "a.md").write_text(f"# {'far too long a heading ' * 9}\n\nThe boat is blue.\n")
+    (tmp_path / "b.md").write_text(f"# {'a heading that is a text ' * 90}\n\nThe key is here.\n")
+    store = Store(tmp_path / ".localllm", Window(size=16), vectors="sqlite")
+    report = update(store, [tmp_path])
+    assert (report.added, report.problems) == (2, [])
+    assert {"The boat is blue.", "The key is here."} <= set(texts(store))
+    assert update(store).unchanged == 2
+
+
 def test_update_rebuild_by_the_same_object_keeps_the_name_of_the_embedding_model(
     store: Store, notes: Path
 ) -> None:

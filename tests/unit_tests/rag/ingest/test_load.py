@@ -36,6 +36,17 @@ def test_load_file_wrapped_lines_become_one_paragraph_and_short_lines_stay(tmp_p
     )
 
 
+def test_load_file_heading_as_long_as_a_text_is_also_read_as_a_text(tmp_path: Path) -> None:
+    heading = "Everything about boats, " * 20 + "and oars."
+    markdown = f"# {heading}\n\n## Prices\n\nA day costs 14.\n\n## Days\n\nFriday.\n"
+    found = load_bytes(tmp_path, "a.md", markdown.encode())
+    assert [text for text, _ in found] == [f"{heading} > Prices", "A day costs 14.", "Friday."]
+    assert [meta.get("heading") for _, meta in found] == [
+        None,
+        *("\u2026" + f"{heading} > {own}"[-300:] for own in ("Prices", "Days")),
+    ]
+
+
 def test_load_file_markdown_sections_carry_their_headings(tmp_path: Path) -> None:
     markdown = (
         b"---\ntitle: x\n---\nIntro.\n\n# Boats #\n\n## Prices\n\nA day costs 14.\n\n"
