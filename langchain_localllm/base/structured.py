@@ -67,11 +67,16 @@ class OutputSchema:
         return self.schema is None or self.schema.get("type", "object") == "object"
 
     @property
+    def is_wrapped(self) -> bool:
+        """Whether it is an argument of the call that has this form, and not all of them."""
+        return self.schema is not None and not (
+            self.is_object and not {"anyOf", "oneOf", "enum", "const"} & self.schema.keys()
+        )
+
+    @property
     def parameters(self) -> dict[str, Any]:
         """The parameters of the tool whose call has this form."""
-        if self.schema is None or (
-            self.is_object and not {"anyOf", "oneOf", "enum", "const"} & self.schema.keys()
-        ):
+        if self.schema is None or not self.is_wrapped:
             return self.schema or {"type": "object"}
         definitions: dict[str, Any] = {
             name: self.schema[name] for name in ("$defs", "definitions") if name in self.schema
@@ -163,7 +168,7 @@ class OutputSchema:
 
     def _of_arguments(self, args: dict[str, Any]) -> Any:
         text = json.dumps(args, ensure_ascii=False)
-        if self.parameters is self.schema or self.schema is None:
+        if not self.is_wrapped:
             return self.check(args, text)
         if _WRAPPED not in args:
             raise StructuredOutputError(
@@ -347,7 +352,8 @@ class _Growing:
 
     def __init__(self, output: StructuredOutput) -> None:
         self._output = output
-        self._shown = output.form.make is None and not output.calls
+        self._shown = output.form.make is None
+        self._call: int | None = None  # the index of the call that holds the object
         self._chunks: list[AIMessage] = []
         self._text = ""
         self._last: Any = None
@@ -357,12 +363,30 @@ class _Growing:
         self._chunks.append(chunk)
         if self._output.include_raw:
             yield RawPart(raw=chunk)
-        if self._shown and (text := chunk.text):
+        if self._shown and (text := self._text_in(chunk)):
             self._text += text
-            value = _partial(self._text, "{" if self._output.form.is_object else "[")
+            value = self._value()
             if value is not None and value != self._last:
                 self._last = value
                 yield RawPart(parsed=value) if self._output.include_raw else value
+
+    def _text_in(self, chunk: AIMessage) -> str:
+        """Return what the chunk adds to the JSON: text, or arguments of the call."""
+        if not self._output.calls:
+            return chunk.text
+        parts = chunk.tool_call_chunks if isinstance(chunk, AIMessageChunk) else []
+        if self._call is None:
+            names = {part["name"]: part["index"] for part in parts}
+            self._call = names.get(self._output.form.name)
+        return "".join(part["args"] or "" for part in parts if part["index"] == self._call)
+
+    def _value(self) -> Any:
+        """Return the object so far."""
+        form = self._output.form
+        if not self._output.calls:
+            return _partial(self._text, "{" if form.is_object else "[")
+        args = _partial(self._text, "{")
+        return args.get(_WRAPPED) if form.is_wrapped and isinstance(args, dict) else args
 
     def end(self) -> Iterator[Any]:
         """Yield the object, unless it was shown already; raises what is wrong with it."""

@@ -121,7 +121,11 @@ def _converted(tool: Any, *, strict: bool | None) -> dict[str, Any]:
             f"A tool of the type {kind!r} runs at a provider, and a local model has none. "
             "Give a function."
         )
-    return converted
+    function = converted["function"]
+    return {
+        **converted,
+        "function": {key: value for key, value in function.items() if value is not None},
+    }
 
 
 def _readable(tool: Any) -> Any:

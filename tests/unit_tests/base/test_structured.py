@@ -6,6 +6,7 @@ import enum
 import json
 import re
 from collections.abc import AsyncIterator, Callable, Iterator
+from itertools import chain
 from typing import Annotated, Any, Literal
 
 import pytest
@@ -429,19 +430,29 @@ def test_structured_output_stream_raises_what_is_wrong_at_its_end() -> None:
         list(StructuredOutput(form_of(Lamp)).transform(chunks('{"colour": ', reason="length")))
 
 
-def test_structured_output_stream_of_a_call_gives_the_object() -> None:
-    def called() -> Iterator[AIMessageChunk]:
-        for name, args in (("Lamp", '{"colour"'), (None, ': "red"}')):
-            yield AIMessageChunk(
-                content="",
-                tool_call_chunks=[
-                    tool_call_chunk(name=name, args=args, id="1" if name else None, index=0)
-                ],
-            )
+def called(name: str, *args: str, index: int = 0) -> Iterator[AIMessageChunk]:
+    """A call whose arguments come in pieces."""
+    for number, part in enumerate(("", *args)):
+        call = tool_call_chunk(
+            name=None if number else name, args=part, id=None if number else name, index=index
+        )
+        yield AIMessageChunk(content="", tool_call_chunks=[call])
 
-    assert list(StructuredOutput(form_of(Lamp), calls=True).transform(called())) == [
-        Lamp(colour="red")
-    ]
+
+def test_structured_output_stream_of_a_call_gives_the_object() -> None:
+    output = StructuredOutput(form_of(Lamp), calls=True)
+    assert list(output.transform(called("Lamp", '{"colour"', ': "red"}'))) == [Lamp(colour="red")]
+
+
+def test_structured_output_stream_of_a_call_gives_a_dict_as_it_grows() -> None:
+    output = StructuredOutput(form_of(LampDict), calls=True)
+    other = called("other", '{"colour": "blue"}')
+    call = called(output.form.name, '{"colour"', ': "r', 'ed"', "}", index=1)
+    assert list(output.transform(chain(other, call))) == [{}, {"colour": "r"}, {"colour": "red"}]
+    numbers = StructuredOutput(
+        form_of({"title": "numbers", "type": "array", "items": {"type": "integer"}}), calls=True
+    )
+    assert list(numbers.transform(called("numbers", '{"value": [1', ", 2", "]}"))) == [[1], [1, 2]]
 
 
 def test_structured_output_stream_with_raw_gives_message_object_and_error() -> None:

@@ -204,6 +204,17 @@ def test_tools_types_that_json_schema_does_not_have_are_left_to_the_model() -> N
     }
 
 
+def test_tools_without_a_description_may_say_so_by_null() -> None:
+    parameters = {"type": "object", "properties": {"a": {"type": "string"}}}
+    for key in ("parameters", "input_schema", "inputSchema"):
+        (tool,) = openai_tools([{"name": "f", "description": None, key: parameters}])
+        assert {**tool["function"], "description": ""} == {
+            "name": "f",
+            "description": "",
+            "parameters": parameters,
+        }
+
+
 def test_tools_of_ollama_has_objects_where_ollama_reads_no_others() -> None:
     properties = {
         "a": True,
