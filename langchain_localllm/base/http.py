@@ -1,10 +1,11 @@
 """Define the options of classes whose engine is a server."""
 
+import ssl
 from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import Field, PrivateAttr, SecretStr, field_validator, model_validator
+from pydantic import Field, InstanceOf, PrivateAttr, SecretStr, field_validator, model_validator
 from typing_extensions import override
 
 from langchain_localllm._deprecated import renamed_attribute
@@ -19,7 +20,7 @@ from langchain_localllm.transport.connections import Connections
 from langchain_localllm.transport.failover import Backend
 from langchain_localllm.transport.operations import Plan
 from langchain_localllm.transport.retry import RetryPolicy
-from langchain_localllm.transport.tls import trusted
+from langchain_localllm.transport.tls import Verify, trusted
 
 
 class ServerOptions(Options, Closing):
@@ -41,10 +42,11 @@ class ServerOptions(Options, Closing):
         default=None, repr=False, exclude=True
     )
     """Headers to send with each request."""
-    verify: Annotated[bool | str | None, Connects] = None
+    verify: Annotated[bool | str | InstanceOf[ssl.SSLContext] | None, Connects] = None
     """Which certificates of an `https` server are trusted: `True` for those of public authorities,
     a path for those in a PEM file or in a folder, `False` for any, which does not keep others from
-    reading along. Default: what `REQUESTS_CA_BUNDLE`, `CURL_CA_BUNDLE`, `SSL_CERT_FILE` or
+    reading along. An `ssl.SSLContext`, which may hold a client's certificate, is used as it is.
+    Default: what `REQUESTS_CA_BUNDLE`, `CURL_CA_BUNDLE`, `SSL_CERT_FILE` or
     `SSL_CERT_DIR` names, else `True`."""
     timeout: Annotated[float | None, Connects] = Field(default=None, gt=0)
     """Seconds of silence from the server after which a call fails. The default waits, since a
@@ -66,7 +68,7 @@ class ServerOptions(Options, Closing):
 
     @field_validator("verify")
     @classmethod
-    def _existing_certificates(cls, verify: bool | str | None) -> bool | str | None:
+    def _existing_certificates(cls, verify: Verify | None) -> Verify | None:
         return None if verify is None else trusted(verify)
 
     @model_validator(mode="after")

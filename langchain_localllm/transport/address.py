@@ -8,6 +8,7 @@ from typing import Final
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 from langchain_localllm.errors import InvalidOptionError
+from langchain_localllm.transport.tls import Verify
 
 _HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE: Final = re.compile(r"([!-~]([\t -~]*[!-~])?)?")
@@ -36,11 +37,11 @@ class Address:
 
     url: str
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
-    verify: bool | str | None = None
+    verify: Verify | None = None
 
     @classmethod
     def parse(
-        cls, base_url: str, headers: dict[str, str] | None = None, verify: bool | str | None = None
+        cls, base_url: str, headers: dict[str, str] | None = None, verify: Verify | None = None
     ) -> "Address":
         """Read a base URL as people write it.
 

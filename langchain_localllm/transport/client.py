@@ -41,7 +41,7 @@ from langchain_localllm.transport.request_body import (
     connect_seconds,
     log_answer,
 )
-from langchain_localllm.transport.tls import ssl_context, trusted
+from langchain_localllm.transport.tls import ssl_context
 
 if TYPE_CHECKING:
     from langchain_localllm.transport.async_http import LoopPool
@@ -274,7 +274,7 @@ class HttpClient:
         session.headers.update(HEADERS)
         session.headers.update(dict(self.address.headers))
         context = ssl_context(self.address.verify) if self.address.is_secure else None
-        session.verify = trusted(self.address.verify) if context else True
+        session.verify = context is None or context.verify_mode != ssl.CERT_NONE
         adapter = _Adapter(self.sockets, context)
         session.mount("http://", adapter)
         session.mount("https://", adapter)
@@ -321,6 +321,13 @@ class _Adapter(requests.adapters.HTTPAdapter):
         manager = super().proxy_manager_for(*args, **kwargs, ssl_context=self._context)
         self._note(manager)
         return manager
+
+    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
+        """Leave the check to the context; `requests` would add certificates to it."""
+        if self._context is None:
+            super().cert_verify(conn, url, verify, cert)  # type: ignore[no-untyped-call]  # in requests' stubs
+        elif not self._context.check_hostname:
+            conn.assert_hostname = False  # urllib3 would check it instead
 
     def _note(self, manager: Any) -> None:
         kinds = urllib3.poolmanager.pool_classes_by_scheme

@@ -9,9 +9,9 @@ from certifi import where
 
 from langchain_localllm.errors import InvalidOptionError
 
-Verify = bool | str
-"""`True` trusts public authorities, `False` checks nothing, and a path names a file or folder of
-trusted certificates."""
+Verify = bool | str | ssl.SSLContext
+"""`True` trusts public authorities, `False` checks nothing, a path names a file or folder of
+trusted certificates, and a context is used as it is."""
 
 _VARIABLES: Final = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")
 """Environment variables of requests, curl and OpenSSL that name trusted certificates, in the order
@@ -27,7 +27,7 @@ def trusted(verify: Verify | None) -> Verify:
     Raises:
         InvalidOptionError: The file or folder does not exist.
     """
-    if isinstance(verify, bool):
+    if isinstance(verify, bool | ssl.SSLContext):
         return verify
     name = (
         next((name for name in _VARIABLES if os.environ.get(name)), None)
@@ -58,6 +58,8 @@ def ssl_context(verify: Verify | None) -> ssl.SSLContext:
             read.
     """
     trust = trusted(verify)
+    if isinstance(trust, ssl.SSLContext):
+        return trust
     if trust is False:
         context = ssl.create_default_context()
         context.check_hostname = False

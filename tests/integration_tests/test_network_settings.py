@@ -8,6 +8,7 @@ import warnings
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
@@ -161,6 +162,51 @@ def test_connection_custom_certificate_as_an_option(
 ) -> None:
     assert path(ChatLlamafile(base_url=secure, verify=str(certificate[0])), "Hi") == HELLO
     assert path(ChatLlamafile(base_url=secure, verify=False), "Hi") == HELLO
+
+
+def test_connection_context_of_the_callers_is_used_as_it_is(
+    path: paths.Path, secure: str, certificate: tuple[Path, Path]
+) -> None:
+    context = ssl.create_default_context(cafile=str(certificate[0]))
+    held = context.get_ca_certs()
+    chat = ChatLlamafile(base_url=secure, verify=context)
+    assert path(chat, "Hi") == HELLO
+    assert path(chat.bind(temperature=0), "Hi") == HELLO
+    assert context.get_ca_certs() == held
+    # what it does not trust is refused
+    with pytest.raises(errors.WrongServerError, match="not trusted: self-signed certificate"):
+        path(ChatLlamafile(base_url=secure, verify=ssl.create_default_context()), "Hi")
+
+
+def test_connection_context_may_leave_out_the_hosts_name(
+    path: paths.Path, secure: str, certificate: tuple[Path, Path]
+) -> None:
+    url = secure.replace("127.0.0.1", "localhost")  # the certificate is for the address
+    context = ssl.create_default_context(cafile=str(certificate[0]))
+    with pytest.raises(errors.WrongServerError, match="not trusted"):
+        path(ChatLlamafile(base_url=url, verify=context), "Hi")
+    context = ssl.create_default_context(cafile=str(certificate[0]))
+    context.check_hostname = False
+    assert path(ChatLlamafile(base_url=url, verify=context), "Hi") == HELLO
+
+
+def test_connection_context_may_hold_a_clients_certificate(
+    path: paths.Path, certificate: tuple[Path, Path]
+) -> None:
+    wants = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    wants.load_cert_chain(*certificate)
+    wants.load_verify_locations(certificate[0])
+    wants.verify_mode = ssl.CERT_REQUIRED
+    wants.maximum_version = ssl.TLSVersion.TLSv1_2  # refuses at the handshake
+    context = ssl.create_default_context(cafile=str(certificate[0]))
+    with ScriptedServer(CHAT.hello(), tls=wants) as server:
+        with pytest.raises(errors.ModelCallError):
+            path(ChatLlamafile(base_url=server.base_url, verify=context, max_retries=0), "Hi")
+        context.load_cert_chain(*certificate)
+        assert path(ChatLlamafile(base_url=server.base_url, verify=context), "Hi") == HELLO
+    # as langchain_ollama takes it
+    kwargs: dict[str, Any] = {"client_kwargs": {"verify": context}}
+    assert ChatOllama(**kwargs).verify is context
 
 
 def test_connection_verify_false_does_not_warn(path: paths.Path, secure: str) -> None:
