@@ -100,7 +100,7 @@ def stand_in(path: Path) -> Path:
         #!/bin/sh
         [ "$1 $2" = "--server --nobrowser" ] || exit 9
         shift 2
-        "{sys.executable}" "{SERVE}" --model "{tiny_chat_model()}" "$@"
+        "{sys.executable}" "{SERVE}" --model "{tiny_chat_model()}" "$@" || exit
         echo never reached
         """,
     )

@@ -584,7 +584,7 @@ def test_engine_delayed_batch_is_computed_with_one_thread(
 
         def with_two_threads_only_after_long() -> Any:
             if (
-                threading.current_thread().name != "llama.cpp computing"
+                lib.llama_n_threads(context.pointer) == 1
                 or context._batch.n_tokens == 1
                 or context._threads.timeout(context._batch.n_tokens, 2) is None
             ):
