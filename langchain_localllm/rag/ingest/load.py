@@ -36,8 +36,9 @@ _MOST: Final = 500_000_000
 """Bytes above which a file is refused that can only be read as a whole."""
 _PIECE: Final = 1_000_000
 """Characters of a piece."""
-_CONTROL: Final = re.compile("\r\n?|[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
-"""Control characters, and halves of surrogate pairs, which JSON can hold and UTF-8 cannot."""
+_CONTROL: Final = re.compile("\r\n?|[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufeff]")
+"""Control characters, halves of surrogate pairs, which JSON can hold and UTF-8 cannot, and byte
+order marks, which stay between files that were joined."""
 _LINE_BREAKS: Final = "\x0b\x0c\r\x85"
 _MOST_ATTACHED: Final = 10
 """How deep files may be attached to attached files."""
@@ -200,7 +201,9 @@ def _without_controls(text: str) -> str:
 
 
 def _replacement(control: re.Match[str]) -> str:
-    return "\n" if control[0][0] in _LINE_BREAKS else "\ufffd" if control[0] >= "\ud800" else ""
+    if control[0][0] in _LINE_BREAKS:
+        return "\n"
+    return "\ufffd" if "\ud800" <= control[0] <= "\udfff" else ""
 
 
 def _documents(path: Path, ocr: str) -> Iterator[Document]:
