@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from langchain_localllm.extras import pip_install
-from langchain_localllm.migrate.moved_names import CLASSIC, COMMUNITY
+from langchain_localllm.migrate.moved_names import CLASSIC, COMMUNITY, EXPERIMENTAL
 from langchain_localllm.migrate.notes import Note
 from langchain_localllm.registry import RUNTIMES
 
@@ -81,7 +81,8 @@ def install_command(needs: Iterable[str]) -> str:
     }
     extras |= {"classic"} & {"classic" if CLASSIC in wanted else ""}
     others = [
-        name.replace("_", "-") for name in sorted(wanted & {COMMUNITY, "langchain_text_splitters"})
+        name.replace("_", "-")
+        for name in sorted(wanted & {COMMUNITY, EXPERIMENTAL, "langchain_text_splitters"})
     ]
     return " ".join(
         [pip_install(*sorted(extras)) if extras else "pip install langchain-localllm", *others]

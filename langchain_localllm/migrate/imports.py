@@ -9,10 +9,13 @@ from libcst.metadata import ImportAssignment
 
 from langchain_localllm.migrate.moved_names import (
     COMMUNITY,
+    EXPERIMENTAL,
     LANGCHAIN,
     LANGCHAIN_1,
     OLLAMA,
     OURS,
+    PYDANTIC,
+    PYDANTIC_1,
     ROOTS,
     is_current,
     is_old_module,
@@ -33,6 +36,8 @@ _HUB: Final = (
     "`hub.pull` of langchain_localllm wants the commit of another person's prompt, as in "
     "'owner/name:commit', and asks the network only when it is called."
 )
+_VALIDATORS: Final = {"root_validator": "model_validator", "validator": "field_validator"}
+"""Decorators of pydantic 1, which pydantic 2 has for a while, and the ones that replace them."""
 _Bindings = dict[tuple[cst.CSTNode, str], list[cst.CSTNode]]
 """Import statement and the name that it makes, to where this name is used."""
 
@@ -124,7 +129,7 @@ class _Statement:
 def _change_from(statement: _Statement, node: cst.ImportFrom) -> None:
     parsed = statement.parsed
     module = _dotted(node.module) if node.module and not node.relative else ""
-    if module.partition(".")[0] not in ROOTS:
+    if module.partition(".")[0] not in ROOTS and module not in PYDANTIC_1:
         return
     if isinstance(node.names, cst.ImportStar):
         _note_star(parsed, node, module)
@@ -358,6 +363,19 @@ def _note_needs(parsed: Parsed, node: cst.CSTNode, target: str, name: str) -> No
             node,
             f"`{name}` is in langchain_community, which is not maintained any more: "
             "`langchain-community-migrate scan` says what replaces it.",
+            by_hand=True,
+        )
+    elif target.startswith(f"{EXPERIMENTAL}."):
+        parsed.note(
+            node,
+            f"`{name}` is in langchain_experimental now: it runs code or queries that the model "
+            "writes.",
+            by_hand=True,
+        )
+    elif target == PYDANTIC and name in _VALIDATORS:
+        parsed.note(
+            node,
+            f"`{name}` is of pydantic 1: use `{_VALIDATORS[name]}` of pydantic 2.",
             by_hand=True,
         )
     elif target == f"{OURS}.prompts.hub" or (name, target) == ("hub", f"{OURS}.prompts"):

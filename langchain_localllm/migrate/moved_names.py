@@ -16,7 +16,11 @@ OURS: Final = "langchain_localllm"
 CLASSIC: Final = "langchain_classic"
 COMMUNITY: Final = "langchain_community"
 LANGCHAIN: Final = "langchain"
+EXPERIMENTAL: Final = "langchain_experimental"
 OLLAMA: Final = "langchain_ollama"
+PYDANTIC: Final = "pydantic"
+PYDANTIC_1: Final = frozenset({"langchain.pydantic_v1", "langchain_core.pydantic_v1"})
+"""Modules that handed on pydantic's names of before version 2."""
 ROOTS: Final = (LANGCHAIN, CLASSIC, COMMUNITY, OLLAMA)
 """Packages whose imports are looked at."""
 
@@ -46,6 +50,7 @@ LANGCHAIN_1: Final[dict[str, frozenset[str] | None]] = {
 """Modules of LangChain 1 to the names that stay in them; `None` means all."""
 CORE: Final[dict[str, tuple[str, ...]]] = {
     "": ("prompts",),
+    "agents.tools": ("tools",),
     "base_language": ("language_models",),
     "cache": ("caches",),
     "callbacks": ("callbacks", "tracers"),
@@ -83,6 +88,58 @@ CLASSIC_MODULES: Final = frozenset(
     | {"sql_database", "storage", "text_splitter", "tools", "utilities", "utils", "vectorstores"}
 )
 """Modules of LangChain 0, which `langchain_classic` has under the same names."""
+_SUFFIXES: Final = {
+    "agents.agent_toolkits": ("Toolkit", "agent_toolkits"),
+    "callbacks": ("CallbackHandler", "callbacks"),
+    "memory": ("ChatMessageHistory", "chat_message_histories"),
+    "memory.chat_message_histories": ("ChatMessageHistory", "chat_message_histories"),
+    "retrievers": ("Retriever", "retrievers"),
+}
+"""Module of LangChain 0 to the ends of names that it only handed on, and the module of
+`langchain_community` that has them."""
+_OWN: Final = frozenset(
+    {"AsyncFinalIteratorCallbackHandler", "AsyncIteratorCallbackHandler"}
+    | {"ContextualCompressionRetriever", "EnsembleRetriever", "FinalStreamingStdOutCallbackHandler"}
+    | {"MergerRetriever", "MultiQueryRetriever", "MultiVectorRetriever", "ParentDocumentRetriever"}
+    | {"RePhraseQueryRetriever", "SelfQueryRetriever", "TimeWeightedVectorStoreRetriever"}
+)
+"""Names with such an end that were LangChain's own."""
+_PLACES: Final = {
+    name: module
+    for module, names in {
+        f"{CLASSIC}.agents": "MRKLChain ReActChain SelfAskWithSearchChain",
+        f"{CLASSIC}.chains": "VectorDBQA",
+        f"{CLASSIC}.embeddings": "CacheBackedEmbeddings",
+        f"{COMMUNITY}.agent_toolkits": (
+            "create_json_agent create_openapi_agent create_spark_sql_agent create_sql_agent"
+        ),
+        f"{COMMUNITY}.agent_toolkits.load_tools": (
+            "get_all_tool_names load_huggingface_tool load_tools"
+        ),
+        f"{COMMUNITY}.callbacks": "get_openai_callback wandb_tracing_enabled",
+        f"{COMMUNITY}.chains.graph_qa.base": "GraphQAChain",
+        f"{COMMUNITY}.chains.graph_qa.cypher": "GraphCypherQAChain",
+        f"{COMMUNITY}.docstore": "DocstoreFn InMemoryDocstore Wikipedia",
+        f"{COMMUNITY}.llms": "Anthropic Cohere HuggingFaceHub HuggingFaceTextGenInference OpenAI",
+        f"{COMMUNITY}.utilities": (
+            "ArxivAPIWrapper GoogleSerperAPIWrapper SQLDatabase SearxSearchWrapper SerpAPIWrapper "
+            "TextRequestsWrapper WikipediaAPIWrapper WolframAlphaAPIWrapper"
+        ),
+        f"{COMMUNITY}.utils.math": "cosine_similarity cosine_similarity_top_k",
+        f"{COMMUNITY}.vectorstores": "ElasticVectorSearch FAISS",
+        f"{EXPERIMENTAL}.agents": (
+            "create_csv_agent create_pandas_dataframe_agent create_spark_dataframe_agent"
+        ),
+        f"{EXPERIMENTAL}.agents.agent_toolkits": "create_python_agent",
+        f"{EXPERIMENTAL}.llm_bash.base": "LLMBashChain",
+        f"{EXPERIMENTAL}.pal_chain": "PALChain",
+        f"{EXPERIMENTAL}.sql": "SQLDatabaseChain SQLDatabaseSequentialChain",
+        f"{EXPERIMENTAL}.tools": "PythonAstREPLTool PythonREPLTool",
+        f"{EXPERIMENTAL}.utilities": "PythonREPL",
+    }.items()
+    for name in names.split()
+}
+"""Names that are not where the module that had them, or `langchain` itself, went."""
 _SPLITTERS: Final = "langchain_text_splitters"
 _CHAINS: Final = ("Chain", "ChainWithSources")
 
@@ -152,6 +209,8 @@ def new_module(module: str, name: str) -> str | None:
         'langchain_localllm.llms'
     """
     root, _, inner = module.partition(".")
+    if module in PYDANTIC_1:
+        return PYDANTIC
     if root not in ROOTS:
         return None
     place = _same_place(module)
@@ -188,6 +247,11 @@ def _elsewhere(inner: str, name: str) -> str | None:
     first = inner.partition(".")[0]
     if first == "text_splitter":
         return _SPLITTERS
+    if name in _PLACES and first not in INTEGRATIONS - {"embeddings", "tools", "utilities"}:
+        return _PLACES[name]
+    prefix = next((each for each in _prefixes(inner) if each in _SUFFIXES), "")
+    if prefix and name.endswith(_SUFFIXES[prefix][0]) and name not in _OWN:
+        return f"{COMMUNITY}.{_SUFFIXES[prefix][1]}{inner.removeprefix(prefix)}"
     if inner == "":
         return f"{CLASSIC}.chains" if name.endswith(_CHAINS) else None
     if first in INTEGRATIONS and not inner.endswith(".base"):

@@ -88,3 +88,6 @@ def test_install_command_names_extras_that_exist() -> None:
     assert install_command(["ChatGPT4All", "langchain_text_splitters", "langchain_classic"]) == (
         'pip install "langchain-localllm[classic,gpt4all]" langchain-text-splitters'
     )
+    assert install_command(["Ollama", "langchain_experimental", "pydantic"]) == (
+        "pip install langchain-localllm langchain-experimental"
+    )

@@ -172,8 +172,8 @@ def test_migrate_imports(before: str, after: str) -> None:
             "1: by hand: LangChain 1 has no `langchain.NoSuchName`, and where",
         ),
         (
-            "from langchain.pydantic_v1 import BaseModel",
-            "1: by hand: LangChain 1 has no `langchain.pydantic_v1.BaseModel`, and",
+            "from langchain.experimental import AutoGPT",
+            "1: by hand: LangChain 1 has no `langchain.experimental.AutoGPT`, and",
         ),
         (
             "import langchain.chains\n",
@@ -200,3 +200,21 @@ def test_migrate_unchanged_code_is_noted(code: str, note: str) -> None:
     assert done.code == code
     assert str(done.notes[0]).startswith(note)
     assert len(done.notes) == 1
+
+
+def test_migrate_names_of_pydantic_1_are_imported_from_pydantic() -> None:
+    done = migrate_code("from langchain_core.pydantic_v1 import BaseModel, validator\n")
+    assert done.code == "from pydantic import BaseModel, validator\n"
+    assert [str(note) for note in done.notes] == [
+        "1: by hand: `validator` is of pydantic 1: use `field_validator` of pydantic 2."
+    ]
+
+
+def test_migrate_names_of_langchain_experimental_are_noted_and_needed() -> None:
+    done = migrate_code("from langchain.agents import create_csv_agent, initialize_agent\n")
+    assert done.code.splitlines() == [
+        "from langchain_experimental.agents import create_csv_agent",
+        "from langchain_classic.agents import initialize_agent",
+    ]
+    assert "runs code or queries that the model writes" in str(done.notes[0])
+    assert {"langchain_experimental", "langchain_classic"} <= done.needs

@@ -102,6 +102,34 @@ def test_langchain_core_has_the_modules(name: str) -> None:
         ("langchain.chat_models", "init_chat_model", None),
         ("langchain.chat_models.base", "SimpleChatModel", "langchain_core.language_models"),
         ("langchain", "RetrievalQAWithSourcesChain", "langchain_classic.chains"),
+        ("langchain", "OpenAI", "langchain_community.llms"),
+        ("langchain", "MRKLChain", "langchain_classic.agents"),
+        ("langchain", "SQLDatabaseChain", "langchain_experimental.sql"),
+        ("langchain.chains", "SQLDatabaseChain", "langchain_experimental.sql"),
+        ("langchain.agents", "create_csv_agent", "langchain_experimental.agents"),
+        ("langchain.agents", "load_tools", "langchain_community.agent_toolkits.load_tools"),
+        ("langchain.agents.tools", "Tool", "langchain_core.tools"),
+        (
+            "langchain.agents.agent_toolkits",
+            "SQLDatabaseToolkit",
+            "langchain_community.agent_toolkits",
+        ),
+        ("langchain.tools.python.tool", "PythonREPLTool", "langchain_experimental.tools"),
+        ("langchain.callbacks", "get_openai_callback", "langchain_community.callbacks"),
+        ("langchain.callbacks", "StreamlitCallbackHandler", "langchain_community.callbacks"),
+        ("langchain.callbacks", "AsyncIteratorCallbackHandler", "langchain_classic.callbacks"),
+        ("langchain.embeddings", "CacheBackedEmbeddings", "langchain_classic.embeddings"),
+        ("langchain.memory", "ChatMessageHistory", "langchain_community.chat_message_histories"),
+        (
+            "langchain.memory.chat_message_histories.sql",
+            "SQLChatMessageHistory",
+            "langchain_community.chat_message_histories.sql",
+        ),
+        ("langchain.retrievers", "BM25Retriever", "langchain_community.retrievers"),
+        ("langchain.retrievers.bm25", "BM25Retriever", "langchain_community.retrievers.bm25"),
+        ("langchain.retrievers", "EnsembleRetriever", "langchain_classic.retrievers"),
+        ("langchain.pydantic_v1", "BaseModel", "pydantic"),
+        ("langchain_core.pydantic_v1", "Field", "pydantic"),
         ("langchain", "NoSuchName", None),
         ("langchain_core.messages", "HumanMessage", None),
         ("os", "path", None),
@@ -109,10 +137,22 @@ def test_langchain_core_has_the_modules(name: str) -> None:
 )
 def test_new_module_of_a_name(module: str, name: str, new: str | None) -> None:
     assert new_module(module, name) == new
-    if new and not new.startswith("langchain_community") and name != "RetrievalQAWithSourcesChain":
+    others = ("langchain_community", "langchain_experimental")
+    if new and not new.startswith(others) and name != "RetrievalQAWithSourcesChain":
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             assert hasattr(importlib.import_module(new), name)
+
+
+@pytest.mark.parametrize(
+    "inner", ["agents", "callbacks", "callbacks.manager", "docstore", "memory", "retrievers"]
+)
+def test_new_module_of_names_that_langchain_handed_on_is_not_in_classic(inner: str) -> None:
+    lookup = importlib.import_module(f"langchain_classic.{inner}").DEPRECATED_LOOKUP
+    rare = {"LLMThoughtLabeler", "ConversationKGMemory", "MotorheadMemory", "ZepMemory"}
+    rare |= {"create_pbi_agent", "create_pbi_chat_agent"}
+    places = {name: new_module(f"langchain.{inner}", name) or "" for name in lookup.keys() - rare}
+    assert {place.partition(".")[0] for place in places.values()} == {"langchain_community"}
 
 
 @pytest.mark.parametrize(
