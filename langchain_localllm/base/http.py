@@ -66,6 +66,23 @@ class ServerOptions(Options, Closing):
         """
         return {"api_key": "LOCALLLM_API_KEY"}
 
+    @field_validator("timeout", mode="before")
+    @classmethod
+    def _seconds_to_read(cls, timeout: Any) -> Any:
+        """Return the seconds of silence in the forms that httpx and `langchain_openai` accept.
+
+        They are an `httpx.Timeout`, and a tuple of the seconds to connect, to read and others.
+        """
+        if isinstance(timeout, tuple) and len(timeout) > 1:
+            return timeout[1]
+        return getattr(timeout, "read", timeout)
+
+    @field_validator("max_retries", mode="before")
+    @classmethod
+    def _default_retries(cls, max_retries: Any) -> Any:
+        """Return the default for `None`, which is the default of `langchain_openai`."""
+        return cls.model_fields["max_retries"].default if max_retries is None else max_retries
+
     @field_validator("verify")
     @classmethod
     def _existing_certificates(cls, verify: Verify | None) -> Verify | None:

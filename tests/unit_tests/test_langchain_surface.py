@@ -189,6 +189,29 @@ def test_langchain_connection_options_of_langchain_openai_are_read(kind: str) ->
     }
 
 
+@pytest.mark.parametrize("runtime", ["llamafile", "ollama"])
+@pytest.mark.parametrize("timeout", [7, httpx.Timeout(7.0), httpx.Timeout(7, connect=1), (1, 7)])
+def test_langchain_timeout_in_the_forms_of_httpx_is_the_seconds_of_silence(
+    runtime: str, timeout: Any
+) -> None:
+    assert make(runtime, "chat", timeout=timeout).timeout == 7
+    assert make(runtime, "chat").with_options({"request_timeout": timeout}).timeout == 7
+    assert make(runtime, "chat", max_retries=None).max_retries == 1
+
+
+@pytest.mark.parametrize("kind", ["text", "chat", "embeddings"])
+@pytest.mark.parametrize("name", ["http_client", "http_async_client", "openai_proxy"])
+def test_langchain_clients_of_httpx_are_refused_with_what_to_use(kind: str, name: str) -> None:
+    with pytest.raises(InvalidOptionError, match=r"httpx is not used\. Use `verify`"):
+        make("llamafile", kind, **{name: "x"})
+
+
+@pytest.mark.parametrize("kind", ["text", "chat", "embeddings", "reranker"])
+def test_langchain_fields_of_a_server_are_refused_with_the_place_for_them(kind: str) -> None:
+    with pytest.raises(InvalidOptionError, match=r"`min_tokens`.* goes into `extra_body`\."):
+        make("llamafile", kind, min_tokens=5)
+
+
 @pytest.mark.parametrize("name", ["base_url", "openai_api_base"])
 def test_langchain_key_is_not_sent_to_the_server_of_one_call_under_any_name(name: str) -> None:
     elsewhere = make("llamafile", "chat", api_key="a-key").with_options({name: "http://other:1"})

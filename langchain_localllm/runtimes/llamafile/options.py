@@ -16,6 +16,7 @@ from langchain_localllm.base.sampler_options import SamplerOptions
 from langchain_localllm.base.token_stream import CompletionInfo
 from langchain_localllm.base.trace_names import short_name
 from langchain_localllm.base.type_schema import JsonSchema
+from langchain_localllm.errors import InvalidOptionError
 from langchain_localllm.runtimes.llamafile.api import name_if_told, token_ids, tokenize
 from langchain_localllm.runtimes.llamafile.default_server import DEFAULT_URL, DefaultServer
 from langchain_localllm.runtimes.llamafile.server_info import Known
@@ -35,6 +36,14 @@ class ManyServers(ServerOptions):
         "request_timeout": "timeout",
     }
 
+    _NO_HTTPX: ClassVar[str] = (
+        "httpx is not used. Use `verify`, `headers` and `timeout`; a proxy is read from HTTP_PROXY "
+        "and HTTPS_PROXY."
+    )
+    UNSUPPORTED: ClassVar[Mapping[str, str]] = dict.fromkeys(
+        ("http_async_client", "http_client", "http_socket_options", "openai_proxy"), _NO_HTTPX
+    )
+
     base_url: str | list[str] | tuple[str, ...] = DEFAULT_URL
     """The server's address, or a list of those of several that run the same model: the least busy
     one is asked. Default: the first llama.cpp server that answers on this machine, looked for at
@@ -47,6 +56,16 @@ class ManyServers(ServerOptions):
     """By address, the model name that a server with one model requires; copies share it."""
     _default_server: dict[str, str] = PrivateAttr(default_factory=dict)
     """The server that was found where no address was given; copies share it."""
+
+    @classmethod
+    @override
+    def _unknown(cls, name: str, known: frozenset[str]) -> InvalidOptionError:
+        error = super()._unknown(name, known)
+        if name in cls.UNSUPPORTED or "extra_body" not in cls.model_fields:
+            return error
+        return InvalidOptionError(
+            f"{error} A field that only the server knows goes into `extra_body`."
+        )
 
     @property
     @override

@@ -309,8 +309,6 @@ def _connection(given: Mapping[str, Any]) -> dict[str, Any]:
             )
         headers = {**found.get("headers", {}), **(settings.get("headers") or {})}
         found |= {**settings, **({"headers": headers} if headers else {})}
-    if hasattr(found.get("timeout"), "read"):  # an httpx.Timeout
-        found["timeout"] = found["timeout"].read
     return found
 
 
