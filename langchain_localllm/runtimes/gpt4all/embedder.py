@@ -1,6 +1,7 @@
 """Embed texts, in the engine's thread."""
 
 import contextlib
+import unicodedata
 from collections.abc import Sequence
 from concurrent.futures import Future
 from typing import Final
@@ -35,11 +36,29 @@ def embed(
         return
     try:
         loaded.check_wanted()
+        if loaded.vocabulary and loaded.vocabulary.is_wordpiece():
+            texts = [without_marks(text) for text in texts]
         _check(texts, loaded, cut=cut)
         binding().llmodel.llmodel_setThreadCount(loaded.model.model, threads)
         future.set_result(_vectors(list(texts), loaded, cut=cut))
     except BaseException as error:  # noqa: BLE001 - it belongs to the one who asked
         future.set_exception(error)
+
+
+def without_marks(text: str) -> str:
+    r"""Return a text without combining marks, as llama.cpp reads it for BERT's models.
+
+    The package's older llama.cpp takes a word with one as unknown: in Arabic, Hebrew and Hindi, and
+    letters with accents as some PDFs and macOS write them.
+
+    Example:
+        >>> without_marks("cafe\u0301")
+        'cafe'
+    """
+    if text.isascii():
+        return text
+    rest = "".join(char for char in text if not unicodedata.category(char).startswith("M"))
+    return rest if rest.strip() else text
 
 
 def _check(texts: Sequence[str], loaded: Loaded, *, cut: bool) -> None:

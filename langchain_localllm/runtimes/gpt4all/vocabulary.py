@@ -17,6 +17,10 @@ _LIBRARIES: Final = ("kompute", "kompute-avxonly", "metal", "cpu", "cpu-avxonly"
 """Builds of llama.cpp in the package; those that suit the processor are loaded."""
 
 
+_WORDPIECE: Final = 3
+"""`LLAMA_VOCAB_TYPE_WPM`, the tokenizer of BERT."""
+
+
 class _LoadParameters(ctypes.Structure):
     _fields_ = (
         ("n_gpu_layers", ctypes.c_int32),
@@ -38,6 +42,7 @@ _SIGNATURES: Final[dict[str, tuple[Any, list[Any]]]] = {
     "llama_model_default_params": (_LoadParameters, []),
     "llama_load_model_from_file": (ctypes.c_void_p, [ctypes.c_char_p, _LoadParameters]),
     "llama_free_model": (None, [ctypes.c_void_p]),
+    "llama_vocab_type": (ctypes.c_int, [ctypes.c_void_p]),
     "llama_token_is_control": (ctypes.c_bool, [ctypes.c_void_p, ctypes.c_int32]),
     "llama_token_is_eog": (ctypes.c_bool, [ctypes.c_void_p, ctypes.c_int32]),
     "llama_tokenize_gpt4all": (
@@ -93,6 +98,10 @@ class Vocabulary:
                 True,  # noqa: FBT003 - as above
             )
         return ids[:count]
+
+    def is_wordpiece(self) -> bool:
+        """Return whether this is BERT's tokenizer."""
+        return bool(self._library.llama_vocab_type(self._model) == _WORDPIECE)
 
     def is_eog(self, token: int) -> bool:
         """Return whether the answer ends with this token."""

@@ -162,7 +162,7 @@ class ChatLlamaCpp(LlamaCppOptions, ReasoningBudgetOptions, TemplatedChatModel):
         self, messages: list[dict[str, Any]], stop: list[str], request: dict[str, Any]
     ) -> TokenStream:
         if self._on_server:
-            return self._open_on_server(messages, stop, request)
+            return self._open_on_server(messages, stop, _without_refused_tools(request))
         from langchain_localllm.runtimes.llamacpp.request import Request, Thinking
 
         prepared = self.prepare(messages, stop, request)
@@ -408,6 +408,17 @@ class ChatLlamaCpp(LlamaCppOptions, ReasoningBudgetOptions, TemplatedChatModel):
     @override
     def token_ids(self, text: str) -> list[int]:
         return self.tokens_of(text)
+
+
+def _without_refused_tools(request: dict[str, Any]) -> dict[str, Any]:
+    """Return the request without tools that may not be called: the model would call them.
+
+    They stay with a form of the answer, where both steps of a conversation have one prompt.
+    """
+    if request.get("tool_choice") != "none" or "response_format" in request:
+        return request
+    left_out = {"tools", "tool_choice", "parallel_tool_calls"}
+    return {name: value for name, value in request.items() if name not in left_out}
 
 
 def _read(engine: Any, prepared: Prepared) -> tuple[list[int], Sequence[Any]]:

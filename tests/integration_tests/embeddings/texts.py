@@ -21,8 +21,13 @@ _PARTS: Final = (
     "  two  spaces,\ttabs\nand lines ",
     "def f(x): return [x ** 2, {'a': 1}]",
 )
-MARKED: Final = ("सर्दियों में पानी ठंडा होता है।", "น้ำเย็นในฤดูหนาว")
-"""Scripts with combining marks, which llama.cpp of 2026 drops from texts for bert, and that of 2025
+MARKED: Final = (
+    "सर्दियों में पानी ठंडा होता है।",
+    "น้ำเย็นในฤดูหนาว",
+    "الماءُ باردٌ شتاءً",
+    "the cafe\u0301 is red",
+)
+"""Texts with combining marks, which llama.cpp of 2026 drops from texts for bert, and that of 2025
 and before does not."""
 LENGTHS: Final = (1, 1, 2, 3, 5, 8, 13, 16)
 """Parts of a text; the longest texts come near the context of 512 tokens."""

@@ -15,7 +15,7 @@ from typing import Any, Final, get_args
 
 import pytest
 from langchain_core.callbacks import BaseCallbackHandler
-from langchain_core.messages import BaseMessage, HumanMessage
+from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 from pydantic import BaseModel
 
 from langchain_localllm import ChatLlamaCpp, LlamaCpp
@@ -118,6 +118,33 @@ def test_llamacpp_chat_answers_calls_and_enforces_schemas(chat: ChatLlamaCpp) ->
         assert answer.text == ""
     assert isinstance(chat.with_structured_output(Lamp).invoke("The lamp is red."), Lamp)
     assert json.loads(chat.invoke("A color?", json_schema={"enum": ["red"]}).text) == "red"
+
+
+def test_llamacpp_tools_that_may_not_be_called_are_not_shown(chat: ChatLlamaCpp) -> None:
+    plain = chat.invoke(QUESTION)
+    refused = chat.bind_tools([weather], tool_choice="none").invoke(QUESTION)
+    assert refused.text == plain.text
+    assert (
+        refused.response_metadata["usage"]["prompt_tokens"]
+        == (plain.response_metadata["usage"]["prompt_tokens"])
+    )
+
+
+@pytest.mark.parametrize("name", get_args(backend.Backend))
+def test_llamacpp_instructions_that_a_template_omits_reach_the_model(name: Any) -> None:
+    template = (
+        "{% if messages[0].role == 'system' %}{{ messages[0].content }}{% endif %}"
+        "{% for m in messages if m.role == 'user' %}<|im_start|>{{ m.content }}{% endfor %}"
+    )
+    with ChatLlamaCpp(
+        model_path=tiny_chat_model(), backend=name, chat_template=template, n_ctx=256
+    ) as chat:
+        first, second = SystemMessage("Be brief. /no_think"), SystemMessage("Be kind, too.")
+        counts = [
+            chat.get_num_tokens_from_messages([*talk, HumanMessage("Hello!")])
+            for talk in ([first], [first, second])
+        ]
+    assert counts[1] >= counts[0] + 4
 
 
 def test_llamacpp_chat_reads_calls_that_a_grammar_writes(chat: ChatLlamaCpp) -> None:

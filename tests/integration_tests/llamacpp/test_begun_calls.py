@@ -107,6 +107,28 @@ def test_call_answer_that_the_server_cannot_read_is_text(streamed: bool, tmp_pat
     assert answer.usage_metadata["input_tokens"] == pytest.approx(prompt, abs=2)
 
 
+@pytest.mark.parametrize("backend", ["llama-cpp-python", "xllamacpp"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"name": "add", "arguments": {"a": 1, "b": 2}}',
+        '```json\n{"name": "add", "arguments": {"a": 1, "b": 2}}\n```',
+        '<tools>\n{"name": "add", "arguments": {"a": 1, "b": 2}}\n</tools>',
+        "[add(a=1, b=2)]",
+    ],
+)
+def test_call_without_its_marker_is_read(text: str, backend: Backend, tmp_path: Path) -> None:
+    path = tmp_path / "calls.gguf"
+    with ChatLlamaCpp(model_path=tiny_chat_model()) as tiny:
+        (start,) = scripted_model(path, [text], template=tiny.template().source)
+    with loaded(path, backend) as chat:
+        answer = chat.bind_tools([add]).invoke("Hi", logit_bias={str(start): 20})
+    assert [(call["name"], call["args"]) for call in answer.tool_calls] == [
+        ("add", {"a": 1, "b": 2})
+    ]
+    assert answer.text == ""
+
+
 @pytest.mark.parametrize(("parallel", "count"), [(None, 2), (False, 1)])
 def test_call_second_call_is_made_only_where_several_may_be(
     model: tuple[Path, dict[str, int]], parallel: bool | None, count: int
