@@ -484,7 +484,7 @@ def test_load_file_word_document_text_outside_of_plain_paragraphs_is_read(
     [
         ("a.json", '{"a": "one"}\n{"a": "two"}\n', ["a: one", "a: two"]),
         ("a.json", r'{"a": "\ud800 one"}', ["� one"]),
-        ("a.js", "\ufefflet boat;\n\ufefflet lamp;\n", ["let boat;\nlet lamp;"]),
+        ("a.js", "\ufefflet boat;\n\ufefflet lamp;\n", ["let boat;\nlet lamp;\n"]),
         (
             "a.ipynb",
             (
