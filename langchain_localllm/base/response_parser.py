@@ -4,11 +4,12 @@ Calls are also named.
 """
 
 import json
+import re
 import secrets
 from collections.abc import AsyncGenerator, Generator, Iterable, Iterator, Sequence
 from contextlib import aclosing, closing
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 from langchain_localllm.base.thoughts import Splitter
 from langchain_localllm.base.token_stream import CompletionInfo, StreamEvent, TokenStream
@@ -16,6 +17,9 @@ from langchain_localllm.base.tool_arguments import parameters_of
 from langchain_localllm.templates.thinking import Split, ThinkSplitter
 from langchain_localllm.templates.tool_calls import JSON, QWEN_CODER, ToolCallParser, WrittenCall
 from langchain_localllm.transport.decoding import UNPARSABLE
+
+_MARKER: Final = "<|"
+_MARKERS: Final = re.compile(r"<\|.*?\|>")
 
 
 class AnswerReader:
@@ -25,6 +29,7 @@ class AnswerReader:
         "_args",
         "_calls",
         "_found_thoughts",
+        "_hidden",
         "_keeps_thoughts",
         "_space",
         "_state",
@@ -46,6 +51,8 @@ class AnswerReader:
             keeps_thoughts: Whether thoughts are returned.
         """
         self._keeps_thoughts = keeps_thoughts
+        # what is hidden of an answer of which nothing else has come
+        self._hidden: list[str] | None = []
         self._found_thoughts = False
         # of an answer whose thoughts the engine finds: "thoughts", "after thoughts"
         self._state = ""
@@ -77,8 +84,8 @@ class AnswerReader:
                 event.text or event.reasoning or event.tool_calls or event.finish or event.logprobs
             ):
                 return ()
-        if event.reasoning and not self._keeps_thoughts:
-            event.reasoning = ""
+        if not self._keeps_thoughts:
+            self._hide_thoughts(event)
             if not (event.text or event.tool_calls or event.finish):
                 return ()
         if not (self._thoughts or self._calls or event.tool_calls or event.finish):
@@ -95,6 +102,20 @@ class AnswerReader:
         if event.text:
             event.text = event.text.lstrip()
             self._state, self._space = "" if event.text else "after thoughts", ""
+
+    def _hide_thoughts(self, event: StreamEvent) -> None:
+        """Drop thoughts, which are not wanted, unless the answer ends without anything else.
+
+        Then they are its text: a server with the reasoning parser of another model takes a whole
+        answer for thoughts (vllm-project/vllm#19839).
+        """
+        if event.text.strip() or event.tool_calls:
+            self._hidden = None
+        if self._hidden is not None:
+            self._hidden.append(event.reasoning)
+            if event.finish and event.finish.reason == "stop":
+                event.text += "".join(self._hidden)
+        event.reasoning = ""
 
     def _told(self, event: StreamEvent) -> Iterator[StreamEvent]:
         if event.tool_calls:
@@ -149,7 +170,9 @@ class AnswerReader:
 
     def _named(self, call: dict[str, Any]) -> dict[str, Any]:
         """Return the part of a call with an id, if it is the first of that call."""
-        index = call["index"]
+        index, name = call["index"], call.get("name") or ""
+        if _MARKER in name:
+            call = {**call, "name": _without_markers(name)}
         if index not in self._args:
             self._args[index] = []
             call = {
@@ -177,6 +200,15 @@ class AnswerReader:
                         {"index": index, "id": None, "name": None, "args": _unreadable_end(args)}
                     ],
                 )
+
+
+def _without_markers(name: str) -> str:
+    """Return a tool's name without markers of gpt-oss's format, which servers leave in it.
+
+    So `<|constrain|>add<|channel|>commentary` is `add` (ollama/ollama#11704). Names of tools hold
+    no such characters.
+    """
+    return next(filter(None, map(str.strip, _MARKERS.split(name))), name)
 
 
 def _is_object(text: str) -> bool:

@@ -1,6 +1,7 @@
 """Pieces of an answer become chunks: calls with ids, thoughts apart, calls that were cut not taken
 for whole ones."""
 
+import copy
 import json
 import re
 from collections.abc import AsyncGenerator, Generator
@@ -184,6 +185,61 @@ def test_response_parser_langchain_does_not_repair_what_was_cut(
 def test_without_unreadable_end_drops_the_bracket(cut: str) -> None:
     shown = without_unreadable_end(cut + _unreadable_end(cut))
     assert shown in {cut, cut + '"', cut + "\\", cut + '\\"'}  # a quote may be the model's
+
+
+def hidden(*events: StreamEvent, tools: Any = (), choice: str | None = None) -> list[StreamEvent]:
+    """The answer without thoughts."""
+    answers = reader(tools, choice, keeps_thoughts=False)
+    return [part for event in events for part in answers.read(event)]
+
+
+def test_response_parser_answer_that_a_server_takes_for_thoughts_is_the_text() -> None:
+    thoughts = [StreamEvent("", reasoning=part) for part in ("\nI am ", "a\n", "model.\n")]
+    told = hidden(*thoughts, StreamEvent("", CompletionInfo("stop")))
+    assert "".join(part.text for part in told) == "I am a\nmodel."
+    assert not any(part.reasoning for part in told)
+    # so is the JSON of a call that was forced
+    forced = [StreamEvent("", reasoning='{"name": "add", "arguments": {"a": 1}}')]
+    tools = [{"function": {"name": "add"}}]
+    told = hidden(*forced, StreamEvent("", CompletionInfo("stop")), tools=tools, choice="required")
+    assert [call["args"] for part in told for call in part.tool_calls or ()] == ['{"a": 1}']
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        [StreamEvent("Yes."), StreamEvent("", CompletionInfo("stop"))],
+        [StreamEvent(" "), StreamEvent("Yes.", CompletionInfo("stop"))],
+        [StreamEvent("", CompletionInfo("length"))],
+        [
+            StreamEvent("", tool_calls=[{"index": 0, "id": "x", "name": "add", "args": "{}"}]),
+            StreamEvent("", CompletionInfo("stop")),
+        ],
+    ],
+)
+def test_response_parser_thoughts_before_anything_else_stay_hidden(rest: list[StreamEvent]) -> None:
+    told = hidden(StreamEvent("", reasoning="Hm."), *copy.deepcopy(rest))
+    assert "Hm." not in "".join(part.text + part.reasoning for part in told)
+    assert (
+        "".join(part.text for part in told).strip() == "".join(part.text for part in rest).strip()
+    )
+
+
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        ("add<|channel|>commentary", "add"),
+        ("add<|channel|>", "add"),
+        ("<|constrain|>add<|channel|>json", "add"),
+        ("add <|constrain|>json", "add"),
+        ("add", "add"),
+    ],
+)
+def test_response_parser_name_of_a_call_has_no_markers(written: str, name: str) -> None:
+    call = {"index": 0, "id": "x", "name": written, "args": '{"a": 1}'}
+    end = StreamEvent("", CompletionInfo("tool_calls"))
+    answer = both_ways(ScriptedChat(script=[StreamEvent("", tool_calls=[call]), end]))
+    assert [(each["name"], each["args"]) for each in answer.tool_calls] == [(name, {"a": 1})]
 
 
 MENTIONS = st.sampled_from(
