@@ -9,6 +9,7 @@ from typing import Final
 import libcst as cst
 
 from langchain_localllm.migrate.arguments import made_class
+from langchain_localllm.migrate.moved_names import our_class
 from langchain_localllm.migrate.parsed import Parsed
 from langchain_localllm.registry import RUNTIMES
 
@@ -30,14 +31,19 @@ _GONE: Final = frozenset(
 
 def change_calls(parsed: Parsed) -> None:
     """Change the calls of models in a file."""
-    kinds = _model_names(parsed)
+    names = _model_names(parsed)
     for call in parsed.nodes(cst.Call):
-        if (name := _plain(call.func)) in kinds:
-            _change(parsed, call, kinds[name], "")
-        elif isinstance(call.func, cst.Attribute) and (name := _plain(call.func.value)) in kinds:
-            method = call.func.attr.value
-            if method in _GONE:
-                _change(parsed, call, kinds[name], method)
+        model, method = call.func, ""
+        if isinstance(model, cst.Attribute) and model.attr.value in _GONE:
+            method, model = model.attr.value, model.value
+        if kinds := _kinds(parsed, names, model):
+            _change(parsed, call, kinds, method)
+
+
+def _kinds(parsed: Parsed, names: dict[str, set[str | None]], node: cst.CSTNode) -> set[str | None]:
+    """Return which models an expression can be, a name or a model that is made there."""
+    made = _kinds_of(parsed, node) - {None}
+    return names.get(_plain(node)) or made
 
 
 def _model_names(parsed: Parsed) -> dict[str, set[str | None]]:
@@ -47,9 +53,9 @@ def _model_names(parsed: Parsed) -> dict[str, set[str | None]]:
     """
     found: dict[str, set[str | None]] = {}
     for target, value in _assignments(parsed):
-        found.setdefault(_plain(target), set()).add(_kind_of(parsed, value))
+        found.setdefault(_plain(target), set()).update(_kinds_of(parsed, value))
     for parameter in parsed.nodes(cst.Param):
-        found.setdefault(parameter.name.value, set()).add(None)
+        found.setdefault(parameter.name.value, set()).update(_kinds_of_parameter(parsed, parameter))
     definitions: list[cst.FunctionDef | cst.ClassDef] = [
         *parsed.nodes(cst.FunctionDef),
         *parsed.nodes(cst.ClassDef),
@@ -78,13 +84,26 @@ def _assignments(parsed: Parsed) -> list[tuple[cst.CSTNode, cst.CSTNode | None]]
     return pairs
 
 
-def _kind_of(parsed: Parsed, value: cst.CSTNode | None) -> str | None:
+def _kinds_of(parsed: Parsed, value: cst.CSTNode | None) -> set[str | None]:
+    """Return the kinds of models that an expression makes; `None` is one for other things."""
+    if isinstance(value, cst.BooleanOperation):  # llm or Ollama()
+        return _kinds_of(parsed, value.left) | _kinds_of(parsed, value.right)
+    if isinstance(value, cst.IfExp):
+        return _kinds_of(parsed, value.body) | _kinds_of(parsed, value.orelse)
     if not isinstance(value, cst.Call) or not isinstance(value.func, cst.Name | cst.Attribute):
-        return None
+        return {None}
     if ("functools", "partial") in parsed.imported_names(value.func):
-        return None
+        return {None}
     made = made_class(parsed, value)
-    return _KIND[made[1]] if made else None
+    return {_KIND[made[1]] if made else None}
+
+
+def _kinds_of_parameter(parsed: Parsed, parameter: cst.Param) -> set[str | None]:
+    """Return the kind of model that a parameter is by its annotation, and `None`: it may lie."""
+    if parameter.annotation is None:
+        return {None}
+    found = parsed.imported_names(parameter.annotation.annotation)
+    return {None, *(_KIND[name] for each in found if (name := our_class(*each)))}
 
 
 def _change(parsed: Parsed, call: cst.Call, kinds: set[str | None], method: str) -> None:

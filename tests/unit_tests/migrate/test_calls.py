@@ -25,6 +25,12 @@ HEAD = "from langchain_localllm import ChatOllama, Ollama, OllamaEmbeddings\n"
             "llm = Ollama()\nllm = ChatOllama()\nllm('x')\n",
             "llm = Ollama()\nllm = ChatOllama()\nllm.invoke('x')\n",
         ),
+        ("Ollama(model='a')('x')\n", "Ollama(model='a').invoke('x')\n"),
+        ("ChatOllama().predict('x')\n", "ChatOllama().invoke('x').text\n"),
+        (
+            "llm = Ollama() if x else ChatOllama()\nllm('x')\n",
+            "llm = Ollama() if x else ChatOllama()\nllm.invoke('x')\n",
+        ),
     ],
 )
 def test_migrate_call_of_a_model_is_changed(before: str, after: str) -> None:
@@ -46,6 +52,8 @@ def test_migrate_call_of_a_model_is_changed(before: str, after: str) -> None:
         "llm = Ollama()\nllm(*arguments)\n",
         "llm = Ollama()\nllm.predict_messages([])\n",
         "llm = Ollama()\nllm = ChatOllama()\nllm.predict('x')\n",
+        "def f(llm: Ollama): llm('x')\n",
+        "def f(llm=None):\n    llm = llm or Ollama()\n    return llm.predict('x')\n",
         "async def f():\n    chat = ChatOllama()\n    await chat.apredict('x')\n",
     ],
 )
