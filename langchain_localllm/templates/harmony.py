@@ -20,6 +20,8 @@ _OPENINGS: Final = (_CHANNEL, _START, "assistant", "to=")
 """How a header begins."""
 _RECIPIENT: Final = re.compile(r"\bto=([\w.-]+)")
 _FUNCTIONS: Final = "functions."
+_NO_TOOLS: Final = frozenset({"", "all", "assistant", "browser", "python", "self", "user"})
+"""Recipients other than functions; gpt-oss sometimes leaves out `functions.` before a tool."""
 _XML_CALL: Final = "<atem:"
 """How Muse's calls begin, which hold the tool's name themselves."""
 
@@ -131,9 +133,11 @@ class HarmonySplitter:
         self._held = rest
         named = _RECIPIENT.search(header)
         recipient = named[1] if named else ""
-        if recipient.startswith(_FUNCTIONS):
+        function = recipient.removeprefix(_FUNCTIONS)
+        bare = _CHANNEL in header and "." not in recipient and recipient not in _NO_TOOLS
+        if bare or function != recipient:
             self._kind = "call"
-            return Split("", f"{_CHANNEL}commentary to={recipient}{_MESSAGE}")
+            return Split("", f"{_CHANNEL}commentary to={_FUNCTIONS}{function}{_MESSAGE}")
         if recipient and recipient not in {"self", "user"} and _CHANNEL not in header:
             self._kind = "xml call"
             return Split("", _MESSAGE)

@@ -536,6 +536,12 @@ HARMONY = "<|channel|>analysis<|message|>They want a sum.<|end|><|start|>assista
         ("to be or not", "", "to be or not"),
         ("<|channel|>analysis<|message|>They want", "They want", ""),
         (
+            f"{HARMONY}<|channel|>commentary to=add <|constrain|>json<|message|>{{}}<|call|>",
+            "They want a sum.",
+            "<|channel|>commentary to=functions.add<|message|>{}<|call|>",
+        ),
+        ("<|channel|>analysis to=python code<|message|>1+1<|call|>", "1+1", ""),
+        (
             f"{HARMONY} to=functions.add<|channel|>commentary json<|message|>{{}}<|call|>",
             "They want a sum.",
             "<|channel|>commentary to=functions.add<|message|>{}<|call|>",
