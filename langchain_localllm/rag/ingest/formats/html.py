@@ -56,8 +56,15 @@ _COVERED: Final = "\0"
 _MOST_SPANNED: Final = 1000
 _MOST_COLUMNS: Final = 5000
 _HIDDEN: Final = re.compile(r"display\s*:\s*none", re.IGNORECASE)
+_FIELDS: Final = ("button", "label", "option", "textarea")
+"""Inline elements that a page shows apart from each other."""
 # what a tag puts before and after its text
-_AROUND = {**_HEADINGS, **_ROWS, **dict.fromkeys(_BLOCKS, ("\n\n", "\n\n"))}
+_AROUND = {
+    **_HEADINGS,
+    **_ROWS,
+    **dict.fromkeys(_BLOCKS, ("\n\n", "\n\n")),
+    **dict.fromkeys(_FIELDS, (" ", " ")),
+}
 
 
 def read_html(data: bytes) -> Iterator[Document]:
@@ -105,8 +112,10 @@ def _markdown(soup: "Tag", not_text: frozenset[str]) -> str:
     while waiting:
         node = waiting.pop()
         if isinstance(node, Tag):
-            if node.name in not_text or _HIDDEN.search(str(node.get("style", ""))):
+            if node.name in not_text or _is_hidden(node):
                 continue
+            if node.name == "a" and getattr(node.previous_sibling, "name", "") == "a":
+                pieces.append(" ")  # of a menu
             is_table = node.name == "table"
             if is_table and depth < _DEEPEST and (table := _table(node, not_text)):
                 pieces.append(f"\n\n{table}\n\n")
@@ -126,6 +135,13 @@ def _markdown(soup: "Tag", not_text: frozenset[str]) -> str:
             pieces.append(node)
     return "\n".join(
         line.strip(" ").removeprefix("|").lstrip(" ") for line in "".join(pieces).split("\n")
+    )
+
+
+def _is_hidden(tag: "Tag") -> bool:
+    # without a value, "hidden" is an empty text
+    return tag.get("hidden") in {"", "hidden", "true"} or bool(
+        _HIDDEN.search(str(tag.get("style", "")))
     )
 
 

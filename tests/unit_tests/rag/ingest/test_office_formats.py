@@ -332,6 +332,16 @@ def test_load_file_slides_that_hold_a_table_are_slides(tmp_path: Path, stored: i
     assert load(tmp_path, "a.pptx", out.getvalue()) == load(tmp_path, "b.pptx", slides())
 
 
+def test_read_html_menus_and_forms_keep_words_apart(tmp_path: Path) -> None:
+    html = (
+        "<html><nav><a href='/'>Home</a><a href='/b'>Boats</a></nav><select><option>Red</option>"
+        "<option>Blue</option></select><label>Name</label><button>Save</button>"
+        "<p hidden>secret</p><p>The <b>boat</b>house is <a href='/c'>blue</a>.</p></html>"
+    )
+    [(text, _)] = load(tmp_path, "a.html", html.encode())
+    assert " ".join(text.split()) == "Home Boats Red Blue Name Save The boathouse is blue."
+
+
 def test_read_html_tables_stay_tables(tmp_path: Path) -> None:
     html = (
         "<p>Prices of all boats in the harbor of the island, for a "
