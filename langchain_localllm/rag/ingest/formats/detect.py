@@ -42,6 +42,8 @@ _SIGNATURES: Final[list[tuple[bytes, str]]] = [
     (b"GGUF", "a language model."),
     (b"SQLite format 3\0", "an SQLite database. Export its tables as CSV."),
 ]
+_TAR: Final = b"ustar"
+_TAR_AT: Final = 257
 _ENDINGS: Final = {
     ".doc": f"a Word file of the old format. {_OFFICE}",
     ".key": f"a Keynote file. {_OFFICE}",
@@ -102,6 +104,8 @@ def refuse_unsupported(path: Path, start: bytes) -> None:
             if is_image
             else f"it is an audio or video file. {_AUDIO}"
         )
+    if start[_TAR_AT : _TAR_AT + len(_TAR)] == _TAR:
+        raise DocumentError(f"it is a tar archive. {_UNPACK}")
     if start.startswith(b"RIFF") and start[8:12] == b"WEBP":
         raise DocumentError(f"it is an image. {NEEDS_OCR}")
     for signature, what in _SIGNATURES:

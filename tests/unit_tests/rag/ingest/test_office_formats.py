@@ -2,6 +2,7 @@
 refused."""
 
 import re
+import tarfile
 from collections.abc import Callable
 from datetime import date
 from email.message import EmailMessage
@@ -93,6 +94,15 @@ def load(folder: Path, name: str, content: bytes) -> list[tuple[str, dict[str, A
         (each.page_content, {k: v for k, v in each.metadata.items() if k != "source"})
         for each in load_file(file)
     ]
+
+
+def tar_archive(text: str) -> bytes:
+    out = BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as made:
+        about = tarfile.TarInfo("notes.txt")
+        about.size = len(text)
+        made.addfile(about, BytesIO(text.encode()))
+    return out.getvalue()
 
 
 def archive(mimetype: str, parts: dict[str, str]) -> bytes:
@@ -311,6 +321,7 @@ def test_load_file_office_document(
             "a binary Excel table. Save it as .xlsx",
         ),
         ("backup.zip", archive("x", {"word/document.xml": "x"}), "a ZIP archive"),
+        ("backup.tar", tar_archive("The boat is blue.\n" * 9999), "a tar archive. Unpack it"),
         ("a.heic", b"\0\0\0\x18ftypheic" + bytes(99), "an image"),
         ("a.webp", b"RIFF\0\0\0\0WEBP" + bytes(99), "an image"),
     ],
