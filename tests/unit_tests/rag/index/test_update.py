@@ -16,6 +16,7 @@ from langchain_localllm.errors import (
     InvalidOptionError,
     StoreError,
 )
+from langchain_localllm.rag.index.candidates import nearest
 from langchain_localllm.rag.index.catalog import FileEntry
 from langchain_localllm.rag.index.store import Store, passage_id
 from langchain_localllm.rag.index.update import Progress, remove, update
@@ -181,6 +182,18 @@ class Window(DeterministicFakeEmbedding):
                 )
                 raise error
         return super().embed_documents(texts)
+
+    def embed_query(self, text: str) -> list[float]:
+        return self.embed_documents([text])[0]
+
+
+def test_nearest_query_over_the_models_window_raises_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("The boat is blue.")
+    store = Store(tmp_path / ".localllm", Window(size=16), vectors="sqlite")
+    update(store, [tmp_path])
+    with pytest.raises(ContextLengthError, match="Ask a shorter one") as caught:
+        nearest(store, "What color is the boat? " * 9, 3)
+    assert caught.value.context_tokens == 70
 
 
 def test_update_passage_over_the_models_window_is_split(tmp_path: Path) -> None:
