@@ -35,6 +35,9 @@ class EngineThread(Generic[T]):
     Attributes:
         inbox: What was handed to it; `None` is the last.
         ended: Whether its end has begun.
+        pending: How many items were handed to it that it has not acknowledged. An item that is
+            neither in the inbox nor with the thread is among them: the queue of Python 3.13 hands
+            one over before the thread runs.
     """
 
     def __init__(
@@ -42,6 +45,7 @@ class EngineThread(Generic[T]):
     ) -> None:
         self.inbox: SimpleQueue[T | None] = SimpleQueue()
         self.ended = False
+        self.pending = 0
         self._interrupt = interrupt
         self._handing = threading.Lock()
         self._process = os.getpid()
@@ -60,7 +64,13 @@ class EngineThread(Generic[T]):
         with self._handing:
             if self.ended:
                 raise engine_closed_error()
+            self.pending += 1
             self.inbox.put(item)
+
+    def acknowledge(self) -> None:
+        """For the thread: note that an item is done, or counted elsewhere."""
+        with self._handing:
+            self.pending -= 1
 
     def items(self) -> Iterator[T]:
         """For the thread: what it is handed, one by one, until its end.

@@ -27,7 +27,6 @@ class Loaded:
         vocabulary: The tokenizer, or `None` where the platform's library has none to offer.
         seeds: Sets the seed, or `None` where the library does not let it.
         load_time: Seconds that loading took.
-        busy: Whether the thread is at work on a job.
         ending: Whether the memory is wanted back: jobs should end as soon as they can.
     """
 
@@ -37,7 +36,6 @@ class Loaded:
     vocabulary: Vocabulary | None
     seeds: Seeds | None
     load_time: float
-    busy: bool = False
     ending: bool = False
 
     def check_wanted(self) -> None:
@@ -87,7 +85,7 @@ class GPT4AllEngine:
     @property
     def busy(self) -> bool:
         """Whether the thread is at work, or has work to do."""
-        return self.loaded.busy or not self._worker.thread.inbox.empty()
+        return bool(self._worker.thread.pending)
 
     def free(self) -> None:
         """End the thread and free the memory; jobs that are not done fail."""
@@ -110,8 +108,7 @@ class _Worker:
 
     def _run(self) -> None:
         for job in self.thread.items():
-            self._loaded.busy = True
             job(self._loaded)
-            self._loaded.busy = False
+            self.thread.acknowledge()
             del job
         self._loaded.model.close()

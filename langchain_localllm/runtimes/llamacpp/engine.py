@@ -226,8 +226,7 @@ class _Worker:
     @property
     def busy(self) -> bool:
         """Whether there is something to do."""
-        waiting = bool(self._admission) or not self.thread.inbox.empty()
-        return waiting or self._beginning or bool(self._answers)
+        return bool(self.thread.pending or self._admission or self._beginning or self._answers)
 
     def _reader_left(self) -> None:
         """End a computation that no request waits for.
@@ -289,6 +288,7 @@ class _Worker:
             while True:
                 if item:
                     self._admission.add(*item)
+                    self.thread.acknowledge()
                 item = self.thread.inbox.get_nowait()
         except Empty:
             pass
