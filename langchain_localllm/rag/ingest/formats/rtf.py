@@ -143,17 +143,17 @@ class _Groups:
         """Put a group that ends, or what takes its place, into the one around it."""
         group = self._open.pop()
         content = "".join(group.pieces)
-        words = "" if group.is_deleted else "".join(_TOKEN.sub("", content).split())
-        if group.kind not in _MOVED:
-            found = "" if group.is_deleted else f"{{{content}}}"
-        elif group.kind in _NOTES:
-            found = f"{{{_NOTE}{content}{_NOTE_END}}}" if words else ""
-        else:
-            found = ""
-            if group.kind in _BOXES:
+        found = ""
+        if group.kind in _MOVED:
+            words = "" if group.is_deleted else "".join(_TOKEN.sub("", content).split())
+            if group.kind in _NOTES:
+                found = f"{{{_NOTE}{content}{_NOTE_END}}}" if words else ""
+            elif group.kind in _BOXES:
                 self._boxes += [f"{{{content}}}"]
             elif words:
                 self._margins.setdefault(words, f"{{{content}}}")
+        elif not group.is_deleted:
+            found = f"{{{content}}}"
         self._open[-1].pieces.append(found)
 
     def _is_in(self, kinds: frozenset[str]) -> bool:
