@@ -54,3 +54,8 @@ def test_read_rtf_file_that_is_cut_is_read_up_to_there() -> None:
 
 def test_read_rtf_pairs_of_surrogates_and_bullets_of_a_font_are_text() -> None:
     assert text_of(rb"\u-10240?\u-8398?\uc0\u-3913 x\par") == "\U00010332 x"
+
+
+def test_read_rtf_thousands_of_groups_in_each_other_are_read() -> None:
+    depth = 20_000  # took a minute while each group's words were read again
+    assert text_of(rb"{\b a;" * depth + b"}" * depth) == "a;" * depth
