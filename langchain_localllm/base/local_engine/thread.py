@@ -35,9 +35,8 @@ class EngineThread(Generic[T]):
     Attributes:
         inbox: What was handed to it; `None` is the last.
         ended: Whether its end has begun.
-        pending: How many items were handed to it that it has not acknowledged. An item that is
-            neither in the inbox nor with the thread is among them: the queue of Python 3.13 hands
-            one over before the thread runs.
+        pending: How many items were handed to it that it has not acknowledged. The inbox does not
+            show that: the queue of Python 3.13 hands over an item before the thread runs.
     """
 
     def __init__(
@@ -75,11 +74,13 @@ class EngineThread(Generic[T]):
     def items(self) -> Iterator[T]:
         """For the thread: what it is handed, one by one, until its end.
 
-        Drop each when it is done: it may hold much.
+        Each is acknowledged when the next one is asked for. Drop it when it is done: it may hold
+        much.
         """
         while (item := self.inbox.get()) is not None:
             yield item
             del item
+            self.acknowledge()
 
     def end(self) -> None:
         """Have the thread end, and wait for that, but in a `WorkThread`.

@@ -109,6 +109,5 @@ class _Worker:
     def _run(self) -> None:
         for job in self.thread.items():
             job(self._loaded)
-            self.thread.acknowledge()
             del job
         self._loaded.model.close()
