@@ -69,8 +69,8 @@ class OutputSchema:
     @property
     def is_wrapped(self) -> bool:
         """Whether it is an argument of the call that has this form, and not all of them."""
-        return self.schema is not None and not (
-            self.is_object and not {"anyOf", "oneOf", "enum", "const"} & self.schema.keys()
+        return self.schema is not None and (
+            not self.is_object or bool({"anyOf", "oneOf", "enum", "const"} & self.schema.keys())
         )
 
     @property

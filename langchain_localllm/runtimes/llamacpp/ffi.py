@@ -79,7 +79,9 @@ def load_in_thread(work: Callable[[], Any], free: Callable[[Any], object]) -> An
         try:
             return loading.result()
         except BaseException:
-            loading.add_done_callback(lambda done: done.result() and free(done.result()))
+            loading.add_done_callback(
+                lambda done: done.exception() or (done.result() and free(done.result()))
+            )
             raise
 
 
