@@ -82,7 +82,7 @@ def enforced_schema(
 def instruction(schema: Mapping[str, Any]) -> str:
     """Return what shows the model the schema.
 
-    Engines constrain the answer without telling it why.
+    Engines constrain the answer, and the model does not see why.
     """
     kind = "a JSON object" if schema.get("type", "object") == "object" else "JSON"
     return f"Answer with {kind} that fits this schema:\n{json.dumps(schema, ensure_ascii=False)}"

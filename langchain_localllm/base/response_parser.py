@@ -90,7 +90,7 @@ class AnswerReader:
                 return ()
         if not (self._thoughts or self._calls or event.tool_calls or event.finish):
             return (event,)
-        return self._told(event)
+        return self._parsed(event)
 
     def _trim(self, event: StreamEvent) -> None:
         """Strip white space around thoughts that the engine found, as around those found here."""
@@ -117,7 +117,7 @@ class AnswerReader:
                 event.text += "".join(self._hidden)
         event.reasoning = ""
 
-    def _told(self, event: StreamEvent) -> Iterator[StreamEvent]:
+    def _parsed(self, event: StreamEvent) -> Iterator[StreamEvent]:
         if event.tool_calls:
             yield replace(
                 event,

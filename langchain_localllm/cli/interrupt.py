@@ -30,10 +30,10 @@ def exit_on_interrupt() -> None:
         reader, writer = os.pipe()
         os.set_blocking(writer, False)
         signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-        threading.Thread(target=_exit_when_told, args=(reader,), daemon=True).start()
+        threading.Thread(target=_exit_at_interrupt, args=(reader,), daemon=True).start()
 
 
-def _exit_when_told(wakeups: int) -> None:
+def _exit_at_interrupt(wakeups: int) -> None:
     """Exit at the first interrupt, unless something else handles interrupts by then."""
     while number := os.read(wakeups, 1):
         if number[0] == signal.SIGINT and signal.getsignal(signal.SIGINT) is _exit:

@@ -129,7 +129,7 @@ def family_of(about: ModelInfo) -> ModelFamily:
     """Return the family that follows from what is known of a model."""
     if family := family_in(about.template):
         return ModelFamily(family, f"The chat template from {about.source} holds its markers.")
-    if _tells_roles(about.template):
+    if _has_roles(about.template):
         return ModelFamily(
             None, f"The chat template from {about.source} is of no family that is known here."
         )
@@ -166,7 +166,7 @@ def family_in(text: str) -> str | None:
     return None
 
 
-def _tells_roles(template: str) -> bool:
+def _has_roles(template: str) -> bool:
     """Return whether a template is more than the prompt alone.
 
     Ollama has the latter for models without a template.

@@ -355,10 +355,10 @@ class ToolCallParser:
     def _parts(self, *, last: bool) -> list[str | WrittenCall]:
         steps = {
             _State.START: self._start,
-            _State.FENCE: self._tell_fenced,
-            _State.TEXT: self._tell_text,
-            _State.CALLS: self._tell_calls,
-            _State.BLOCK: self._tell_block,
+            _State.FENCE: self._read_fenced,
+            _State.TEXT: self._read_text,
+            _State.CALLS: self._read_calls,
+            _State.BLOCK: self._read_block,
         }
         parts: list[str | WrittenCall] = []
         while self._text and (found := steps[self._state](last=last)) is not None:
@@ -382,7 +382,7 @@ class ToolCallParser:
             self._state = _State.TEXT
         return []
 
-    def _tell_fenced(self, *, last: bool) -> list[str | WrittenCall] | None:
+    def _read_fenced(self, *, last: bool) -> list[str | WrittenCall] | None:
         """Return the calls in a code fence with which the answer begins, or which follows calls.
 
         The fence's text where there are none.
@@ -399,7 +399,7 @@ class ToolCallParser:
         self._state = _State.START
         return list(calls)
 
-    def _tell_block(self, *, last: bool) -> list[str | WrittenCall] | None:
+    def _read_block(self, *, last: bool) -> list[str | WrittenCall] | None:
         """Return the calls between an opening marker and its closing one.
 
         Their text where there are none.
@@ -418,7 +418,7 @@ class ToolCallParser:
         self._state = _State.CALLS if known else _State.TEXT
         return list(calls) if known else [lead + whole]
 
-    def _tell_text(self, *, last: bool) -> list[str | WrittenCall] | None:
+    def _read_text(self, *, last: bool) -> list[str | WrittenCall] | None:
         openings = self._openings
         found = min(
             ((at, opening) for opening in openings if (at := self._text.find(opening)) >= 0),
@@ -475,7 +475,7 @@ class ToolCallParser:
             return bool(_HEADER.fullmatch(header))
         return None if _HEADER_MAY_COME.fullmatch(rest) and not last else False
 
-    def _tell_calls(self, *, last: bool) -> list[str | WrittenCall] | None:
+    def _read_calls(self, *, last: bool) -> list[str | WrittenCall] | None:
         start = len(self._text) - len(self._text.lstrip(_BETWEEN))
         rest, openings = self._text[start:], self._openings
         closing = self._form.closing if self._read and not self._closed else ""
@@ -495,9 +495,9 @@ class ToolCallParser:
                 self._open(start + len(opening))
             return self._end_with_text() if begins is False else None if begins is None else []
         if rest[0] in "{[":
-            return self._tell_value(start, last=last)
+            return self._read_value(start, last=last)
         if self._marked and not self._read:  # a name comes before the arguments
-            return self._tell_value(self._text.index("{"), last=last)
+            return self._read_value(self._text.index("{"), last=last)
         return self._end_with_text()
 
     def _end_with_text(self) -> list[str | WrittenCall]:
@@ -511,7 +511,7 @@ class ToolCallParser:
         self._lead = ""
         return [lead] if text.isspace() or (rest and closing.startswith(rest)) else [lead + text]
 
-    def _tell_value(self, start: int, *, last: bool) -> list[str | WrittenCall] | None:
+    def _read_value(self, start: int, *, last: bool) -> list[str | WrittenCall] | None:
         """Return the calls of one JSON value that begins at `start`.
 
         Its text where it holds none.

@@ -35,8 +35,8 @@ class EngineThread(Generic[T]):
     Attributes:
         inbox: What was handed to it; `None` is the last.
         ended: Whether its end has begun.
-        pending: How many items were handed to it that it has not acknowledged. The inbox does not
-            show that: the queue of Python 3.13 hands over an item before the thread runs.
+        pending: How many submitted items it has not acknowledged. The inbox does not show that: the
+            queue of Python 3.13 passes an item on before the thread runs.
     """
 
     def __init__(

@@ -266,7 +266,7 @@ def model_at(client: HttpClient, retry_policy: RetryPolicy, model: str | None) -
     return re.split(r"[/\\]", name)[-1] + (f" ({size} bytes)" if size else "")
 
 
-def name_if_told(options: ServerOptions) -> Plan[str | None]:
+def name_if_listed(options: ServerOptions) -> Plan[str | None]:
     """As `model_name`; `None` from a server without such a list, as some old llamafiles are."""
     try:
         return (yield from model_name(options))

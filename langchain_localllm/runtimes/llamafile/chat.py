@@ -271,7 +271,7 @@ class ChatLlamafile(LlamafileOptions, LlamaServerClient, ReasoningBudgetOptions,
         elif (
             "tools" in payload or self.chat_template_kwargs or self._facts
         ):  # a plain chat costs one request
-            facts = yield from self._facts_if_told()
+            facts = yield from self._facts_if_reported()
         if self._switches_thinking:
             payload = self._with_thinking(payload, facts)
         if files and facts.llama_cpp:
@@ -293,7 +293,7 @@ class ChatLlamafile(LlamafileOptions, LlamaServerClient, ReasoningBudgetOptions,
             return (yield from self._open_raw(payload, prompt, facts, answer, decoder))
         return (yield from open_stream(self, "/v1/chat/completions", payload, decoder.read_error))
 
-    def _facts_if_told(self) -> Plan[ServerFacts]:
+    def _facts_if_reported(self) -> Plan[ServerFacts]:
         """Ask what the server is.
 
         One that does not say it, such as a proxy for chats only, is not llama.cpp's.

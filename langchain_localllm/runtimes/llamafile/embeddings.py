@@ -19,7 +19,7 @@ from langchain_localllm.errors import (
     ServerError,
     WrongServerError,
 )
-from langchain_localllm.runtimes.llamafile.api import name_if_told, token_ids
+from langchain_localllm.runtimes.llamafile.api import name_if_listed, token_ids
 from langchain_localllm.runtimes.llamafile.embedding_api import (
     Input,
     NoPoolingError,
@@ -92,16 +92,16 @@ class LlamafileEmbeddings(ManyServers, ServedBatches, LocalEmbeddings):
     vLLM. They replace fields of the same name."""
 
     # the model's name by address; copies share it
-    _told: dict[Any, str | None] = PrivateAttr(default_factory=dict)
+    _names_found: dict[Any, str | None] = PrivateAttr(default_factory=dict)
     _found: dict[Any, Way] = PrivateAttr(default_factory=dict)  # how to ask, as above
 
     @override
     def _names(self) -> Plan[list[str]]:
         name = self.model
         if not name:
-            if self.base_url not in self._told:
-                self._told[self.base_url] = yield from name_if_told(self)
-            name = self._told[self.base_url]
+            if self.base_url not in self._names_found:
+                self._names_found[self.base_url] = yield from name_if_listed(self)
+            name = self._names_found[self.base_url]
         return [name] if name else []
 
     @override

@@ -10,7 +10,7 @@ from langchain_localllm.base.llm import LocalLLM
 from langchain_localllm.base.token_stream import TokenStream
 from langchain_localllm.errors import WrongServerError
 from langchain_localllm.runtimes.llamafile.answer_decoder import CompletionDecoder
-from langchain_localllm.runtimes.llamafile.api import name_if_told, open_stream
+from langchain_localllm.runtimes.llamafile.api import name_if_listed, open_stream
 from langchain_localllm.runtimes.llamafile.error_reader import ErrorReader
 from langchain_localllm.runtimes.llamafile.management import LlamaServerClient
 from langchain_localllm.runtimes.llamafile.options import LlamafileOptions
@@ -90,7 +90,7 @@ class Llamafile(LlamafileOptions, LlamaServerClient, LocalLLM):
             except WrongServerError:
                 # of several servers the one that refused
                 asked = self.with_options({"base_url": read_error.url})
-                name = yield from name_if_told(asked)
+                name = yield from name_if_listed(asked)
                 facts = yield from server_facts(asked, self._facts)
                 if facts.llama_cpp or (name is None and len(self.pool) > 1):
                     raise  # another server must not hide a wrong address

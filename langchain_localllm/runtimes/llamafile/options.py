@@ -17,7 +17,7 @@ from langchain_localllm.base.token_stream import CompletionInfo
 from langchain_localllm.base.trace_names import short_name
 from langchain_localllm.base.type_schema import JsonSchema
 from langchain_localllm.errors import InvalidOptionError
-from langchain_localllm.runtimes.llamafile.api import name_if_told, token_ids, tokenize
+from langchain_localllm.runtimes.llamafile.api import name_if_listed, token_ids, tokenize
 from langchain_localllm.runtimes.llamafile.default_server import DEFAULT_URL, DefaultServer
 from langchain_localllm.runtimes.llamafile.server_info import Known
 from langchain_localllm.transport.address import Address
@@ -217,7 +217,7 @@ class LlamafileOptions(ManyServers, SamplerOptions):
         return (
             self
             if self.model
-            else self.with_options({"model": self.client.run(name_if_told(self))})
+            else self.with_options({"model": self.client.run(name_if_listed(self))})
         )
 
     async def aidentified(self) -> Self:
@@ -225,5 +225,5 @@ class LlamafileOptions(ManyServers, SamplerOptions):
         return (
             self
             if self.model
-            else self.with_options({"model": await self.client.arun(name_if_told(self))})
+            else self.with_options({"model": await self.client.arun(name_if_listed(self))})
         )

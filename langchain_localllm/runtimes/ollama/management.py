@@ -152,10 +152,10 @@ class StepDecoder:
         if self._status != _DONE:
             raise StreamBrokenError(
                 "Ollama broke off the download. Pull again: it resumes where it stopped. Its log "
-                "may tell the reason."
+                "may give the reason."
                 if self._task == "pull"
                 else (
-                    f"Ollama ended before '{self._model}' was complete. Its log may tell the "
+                    f"Ollama ended before '{self._model}' was complete. Its log may give the "
                     "reason."
                 )
             )

@@ -12,7 +12,12 @@ from hypothesis import strategies as st
 from langchain_localllm import LlamafileEmbeddings, errors
 from langchain_localllm.base.token_stream import CompletionInfo, StreamEvent, Timings
 from langchain_localllm.runtimes.llamafile.answer_decoder import ChatDecoder, CompletionDecoder
-from langchain_localllm.runtimes.llamafile.api import model_name, name_if_told, token_ids, tokenize
+from langchain_localllm.runtimes.llamafile.api import (
+    model_name,
+    name_if_listed,
+    token_ids,
+    tokenize,
+)
 from langchain_localllm.runtimes.llamafile.default_server import DEFAULT_URL
 from langchain_localllm.runtimes.llamafile.embedding_api import embed_openai
 from langchain_localllm.runtimes.llamafile.error_reader import ErrorReader
@@ -695,7 +700,7 @@ def test_answer_of_another_shape_comes_from_another_server(answer: Any) -> None:
         answered(tokenize(OPTIONS, "a"), answer)
     with pytest.raises(errors.WrongServerError):
         answered(model_name(OPTIONS), answer)
-    assert answered(name_if_told(OPTIONS), answer) is None
+    assert answered(name_if_listed(OPTIONS), answer) is None
 
 
 def test_answer_decoder_tokens_and_the_models_name_are_read() -> None:
@@ -705,7 +710,7 @@ def test_answer_decoder_tokens_and_the_models_name_are_read() -> None:
     with pytest.raises(errors.InvalidRequestError, match="`get_num_tokens`"):
         answered(token_ids(OPTIONS, "a"), {"tokens": ["a", "b"]})
     assert answered(model_name(OPTIONS), {"data": [{"id": "first"}, {"id": "second"}]}) == "first"
-    assert answered(name_if_told(OPTIONS), {"data": [{"id": "first"}]}) == "first"
+    assert answered(name_if_listed(OPTIONS), {"data": [{"id": "first"}]}) == "first"
 
 
 def test_answer_decoder_gap_is_sent_to_other_servers_as_openais_suffix() -> None:
