@@ -13,16 +13,23 @@ from langchain_core.documents import Document
 
 from langchain_localllm.rag.answer.no_answer import is_refusal
 from langchain_localllm.rag.answer.support import EmbedTexts, SupportFinder
+from langchain_localllm.rag.code_blocks import CodeReader, code_blocks, has_fence
 from langchain_localllm.rag.index.text_search import content_words
+from langchain_localllm.rag.ingest.split import IN_CODE
 
 # A sentence ends before a space, a line's end, or at once in Chinese and Japanese; not after
 # initials and these short forms.
-_SENTENCE_END = re.compile(
+_FULL_STOP: Final = (
     r"(?<!\b(?:Mr|Ms|Dr|St|No|vs)\.)(?<!\b(?:Mrs|e\.g|i\.e)\.)(?<!\b[A-Z]\.)"
-    r"(?:(?<=[.!?…])|(?<=[.!?…][\"\u201d\u2019)]))\s+(?=[^a-z])|(?<=[\u3002\uff01\uff1f])|\n+"
+    r"(?:(?<=[.!?…])|(?<=[.!?…][\"\u201d\u2019)]))\s+(?=[^a-z])|(?<=[\u3002\uff01\uff1f])"
 )
+_SENTENCE_END: Final = re.compile(rf"{_FULL_STOP}|\n+")
+_WRAPPED_SENTENCE_END: Final = re.compile(rf"{_FULL_STOP}|\n(?=\s*(?:[-*+•]|\d+[.)]|#\.)\s)")
+"""In text whose paragraphs are wrapped."""
+_PARAGRAPH_END: Final = re.compile(r"\n(?:[ \t]*\n)+")
 _BULLET = re.compile(r"^\s*(?:[-*+•]|\d+[.)])\s+")
 _MARKERS: Final = re.compile(r"(\s*)\[(\d{1,9}(?:\s*[,;]\s*\d{1,9})*)\]")
+_CODE_OR_MARKER: Final = re.compile(rf"(?P<code>`[^`\n]*`)|{_MARKERS.pattern}")
 _UNFINISHED: Final = re.compile(r"\s*\[[\d\s,;]*$|\s+$")
 """The possible beginning of a marker, with the space before it, which is removed together with an
 invalid marker."""
@@ -39,14 +46,15 @@ def number_sentences(passages: Iterable[Document]) -> list[list[str]]:
 
     Their numbers start at 1 and continue through all passages.
 
-    A list item is a sentence, without its bullet.
+    A list item is a sentence, without its bullet, and so is a block of code, and a paragraph of
+    source code.
 
     Example:
         >>> passages = [Document("Dr. Ames is in. Knock twice."), Document("- soup\n- bread")]
         >>> number_sentences(passages)
         [['Dr. Ames is in.', 'Knock twice.'], ['soup', 'bread']]
     """
-    return [_sentences(passage.page_content) for passage in passages]
+    return [[*_sentences(passage)] for passage in passages]
 
 
 def format_passages(passages: Iterable[Document]) -> str:
@@ -97,9 +105,26 @@ def cited_passages(answer: str, passages: Iterable[Document]) -> list[tuple[int,
     return [(number, owners[number - 1]) for number in numbers if 0 < number <= len(owners)]
 
 
-def _sentences(text: str) -> list[str]:
-    parts = (_BULLET.sub("", part).strip() for part in _SENTENCE_END.split(text))
-    return [part for part in parts if part]
+def _sentences(passage: Document) -> Iterator[str]:
+    text = passage.page_content
+    if language := passage.metadata.get("language"):
+        for paragraph in _PARAGRAPH_END.split(text):
+            if language == "rst" and not paragraph[:1].isspace():
+                yield from _parts(_WRAPPED_SENTENCE_END, paragraph)
+            elif paragraph.strip():
+                yield paragraph.rstrip()
+        return
+    end = 0
+    for start, stop in code_blocks(text, in_code=bool(passage.metadata.get(IN_CODE))):
+        yield from _parts(_SENTENCE_END, text[end:start])
+        if _WORD.search(text, start, stop):
+            yield text[start:stop]
+        end = stop
+    yield from _parts(_SENTENCE_END, text[end:])
+
+
+def _parts(ends: re.Pattern[str], text: str) -> Iterator[str]:
+    return filter(None, (_BULLET.sub("", part).strip() for part in ends.split(text)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +204,8 @@ class CitationReader:
     statement is checked at once, and removed if the passages do not support it. A number before its
     statement is streamed when the statement begins, so it stays in the text even if it is invalid;
     one without a statement is removed. A `Statement` follows each sentence as it ends, before the
-    text of the next one.
+    text of the next one. Code between fences is one statement, and it and code within backticks
+    stay as they are: `items[1]` is not a citation.
 
     Args:
         passages: The passages that the model was given.
@@ -218,6 +244,8 @@ class CitationReader:
             for cited in _located(passage, each)
         ]
         self._finder = SupportFinder(passages, numbered, question, embed)
+        self._code = CodeReader()
+        self._in_code = False
         self._held = ""  # the possible beginning of a marker
         self._said = ""  # the sentence so far, without markers
         self._open: list[int] = []  # numbers before a statement that has not ended
@@ -234,19 +262,52 @@ class CitationReader:
         They are `{"answer": text}`, `{"citations": [...]}`, `{"invalid_citations": [...]}` and
         `{"statements": [...]}`.
         """
+        return [
+            part
+            for text, is_code in self._code.feed(piece)
+            for part in self._add(text, is_code=is_code)
+        ]
+
+    def end(self) -> list[dict[str, Any]]:
+        """Return the remaining parts when the answer has ended."""
+        parts = [
+            part for text, is_code in self._code.end() for part in self._add(text, is_code=is_code)
+        ]
+        text, self._held = self._held, ""
+        closed = [*parts, *self._with_statement(self._read(text)), *self._close()]
+        if self._leading and any("citations" in part for part in closed):
+            closed.append({"answer": self._leading})
+        return [*closed, *self._end_sentence()]
+
+    def _add_all(self, pieces: Iterable[tuple[str, bool]]) -> list[dict[str, Any]]:
+        return [part for text, is_code in pieces for part in self._add(text, is_code=is_code)]
+
+    def _add(self, text: str, *, is_code: bool) -> list[dict[str, Any]]:
+        if is_code == self._in_code:
+            return self._add_code(text) if is_code else self._add_prose(text)
+        if not is_code:
+            ended = self._end_sentence()
+            self._in_code = False
+            return [*ended, *self._add_prose(text)]
+        held, self._held = self._held, ""
+        said = held.rstrip()
+        before = [*self._with_statement(self._read(said)), *self._end_sentence()]
+        self._in_code = True
+        self._start += len(held) - len(said)
+        space = [{"answer": held[len(said) :]}] if held != said else []
+        return [*before, *self._with_statement(space), *self._add_code(text)]
+
+    def _add_code(self, text: str) -> list[dict[str, Any]]:
+        self._sentence += text
+        self._said += text
+        return self._with_statement([{"answer": text}])
+
+    def _add_prose(self, piece: str) -> list[dict[str, Any]]:
         text = self._held + piece
         start = _UNFINISHED.search(text)
         cut = start.start() if start and len(text) - start.start() < _LONGEST_MARKER else len(text)
         self._held = text[cut:]
         return self._with_statement(self._read(text[:cut]))
-
-    def end(self) -> list[dict[str, Any]]:
-        """Return the remaining parts when the answer has ended."""
-        text, self._held = self._held, ""
-        closed = [*self._with_statement(self._read(text)), *self._close()]
-        if self._leading and any("citations" in part for part in closed):
-            closed.append({"answer": self._leading})
-        return [*closed, *self._end_sentence()]
 
     def _with_statement(self, parts: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
         """Hold back a number before its statement until the statement begins."""
@@ -270,7 +331,8 @@ class CitationReader:
         place = 0
         for match in _MARKERS.finditer(text):
             parts += self._say(text[place : match.start()])
-            parts += self._mark(match)
+            is_index = not match[1] and self._sentence.count("`") % 2  # within backticks
+            parts += self._say(match[0]) if is_index else self._mark(match)
             place = match.end()
         return parts + self._say(text[place:])
 
@@ -301,7 +363,7 @@ class CitationReader:
         sentence, numbers = self._sentence, self._numbers
         start, self._start = self._start, self._start + len(sentence)
         self._sentence, self._numbers = "", []
-        said = _MARKERS.sub("", sentence).strip()
+        said = (sentence if self._in_code else _without_markers(sentence)).strip()
         if not _WORD.search(said) or _LIST_NUMBER.fullmatch(said) or is_refusal(said):
             return []
         found = {number: self._finder.find(said, number) for number in numbers}
@@ -423,6 +485,10 @@ class CitationReader:
         )
 
 
+def _without_markers(sentence: str) -> str:
+    return _CODE_OR_MARKER.sub(lambda found: found["code"] or "", sentence)
+
+
 def _located(passage: Document, sentences: Iterable[str]) -> Iterator[tuple[Document, str, int]]:
     """Yield the sentences of a passage, each with where it begins."""
     end = 0
@@ -454,12 +520,10 @@ def with_markers(answer: str, statements: Iterable[Statement]) -> str:
 def marker_of(statement: Statement) -> str:
     """Return what is shown after a sentence: the number of its source unless the model cited it.
 
-    `[?]` if it is not supported.
+    `[?]` if it is not supported. After a block of code, it is a line of its own.
     """
+    space = "\n" if has_fence(statement.text) else " "
     if not statement.supported:
-        return " [?]"
-    return (
-        f" [{statement.citation.marker}]"
-        if statement.citation and statement.citation.inferred
-        else ""
-    )
+        return f"{space}[?]"
+    is_found = statement.citation and statement.citation.inferred
+    return f"{space}[{statement.citation.marker}]" if statement.citation and is_found else ""

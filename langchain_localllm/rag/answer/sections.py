@@ -7,7 +7,7 @@ from typing import Final
 from langchain_core.documents import Document
 
 from langchain_localllm.rag.index.catalog import Catalog
-from langchain_localllm.rag.ingest.split import JOINT
+from langchain_localllm.rag.ingest.split import IN_CODE, JOINT
 
 _REACH: Final = 12
 """How many passages before and after the found one are considered."""
@@ -134,11 +134,10 @@ def _document(section: _Section) -> Document:
         text += (
             joint + passage.page_content if isinstance(joint, str) else passage.page_content[joint:]
         )
-    metadata = {
-        name: value
-        for name, value in {**section.found.metadata, **first.metadata}.items()
-        if name != JOINT
-    }
+    metadata = {**section.found.metadata, **first.metadata}
+    metadata.pop(JOINT, None)
+    if IN_CODE not in first.metadata:
+        metadata.pop(IN_CODE, None)
     return Document(text, id=section.found.id, metadata=metadata)
 
 

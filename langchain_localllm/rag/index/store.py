@@ -9,8 +9,9 @@
   same passage has the same id in every index, every vector store and on every machine. Paths in the
   folder that holds the index are relative to it.
 - Metadata: `source` (the path, with `/`), and where known `page` (from 1), `heading` (`"Boats >
-  Prices"`), `cell`, `language` and `line` (from 1, where the passage begins; not in the vector
-  store). Only texts and whole numbers, which every vector store takes.
+  Prices"`), `cell`, `language`, `line` (from 1, where the passage begins) and `in_code` (1 if that
+  is within a block of code); the last two are not in the vector store. Only texts and whole
+  numbers, which every vector store takes.
 - Settings in the catalog: `vectors` (the kind in `vectors.KINDS`, or `custom`), `embedding_model`,
   `probe` (the vector of a fixed text, by which an embedding model is known again), `chunk_size`,
   `chunk_overlap`, `longest_sentence`, `sizes_given` (those that were asked for), `with_headings`
@@ -44,12 +45,13 @@ from langchain_localllm._deprecated import renamed_attribute
 from langchain_localllm.errors import InvalidOptionError, MissingDependencyError, StoreError
 from langchain_localllm.extras import pip_install
 from langchain_localllm.model_info.introspect import describe_model
+from langchain_localllm.rag.code_blocks import ends_in_code
 from langchain_localllm.rag.index.catalog import Catalog, StagedChunk
 from langchain_localllm.rag.index.database import has_tables
 from langchain_localllm.rag.index.text_search import VERSION
 from langchain_localllm.rag.ingest.file_keys import absolute, root_of
 from langchain_localllm.rag.ingest.sentences import SENTENCE_END
-from langchain_localllm.rag.ingest.split import JOINT
+from langchain_localllm.rag.ingest.split import IN_CODE, JOINT
 from langchain_localllm.rag.profile import RagProfile, index_profile
 from langchain_localllm.rag.vectorstores.kinds import check_kind, default_kind, open_vectors
 from langchain_localllm.rag.vectorstores.precomputed import AheadEmbeddings
@@ -551,10 +553,11 @@ def _halves(passage: StagedChunk) -> list[StagedChunk]:
         cuts or [(space, space + 1) if space > middle // 2 else (middle, middle)],
         key=lambda cut: abs(cut[0] - middle),
     )
-    parts = (
-        (text[:start], passage.metadata),
-        (text[end:], {**passage.metadata, JOINT: text[start:end]}),
-    )
+    second = {**passage.metadata, JOINT: text[start:end]}
+    in_code = bool(second.pop(IN_CODE, 0))
+    if "language" not in second and ends_in_code(text[:start], in_code=in_code):
+        second[IN_CODE] = 1
+    parts = ((text[:start], passage.metadata), (text[end:], second))
     return [
         replace(passage, text=part, metadata=metadata, id=passage_id(metadata, part))
         for part, metadata in parts
@@ -570,7 +573,7 @@ def passage_id(metadata: dict[str, Any], text: str) -> str:
 
 def lasting(metadata: dict[str, Any]) -> dict[str, Any]:
     """Return the metadata that changes only with the passage, for the vector store."""
-    return {name: value for name, value in metadata.items() if name not in {"line", JOINT}}
+    return {name: value for name, value in metadata.items() if name not in {"line", IN_CODE, JOINT}}
 
 
 @contextlib.contextmanager

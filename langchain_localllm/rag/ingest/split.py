@@ -1,5 +1,6 @@
 """Split documents into passages: small enough to search, and made of whole sentences."""
 
+import bisect
 import contextlib
 import re
 from collections.abc import Iterable, Iterator
@@ -9,6 +10,7 @@ from langchain_core.documents import Document
 
 from langchain_localllm.errors import InvalidOptionError, MissingDependencyError
 from langchain_localllm.extras import pip_install
+from langchain_localllm.rag.code_blocks import code_blocks
 from langchain_localllm.rag.defaults import CHUNK_SIZE
 from langchain_localllm.rag.ingest.formats.located import LocatedDocument
 from langchain_localllm.rag.ingest.sentences import SENTENCE_END
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
 JOINT: Final = "joint"
 """The metadata of a passage with the text between it and the passage before it, or, if they
 overlap, the number of characters that it repeats; missing at the beginning of a document."""
+
+IN_CODE: Final = "in_code"
+"""The metadata, 1, of a passage that begins within a block of code between fences."""
 
 Span = tuple[int, int]
 
@@ -114,6 +119,7 @@ def iterate_passages(
             if splitter
             else _Splitter(text, chunk_size, longest_sentence).passages(chunk_overlap)
         )
+        blocks = [] if language else list(code_blocks(text))
         end: int | None = None
         for start, stop in spans:
             # skip passages without words, such as a rule or a bullet
@@ -122,10 +128,18 @@ def iterate_passages(
             passage = Document(text[start:stop], metadata=dict(document.metadata))
             if isinstance(document, LocatedDocument) and (line := document.line_at(start)):
                 passage.metadata["line"] = line
+            if _is_within(blocks, start):
+                passage.metadata[IN_CODE] = 1
             if end is not None:
                 passage.metadata[JOINT] = text[end:start] if start >= end else end - start
             end = stop
             yield passage
+
+
+def _is_within(blocks: list[Span], place: int) -> bool:
+    """Return whether one of the blocks begins before a place and ends after it."""
+    before = bisect.bisect_left(blocks, (place, place)) - 1
+    return before >= 0 and place < blocks[before][1]
 
 
 class _Splitter:

@@ -13,7 +13,7 @@ export function showAnswer(node, text, cite) {
 
 function blocks(text, cite) {
   const found = [];
-  text.split(/^```.*$/m).forEach((part, number) => {
+  text.split(/^[ \t]*(?:```|~~~).*$/m).forEach((part, number) => {
     if (number % 2) found.push(el("pre", {}, el("code", { textContent: part.replace(/^\n|\n$/g, "") })));
     else for (const block of part.split(/\n\s*\n/)) if (block.trim()) found.push(...paragraphs(block.trim(), cite));
   });

@@ -39,7 +39,7 @@ from langchain_localllm.rag.ingest.formats.xml import read_xml
 
 Reader = Callable[[bytes], Iterable[Document]]
 
-READERS_VERSION = 8
+READERS_VERSION = 9
 """Raise this when a reader changes: existing indexes then read all files again, and embed only
 changed passages."""
 
@@ -66,6 +66,7 @@ READERS: dict[str, Reader] = {
     ".markdown": read_markdown,
     ".md": read_markdown,
     ".mbox": read_mailbox,
+    ".mdx": read_markdown,
     ".mht": read_mail,
     ".mhtml": read_mail,
     ".ndjson": read_json_lines,
@@ -82,6 +83,8 @@ READERS: dict[str, Reader] = {
     ".ppsx": read_pptx,
     ".pptm": read_pptx,
     ".pptx": read_pptx,
+    ".qmd": read_markdown,
+    ".rmd": read_markdown,
     ".rtf": read_rtf,
     ".srt": read_subtitles,
     ".svg": read_xml,

@@ -53,8 +53,13 @@ _OF_ROWS: Final = ["tr", "td", "th"]
 _LONGEST_CELL: Final = 2000
 _COVERED: Final = "\0"
 """The column of a cell that the one before it spans."""
+_KEPT: Final = "\0"
+"""The beginning of a line that stays as it is; the parser reads no NUL character."""
 _MOST_SPANNED: Final = 1000
 _MOST_COLUMNS: Final = 5000
+_SYMBOLS: Final = '(){}[]<>=_;|$#/\\*&+@"`'
+_LEAST_SYMBOLS: Final = 0.04
+"""The share of these among the characters of code; prose has less."""
 _HIDDEN: Final = re.compile(r"display\s*:\s*none", re.IGNORECASE)
 _FIELDS: Final = ("button", "label", "option", "textarea")
 """Inline elements that a page shows apart from each other."""
@@ -124,7 +129,7 @@ def _markdown(soup: "Tag", not_text: frozenset[str]) -> str:
                 before, after = _AROUND.get(node.name, ("", ""))
                 pieces.append(before)
                 waiting += [after, *([_TABLE_END] if is_table else [])]
-                waiting += [node.get_text()] if node.name == "pre" else reversed(node.contents)
+                waiting += [_code(node)] if node.name == "pre" else reversed(node.contents)
         elif node is _TABLE_END:
             depth -= 1
         elif isinstance(node, CData):  # a feed holds its HTML so
@@ -134,8 +139,26 @@ def _markdown(soup: "Tag", not_text: frozenset[str]) -> str:
         elif type(node) is str:
             pieces.append(node)
     return "\n".join(
-        line.strip(" ").removeprefix("|").lstrip(" ") for line in "".join(pieces).split("\n")
+        line[1:] if line.startswith(_KEPT) else line.strip(" ").removeprefix("|").lstrip(" ")
+        for line in "".join(pieces).split("\n")
     )
+
+
+def _code(tag: "Tag") -> str:
+    """Return preformatted text: code between fences, with its lines as they are."""
+    from bs4.element import NavigableString, Tag
+
+    text = "".join(
+        node if type(node) is NavigableString else "\n"
+        for node in tag.descendants
+        if type(node) is NavigableString or (isinstance(node, Tag) and node.name == "br")
+    )
+    symbols = sum(map(text.count, _SYMBOLS))
+    if symbols <= _LEAST_SYMBOLS * len("".join(text.split())) and not tag.find("code"):
+        return text  # such as an RFC or a mail, which is prose
+    lines = text.strip("\n").expandtabs(4).splitlines()
+    fence = "~~~" if "```" in text else "```"
+    return "\n".join(f"{_KEPT}{line}" for line in [fence, *lines, fence])
 
 
 def _is_hidden(tag: "Tag") -> bool:

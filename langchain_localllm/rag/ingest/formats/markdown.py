@@ -5,11 +5,15 @@ from collections.abc import Iterator
 
 from langchain_core.documents import Document
 
+from langchain_localllm.rag.code_blocks import FenceTracker
 from langchain_localllm.rag.ingest.formats.text import decode, tidied
 
 _HEADING = re.compile(r" {0,3}(#{1,6})\s+(.*?)\s*#*\s*$")
-_FENCE = re.compile(r" {0,3}(```|~~~)")
-_UNDERLINED = re.compile(r"^(?=\S)(?![-*+>#|]\s?)(.+)\n(=+|-{3,})[ \t]*$", re.MULTILINE)
+_UNDERLINE = re.compile(r"(=+|-{3,})[ \t]*$")
+_UNDERLINED = re.compile(r"(?=\S)(?![-*+>#|]\s?)")
+_INDENTED = re.compile(r" {4}|\t")
+_CONTAINER = re.compile(r"\s*(?:[-*+•]|\d+[.)]|!!!|\?\?\?\+?|===|\[\^[^\]]*\]:)\s")
+"""A list item, an admonition, a tab or a footnote: the indented lines below it are its text."""
 _FRONT_MATTER = re.compile(r"\A(?:---\n.*?\n(?:---|\.\.\.)|\+\+\+\n.*?\n\+\+\+)\n", re.DOTALL)
 
 
@@ -20,6 +24,8 @@ def read_markdown(data: bytes) -> Iterator[Document]:
 
 def sections(markdown: str, first: int = 1) -> Iterator[Document]:
     r"""Split at headings, which go from the text to the metadata: `"Boats > Prices"`.
+
+    Code keeps its lines.
 
     langchain-text-splitters has a splitter for this; it is not used because it drops the
     indentation of code and the joiners inside emoji and Persian words.
@@ -35,34 +41,75 @@ def sections(markdown: str, first: int = 1) -> Iterator[Document]:
     """
     headings: dict[int, tuple[int, str]] = {}  # level -> line and text
     body: list[tuple[int, str]] = []
-    fence = ""
-    for number, line in enumerate(_plain_headings(markdown).split("\n"), first):
-        if match := _FENCE.match(line):
-            fence = "" if match[1] == fence else fence or match[1]
-        heading = None if fence else _HEADING.match(line)
-        if not heading:
+    code: set[int] = set()
+    for number, line, level, is_code in _lines(markdown, first):
+        if is_code:
+            code.add(number)
+        if not level:
             body.append((number, line))
             continue
-        level = len(heading[1])
         above = {each: text for each, text in headings.items() if each < level}
-        yield from _section(headings, body, is_last=len(above) < len(headings))
-        headings, body = above | {level: (number, heading[2])}, []
-    yield from _section(headings, body, is_last=True)
+        yield from _section(headings, body, code, is_last=len(above) < len(headings))
+        headings, body = above | {level: (number, line)}, []
+    yield from _section(headings, body, code, is_last=True)
 
 
-def _plain_headings(markdown: str) -> str:
-    """Underlined headings as `#` ones.
+def _lines(markdown: str, first: int) -> Iterator[tuple[int, str, int, bool]]:
+    """Yield each line: its number, its text, its level if it is a heading, whether it is code.
 
     The front matter, if any, is left out: it is about the file, not in it.
     """
     text = _FRONT_MATTER.sub(lambda match: "\n" * match[0].count("\n"), markdown)
-    return _UNDERLINED.sub(
-        lambda match: ("# " if match[2].startswith("=") else "## ") + match[1] + "\n", text
-    )
+    fences = FenceTracker()
+    indented = _IndentedCode()
+    lines = text.split("\n")
+    is_underline = False
+    for number, (line, following) in enumerate(zip(lines, [*lines[1:], ""], strict=True), first):
+        if is_underline:
+            is_underline = False
+            yield number, "", 0, False
+        elif fences.is_code(line):
+            yield number, line, 0, True
+        elif match := _HEADING.match(line):
+            indented = _IndentedCode()
+            yield number, match[2], len(match[1]), False
+        elif (underline := _UNDERLINE.match(following)) and _UNDERLINED.match(line):
+            is_underline, indented = True, _IndentedCode()
+            yield number, line.strip(), 1 if underline[1].startswith("=") else 2, False
+        else:
+            yield number, line, 0, indented.is_code(line)
+
+
+class _IndentedCode:
+    """Find code that is indented by four spaces or a tab, after an empty line."""
+
+    def __init__(self) -> None:
+        self._after_empty = True
+        self._in_code = False
+        self._in_container = False
+
+    def is_code(self, line: str) -> bool:
+        if not line.strip():
+            self._after_empty = True
+            return self._in_code
+        is_indented = bool(_INDENTED.match(line))
+        if _CONTAINER.match(line) and not self._in_code:
+            self._in_container = True
+        elif not is_indented and self._after_empty:
+            self._in_container = False
+        self._in_code = (
+            is_indented and not self._in_container and (self._in_code or self._after_empty)
+        )
+        self._after_empty = False
+        return self._in_code
 
 
 def _section(
-    headings: dict[int, tuple[int, str]], body: list[tuple[int, str]], *, is_last: bool
+    headings: dict[int, tuple[int, str]],
+    body: list[tuple[int, str]],
+    code: set[int],
+    *,
+    is_last: bool,
 ) -> Iterator[Document]:
     """Yield the text below a heading; the heading itself where nothing is below it."""
     if headings and is_last and not any(line.strip() for _, line in body):
@@ -70,6 +117,6 @@ def _section(
         body = [headings[own]]
         headings = {level: text for level, text in headings.items() if level != own}
     heading = " > ".join(text for _, text in headings.values() if text)
-    section = tidied(body, {"heading": heading} if heading else {})
+    section = tidied(body, {"heading": heading} if heading else {}, code)
     if section.page_content:
         yield section

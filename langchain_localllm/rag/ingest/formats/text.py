@@ -3,12 +3,13 @@
 import codecs
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from typing import Any
 
 from langchain_core.documents import Document
 
 from langchain_localllm.errors import DocumentError
+from langchain_localllm.rag.code_blocks import FenceTracker
 from langchain_localllm.rag.ingest.formats.located import LocatedDocument, located
 from langchain_localllm.rag.ingest.normalize import normalize
 
@@ -234,12 +235,19 @@ def without_controls(text: str) -> str:
 
 
 def tidied(
-    lines: Iterable[tuple[int, str]], metadata: dict[str, Any] | None = None
+    lines: Iterable[tuple[int, str]],
+    metadata: dict[str, Any] | None = None,
+    code: Container[int] = (),
 ) -> LocatedDocument:
     """Return a Document of numbered lines with whole paragraphs, as small models expect.
 
     The lines of each paragraph are put back together. Words that were cut at the end of a line are
-    whole again, characters are normalized, and encoded data is left out.
+    whole again, characters are normalized, and encoded data is left out. Code keeps its lines.
+
+    Args:
+        lines: The lines, with their numbers.
+        metadata: What else is known.
+        code: The numbers of lines of code; those between fences are found.
     """
     pieces: list[str] = []
     starts: list[tuple[int, int]] = []
@@ -248,14 +256,16 @@ def tidied(
     blank = False
     lines = list(_without_encoded(lines))
     hyphenated: set[str] | None = None
+    fences = FenceTracker()
     for number, full in lines:
         line = normalize(full.rstrip() if pieces else full.strip())
         if not line:
             blank = True
             continue
         text, joint = line, "" if not pieces else "\n\n" if blank else "\n"
+        keeps_lines = fences.is_code(full) or number in code
         if (
-            not blank
+            not (blank or keeps_lines)
             and before.endswith(_HYPHENS)
             and _CUT_WORD.search(before)
             and line.lstrip()[:1].islower()
@@ -269,7 +279,7 @@ def tidied(
             pieces[-1], joint = _joined(pieces[-1], before, text, hyphenated)
             length += len(pieces[-1])
         elif (
-            not blank
+            not (blank or keeps_lines)
             and len(before) >= _WRAPPED
             and not _NEW_BLOCK.match(line)
             and _CELLS not in before + line
@@ -279,7 +289,7 @@ def tidied(
         length += len(joint)
         starts.append((length, number))
         length += len(text)
-        before, blank = full.rstrip(), False
+        before, blank = "" if keeps_lines else full.rstrip(), False
     return located("".join(pieces), starts, metadata)
 
 

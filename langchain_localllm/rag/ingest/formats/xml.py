@@ -17,7 +17,9 @@ _NOT_TEXT: Final = frozenset(
 _INLINE: Final = frozenset(
     {"a", "b", "code", "em", "emphasis", "i", "strong", "sub", "sup", "tspan"}
 )
-_KEPT: Final = _NOT_TEXT | _INLINE | {"p"}
+_KEPT: Final = _NOT_TEXT | _INLINE | {"p", "pre"}
+_CODE: Final = ["programlisting", "screen"]
+"""DocBook's elements of preformatted text."""
 _DECLARATIONS: Final = re.compile(rb"<!DOCTYPE[^\[>]*\[.*?\]\s*>", re.DOTALL)
 _DEEPEST: Final = 6
 _EMPTY_IN_HTML: Final = re.compile(
@@ -41,6 +43,8 @@ def read_xml(data: bytes) -> Iterator[Document]:
     from bs4.element import Tag
 
     soup = parse_markup(_EMPTY_IN_HTML.sub(rb"<\1x-\2>", _DECLARATIONS.sub(b"", data)))
+    for tag in soup.find_all(_CODE):
+        tag.name = "pre"
     is_feed = soup.find(_FEEDS) is not None
     chapters = _CHAPTERS | _ENTRIES if is_feed else _CHAPTERS
     depths: dict[int, int] = {}  # of chapters within each other; the tree comes from above

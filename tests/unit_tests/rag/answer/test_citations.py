@@ -1,5 +1,7 @@
 """Sentences get numbers, and numbers lead back to passages."""
 
+from typing import Any
+
 import pytest
 from langchain_core.documents import Document
 
@@ -271,3 +273,77 @@ def test_citation_reader_citation_among_equal_sentences_quotes_the_cited_one(num
     [statement] = [each for part in parts for each in part.get("statements", [])]
     assert (citation.marker, citation.start) == (number, 0 if number == 1 else 34)
     assert statement.citation == citation
+
+
+CODE = "```python\nfor boat in boats:\n    print(boat[1])\n```"
+
+
+def read_about(answer: str, passage: Document, size: int = 3) -> list[dict[str, Any]]:
+    reader = CitationReader([passage])
+    pieces = [answer[place : place + size] for place in range(0, len(answer), size)]
+    return [part for piece in pieces for part in reader.feed(piece)] + reader.end()
+
+
+def statements_of(parts: list[dict[str, Any]]) -> list[Statement]:
+    return [each for part in parts for each in part.get("statements", [])]
+
+
+def text_of(parts: list[dict[str, Any]]) -> str:
+    return "".join(part.get("answer", "") for part in parts)
+
+
+def test_number_sentences_code_is_one_sentence() -> None:
+    passage = Document(f"Print the boats:\n\n{CODE}\n\nThey are blue. Rest.")
+    expected = ["Print the boats:", CODE, "They are blue.", "Rest."]
+    assert number_sentences([passage]) == [expected]
+
+
+def test_number_sentences_passage_begins_within_code() -> None:
+    passage = Document("    print(boat)\n```\n\nThen rest.", metadata={"in_code": 1})
+    assert number_sentences([passage]) == [["    print(boat)\n```", "Then rest."]]
+
+
+def test_number_sentences_source_code_is_numbered_by_paragraphs() -> None:
+    code = "import boats\n\n\ndef find(name):\n    return boats[name]\n"
+    passage = Document(code, metadata={"language": "python"})
+    expected = ["import boats", "def find(name):\n    return boats[name]"]
+    assert number_sentences([passage]) == [expected]
+
+
+def test_number_sentences_wrapped_sentences_of_rst_are_whole() -> None:
+    text = "The library is\nopen. Knock twice::\n\n    knock()\n    knock()\n\n- one\n- two"
+    expected = ["The library is\nopen.", "Knock twice::", "    knock()\n    knock()", "one", "two"]
+    assert number_sentences([Document(text, metadata={"language": "rst"})]) == [expected]
+
+
+@pytest.mark.parametrize("size", [1, 3, 1000])
+def test_citation_reader_code_of_an_answer_stays_as_it_is(size: int) -> None:
+    answer = f"Print the boats:\n\n{CODE}\n\nThey are blue [9]. Use `boats[7]`."
+    passage = Document(f"Print the boats:\n\n{CODE}\n\nThey are blue.")
+    parts = read_about(answer, passage, size)
+    assert text_of(parts) == answer.replace(" [9]", "")
+    assert [each.text for each in statements_of(parts)] == [
+        "Print the boats:",
+        CODE,
+        "They are blue.",
+        "Use `boats[7]`.",
+    ]
+    assert statements_of(parts)[1].citation is not None
+    assert with_markers(text_of(parts), statements_of(parts)) == (
+        f"Print the boats: [1]\n\n{CODE}\n[2]\n\nThey are blue. [3] Use `boats[7]`. [?]"
+    )
+
+
+def test_citation_reader_code_with_other_numbers_is_not_supported() -> None:
+    parts = read_about(CODE.replace("boat[1]", "boat[4]"), Document(CODE))
+    [statement] = statements_of(parts)
+    assert not statement.supported
+    assert statement.missing == ("4",)
+
+
+@pytest.mark.parametrize("answer", [f"[1]\n{CODE}", f"[1] {CODE}\nThey are blue.", CODE[:-4]])
+def test_citation_reader_offsets_of_statements_hold_around_code(answer: str) -> None:
+    parts = read_about(answer, Document(f"Rest.\n\n{CODE}\n\nThey are blue."))
+    for each in statements_of(parts):
+        assert each.text in text_of(parts)[each.start : each.end]
+    assert "print(boat[1])" in text_of(parts)

@@ -9,6 +9,7 @@ import pytest
 from langchain_core.embeddings import DeterministicFakeEmbedding
 
 from langchain_localllm.rag import LocalRAG
+from langchain_localllm.rag.answer.citations import number_sentences
 from langchain_localllm.rag.profile import RagProfile, profile_for_context
 
 PARAGRAPH = "The boat is blue. It was built in 1874. Its sails are grey."
@@ -127,3 +128,15 @@ def test_store_of_an_earlier_version_says_how_to_rebuild_and_is_rebuilt_with_new
         assert rag.retriever.invoke("Which boat is blue?")[0].page_content == PARAGRAPH
         rag.index(rebuild=True)
         assert (rag.store.other_sizes(), rag.store.setting("chunk_size")) == ("", 400)
+
+
+def test_retrieve_code_in_several_passages_is_whole_again(tmp_path: Path) -> None:
+    lines = "\n\n".join(f"boat_{number} = find({number})" for number in range(8))
+    text = f"Find the boats:\n\n```python\n{lines}\n```"
+    (tmp_path / "a.md").write_text(f"{text}\n\n{NEXT}")
+    rag = LocalRAG(None, DeterministicFakeEmbedding(size=8), refusal_quantile=0, chunk_size=60)
+    rag.index(tmp_path)
+    [found] = rag.retriever.invoke("boat_5")
+    assert found.page_content == f"{text}\n\n{NEXT}"
+    assert "in_code" not in found.metadata
+    assert number_sentences([found])[0][1] == text.partition("\n\n")[2]

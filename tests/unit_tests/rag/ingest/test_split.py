@@ -96,3 +96,18 @@ def test_split_documents_heading_stays_with_its_text(heading: str) -> None:
     found = split(text, 50)
     assert found[0] == "The boats are by the pier."
     assert found[1].startswith(f"{heading}\n\nA day costs 14 marks.")
+
+
+def test_split_passages_within_code_say_so() -> None:
+    text = "Run this:\n\n```py\nimport boats\n\nboats.find()\n```\n\nThen rest.\n\n```\nx\n```"
+    found = [
+        (each.page_content, each.metadata.get("in_code"))
+        for each in split_documents([Document(text)], chunk_size=30)
+    ]
+    assert found == [
+        ("Run this:\n\n```py\nimport boats", None),
+        ("boats.find()\n```\n\nThen rest.", 1),
+        ("```\nx\n```", None),
+    ]
+    source = Document('"""\n```\n\n```\n"""\nx = 1', metadata={"language": "python"})
+    assert all("in_code" not in each.metadata for each in split_documents([source], chunk_size=12))

@@ -25,3 +25,10 @@ def test_load_file_docbook_without_an_xml_declaration_is_read(tmp_path: Path) ->
     for name in ("a.docbook", "a.dbk", "a.data"):
         expected = [("The boat is blue.", {"heading": "Boats"})]
         assert load(tmp_path, name, DOCBOOK.encode()) == expected
+
+
+def test_read_xml_code_of_docbook_keeps_its_lines(tmp_path: Path) -> None:
+    code = "# all\nfor boat in boats():\n    print(boat)"
+    file = f"<chapter><title>Boats</title><programlisting>{code}</programlisting></chapter>"
+    expected = [(f"```\n{code}\n```", {"heading": "Boats"})]
+    assert load(tmp_path, "a.docbook", file.encode()) == expected
