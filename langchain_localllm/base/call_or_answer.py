@@ -6,7 +6,6 @@ So the model decides in its own words, and they are read while they come. What i
 enforced.
 """
 
-import json
 import logging
 import re
 from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Mapping, Sequence
@@ -15,11 +14,11 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
 
+from langchain_localllm._json import read_json
 from langchain_localllm.base.json_schema import broken_rules
 from langchain_localllm.base.token_stream import StreamEvent, TokenStream
 from langchain_localllm.errors import ServerError, StreamBrokenError
 from langchain_localllm.templates.tool_calls import FORMATS
-from langchain_localllm.transport.decoding import UNPARSABLE
 
 _LOG: Final = logging.getLogger(__name__)
 _MOST_PREAMBLE: Final = 48
@@ -130,10 +129,7 @@ def fits(args: str, parameters: Mapping[str, Any]) -> bool:
         >>> fits('{"a": "2"}', {"type": "object", "properties": {"a": {"type": "integer"}}})
         False
     """
-    try:
-        value = json.loads(args, strict=False)
-    except UNPARSABLE:
-        return False
+    value = read_json(args)
     return isinstance(value, dict) and not broken_rules(value, parameters)
 
 

@@ -19,6 +19,7 @@ from langchain_core.messages import (
     ToolMessage,
 )
 
+from langchain_localllm._json import UNPARSABLE
 from langchain_localllm.base.content import (
     CALLS,
     THOUGHTS,
@@ -31,7 +32,6 @@ from langchain_localllm.base.content import (
     unwrapped,
 )
 from langchain_localllm.errors import InvalidRequestError
-from langchain_localllm.transport.decoding import UNPARSABLE
 
 STANDARD_ROLES: Final = frozenset({"system", "user", "assistant", "tool"})
 """Roles that every chat model knows. Others are up to a model's template."""

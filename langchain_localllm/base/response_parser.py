@@ -3,7 +3,6 @@
 Calls are also named.
 """
 
-import json
 import re
 import secrets
 from collections.abc import AsyncGenerator, Generator, Iterable, Iterator, Sequence
@@ -11,12 +10,12 @@ from contextlib import aclosing, closing
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from langchain_localllm._json import read_json
 from langchain_localllm.base.thoughts import Splitter
 from langchain_localllm.base.token_stream import CompletionInfo, StreamEvent, TokenStream
 from langchain_localllm.base.tool_arguments import parameters_of
 from langchain_localllm.templates.thinking import Split, ThinkSplitter
 from langchain_localllm.templates.tool_calls import JSON, QWEN_CODER, ToolCallParser, WrittenCall
-from langchain_localllm.transport.decoding import UNPARSABLE
 
 _MARKER: Final = "<|"
 _MARKERS: Final = re.compile(r"<\|.*?\|>")
@@ -193,7 +192,7 @@ class AnswerReader:
         """
         for index, parts in self._args.items():
             args = "".join(parts)
-            if (args or cut) and not _is_object(args):
+            if (args or cut) and not isinstance(read_json(args), dict):
                 yield StreamEvent(
                     "",
                     tool_calls=[
@@ -209,13 +208,6 @@ def _without_markers(name: str) -> str:
     no such characters.
     """
     return next(filter(None, map(str.strip, _MARKERS.split(name))), name)
-
-
-def _is_object(text: str) -> bool:
-    try:
-        return isinstance(json.loads(text, strict=False), dict)
-    except UNPARSABLE:
-        return False
 
 
 def _unreadable_end(text: str) -> str:

@@ -13,9 +13,9 @@ from typing import Any, Final
 
 from langchain_core.utils.json_schema import dereference_refs
 
+from langchain_localllm._json import NOT_JSON, read_json
 from langchain_localllm.base.json_schema import resolve_reference
 from langchain_localllm.base.token_stream import StreamEvent, TokenStream
-from langchain_localllm.transport.decoding import UNPARSABLE
 
 _CONTAINERS: Final = {"array": list, "object": dict}
 _DEEPEST: Final = 32
@@ -131,10 +131,9 @@ def _read(text: str) -> Any:
 
     The text itself where it is neither.
     """
-    try:
-        return json.loads(text, strict=False)
-    except UNPARSABLE:
-        pass
+    value = read_json(text)
+    if value is not NOT_JSON:
+        return value
     try:
         return ast.literal_eval(text.strip())
     except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
@@ -213,9 +212,8 @@ class CallReader:
 
 def _whole(call: _Call) -> str:
     text = "".join(call.args)
-    try:
-        args = json.loads(text, strict=False)
-    except UNPARSABLE:
+    args = read_json(text)
+    if args is NOT_JSON:
         return text
     parsed = parse_text_arguments(args, call.schema)
     return text if parsed == args else json.dumps(parsed, ensure_ascii=False)

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from langchain_localllm._json import read_json
+
 __all__ = ["CallBlock", "Parameters", "WrittenCall", "accepts_text"]
 
 Parameters = Mapping[str, Any]
@@ -72,10 +74,7 @@ def _call(
 
 
 def _object(text: str) -> dict[str, Any] | None:
-    try:
-        value = json.loads(text, strict=False)  # models write line ends into strings
-    except (ValueError, RecursionError):
-        return None
+    value = read_json(text)
     return value if isinstance(value, dict) else None
 
 
@@ -86,10 +85,7 @@ def _typed(text: str, schema: Any) -> Any:
     """
     if accepts_text(schema):
         return None if text.strip() in _NULLS and _accepts(schema, "null") else text
-    try:
-        return json.loads(text, strict=False)
-    except (ValueError, RecursionError):
-        return _CONSTANTS.get(text.strip().lower(), text)
+    return read_json(text, _CONSTANTS.get(text.strip().lower(), text))
 
 
 def accepts_text(schema: Any) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import Any, Final
 
+from langchain_localllm._json import read_json
 from langchain_localllm.templates.call_blocks import (
     ARG_KEYS,
     ATEM,
@@ -616,9 +617,6 @@ def _arguments(args: Any) -> str | None:
     Nothing means no arguments.
     """
     if isinstance(args, str) and args.strip():
-        try:
-            args = json.loads(args, strict=False)
-        except (ValueError, RecursionError):
-            return None
+        args = read_json(args)
     args = args or {}
     return json.dumps(args, ensure_ascii=False) if isinstance(args, dict) else None

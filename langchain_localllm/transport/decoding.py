@@ -4,14 +4,13 @@ import json
 import re
 from typing import Any, Final
 
+from langchain_localllm._json import UNPARSABLE
 from langchain_localllm.errors import StreamBrokenError, WrongServerError
 
 _SHOWN: Final = 80
 _LONGEST_LINE: Final = 256 << 20
 """Bytes of a line, which is kept until it ends: several times those of a generated image."""
 _HALF: Final = re.compile("[\ud800-\udfff]")
-UNPARSABLE: Final = (ValueError, RecursionError)
-"""What text raises that is not JSON, or that is nested too deeply."""
 # json.loads would guess the encoding and look at its other arguments, for each token
 _decode: Final = json.JSONDecoder().decode
 

@@ -4,8 +4,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from langchain_localllm._json import NOT_JSON, read_json
 from langchain_localllm.base.answer_decoder import text_in
-from langchain_localllm.transport.decoding import UNPARSABLE
 
 
 @dataclass(slots=True)
@@ -18,10 +18,7 @@ class _Call:
     args: str = ""
 
     def is_complete(self) -> bool:
-        try:
-            return isinstance(json.loads(self.args, strict=False), dict)
-        except UNPARSABLE:
-            return False
+        return isinstance(read_json(self.args), dict)
 
 
 class ToolCallDeltas:
@@ -136,10 +133,7 @@ def _first_part(args: str) -> str:
 
 
 def _decoded(args: str) -> str:
-    try:
-        text = json.loads(args, strict=False)
-    except UNPARSABLE:
-        return args
+    text = read_json(args)
     return text if isinstance(text, str) else args
 
 
@@ -150,10 +144,8 @@ def _repeats(args: str, earlier: str) -> bool:
     """
     if args.startswith(earlier):
         return True
-    try:
-        return bool(json.loads(args, strict=False) == json.loads(earlier, strict=False))
-    except UNPARSABLE:
-        return False
+    value = read_json(args)
+    return value is not NOT_JSON and bool(value == read_json(earlier))
 
 
 def _as_text(args: Any) -> str:
