@@ -191,11 +191,10 @@ def place_of(rag: "LocalRAG", metadata: dict[str, Any]) -> str:
 
 
 def _print_passages(rag: "LocalRAG", passages: "list[Document]") -> None:
-    from langchain_localllm.rag import format_passages
+    from langchain_localllm.rag.answer.citations import numbered_texts
 
     print("\nPassages:")
-    texts = format_passages(passages).split("\n\n") if passages else []
-    for passage, text in zip(passages, texts, strict=True):
+    for passage, text in zip(passages, numbered_texts(passages), strict=True):
         print(f"{place_of(rag, passage.metadata)}\n{textwrap.indent(text, '    ')}")
 
 

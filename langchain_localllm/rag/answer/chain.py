@@ -30,6 +30,7 @@ from langchain_localllm.rag.answer.context_budget import fit_passages
 from langchain_localllm.rag.answer.no_answer import NO_ANSWER, RefusalReader, no_answer
 from langchain_localllm.rag.answer.result import AnswerPart
 from langchain_localllm.rag.answer.support import EmbedTexts
+from langchain_localllm.rag.profile import is_small_model
 
 __all__ = ["MAX_TOKENS", "NO_ANSWER", "answer_chain", "answer_prompt", "is_extractive"]
 
@@ -63,8 +64,9 @@ def answer_chain(
         retriever: Takes the question and returns passages, best first:
             `index.as_retriever(search_kwargs={"k": 3})`.
         llm: A LangChain text or chat model, also wrapped by `.bind()` or `.with_retry()`.
-        prompt: A template over `passages` (one text, its sentences numbered) and `question`.
-            Default: `answer_prompt(llm)`.
+        prompt: A template over `passages` (one text, its sentences numbered; for models of a
+            billion parameters and more with the file and the headings of each passage above it) and
+            `question`. Default: `answer_prompt(llm)`.
         embed: Embeds texts, such as `embeddings.embed_documents`, to recognize a sentence that says
             in other words what a passage says. Default: words and numbers alone decide.
 
@@ -98,10 +100,13 @@ def answer_chain(
     """
     chosen = prompt or answer_prompt(llm)
     limited = _limited(llm)
+    with_places = not is_small_model(llm)
 
     def budget(found: dict[str, Any]) -> dict[str, Any]:
         alone = found.get("standalone_question") or found["question"]
-        kept, omitted = fit_passages(found["found"], alone, limited, chosen)
+        kept, omitted = fit_passages(
+            found["found"], alone, limited, chosen, with_places=with_places
+        )
         return {
             "question": found["question"],
             "standalone_question": alone,
@@ -109,7 +114,7 @@ def answer_chain(
             "omitted": omitted,
         }
 
-    answers = _Answers(chosen, limited, embed)
+    answers = _Answers(chosen, limited, embed, with_places=with_places)
     retrieve = RunnablePassthrough.assign(
         found=RunnableLambda(_search) | retriever
     ) | RunnableLambda(budget)
@@ -152,11 +157,17 @@ class _Answers:
     """
 
     def __init__(
-        self, prompt: BasePromptTemplate[Any], model: Runnable[Any, Any], embed: EmbedTexts | None
+        self,
+        prompt: BasePromptTemplate[Any],
+        model: Runnable[Any, Any],
+        embed: EmbedTexts | None,
+        *,
+        with_places: bool,
     ) -> None:
         self._prompt = prompt
         self._model = model
         self._embed = embed
+        self._with_places = with_places
 
     def stream(self, parts: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         found: dict[str, Any] = {}
@@ -166,7 +177,7 @@ class _Answers:
         reader = _AnswerReader(found, self._embed)
         if found["context"]:
             pieces = cast(
-                "Generator[Any]", self._model.stream(self._prompt.invoke(_prompt_values(found)))
+                "Generator[Any]", self._model.stream(self._prompt.invoke(self._values(found)))
             )
             with closing(pieces):  # closing it stops the model
                 for piece in pieces:
@@ -184,7 +195,7 @@ class _Answers:
         if found["context"]:
             pieces = cast(
                 "AsyncGenerator[Any]",
-                self._model.astream(await self._prompt.ainvoke(_prompt_values(found))),
+                self._model.astream(await self._prompt.ainvoke(self._values(found))),
             )
             async with aclosing(pieces):
                 async for piece in pieces:
@@ -199,6 +210,10 @@ class _Answers:
                         break
         for read in await asyncio.to_thread(reader.end):
             yield read
+
+    def _values(self, found: dict[str, Any]) -> dict[str, str]:
+        passages = format_passages(found["context"], with_places=self._with_places)
+        return {"passages": passages, "question": found["standalone_question"]}
 
 
 class _AnswerReader:
@@ -235,7 +250,3 @@ class _AnswerReader:
 
 def _text(piece: Any) -> str:
     return piece.text if isinstance(piece, BaseMessage) else str(piece)
-
-
-def _prompt_values(found: dict[str, Any]) -> dict[str, str]:
-    return {"passages": format_passages(found["context"]), "question": found["standalone_question"]}

@@ -4,6 +4,7 @@ A model that names its sources writes the numbers of sentences, which are checke
 not, `support` finds them.
 """
 
+import itertools
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from langchain_localllm.rag.answer.no_answer import is_refusal
 from langchain_localllm.rag.answer.support import EmbedTexts, SupportFinder
 from langchain_localllm.rag.code_blocks import CodeReader, code_blocks, has_fence
 from langchain_localllm.rag.index.text_search import content_words
-from langchain_localllm.rag.ingest.split import IN_CODE
+from langchain_localllm.rag.ingest.split import COLUMNS, IN_CODE, above
 
 # A sentence ends before a space, a line's end, or at once in Chinese and Japanese; not after
 # initials and these short forms.
@@ -57,27 +58,47 @@ def number_sentences(passages: Iterable[Document]) -> list[list[str]]:
     return [[*_sentences(passage)] for passage in passages]
 
 
-def format_passages(passages: Iterable[Document]) -> str:
+def format_passages(passages: Iterable[Document], *, with_places: bool = False) -> str:
     """Format passages for the prompt: one sentence per line, with its number.
 
+    Args:
+        passages: The passages.
+        with_places: Whether a line before each passage says where it is from: its file, its page,
+            and the headings above it, if its metadata has them; within a table also the names of
+            the columns.
+
     Example:
-        >>> passages = [Document("The boat is blue. It leaks."), Document("The key is old.")]
-        >>> print(format_passages(passages))
-        [1] The boat is blue.
+        >>> boats = {"source": "docs/boats.md", "heading": "Boats > Prices"}
+        >>> passages = [Document("It is blue. It leaks.", metadata=boats), Document("It is old.")]
+        >>> print(format_passages(passages, with_places=True))
+        boats.md, Boats > Prices:
+        [1] It is blue.
         [2] It leaks.
         <BLANKLINE>
-        [3] The key is old.
+        [3] It is old.
     """
-    blocks: list[str] = []
+    passages = list(passages)
+    places = map(_place, passages) if with_places else itertools.repeat("")
+    return "\n\n".join(map(str.__add__, places, numbered_texts(passages)))
+
+
+def numbered_texts(passages: Iterable[Document]) -> Iterator[str]:
+    """Yield the sentences of each passage, one per line, with their numbers."""
     number = 0
     for sentences in number_sentences(passages):
-        blocks.append(
-            "\n".join(
-                f"[{number + place}] {sentence}" for place, sentence in enumerate(sentences, 1)
-            )
+        yield "\n".join(
+            f"[{number + place}] {sentence}" for place, sentence in enumerate(sentences, 1)
         )
         number += len(sentences)
-    return "\n\n".join(blocks)
+
+
+def _place(passage: Document) -> str:
+    """Return the line that says where a passage is from."""
+    source, page = str(passage.metadata.get("source", "")), passage.metadata.get("page")
+    name = re.split(r"[/\\]", source.rstrip("/\\"))[-1]
+    about = [name, f"page {page}" if page else "", str(passage.metadata.get("heading") or "")]
+    place, columns = ", ".join(filter(None, about)), passage.metadata.get(COLUMNS)
+    return (f"{place}:\n" if place else "") + (f"{columns}\n" if columns else "")
 
 
 def cited_passages(answer: str, passages: Iterable[Document]) -> list[tuple[int, Document]]:
@@ -446,7 +467,7 @@ class CitationReader:
         passage, _, _ = self._cited[number - 1]
         words = content_words(statement)
         if words and not words & content_words(
-            f"{passage.metadata.get('heading', '')} {passage.page_content}"
+            f"{above(passage.metadata)}\n{passage.page_content}"
         ):
             return [
                 {

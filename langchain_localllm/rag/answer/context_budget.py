@@ -34,7 +34,7 @@ Prompt = BasePromptTemplate[Any]
 
 
 def fit_passages(
-    passages: list[Document], question: str, llm: Any, prompt: Prompt
+    passages: list[Document], question: str, llm: Any, prompt: Prompt, *, with_places: bool = False
 ) -> tuple[list[Document], list[Document]]:
     """Choose the passages that fit into the model's context, best first.
 
@@ -46,6 +46,7 @@ def fit_passages(
         llm: The model. Its context is that of its file or server; if it is unknown, all passages
             are kept.
         prompt: The template over `passages` and `question`.
+        with_places: As for `format_passages`.
 
     Returns:
         The passages to give to the model, and those that do not fit.
@@ -59,9 +60,8 @@ def fit_passages(
     room = context - _answer_tokens(llm, context) - _TEMPLATE
 
     def text(chosen: list[Document]) -> str:
-        return prompt.invoke(
-            {"passages": format_passages(chosen), "question": question}
-        ).to_string()
+        formatted = format_passages(chosen, with_places=with_places)
+        return prompt.invoke({"passages": formatted, "question": question}).to_string()
 
     if len(text(passages).encode()) <= room:  # a token has at least one byte, so the passages fit
         return passages, []

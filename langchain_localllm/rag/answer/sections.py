@@ -7,7 +7,7 @@ from typing import Final
 from langchain_core.documents import Document
 
 from langchain_localllm.rag.index.catalog import Catalog
-from langchain_localllm.rag.ingest.split import IN_CODE, JOINT
+from langchain_localllm.rag.ingest.split import COLUMNS, IN_CODE, JOINT
 
 _REACH: Final = 12
 """How many passages before and after the found one are considered."""
@@ -135,9 +135,8 @@ def _document(section: _Section) -> Document:
             joint + passage.page_content if isinstance(joint, str) else passage.page_content[joint:]
         )
     metadata = {**section.found.metadata, **first.metadata}
-    metadata.pop(JOINT, None)
-    if IN_CODE not in first.metadata:
-        metadata.pop(IN_CODE, None)
+    for name in {JOINT, *({COLUMNS, IN_CODE} - first.metadata.keys())}:
+        metadata.pop(name, None)
     return Document(text, id=section.found.id, metadata=metadata)
 
 

@@ -18,6 +18,7 @@ from typing import Final
 from langchain_core.documents import Document
 
 from langchain_localllm.rag.index.text_search import content_words
+from langchain_localllm.rag.ingest.split import above
 
 EmbedTexts = Callable[[list[str]], list[list[float]]]
 """A function from texts to vectors, such as `Embeddings.embed_documents`."""
@@ -126,7 +127,7 @@ class SupportFinder:
         self._found: dict[tuple[str, int], Support | None] = {}
         self._candidates: list[_Candidate] = []
         for passage, each in zip(passages, sentences, strict=True):
-            heading = _terms(str(passage.metadata.get("heading", "")))
+            heading = _terms(above(passage.metadata))
             terms = [_terms(sentence) for sentence in each]
             whole = _Lookup(set().union(heading, *terms))
             for place, own in enumerate(terms):

@@ -27,6 +27,7 @@ from langchain_localllm.rag.index.text_search import (
     indexed_text,
     search_terms,
 )
+from langchain_localllm.rag.ingest.split import above
 
 FORMAT: Final = 1
 """The version of the schema; an index with a higher one was made by a newer version of this
@@ -450,7 +451,7 @@ def _replace(db: sqlite3.Connection, path: str) -> None:
 
 
 def _words(text: str, metadata: str) -> str:
-    return indexed_text(f"{json.loads(metadata).get('heading', '')}\n{text}")
+    return indexed_text(f"{above(json.loads(metadata))}\n{text}")
 
 
 def _queries(

@@ -5,12 +5,13 @@
 - `catalogue.sqlite` is the authority on files, passages, their metadata and words; the vector store
   holds the vectors, and a copy of text and metadata. Results that are not live passages of the
   catalog are ignored.
-- A passage's id is the uuid5 (`NAMESPACE_URL`) of its `source`, `page`, `heading` and text, so the
-  same passage has the same id in every index, every vector store and on every machine. Paths in the
-  folder that holds the index are relative to it.
+- A passage's id is the uuid5 (`NAMESPACE_URL`) of its `source`, `page`, `heading`, `columns` (if it
+  has them) and text, so the same passage has the same id in every index, every vector store and on
+  every machine. Paths in the folder that holds the index are relative to it.
 - Metadata: `source` (the path, with `/`), and where known `page` (from 1), `heading` (`"Boats >
-  Prices"`), `cell`, `language`, `line` (from 1, where the passage begins) and `in_code` (1 if that
-  is within a block of code); the last two are not in the vector store. Only texts and whole
+  Prices"`), `cell`, `language`, `columns` (the names, if it begins within a table), `line` (from 1,
+  where the passage begins) and `in_code` (1 if that is within a block of code); the last two are
+  not in the vector store. Only texts and whole
   numbers, which every vector store takes.
 - Settings in the catalog: `vectors` (the kind in `vectors.KINDS`, or `custom`), `embedding_model`,
   `probe` (the vector of a fixed text, by which an embedding model is known again), `chunk_size`,
@@ -51,7 +52,7 @@ from langchain_localllm.rag.index.database import has_tables
 from langchain_localllm.rag.index.text_search import VERSION
 from langchain_localllm.rag.ingest.file_keys import absolute, root_of
 from langchain_localllm.rag.ingest.sentences import SENTENCE_END
-from langchain_localllm.rag.ingest.split import IN_CODE, JOINT
+from langchain_localllm.rag.ingest.split import COLUMNS, IN_CODE, JOINT, above
 from langchain_localllm.rag.profile import RagProfile, index_profile
 from langchain_localllm.rag.vectorstores.kinds import check_kind, default_kind, open_vectors
 from langchain_localllm.rag.vectorstores.precomputed import AheadEmbeddings
@@ -313,7 +314,7 @@ class Store:
 
         In an old index, its text alone.
         """
-        heading = metadata.get("heading")
+        heading = above(metadata)
         return f"{heading}\n{text}" if heading and self.setting("with_headings") else text
 
     def _embed(self, passages: Sequence[StagedChunk]) -> str | None:
@@ -568,7 +569,8 @@ def _halves(passage: StagedChunk) -> list[StagedChunk]:
 def passage_id(metadata: dict[str, Any], text: str) -> str:
     """Return the id of a passage, which is the same on every machine and in every run."""
     place = [metadata.get(name, "") for name in ("source", "page", "heading")]
-    return str(uuid5(NAMESPACE_URL, repr((*place, text))))
+    columns = [metadata[COLUMNS]] if COLUMNS in metadata else []
+    return str(uuid5(NAMESPACE_URL, repr((*place, *columns, text))))
 
 
 def lasting(metadata: dict[str, Any]) -> dict[str, Any]:

@@ -36,6 +36,7 @@ from langchain_localllm.rag.index.text_search import (
     stems_in,
     terms_by_stem,
 )
+from langchain_localllm.rag.ingest.split import above
 from langchain_localllm.rag.language import known_language
 
 _LEAST_QUANTILE: Final = 0.5
@@ -245,7 +246,7 @@ def _coverage(
     A word that no passage contains may be misspelled: it counts half where the passage has one that
     is spelled almost alike.
     """
-    words = content_words(f"{passage.metadata.get('heading', '')}\n{passage.page_content}")
+    words = content_words(f"{above(passage.metadata)}\n{passage.page_content}")
     own = stems_in(weights, words, language)
     missing = weights.keys() - own
     nearby = (

@@ -3,7 +3,8 @@
 import bisect
 import contextlib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from langchain_core.documents import Document
@@ -14,6 +15,7 @@ from langchain_localllm.rag.code_blocks import code_blocks
 from langchain_localllm.rag.defaults import CHUNK_SIZE
 from langchain_localllm.rag.ingest.formats.located import LocatedDocument
 from langchain_localllm.rag.ingest.sentences import SENTENCE_END
+from langchain_localllm.rag.ingest.table_header import table_headers
 
 if TYPE_CHECKING:
     from langchain_text_splitters import RecursiveCharacterTextSplitter
@@ -24,6 +26,9 @@ overlap, the number of characters that it repeats; missing at the beginning of a
 
 IN_CODE: Final = "in_code"
 """The metadata, 1, of a passage that begins within a block of code between fences."""
+
+COLUMNS: Final = "columns"
+"""The metadata of a passage that begins within a table, below its header: the header."""
 
 Span = tuple[int, int]
 
@@ -67,8 +72,10 @@ def split_documents(
             sentences.
 
     Returns:
-        The passages, each with its document's metadata, and the `line` of the file in which it
-        begins if that is known. A heading is never the end of a passage.
+        The passages, each with its document's metadata, the `line` of the file in which it begins
+        if that is known, `in_code` if it begins within a block of code between fences, and
+        `columns`, the names of the columns, if it begins within a table. A heading is never the end
+        of a passage.
 
     Raises:
         InvalidOptionError: `chunk_size` is below 1, or `chunk_overlap` is negative or not below
@@ -120,6 +127,7 @@ def iterate_passages(
             else _Splitter(text, chunk_size, longest_sentence).passages(chunk_overlap)
         )
         blocks = [] if language else list(code_blocks(text))
+        tables = [] if language else list(table_headers(text))
         end: int | None = None
         for start, stop in spans:
             # skip passages without words, such as a rule or a bullet
@@ -128,18 +136,25 @@ def iterate_passages(
             passage = Document(text[start:stop], metadata=dict(document.metadata))
             if isinstance(document, LocatedDocument) and (line := document.line_at(start)):
                 passage.metadata["line"] = line
-            if _is_within(blocks, start):
+            if _around(blocks, start - 1):
                 passage.metadata[IN_CODE] = 1
+            elif table := _around(tables, start):
+                passage.metadata[COLUMNS] = table[2]
             if end is not None:
                 passage.metadata[JOINT] = text[end:start] if start >= end else end - start
             end = stop
             yield passage
 
 
-def _is_within(blocks: list[Span], place: int) -> bool:
-    """Return whether one of the blocks begins before a place and ends after it."""
-    before = bisect.bisect_left(blocks, (place, place)) - 1
-    return before >= 0 and place < blocks[before][1]
+def above(metadata: Mapping[str, Any]) -> str:
+    """Return what is above a passage and says what it is about: headings, and names of columns."""
+    return "\n".join(filter(None, [metadata.get("heading"), metadata.get(COLUMNS)]))
+
+
+def _around(parts: Sequence[tuple[Any, ...]], place: int) -> tuple[Any, ...] | None:
+    """Return the part of a text that begins at a place or before it, and ends after it."""
+    before = bisect.bisect_right(parts, place, key=itemgetter(0)) - 1
+    return parts[before] if before >= 0 and place < parts[before][1] else None
 
 
 class _Splitter:

@@ -123,7 +123,7 @@ def test_local_rag_accepts_a_custom_prompt(notes: Path) -> None:
         prompt=prompt,
     )
     rag.index(notes)
-    assert rag.ask(QUESTION).answer == f"{QUESTION} / [1] The boat is blue."
+    assert rag.ask(QUESTION).answer == f"{QUESTION} / notes.txt: The boat is blue."
 
 
 @pytest.mark.parametrize("question", ["", " \n", {"question": ""}, {"input": "x"}, {"question": 3}])

@@ -132,15 +132,16 @@ def _is_header(row: Cells, following: Cells, names: Cells | None, *, is_apart: b
     if (
         len(row) < _LEAST_COLUMNS
         or len(following) < _LEAST_COLUMNS
-        or not all(map(_is_text, row.values()))
+        or not all(map(is_name, row.values()))
     ):
         return False
     return names is None or (
-        is_apart and (not all(map(_is_text, following.values())) or not row.keys() <= names.keys())
+        is_apart and (not all(map(is_name, following.values())) or not row.keys() <= names.keys())
     )
 
 
-def _is_text(value: str) -> bool:
+def is_name(value: str) -> bool:
+    """Return whether a cell can be the name of a column: it has letters, and is no date."""
     return bool(_LETTER.search(value)) and not _TIME.match(value)
 
 

@@ -84,7 +84,19 @@ def test_answer_chain_accepts_a_custom_prompt() -> None:
     assert (
         answer_chain(RETRIEVER, RunnableLambda(model), prompt).invoke(QUESTION)["answer"] == "Blue."
     )
-    assert seen == ["What colour is the boat?\n[1] The boat is blue.\n\n[2] The key is old."]
+    place = "a.txt:\n"
+    assert seen == [
+        f"What colour is the boat?\n{place}[1] The boat is blue.\n\n[2] The key is old."
+    ]
+
+
+def test_answer_chain_small_model_gets_sentences_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("langchain_localllm.rag.answer.chain.is_small_model", lambda _: True)
+    model = RunnableLambda[PromptValue, str](lambda prompt: prompt.to_string())
+    prompt = PromptTemplate.from_template("{passages}")
+    [context, *answer] = answer_chain(RETRIEVER, model, prompt).stream(QUESTION)
+    assert context["context"] == PASSAGES
+    assert "a.txt" not in "".join(part.get("answer", "") for part in answer)
 
 
 def test_answer_chain_braces_in_documents_are_text() -> None:

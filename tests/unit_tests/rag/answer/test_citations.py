@@ -347,3 +347,20 @@ def test_citation_reader_offsets_of_statements_hold_around_code(answer: str) -> 
     for each in statements_of(parts):
         assert each.text in text_of(parts)[each.start : each.end]
     assert "print(boat[1])" in text_of(parts)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "place"),
+    [
+        ({}, ""),
+        ({"source": "docs/boats.md", "heading": "Boats > Prices"}, "boats.md, Boats > Prices:\n"),
+        ({"source": "C:\\docs\\a.pdf", "page": 3}, "a.pdf, page 3:\n"),
+        ({"source": "https://example.org/boats/"}, "boats:\n"),
+        ({"source": "a.md", "columns": "boat | price"}, "a.md:\nboat | price\n"),
+    ],
+)
+def test_format_passages_place_of_each_passage(metadata: dict[str, Any], place: str) -> None:
+    passage = Document("The boat is blue.", metadata=metadata)
+    expected = f"{place}[1] The boat is blue."
+    assert format_passages([passage], with_places=True) == expected
+    assert format_passages([passage]) == "[1] The boat is blue."

@@ -1,0 +1,55 @@
+"""Find the header of each table in a text, for passages that begin below it."""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from langchain_localllm.rag.ingest.formats.table import is_name
+
+_ROW: Final = re.compile(r"\s*\|.*\|\s*|.*\S \| .*")
+_RULE: Final = re.compile(r"\s*\|?(?:\s*:?-+:?\s*\|)*\s*:?-+:?\s*\|?\s*")
+"""The line below the header of a table in Markdown."""
+_LEAST_ROWS: Final = 3
+_LEAST_COLUMNS: Final = 3
+"""Of a table whose header is not marked: two columns are often names and values."""
+_LONGEST: Final = 300
+"""Characters of a header that is repeated in front of passages."""
+
+
+def table_headers(text: str) -> Iterator[tuple[int, int, str]]:
+    r"""Yield where the rows below a header begin, where its table ends, and the header.
+
+    A table is a run of lines with cells between bars. Its header is the line above Markdown's rule,
+    or else the first line, if it holds no numbers and names three columns or more.
+
+    Example:
+        >>> text = "| boat | price |\n|---|---|\n| Heron | 14 |\n| Tern | 9 |"
+        >>> [(text[start:end], header) for start, end, header in table_headers(text)]
+        [('| Heron | 14 |\n| Tern | 9 |', 'boat | price')]
+    """
+    if "|" not in text:
+        return
+    lines: list[tuple[int, str]] = []
+    place = 0
+    for line in [*text.split("\n"), ""]:
+        if _ROW.fullmatch(line) or (lines and "|" in line and _RULE.fullmatch(line)):
+            lines.append((place, line))
+        else:
+            if found := _header(lines):
+                yield *found[:1], place - 1, found[1]
+            lines = []
+        place += len(line) + 1
+
+
+def _header(lines: Sequence[tuple[int, str]]) -> tuple[int, str] | None:
+    """Return where the rows of a table begin, and its header, if it has one."""
+    if len(lines) < _LEAST_ROWS:
+        return None
+    cells = [cell.strip() for cell in lines[0][1].strip().strip("|").split("|")]
+    is_marked = bool(_RULE.fullmatch(lines[1][1]))
+    header = " | ".join(cells)
+    if len(header) > _LONGEST or not (
+        is_marked or (len(cells) >= _LEAST_COLUMNS and all(map(is_name, filter(None, cells))))
+    ):
+        return None
+    return lines[2 if is_marked else 1][0], header
