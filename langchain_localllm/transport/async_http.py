@@ -4,11 +4,10 @@ import asyncio
 import contextlib
 import logging
 import socket
-import ssl
+import sys
 import weakref
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import aiohttp
 from typing_extensions import override
@@ -42,11 +41,11 @@ _LOGGER: Final = logging.getLogger(__name__)
 async def send_async(client: Client, send: Send) -> "AsyncReply":
     """Send a request on a connection of the running event loop."""
     loop = asyncio.get_running_loop()
-    pool = client.loops.get(loop) or await _new_pool(client, loop)
-    connector = pool.connector
+    pool = client.loops.get(loop) or _new_pool(client, loop)
+    connector = pool.connections.kept
     if send.new_connection:
         connector = _connector(weakref.ref(client), force_close=True)
-        pool.others.add(connector)
+        pool.connections.others.add(connector)
     session = aiohttp.ClientSession(
         connector=connector, connector_owner=False, headers=pool.headers
     )
@@ -72,16 +71,11 @@ async def send_async(client: Client, send: Send) -> "AsyncReply":
     return AsyncReply(client, response)
 
 
-async def _new_pool(client: Client, loop: asyncio.AbstractEventLoop) -> "LoopPool":
+def _new_pool(client: Client, loop: asyncio.AbstractEventLoop) -> "LoopPool":
     for other in [known for known in client.loops if known.is_closed()]:
         del client.loops[other]
     _LOGGER.debug("Opening a connection pool for %s in this event loop", client.address.url)
-    others: weakref.WeakSet[_Connector] = weakref.WeakSet()
-    life = _pool_life(weakref.ref(client), others)
-    headers = {**HEADERS, **dict(client.address.headers)}
-    proxy = proxy_url(client.address)
-    context = ssl_context(client.address.verify) if client.address.is_secure else None
-    pool = client.loops[loop] = LoopPool(await anext(life), others, life, headers, proxy, context)
+    pool = client.loops[loop] = LoopPool(client, loop)
     return pool
 
 
@@ -110,34 +104,59 @@ def _connection_limit() -> int:
     return 0 if files == resource.RLIM_INFINITY else max(files // 4, 1)
 
 
-async def _pool_life(
-    owner: "weakref.ref[Client]", others: "weakref.WeakSet[_Connector]"
-) -> AsyncGenerator[_Connector]:
-    """Yield connections that end with their event loop.
+class _Connections:
+    """The connections of one event loop, which end with it.
 
-    A loop closes the async generators that are still open.
+    When an event loop ends, it calls `aclose` of the async generators that are still open, so this
+    is registered as one. A generator proper would leave a coroutine when it is forgotten, of which
+    Python 3.13 complains if nobody shuts the event loop down.
     """
-    loop = asyncio.get_running_loop()
-    connector = _connector(owner)
-    try:
-        yield connector
-    finally:
-        if (client := owner()) is not None:
-            client.loops.pop(loop, None)
-        for each in (connector, *others):
+
+    def __init__(self, owner: "weakref.ref[Client]", loop: asyncio.AbstractEventLoop) -> None:
+        self._owner = owner
+        self._loop = loop
+        self.kept = _connector(owner)
+        self.others: weakref.WeakSet[_Connector] = weakref.WeakSet()
+        """Those for one request each."""
+        if register := sys.get_asyncgen_hooks().firstiter:
+            register(cast("AsyncGenerator[None]", self))
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        if (client := self._owner()) is not None:
+            client.loops.pop(self._loop, None)
+        for each in (self.kept, *self.others):
             await each.close()
 
+    def close_soon(self) -> None:
+        """Close the connections in their event loop, from any thread, unless they are closed."""
+        if not self.kept.closed:
+            with contextlib.suppress(RuntimeError):  # the event loop is closed
+                self._loop.call_soon_threadsafe(self._begin_to_close)
 
-@dataclass(frozen=True, slots=True)
+    def _begin_to_close(self) -> None:
+        # `asyncio.run` cancels all tasks at its end, also those that have not begun
+        self._loop.create_task(self.aclose()).add_done_callback(
+            lambda task: self.close_soon() if task.cancelled() else None
+        )
+
+
 class LoopPool:
-    """The connections of one event loop: those that are kept, and those for one request."""
+    """What requests of one event loop share.
 
-    connector: _Connector
-    others: "weakref.WeakSet[_Connector]"
-    life: AsyncGenerator[_Connector]
-    headers: dict[str, str]
-    proxy: str | None
-    context: ssl.SSLContext | None
+    Attributes:
+        connections: The connections; they are closed when this is forgotten.
+        headers: HTTP headers of every request.
+        proxy: The URL of the proxy, if there is one.
+        context: How the server's certificate is checked, if it has one.
+    """
+
+    def __init__(self, client: Client, loop: asyncio.AbstractEventLoop) -> None:
+        self.connections = _Connections(weakref.ref(client), loop)
+        self.headers = {**HEADERS, **dict(client.address.headers)}
+        self.proxy = proxy_url(client.address)
+        self.context = ssl_context(client.address.verify) if client.address.is_secure else None
+        weakref.finalize(self, self.connections.close_soon).atexit = False
 
 
 def _socket_for(owner: "weakref.ref[Client]") -> Callable[[Any], socket.socket]:

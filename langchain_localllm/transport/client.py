@@ -187,7 +187,7 @@ class HttpClient:
         self.close()
         pool = self.loops.pop(asyncio.get_running_loop(), None)
         if pool is not None:
-            await pool.life.aclose()
+            await pool.connections.aclose()
 
     def abort_connections(self) -> None:
         """Close all connections, from any thread; pending requests raise an error at once."""
