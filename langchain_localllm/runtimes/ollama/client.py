@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing, closing
 from pathlib import Path
@@ -15,7 +16,7 @@ from langchain_localllm.runtimes.ollama import management
 from langchain_localllm.runtimes.ollama.api import model_facts
 from langchain_localllm.runtimes.ollama.api_show import ModelCard
 from langchain_localllm.runtimes.ollama.context import server_version
-from langchain_localllm.runtimes.ollama.management import StepDecoder
+from langchain_localllm.runtimes.ollama.management import JustStoppedError, StepDecoder
 from langchain_localllm.runtimes.ollama.model_list import InstalledModel, LoadedModel
 from langchain_localllm.runtimes.ollama.options import OllamaServer
 from langchain_localllm.runtimes.ollama.progress import PullProgress, show_on_stderr
@@ -26,6 +27,8 @@ Loaded = list[LoadedModel]
 Report = Callable[[PullProgress], object]
 Files = Mapping[str, str | Path]
 _READ_SIZE: Final = 1 << 20
+_WAITS: Final = (0.1, 0.2, 0.5, 1, 2, 4, None)
+"""Seconds between pulls of a model while Ollama ends another pull of it that was stopped."""
 
 
 class OllamaClient(Closing):
@@ -83,18 +86,30 @@ class OllamaClient(Closing):
             ServerError: Ollama could not download or store it.
         """
         name = self._named(model)
-        self._run_steps(
-            management.open_pull(self._server, name, insecure=insecure), StepDecoder(name), progress
-        )
+        for seconds in _WAITS:
+            opening = management.open_pull(self._server, name, insecure=insecure)
+            try:
+                return self._run_steps(opening, StepDecoder(name), progress)
+            except JustStoppedError:
+                if seconds is None:
+                    raise
+                time.sleep(seconds)
+        return None
 
     async def apull(
         self, model: str | None = None, *, insecure: bool = False, progress: bool | Report = True
     ) -> None:
         """As `pull`, without blocking the event loop."""
         name = self._named(model)
-        await self._arun_steps(
-            management.open_pull(self._server, name, insecure=insecure), StepDecoder(name), progress
-        )
+        for seconds in _WAITS:
+            opening = management.open_pull(self._server, name, insecure=insecure)
+            try:
+                return await self._arun_steps(opening, StepDecoder(name), progress)
+            except JustStoppedError:
+                if seconds is None:
+                    raise
+                await asyncio.sleep(seconds)
+        return None
 
     def create(
         self,

@@ -24,6 +24,8 @@ from langchain_localllm.transport.decoding import LineBuffer, parse_json
 from langchain_localllm.transport.operations import Plan, Read, Send
 from langchain_localllm.transport.retry import open_reply
 
+_STOPPED: Final = "context canceled"
+"""What Ollama says to all that wait for a download when one of them stops it."""
 _NOT_IN_REGISTRY: Final = "file does not exist"
 _DONE: Final = "success"
 _FOUND: Final = 200
@@ -127,6 +129,10 @@ def _open_steps(options: OllamaServer, path: str, settings: Mapping[str, Any]) -
     )
 
 
+class JustStoppedError(ServerError):
+    """A pull joined another one of the same model that the server was just ending."""
+
+
 class StepDecoder:
     """Reads the steps of `/api/pull` and `/api/create`."""
 
@@ -183,6 +189,11 @@ class StepDecoder:
             return ModelMissingError(
                 f"The registry has no model '{self._model}'. Look the name up at "
                 "https://ollama.com/search."
+            )
+        if reason == _STOPPED and self._task == "pull":
+            return JustStoppedError(
+                f"Ollama still ends another pull of '{self._model}' that was stopped. Pull again: "
+                "it resumes where that one stopped."
             )
         if self._task != "pull":
             return ServerError(f"Ollama could not {self._task} '{self._model}': {reason}.")

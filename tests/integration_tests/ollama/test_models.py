@@ -2,6 +2,7 @@
 this machine."""
 
 import asyncio
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +19,7 @@ from langchain_localllm.errors import (
 )
 from langchain_localllm.models import tiny_chat_model
 from langchain_localllm.runtimes.ollama.progress import PullProgress
-from tests.integration_tests.scripted import soon
+from tests.integration_tests.scripted import Answer, ScriptedServer, in_turn, soon
 
 from .conftest import CHAT, EMBED
 from .registry import Registry, registry
@@ -231,3 +232,14 @@ def test_ollama_client_unreachable_registry_raises(llm: Ollama, call: Any) -> No
 def test_ollama_client_invalid_name_is_refused(llm: Ollama, call: Any) -> None:
     with pytest.raises(InvalidRequestError, match="invalid model name"):
         call(llm, "pull", "two words", progress=False)
+
+
+def test_ollama_client_pull_is_repeated_while_a_stopped_one_ends(call: Any) -> None:
+    stopped, done = (
+        Answer([b'{"status":"pulling manifest"}\n', json.dumps(last).encode() + b"\n"])
+        for last in ({"error": "context canceled"}, {"status": "success"})
+    )
+    with ScriptedServer(in_turn([stopped, stopped, done])) as server:
+        llm = Ollama(base_url=server.base_url, model=CHAT)
+        call(llm, "pull", "tiny", progress=False)
+        assert [request.path for request in server.requests] == ["/api/pull"] * 3

@@ -12,7 +12,7 @@ from langchain_localllm.errors import (
     StreamBrokenError,
     WrongServerError,
 )
-from langchain_localllm.runtimes.ollama.management import StepDecoder
+from langchain_localllm.runtimes.ollama.management import JustStoppedError, StepDecoder
 from langchain_localllm.runtimes.ollama.progress import PullProgress, show_on_stderr
 
 STEPS = [
@@ -101,6 +101,7 @@ def test_pull_lines_are_read_wherever_they_are_cut() -> None:
             ServerError,
             "digest mismatch",
         ),
+        (b'{"error":"context canceled"}\n', JustStoppedError, "still ends another pull of 'tiny'"),
     ],
 )
 def test_pull_download_that_fails_has_its_error(
