@@ -158,12 +158,10 @@ class Worker:
             self._context = larger
 
     def _make_context(self, size: int) -> Context:
-        lengths = {
-            "n_ctx": size,
-            "n_batch": size,
-            "n_ubatch": size,
-            "n_seq_max": min(size, _MOST_SEQUENCES),
-        }
+        sequences = min(size, _MOST_SEQUENCES)
+        # llama.cpp aborts the process where it pools batches that are no multiple of the sequences
+        size = -(-size // sequences) * sequences
+        lengths = {"n_ctx": size, "n_batch": size, "n_ubatch": size, "n_seq_max": sequences}
         return Context(
             self._model,
             {**self._settings, **lengths, "embeddings": True, "kv_unified": True},

@@ -175,3 +175,22 @@ def test_embeddings_text_that_memory_has_no_room_for_fails_alone(
 
 def no_memory(*_: Any) -> None:
     raise InvalidOptionError("no memory")
+
+
+@pytest.mark.filterwarnings("ignore:The model .* was not made for embeddings")
+@pytest.mark.parametrize("backend", ["llama-cpp-python", "xllamacpp"])
+@pytest.mark.parametrize("sizes", [{"n_ctx": 300}, {"n_ctx": 700, "n_batch": 300}, {"n_ctx": 514}])
+def test_llamacpp_embeddings_sizes_that_are_no_power_of_two(
+    sizes: dict[str, Any], backend: Any
+) -> None:
+    model = {"model_path": tiny_chat_model(), "backend": backend}
+    with (
+        LlamaCppEmbeddings(**model, **sizes) as odd,
+        LlamaCppEmbeddings(**model, n_ctx=1024) as even,
+    ):
+        for words in (1, 290, sizes["n_ctx"] - 1):
+            text = "x " * words
+            assert cosine(odd.embed_query(text), even.embed_query(text)) > 0.9999
+        assert len(odd.embed_documents(TEXTS[:5])) == 5
+        with pytest.raises(ContextLengthError):
+            odd.embed_query("x " * sizes["n_ctx"])
