@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from langchain_localllm.gguf.header import BLOCKS, GGUFInfo, read_lists
+from langchain_localllm.gguf.header import BLOCKS, LIST, GGUFInfo, read_lists
 from langchain_localllm.gguf.kv_cache import RECURRENT
 from langchain_localllm.gguf.value_types import wrong_types
 
@@ -68,6 +68,8 @@ def unusual_values(path: Path, info: GGUFInfo) -> list[str]:
     return [
         *_metadata(info),
         *_heads(info),
+        *_experts(info),
+        *_nested_lists(path, info),
         *_vocabulary(path, info),
         *_tensors(info),
         *wrong_types(info),
@@ -151,9 +153,35 @@ def _heads(info: GGUFInfo) -> Iterator[str]:
     size = length[0] if length else width[0] // heads[0] if heads and width else 0
     if rope and size and (rope[0] > size or rope[0] % 2):
         yield f"{prefix}rope.dimension_count is {rope[0]} for heads of {size} numbers"
-    experts, used = each("expert_count"), each("expert_used_count")
-    if experts and (not used or used[0] > experts[0]):
-        yield f"{prefix}expert_used_count is {used[0] if used else 0} of {experts[0]} experts"
+
+
+def _experts(info: GGUFInfo) -> Iterator[str]:
+    """Yield numbers of experts and of layers that predict more tokens which do not fit."""
+    prefix = f"{info.architecture}."
+
+    def number(key: str) -> int:
+        value = info.metadata.get(prefix + key)
+        return value if type(value) is int else 0
+
+    experts, used = number("expert_count"), number("expert_used_count")
+    if used > experts or (experts and not used):
+        yield f"{prefix}expert_used_count is {used} of {experts} experts"
+    groups, used = number("expert_group_count"), number("expert_group_used_count")
+    if groups and (not experts or experts % groups):
+        yield f"{prefix}expert_group_count is {groups} for {experts} experts"
+    if used > groups:
+        yield f"{prefix}expert_group_used_count is {used} of {groups} groups"
+    predicting, layers = number("nextn_predict_layers"), number("block_count")
+    if predicting and predicting >= layers:
+        yield f"{prefix}nextn_predict_layers is {predicting} of {layers} layers"
+
+
+def _nested_lists(path: Path, info: GGUFInfo) -> Iterator[str]:
+    with path.open("rb") as file:
+        for key, place in info.list_positions.items():
+            file.seek(place)
+            if file.read(4) == LIST.to_bytes(4, "little"):
+                yield f"{key} is a list of lists"
 
 
 def _vocabulary(path: Path, info: GGUFInfo) -> Iterator[str]:
@@ -209,6 +237,8 @@ def _token_texts(tokens: Sequence[Any], kind: Any) -> Iterator[str]:
             f"{_TOKENS} has the token {text!r} twice, with the ids {seen[tokens[again]]} and "
             f"{again}"
         )
+    if nul := next((token for token in tokens if b"\0" in token), None):
+        yield f"{_TOKENS} has a token with a NUL character, {nul.decode('utf-8', 'replace')!r}"
     if b"" in known:
         yield f"{_TOKENS} has an empty token"
     try:

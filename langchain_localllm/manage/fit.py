@@ -191,9 +191,7 @@ def usual(models: list[HubModel]) -> HubModel:
 
 
 def _quantization(name: str, info: GGUFInfo) -> str:
-    return quantization_in(name) or FILE_TYPES.get(
-        int(info.metadata.get("general.file_type", -1)), ""
-    )
+    return quantization_in(name) or FILE_TYPES.get(info.metadata.get("general.file_type", -1), "")
 
 
 FILE_TYPES: Final = {

@@ -152,6 +152,14 @@ ABORTS: list[tuple[Callable[[Path], object], str, str]] = [
         "*.attention.layer_norm_rms_epsilon is -1.0",
         r"llama\.attention\.layer_norm_rms_epsilon is -1\.0",
     ),
+    (_xllamacpp, "a token with a NUL character", "a token with a NUL character"),
+    (_llamacpp, "groups without experts", r"llama\.expert_group_count is 512 for 0 experts"),
+    (
+        _llamacpp,
+        "more layers that predict than layers",
+        r"llama\.nextn_predict_layers is 129 of 6 layers",
+    ),
+    (_gpt4all, "a list of lists", r"general\.tags is a list of lists|cut off or damaged"),
     (_gpt4all, "no tokenizer", r"tokenizer\.ggml\.model is 'no_vocab'"),
 ]
 
