@@ -46,6 +46,12 @@ _LOGGER: Final = logging.getLogger(__name__)
 _LONGEST_HEADING: Final = 300
 """Characters of a heading. A longer one, such as a paragraph that is marked as a heading, is also
 read as a text."""
+_LONGEST_REASON: Final = 400
+"""Characters of a reason why a file cannot be read."""
+_MOST_LOST: Final = 0.2
+_FEW_CHARACTERS: Final = 20
+"""The share of lost characters above which a text is damaged, and the length of the shortest one of
+which shares are taken."""
 _LONGEST_LINE: Final = 100_000
 """Characters of a line after which a piece may end within it."""
 
@@ -154,7 +160,7 @@ def iterate_file(path: str | Path, ocr: str = "") -> Iterator[Document]:
     path = Path(path)
     empty = True
     try:
-        for document in _short_headings(_documents(path, ocr)):
+        for document in _short_headings(_undamaged(_documents(path, ocr))):
             if document.page_content:
                 empty = False
                 document.page_content = _without_controls(document.page_content)
@@ -165,7 +171,7 @@ def iterate_file(path: str | Path, ocr: str = "") -> Iterator[Document]:
     except OSError as error:
         raise DocumentError(f"{readable(path)}: {unreadable_reason(path, error)}") from error
     except DocumentError as error:
-        raise type(error)(f"{readable(path)}: {error}") from error
+        raise type(error)(f"{readable(path)}: {_shortened(str(error))}") from error
     except MissingDependencyError:
         raise
     except MemoryError as error:
@@ -174,12 +180,32 @@ def iterate_file(path: str | Path, ocr: str = "") -> Iterator[Document]:
         ) from error
     # The readers' libraries raise errors of any type on damaged or malicious files.
     except Exception as error:
-        reason = f"{type(error).__name__}: {error}".rstrip(": ")
+        reason = _shortened(f"{type(error).__name__}: {error}".rstrip(": "))
         raise DocumentError(
             f"{readable(path)}: it cannot be read ({reason}). Is the file whole?"
         ) from error
     if empty:
         raise DocumentError(f"{readable(path)}: it holds no text.")
+
+
+def _undamaged(documents: Iterable[Document]) -> Iterator[Document]:
+    """Yield documents, but none of which many characters are replacements of lost ones."""
+    found = lost = False
+    for document in documents:
+        text = document.page_content
+        if text.count("\ufffd") > _MOST_LOST * max(len(text), _FEW_CHARACTERS):
+            lost = True
+        else:
+            found |= bool(text)
+            yield document
+    if lost and not found:
+        raise DocumentError("it holds damaged characters and no text.")
+
+
+def _shortened(reason: str) -> str:
+    """Return a reason that may repeat a part of the file, without the middle of a long one."""
+    half = _LONGEST_REASON // 2
+    return reason if len(reason) <= _LONGEST_REASON else f"{reason[:half]} … {reason[-half:]}"
 
 
 def _short_headings(documents: Iterable[Document]) -> Iterator[Document]:

@@ -598,3 +598,22 @@ def test_split_long_line_takes_no_quadratic_time(unit: str) -> None:
     passages = split_documents([Document(text)])
     assert "".join(each.page_content for each in passages).replace(" ", "") == text.replace(" ", "")
     assert all(len(each.page_content) <= 300 for each in passages)
+
+
+@pytest.mark.parametrize("code", ["#0", "#x110000"])
+def test_load_file_characters_that_are_all_lost_are_no_text(tmp_path: Path, code: str) -> None:
+    (tmp_path / "a.html").write_text(f"<p>a{f'b&{code};' * 100}</p>")
+    with pytest.raises(DocumentError, match=r"a\.html: it holds damaged characters and no text"):
+        load_file(tmp_path / "a.html")
+    (tmp_path / "b.html").write_text(f"<p>The boat is blue, and has a &{code}; mast.</p>")
+    assert "boat" in load_file(tmp_path / "b.html")[0].page_content
+
+
+def test_load_file_long_reason_is_shortened(tmp_path: Path) -> None:
+    content = f'<office:document-content xmlns:office="urn:{"x " * 20_000}'
+    with zipfile.ZipFile(tmp_path / "a.odt", "w") as archive:
+        archive.writestr("mimetype", "application/vnd.oasis.opendocument.text")
+        archive.writestr("content.xml", content)
+    with pytest.raises(DocumentError, match=r"a\.odt: ") as caught:
+        load_file(tmp_path / "a.odt")
+    assert len(str(caught.value)) < 700 + len(str(tmp_path))
