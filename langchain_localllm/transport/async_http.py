@@ -109,7 +109,7 @@ class _Connections:
 
     When an event loop ends, it calls `aclose` of the async generators that are still open, so this
     is registered as one. A generator proper would leave a coroutine when it is forgotten, of which
-    Python 3.13 complains if nobody shuts the event loop down.
+    Python 3.13 complains unless its event loop is shut down.
     """
 
     def __init__(self, owner: "weakref.ref[Client]", loop: asyncio.AbstractEventLoop) -> None:
