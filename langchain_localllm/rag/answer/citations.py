@@ -16,6 +16,7 @@ from langchain_localllm.rag.answer.no_answer import is_refusal
 from langchain_localllm.rag.answer.support import EmbedTexts, SupportFinder
 from langchain_localllm.rag.code_blocks import CodeReader, code_blocks, has_fence
 from langchain_localllm.rag.index.text_search import content_words
+from langchain_localllm.rag.ingest.formats.code import SOURCE_LANGUAGES
 from langchain_localllm.rag.ingest.split import COLUMNS, IN_CODE, above
 
 # A sentence ends before a space, a line's end, or at once in Chinese and Japanese; not after
@@ -128,7 +129,8 @@ def cited_passages(answer: str, passages: Iterable[Document]) -> list[tuple[int,
 
 def _sentences(passage: Document) -> Iterator[str]:
     text = passage.page_content
-    if language := passage.metadata.get("language"):
+    language = str(passage.metadata.get("language"))
+    if language in SOURCE_LANGUAGES:
         for paragraph in _PARAGRAPH_END.split(text):
             if language == "rst" and not paragraph[:1].isspace():
                 yield from _parts(_WRAPPED_SENTENCE_END, paragraph)
@@ -283,17 +285,11 @@ class CitationReader:
         They are `{"answer": text}`, `{"citations": [...]}`, `{"invalid_citations": [...]}` and
         `{"statements": [...]}`.
         """
-        return [
-            part
-            for text, is_code in self._code.feed(piece)
-            for part in self._add(text, is_code=is_code)
-        ]
+        return self._add_all(self._code.feed(piece))
 
     def end(self) -> list[dict[str, Any]]:
         """Return the remaining parts when the answer has ended."""
-        parts = [
-            part for text, is_code in self._code.end() for part in self._add(text, is_code=is_code)
-        ]
+        parts = self._add_all(self._code.end())
         text, self._held = self._held, ""
         closed = [*parts, *self._with_statement(self._read(text)), *self._close()]
         if self._leading and any("citations" in part for part in closed):

@@ -51,6 +51,7 @@ from langchain_localllm.rag.index.catalog import Catalog, StagedChunk
 from langchain_localllm.rag.index.database import has_tables
 from langchain_localllm.rag.index.text_search import VERSION
 from langchain_localllm.rag.ingest.file_keys import absolute, root_of
+from langchain_localllm.rag.ingest.formats.code import SOURCE_LANGUAGES
 from langchain_localllm.rag.ingest.sentences import SENTENCE_END
 from langchain_localllm.rag.ingest.split import COLUMNS, IN_CODE, JOINT, above
 from langchain_localllm.rag.profile import RagProfile, index_profile
@@ -556,7 +557,9 @@ def _halves(passage: StagedChunk) -> list[StagedChunk]:
     )
     second = {**passage.metadata, JOINT: text[start:end]}
     in_code = bool(second.pop(IN_CODE, 0))
-    if "language" not in second and ends_in_code(text[:start], in_code=in_code):
+    if second.get("language") not in SOURCE_LANGUAGES and ends_in_code(
+        text[:start], in_code=in_code
+    ):
         second[IN_CODE] = 1
     parts = ((text[:start], passage.metadata), (text[end:], second))
     return [

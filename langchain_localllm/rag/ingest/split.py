@@ -117,7 +117,7 @@ def iterate_passages(
     """
     splitters: dict[str, RecursiveCharacterTextSplitter | None] = {"": None}
     for document in documents:
-        language = document.metadata.get("language", "")
+        language = str(document.metadata.get("language", ""))
         if language not in splitters:
             splitters[language] = _code_splitter(language, chunk_size, chunk_overlap)
         text, splitter = document.page_content, splitters[language]
@@ -126,8 +126,8 @@ def iterate_passages(
             if splitter
             else _Splitter(text, chunk_size, longest_sentence).passages(chunk_overlap)
         )
-        blocks = [] if language else list(code_blocks(text))
-        tables = [] if language else list(table_headers(text))
+        blocks = [] if splitter else list(code_blocks(text))
+        tables = [] if splitter else list(table_headers(text))
         end: int | None = None
         for start, stop in spans:
             # skip passages without words, such as a rule or a bullet
@@ -148,7 +148,7 @@ def iterate_passages(
 
 def above(metadata: Mapping[str, Any]) -> str:
     """Return what is above a passage and says what it is about: headings, and names of columns."""
-    return "\n".join(filter(None, [metadata.get("heading"), metadata.get(COLUMNS)]))
+    return "\n".join(str(metadata[name]) for name in ("heading", COLUMNS) if metadata.get(name))
 
 
 def _around(parts: Sequence[tuple[Any, ...]], place: int) -> tuple[Any, ...] | None:

@@ -310,6 +310,13 @@ def test_number_sentences_source_code_is_numbered_by_paragraphs() -> None:
     assert number_sentences([passage]) == [expected]
 
 
+@pytest.mark.parametrize("language", ["en", "eng", ["en"], None])
+def test_number_sentences_language_that_people_speak_is_no_source_code(language: Any) -> None:
+    text = f"Print the boats:\n\n{CODE}\n\nThey are blue. Rest."
+    passage = Document(text, metadata={"language": language})
+    assert number_sentences([passage]) == number_sentences([Document(text)])
+
+
 def test_number_sentences_wrapped_sentences_of_rst_are_whole() -> None:
     text = "The library is\nopen. Knock twice::\n\n    knock()\n    knock()\n\n- one\n- two"
     expected = ["The library is\nopen.", "Knock twice::", "    knock()\n    knock()", "one", "two"]
