@@ -42,6 +42,12 @@ PATIENCE: Final = int(os.environ.get("UI_PATIENCE", "120000"))
 HTML: Final = (
     "<img src=x onerror=alert(1)><b>bold</b><script>alert(2)</script> The boat is blue [1]."
 )
+BLUE: Final = "The boat is blue [1]. It flies [99]."
+CODE: Final = (
+    "1. The boat is blue [1]:\n\n   ```python\n   boats[1].color\n   ```\n\nUse `boats[1]`."
+)
+SAID: Final = {"html": HTML, "in Python": CODE}
+"""What is answered to a question with these words; to others `BLUE`."""
 MANY: Final = 500
 CHAT: Final = ListedModel("/models/stand-in.gguf", "a test", chat=True)
 EMBEDDINGS: Final = ListedModel("/models/stand-in-embed.gguf", "a test", embeddings=True)
@@ -111,9 +117,8 @@ class Speaker(BaseChatModel):
         if "gated" in asked:
             yield "The first half. "
             await asyncio.to_thread(self.gate.wait, PATIENCE / 1000)
-        for word in (HTML if "html" in asked else "The boat is blue [1]. It flies [99].").split(
-            " "
-        ):
+        said = next((text for name, text in SAID.items() if name in asked), BLUE)
+        for word in said.split(" "):
             yield f"{word} "
 
 

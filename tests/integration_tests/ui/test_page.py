@@ -94,6 +94,16 @@ def test_page_html_in_an_answer_and_in_a_document_stays_text(tab: Tab, running: 
     tab.shoot("html")
 
 
+def test_page_code_of_an_answer_stays_as_it_is(tab: Tab, running: Running) -> None:
+    page = opened(tab, running)
+    ask(page, "What is the color of the boat in Python?")
+    expect(page.locator(".answer")).to_have_attribute("aria-busy", "false")
+    expect(page.locator(".answer pre")).to_have_text("   boats[1].color", use_inner_text=True)
+    expect(page.locator(".answer p code")).to_have_text("boats[1]")
+    expect(page.locator(".cite")).to_have_count(1)
+    expect(page.get_by_role("img", name="No passage supports this sentence")).to_have_count(2)
+
+
 def test_page_dropped_and_chosen_files_are_indexed_and_can_be_removed(
     tab: Tab, running: Running, tmp_path: Path
 ) -> None:
