@@ -79,6 +79,15 @@ def _spec_type(value: Any) -> Any:
     return "ngram-simple" if value == "ngram" else value
 
 
+def _draft_model(value: Any) -> Any:
+    if isinstance(value, str | os.PathLike):
+        raise ValueError(  # noqa: TRY004 - pydantic makes its own error of this one only
+            "`draft_model` is an object that drafts tokens. The path of a smaller model goes to "
+            "`draft_model_path`."
+        )
+    return value
+
+
 def _path_text(value: Any) -> Any:
     return os.fspath(value) if isinstance(value, os.PathLike) else value
 
@@ -398,7 +407,9 @@ class LlamaCppOptions(ModelOptions, SamplerOptions):
     cache_dir_mib: Annotated[int, Loads, SpeedsUp] = Field(default=2048, ge=1)
     """MiB that the files in `cache_dir` take at most; those that were not used for longest are
     deleted."""
-    draft_model: Annotated[Any, SpeedsUp] = Field(default=None, repr=False)
+    draft_model: Annotated[Any, BeforeValidator(_draft_model), SpeedsUp] = Field(
+        default=None, repr=False
+    )
     """Drafts the next tokens, which are then computed together: a
     `llama_cpp.llama_speculative.LlamaDraftModel`."""
     spec_type: Annotated[SpecType | None, BeforeValidator(_spec_type), Loads, SpeedsUp] = None

@@ -88,6 +88,12 @@ def test_choose_backend_without_one_names_the_extra(
         backend.choose_backend(options, "xllamacpp")
 
 
+@pytest.mark.parametrize("path", [tiny_chat_model(), str(tiny_chat_model())])
+def test_chat_llamacpp_path_as_draft_model_is_refused(path: Any) -> None:
+    with pytest.raises(InvalidOptionError, match="`draft_model_path`"):
+        ChatLlamaCpp(model_path=tiny_chat_model(), draft_model=path)
+
+
 @pytest.mark.parametrize(
     "options", [{"kv_overrides": {"general.name": "x"}}, {"draft_model": object()}]
 )
