@@ -100,7 +100,7 @@ def answer_chain(
     """
     chosen = prompt or answer_prompt(llm)
     limited = _limited(llm)
-    with_places = not is_small_model(llm)
+    with_places = not (is_small_model(llm) or is_extractive(llm))
 
     def budget(found: dict[str, Any]) -> dict[str, Any]:
         alone = found.get("standalone_question") or found["question"]

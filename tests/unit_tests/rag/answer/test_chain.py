@@ -90,8 +90,11 @@ def test_answer_chain_accepts_a_custom_prompt() -> None:
     ]
 
 
-def test_answer_chain_small_model_gets_sentences_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("langchain_localllm.rag.answer.chain.is_small_model", lambda _: True)
+@pytest.mark.parametrize("condition", ["is_small_model", "is_extractive"])
+def test_answer_chain_small_model_gets_sentences_only(
+    condition: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(f"langchain_localllm.rag.answer.chain.{condition}", lambda _: True)
     model = RunnableLambda[PromptValue, str](lambda prompt: prompt.to_string())
     prompt = PromptTemplate.from_template("{passages}")
     [context, *answer] = answer_chain(RETRIEVER, model, prompt).stream(QUESTION)
