@@ -6,8 +6,8 @@ from typing import Final
 
 from langchain_localllm.rag.ingest.formats.table import is_name
 
-_ROW: Final = re.compile(r"\s*\|.*\|\s*|.*\S \| .*")
-_RULE: Final = re.compile(r"\s*\|?(?:\s*:?-+:?\s*\|)*\s*:?-+:?\s*\|?\s*")
+_ROW: Final = re.compile(r"\|.*\||.* \| .*")
+_RULE: Final = re.compile(r"\|?(?:\s*:?-+:?\s*\|)*(?:\s*:?-+:?)?")
 """The line below the header of a table in Markdown."""
 _LEAST_ROWS: Final = 3
 _LEAST_COLUMNS: Final = 3
@@ -32,8 +32,9 @@ def table_headers(text: str) -> Iterator[tuple[int, int, str]]:
     lines: list[tuple[int, str]] = []
     place = 0
     for line in [*text.split("\n"), ""]:
-        if _ROW.fullmatch(line) or (lines and "|" in line and _RULE.fullmatch(line)):
-            lines.append((place, line))
+        cells = line.strip()
+        if _ROW.fullmatch(cells) or (lines and "|" in cells and _RULE.fullmatch(cells)):
+            lines.append((place, cells))
         else:
             if found := _header(lines):
                 yield *found[:1], place - 1, found[1]
@@ -45,7 +46,7 @@ def _header(lines: Sequence[tuple[int, str]]) -> tuple[int, str] | None:
     """Return where the rows of a table begin, and its header, if it has one."""
     if len(lines) < _LEAST_ROWS:
         return None
-    cells = [cell.strip() for cell in lines[0][1].strip().strip("|").split("|")]
+    cells = [cell.strip() for cell in lines[0][1].strip("|").split("|")]
     is_marked = bool(_RULE.fullmatch(lines[1][1]))
     header = " | ".join(cells)
     if len(header) > _LONGEST or not (

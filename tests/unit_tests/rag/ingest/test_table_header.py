@@ -29,6 +29,7 @@ HTML = "<table><tr><th>name<th>built<th>length</tr>{}</table>".format(
         ("a | b | c\n1 | 2 | 3", []),
         (f"{'a' * 300} | b | c\n1 | 2 | 3\n4 | 5 | 6", []),
         ("Either a | b.\nIt ends.", []),
+        (f"| a |\n{' ' * 100_000}x|\n| b |", []),
     ],
 )
 def test_table_headers_are_found(text: str, expected: list[tuple[str, str]]) -> None:
