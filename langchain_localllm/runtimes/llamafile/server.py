@@ -85,7 +85,7 @@ class LocalServer:
             of up to `n_ctx` tokens. Such a server answers no prompts.
         api_key: Key that clients must send. Default: none is needed.
         port: Port on 127.0.0.1. Default 0: a free one, see `base_url`.
-        startup_timeout: Seconds until it must be ready, loading the model included. Default 60.
+        startup_timeout: Seconds until it must be ready, loading the model included. Default 300.
         launcher: What serves a GGUF file: `llama-server`, an installed one, or `xllamacpp`, the
             package. Default: the first that is there, in this order.
         extra_args: More arguments for `llama-server` or the llamafile, as on their command line.
@@ -120,7 +120,7 @@ class LocalServer:
         embedding: bool = False,
         api_key: str | None = None,
         port: int = 0,
-        startup_timeout: float = 60.0,
+        startup_timeout: float = 300.0,
         launcher: LauncherName | None = None,
         extra_args: Sequence[str] = (),
         **options: Unpack[ServerFlags],

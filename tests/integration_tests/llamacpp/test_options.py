@@ -250,7 +250,7 @@ def test_cache_key_holds_the_grammar_and_not_its_path(llm: LlamaCpp, tmp_path: P
 
 
 @pytest.mark.parametrize(
-    "draft", [lambda _: 1 / 0, lambda _: None, "no function"], ids=["raises", "nothing", "text"]
+    "draft", [lambda _: 1 / 0, lambda _: None, object()], ids=["raises", "nothing", "no function"]
 )
 def test_llamacpp_draft_model_that_fails_fails_its_request_only(llm: LlamaCpp, draft: Any) -> None:
     expected = llm.invoke(PROMPT)
