@@ -26,7 +26,7 @@ from langchain_localllm.gguf.split_files import part_names
 from langchain_localllm.manage.hub import HubModel, hub_files
 from langchain_localllm.manage.model_ref import Source, quantization_in
 
-__all__ = ["BITS", "FILE_TYPES", "Fit", "FitRow", "describe", "fit", "verdict"]
+__all__ = ["BITS", "FILE_TYPES", "Fit", "FitRow", "describe", "fit", "quantization_of", "verdict"]
 
 BITS: Final = {
     "Q2_K": 3.16,
@@ -152,7 +152,7 @@ def fit(
     return Fit(
         name,
         architecture.name,
-        _quantization(name, info),
+        quantization_of(name, info),
         weight_size(info),
         parameters(info),
         architecture.count,
@@ -190,7 +190,8 @@ def usual(models: list[HubModel]) -> HubModel:
     return next((model for model in models if model.quantization == "Q4_K_M"), models[0])
 
 
-def _quantization(name: str, info: GGUFInfo) -> str:
+def quantization_of(name: str, info: GGUFInfo) -> str:
+    """Return the quantization that a file's name or header says; empty if neither does."""
     return quantization_in(name) or FILE_TYPES.get(info.metadata.get("general.file_type", -1), "")
 
 

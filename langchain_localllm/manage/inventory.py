@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Final
 from langchain_localllm._deprecated import renamed_attribute
 from langchain_localllm.errors import InvalidOptionError, LocalLLMError, ModelFileError
 from langchain_localllm.gguf.header import GGUFInfo, check_gguf, is_llamafile, look_into_llamafile
-from langchain_localllm.manage.fit import FILE_TYPES
+from langchain_localllm.manage.fit import quantization_of
 from langchain_localllm.manage.folders import files_here
-from langchain_localllm.manage.model_ref import quantization_in
 from langchain_localllm.manage.probe import RunningServer, answers, ask_server, running_servers
 from langchain_localllm.model_info.info import takes_tools
 from langchain_localllm.transport.address import Address
@@ -130,15 +129,13 @@ def of_file(path: Path, place: str) -> ListedModel:
 
 
 def _of_header(path: Path, place: str, size: int, info: GGUFInfo, runtime: str) -> ListedModel:
-    kind = info.metadata.get("general.file_type")
     embeds = info.pooling_type is not None or any(word in info.architecture for word in _EMBED)
     template = str(info.metadata.get("tokenizer.chat_template", ""))
     return ListedModel(
         str(path),
         place,
         size,
-        quantization=quantization_in(path.name)
-        or FILE_TYPES.get(kind if isinstance(kind, int) else -1, ""),
+        quantization=quantization_of(path.name, info),
         family=info.architecture,
         context=info.context_length,
         tools=takes_tools(template),
