@@ -6,6 +6,7 @@ from typing import Any, Final
 UNPARSABLE: Final = (ValueError, RecursionError)
 """What text raises that is not JSON, or that is nested too deeply."""
 NOT_JSON: Final = object()
+"""What `read_json` returns for text that is not JSON, since `null` is JSON."""
 
 
 def read_json(text: str, otherwise: Any = NOT_JSON) -> Any:

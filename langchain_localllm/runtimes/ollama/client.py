@@ -28,7 +28,8 @@ Report = Callable[[PullProgress], object]
 Files = Mapping[str, str | Path]
 _READ_SIZE: Final = 1 << 20
 _WAITS: Final = (0.1, 0.2, 0.5, 1, 2, 4, None)
-"""Seconds between pulls of a model while Ollama ends another pull of it that was stopped."""
+"""Seconds between pulls of a model while Ollama ends another pull of it that was stopped; after the
+last one, `None`, the error is raised."""
 
 
 class OllamaClient(Closing):
@@ -89,12 +90,13 @@ class OllamaClient(Closing):
         for seconds in _WAITS:
             opening = management.open_pull(self._server, name, insecure=insecure)
             try:
-                return self._run_steps(opening, StepDecoder(name), progress)
+                self._run_steps(opening, StepDecoder(name), progress)
             except JustStoppedError:
                 if seconds is None:
                     raise
                 time.sleep(seconds)
-        return None
+            else:
+                return
 
     async def apull(
         self, model: str | None = None, *, insecure: bool = False, progress: bool | Report = True
@@ -104,12 +106,13 @@ class OllamaClient(Closing):
         for seconds in _WAITS:
             opening = management.open_pull(self._server, name, insecure=insecure)
             try:
-                return await self._arun_steps(opening, StepDecoder(name), progress)
+                await self._arun_steps(opening, StepDecoder(name), progress)
             except JustStoppedError:
                 if seconds is None:
                     raise
                 await asyncio.sleep(seconds)
-        return None
+            else:
+                return
 
     def create(
         self,
