@@ -81,20 +81,6 @@ def code_blocks(text: str, *, in_code: bool = False) -> Iterator[tuple[int, int]
         yield start, len(text)
 
 
-def ends_in_code(text: str, *, in_code: bool = False) -> bool:
-    """Return whether a text ends within a block.
-
-    Args:
-        text: The text.
-        in_code: Whether it begins within one.
-    """
-    tracker = FenceTracker(in_code=in_code)
-    if has_fence(text):
-        for line in text.split("\n"):
-            tracker.is_code(line)
-    return tracker.in_code
-
-
 class CodeReader:
     r"""Separate code from prose in a text that arrives in pieces.
 

@@ -539,8 +539,10 @@ def marker_of(statement: Statement) -> str:
 
     `[?]` if it is not supported. After a block of code, it is a line of its own.
     """
-    space = "\n" if has_fence(statement.text) else " "
     if not statement.supported:
-        return f"{space}[?]"
-    is_found = statement.citation and statement.citation.inferred
-    return f"{space}[{statement.citation.marker}]" if statement.citation and is_found else ""
+        mark = "[?]"
+    elif statement.citation and statement.citation.inferred:
+        mark = f"[{statement.citation.marker}]"
+    else:
+        return ""
+    return f"\n{mark}" if has_fence(statement.text) else f" {mark}"

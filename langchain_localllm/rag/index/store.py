@@ -11,8 +11,7 @@
 - Metadata: `source` (the path, with `/`), and where known `page` (from 1), `heading` (`"Boats >
   Prices"`), `cell`, `language`, `columns` (the names, if it begins within a table), `line` (from 1,
   where the passage begins) and `in_code` (1 if that is within a block of code); the last two are
-  not in the vector store. Only texts and whole
-  numbers, which every vector store takes.
+  not in the vector store. Only texts and whole numbers, which every vector store takes.
 - Settings in the catalog: `vectors` (the kind in `vectors.KINDS`, or `custom`), `embedding_model`,
   `probe` (the vector of a fixed text, by which an embedding model is known again), `chunk_size`,
   `chunk_overlap`, `longest_sentence`, `sizes_given` (those that were asked for), `with_headings`
@@ -46,14 +45,13 @@ from langchain_localllm._deprecated import renamed_attribute
 from langchain_localllm.errors import InvalidOptionError, MissingDependencyError, StoreError
 from langchain_localllm.extras import pip_install
 from langchain_localllm.model_info.introspect import describe_model
-from langchain_localllm.rag.code_blocks import ends_in_code
 from langchain_localllm.rag.index.catalog import Catalog, StagedChunk
 from langchain_localllm.rag.index.database import has_tables
 from langchain_localllm.rag.index.text_search import VERSION
 from langchain_localllm.rag.ingest.file_keys import absolute, root_of
 from langchain_localllm.rag.ingest.formats.code import SOURCE_LANGUAGES
 from langchain_localllm.rag.ingest.sentences import SENTENCE_END
-from langchain_localllm.rag.ingest.split import COLUMNS, IN_CODE, JOINT, above
+from langchain_localllm.rag.ingest.split import COLUMNS, IN_CODE, JOINT, Surroundings, above
 from langchain_localllm.rag.profile import RagProfile, index_profile
 from langchain_localllm.rag.vectorstores.kinds import check_kind, default_kind, open_vectors
 from langchain_localllm.rag.vectorstores.precomputed import AheadEmbeddings
@@ -557,10 +555,8 @@ def _halves(passage: StagedChunk) -> list[StagedChunk]:
     )
     second = {**passage.metadata, JOINT: text[start:end]}
     in_code = bool(second.pop(IN_CODE, 0))
-    if second.get("language") not in SOURCE_LANGUAGES and ends_in_code(
-        text[:start], in_code=in_code
-    ):
-        second[IN_CODE] = 1
+    is_source = second.get("language") in SOURCE_LANGUAGES
+    second |= Surroundings("" if is_source else text, in_code=in_code).at(end)
     parts = ((text[:start], passage.metadata), (text[end:], second))
     return [
         replace(passage, text=part, metadata=metadata, id=passage_id(metadata, part))

@@ -126,8 +126,7 @@ def iterate_passages(
             if splitter
             else _Splitter(text, chunk_size, longest_sentence).passages(chunk_overlap)
         )
-        blocks = [] if splitter else list(code_blocks(text))
-        tables = [] if splitter else list(table_headers(text))
+        surroundings = Surroundings("" if splitter else text)
         end: int | None = None
         for start, stop in spans:
             # skip passages without words, such as a rule or a bullet
@@ -136,10 +135,7 @@ def iterate_passages(
             passage = Document(text[start:stop], metadata=dict(document.metadata))
             if isinstance(document, LocatedDocument) and (line := document.line_at(start)):
                 passage.metadata["line"] = line
-            if _around(blocks, start - 1):
-                passage.metadata[IN_CODE] = 1
-            elif table := _around(tables, start):
-                passage.metadata[COLUMNS] = table[2]
+            passage.metadata |= surroundings.at(start)
             if end is not None:
                 passage.metadata[JOINT] = text[end:start] if start >= end else end - start
             end = stop
@@ -149,6 +145,26 @@ def iterate_passages(
 def above(metadata: Mapping[str, Any]) -> str:
     """Return what is above a passage and says what it is about: headings, and names of columns."""
     return "\n".join(str(metadata[name]) for name in ("heading", COLUMNS) if metadata.get(name))
+
+
+class Surroundings:
+    """Know what is around each place of a text: a block of code, or a table.
+
+    Args:
+        text: The text; empty for source code, which holds neither.
+        in_code: Whether it begins within a block of code.
+    """
+
+    def __init__(self, text: str, *, in_code: bool = False) -> None:
+        self._blocks = list(code_blocks(text, in_code=in_code))
+        self._tables = list(table_headers(text))
+
+    def at(self, place: int) -> dict[str, Any]:
+        """Return the metadata of a passage that begins at a place: `IN_CODE`, `COLUMNS` or none."""
+        if _around(self._blocks, place - 1):
+            return {IN_CODE: 1}
+        table = _around(self._tables, place)
+        return {COLUMNS: table[2]} if table else {}
 
 
 def _around(parts: Sequence[tuple[Any, ...]], place: int) -> tuple[Any, ...] | None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from langchain_localllm.rag.code_blocks import CodeReader, code_blocks, ends_in_code
+from langchain_localllm.rag.code_blocks import CodeReader, code_blocks
 
 EXAMPLES = [
     ("Run:\n```sh\nls\n```\nDone.", ["```sh\nls\n```"]),
@@ -27,19 +27,6 @@ def test_code_blocks_text_begins_within_one() -> None:
     text = "x = 1\n```\nThen:\n```\ny\n```"
     found = [text[start:end] for start, end in code_blocks(text, in_code=True)]
     assert found == ["x = 1\n```", "```\ny\n```"]
-
-
-@pytest.mark.parametrize(
-    ("text", "in_code", "expected"),
-    [
-        ("a\n```\nb", False, True),
-        ("a\n```\nb", True, False),
-        ("a", True, True),
-        ("a", False, False),
-    ],
-)
-def test_ends_in_code_follows_the_fences(text: str, in_code: bool, expected: bool) -> None:
-    assert ends_in_code(text, in_code=in_code) is expected
 
 
 @given(

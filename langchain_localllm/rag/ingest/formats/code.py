@@ -47,7 +47,8 @@ LANGUAGES: Final = {
 """A file name's ending to the name that langchain-text-splitters has for the language, where it
 knows the language."""
 SOURCE_LANGUAGES: Final = frozenset(LANGUAGES.values())
-"""Other loaders put the language that people speak, such as `en`, into the same metadata."""
+"""The languages in which a text is source code. Other loaders put the one that people speak, such
+as `en`, into the same metadata."""
 _MINIFIED: Final = 500
 """Characters of a line, on average, above which code was written by a program."""
 _SHORT: Final = 5000

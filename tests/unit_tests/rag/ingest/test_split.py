@@ -9,7 +9,7 @@ from langchain_core.documents import Document
 
 from langchain_localllm.errors import InvalidOptionError, MissingDependencyError
 from langchain_localllm.rag import split_documents
-from langchain_localllm.rag.ingest.split import iterate_passages
+from langchain_localllm.rag.ingest.split import Surroundings, iterate_passages
 
 
 def split(text: str, size: int) -> list[str]:
@@ -111,3 +111,26 @@ def test_split_passages_within_code_say_so() -> None:
     ]
     source = Document('"""\n```\n\n```\n"""\nx = 1', metadata={"language": "python"})
     assert all("in_code" not in each.metadata for each in split_documents([source], chunk_size=12))
+
+
+@pytest.mark.parametrize(
+    ("text", "in_code", "expected"),
+    [
+        ("a\n```\nb", False, True),
+        ("a\n```\nb", True, False),
+        ("a", True, True),
+        ("a", False, False),
+    ],
+)
+def test_surroundings_end_of_a_text_is_within_code_or_not(
+    text: str, in_code: bool, expected: bool
+) -> None:
+    assert bool(Surroundings(text, in_code=in_code).at(len(text)).get("in_code")) is expected
+
+
+def test_surroundings_rows_below_a_header_have_its_columns() -> None:
+    table = "a | b | c\n1 | 2 | 3\n4 | 5 | 6"
+    places = Surroundings(table)
+    assert places.at(0) == {}
+    assert places.at(table.index("4")) == {"columns": "a | b | c"}
+    assert Surroundings("").at(0) == {}
