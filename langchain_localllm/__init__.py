@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from langchain_localllm._deprecated import find_moved_modules
 from langchain_localllm._lazy import lazy_exports
+from langchain_localllm._version import __version__ as __version__
 from langchain_localllm.registry import class_modules
 
 if TYPE_CHECKING:
@@ -49,8 +50,6 @@ if TYPE_CHECKING:
     from langchain_localllm.runtimes.ollama.embeddings import OllamaEmbeddings as OllamaEmbeddings
     from langchain_localllm.runtimes.ollama.llm import Ollama as Ollama
     from langchain_localllm.runtimes.ollama.llm import OllamaLLM as OllamaLLM
-
-__version__ = "0.1.0"
 
 find_moved_modules()
 __getattr__, __dir__, __all__ = lazy_exports(

@@ -9,11 +9,13 @@ from typing import Annotated, Any, ClassVar, Final, Self
 
 from langchain_core.caches import BaseCache
 from langchain_core.globals import get_llm_cache
-from langchain_core.language_models import BaseChatModel
+from langchain_core.language_models import BaseChatModel, BaseLanguageModel
 from langchain_core.load.serializable import SerializedConstructor, SerializedNotImplemented
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from typing_extensions import override
 
 from langchain_localllm._deprecated import renamed_attribute
+from langchain_localllm._version import __version__
 from langchain_localllm.base.option_roles import NotInKey, NotSent, options_marked
 from langchain_localllm.base.stop_sequences import checked_stops, no_empty_stop
 from langchain_localllm.base.token_stream import CompletionInfo
@@ -81,6 +83,13 @@ class Options(BaseModel):
             super().__init__(**kwargs)
         except ValidationError as error:
             raise _to_option_error(error) from None
+
+    @override
+    def model_post_init(self, context: Any, /) -> None:
+        # without this, pydantic's own for private attributes would come before LangChain's
+        super().model_post_init(context)
+        if isinstance(self, BaseLanguageModel):
+            self._add_version("langchain-localllm", __version__)
 
     @classmethod
     def _normalize_names(cls, given: Mapping[str, Any]) -> dict[str, Any]:

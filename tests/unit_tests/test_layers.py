@@ -11,7 +11,7 @@ import langchain_localllm
 ROOT: Final = Path(langchain_localllm.__file__).parent
 LAYERS: Final = (
     ("_deprecated", "errors", "registry"),
-    ("_json", "_lazy", "extras"),
+    ("_json", "_lazy", "_version", "extras"),
     ("templates", "transport"),
     ("gguf", "models"),
     ("model_info",),

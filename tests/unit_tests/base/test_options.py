@@ -14,8 +14,10 @@ from langchain_core.load import dumps
 from langchain_core.runnables import ConfigurableField
 from pydantic import SecretStr
 
-from langchain_localllm import ChatOllama, LlamafileEmbeddings
+import langchain_localllm
+from langchain_localllm import ChatOllama, LlamafileEmbeddings, __version__
 from langchain_localllm.errors import InvalidOptionError
+from langchain_localllm.models import tiny_chat_model
 from langchain_localllm.testing.paths import PATHS, Path
 from langchain_localllm.transport.operations import Send
 from tests.unit_tests.fakes import ANSWER
@@ -430,3 +432,22 @@ def test_option_secrets_are_in_no_refusal(wrong: dict[str, Any], make: Callable[
         while error is not None:
             assert "hidden" not in f"{error} {error!r}"
             error = error.__cause__ or error.__context__
+
+
+# --- versions ---
+
+
+def test_versions_are_in_each_trace(make: Callable[..., Any], path: Path) -> None:
+    trace = Trace()
+    path(make(metadata={"project": "lamp"}), "Hi", {"callbacks": [trace]})
+    assert f"'langchain-localllm': '{__version__}'" in trace.told
+    assert "'langchain-core': " in trace.told
+    assert "'project': 'lamp'" in trace.told
+
+
+@pytest.mark.parametrize("name", ["ChatGPT4All", "ChatLlamaCpp", "GPT4All", "LlamaCpp"])
+def test_versions_of_an_in_process_class_leave_the_callers_metadata(name: str) -> None:
+    given = {"project": "lamp"}
+    model = getattr(langchain_localllm, name)(model=str(tiny_chat_model()), metadata=given)
+    assert set(model.metadata["lc_versions"]) >= {"langchain-core", "langchain-localllm"}
+    assert given == {"project": "lamp"}
