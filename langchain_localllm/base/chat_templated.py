@@ -35,8 +35,8 @@ from langchain_localllm.errors import (
 from langchain_localllm.model_info.info import TOOL_TEMPLATE, ModelInfo
 from langchain_localllm.templates.call_frames import CallFrame, call_frame
 from langchain_localllm.templates.chat_template import ChatTemplate
+from langchain_localllm.templates.conversation_forms import render_conversation, render_to_continue
 from langchain_localllm.templates.harmony import HarmonySplitter, harmony_thoughts, is_harmony
-from langchain_localllm.templates.instructions import render_to_continue, render_with_instructions
 from langchain_localllm.templates.markers import held_back
 from langchain_localllm.templates.named import given_template, is_template, named_template
 from langchain_localllm.templates.thinking import (
@@ -377,7 +377,7 @@ class TemplatedChatModel(LocalChatModel):
     ) -> tuple[str, Callable[[], Splitter]]:
         conversation = with_parsed_arguments(map(_known_role, messages))
         conversation = with_switch_word(template.source, conversation, self.reasoning)
-        render = render_to_continue if self.continue_final_message else render_with_instructions
+        render = render_to_continue if self.continue_final_message else render_conversation
         prompt = render(
             template, conversation, tools=tools, **self.template_variables(template.source)
         )

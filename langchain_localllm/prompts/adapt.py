@@ -179,11 +179,11 @@ def _written(messages: list[dict[str, Any]], about: ModelInfo) -> str:
     if not _own_template(about):
         return _in_format(messages, form, about)
     from langchain_localllm.templates.chat_template import ChatTemplate
-    from langchain_localllm.templates.instructions import render_with_instructions
+    from langchain_localllm.templates.conversation_forms import render_conversation
 
     template = ChatTemplate(about.template, about.bos_token, about.eos_token)
     try:
-        text = render_with_instructions(template, messages)
+        text = render_conversation(template, messages)
     except ChatTemplateError as error:
         if form is None:
             raise

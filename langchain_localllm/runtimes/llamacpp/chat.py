@@ -32,8 +32,8 @@ from langchain_localllm.runtimes.llamacpp.options import LlamaCppOptions, PathTe
 from langchain_localllm.runtimes.llamacpp.settings import EngineSettings
 from langchain_localllm.runtimes.llamacpp.unread_answers import ContinuedWhereUnread, Given, Rest
 from langchain_localllm.templates.call_frames import CallFrame
+from langchain_localllm.templates.conversation_forms import with_accepted_turns
 from langchain_localllm.templates.harmony import is_harmony
-from langchain_localllm.templates.instructions import with_shown_instructions
 from langchain_localllm.templates.server_parser import is_misparsed_by_server
 from langchain_localllm.templates.thinking import ThinkSplitter, answer_markers
 from langchain_localllm.templates.thinking_switch import with_switch_word
@@ -352,7 +352,7 @@ class ChatLlamaCpp(LlamaCppOptions, ReasoningBudgetOptions, TemplatedChatModel):
 
         text = Separated(self.reads_special_token)
         tools = request.get("tools", [])
-        shown = with_shown_instructions(self._template_for(tools), messages)
+        shown = with_accepted_turns(self._template_for(tools), messages)
         messages = [text.put(message, self.kept_tokens(message["role"])) for message in shown]
         source = self.template().source
         payload = chat_payload(

@@ -31,7 +31,7 @@ from langchain_localllm.base.token_stream import CompletionInfo, StreamEvent
 from langchain_localllm.runtimes.llamacpp.server_params import new_server
 from langchain_localllm.templates.call_frames import call_frame
 from langchain_localllm.templates.chat_template import ChatTemplate
-from langchain_localllm.templates.instructions import render_with_instructions
+from langchain_localllm.templates.conversation_forms import render_conversation
 from langchain_localllm.templates.server_parser import is_misparsed_by_server
 from tools.chat_families import PAGE, page
 from tools.engines import llama_cpp_source
@@ -149,7 +149,7 @@ def end_of(prompt: str, answers: AnswerStyle) -> State:
 
 
 def prompt_of(template: str, messages: list[BaseMessage], **variables: Any) -> str:
-    return render_with_instructions(
+    return render_conversation(
         ChatTemplate(template), with_parsed_arguments(to_openai(messages)), **THINKING, **variables
     )
 
@@ -288,7 +288,7 @@ def history(count: int) -> list[BaseMessage]:
 def test_prompt_holds_the_whole_conversation(name: str, source: Path) -> None:
     template = (source / f"{name}.jinja").read_text(encoding="utf-8")
     for variables in ({}, {"enable_thinking": False, "thinking": False}, THINKING):
-        prompt = render_with_instructions(ChatTemplate(template), to_openai(QUESTION), **variables)
+        prompt = render_conversation(ChatTemplate(template), to_openai(QUESTION), **variables)
         assert all(str(message.content).lower() in prompt.lower() for message in QUESTION)
     if TEMPLATES[name][0] and name not in WITHOUT_LIST:
         prompt = prompt_of(template, QUESTION, tools=TOOLS)

@@ -13,7 +13,7 @@ from langchain_localllm.prompts import for_model, model_family
 from langchain_localllm.prompts.detect_family import family_in
 from langchain_localllm.prompts.format_table import FAMILIES
 from langchain_localllm.templates.chat_template import ChatTemplate
-from langchain_localllm.templates.instructions import without_system
+from langchain_localllm.templates.conversation_forms import without_system
 from tests.unit_tests.prompts.test_format_table import QUESTION, TURNS
 from tools.engines import llama_cpp_source
 

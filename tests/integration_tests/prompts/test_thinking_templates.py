@@ -9,7 +9,7 @@ import pytest
 
 from langchain_localllm.base.chat_templated import thought_tags
 from langchain_localllm.templates.chat_template import ChatTemplate
-from langchain_localllm.templates.instructions import render_with_instructions
+from langchain_localllm.templates.conversation_forms import render_conversation
 from langchain_localllm.templates.thinking_switch import switch_variables, with_switch_word
 from tools.engines import llama_cpp_source
 
@@ -92,7 +92,7 @@ def prompt(
     budget = 0 if reasoning is False else None
     conversation = with_switch_word(source, messages, reasoning)
     template = ChatTemplate(source, "<s>", "</s>")
-    return render_with_instructions(
+    return render_conversation(
         template, conversation, **switch_variables(source, reasoning, budget), **variables
     )
 

@@ -9,7 +9,7 @@ from langchain_localllm.model_info.info import ModelInfo
 from langchain_localllm.prompts.detect_family import family_in, family_of
 from langchain_localllm.prompts.format_table import FAMILIES
 from langchain_localllm.templates.chat_template import ChatTemplate
-from langchain_localllm.templates.instructions import without_system
+from langchain_localllm.templates.conversation_forms import without_system
 from tests.unit_tests.prompts.templates import PUBLISHED, Published
 
 Messages = list[dict[str, Any]]

@@ -10,10 +10,10 @@ from langchain_localllm.base.messages import with_parsed_arguments
 from langchain_localllm.base.special_tokens import Placeholders
 from langchain_localllm.errors import ChatTemplateError, InvalidOptionError
 from langchain_localllm.templates.chat_template import ChatTemplate
-from langchain_localllm.templates.instructions import (
+from langchain_localllm.templates.conversation_forms import (
+    render_conversation,
     render_to_continue,
-    render_with_instructions,
-    with_shown_instructions,
+    with_accepted_turns,
 )
 from langchain_localllm.templates.named import NAMED, given_template, named_template
 
@@ -60,7 +60,7 @@ EDITS = [
 @pytest.mark.parametrize("edited", EDITS)
 def test_render_instructions_that_a_template_edits_stay_where_they_are(edited: str) -> None:
     template = ChatTemplate(f"<|system|>{edited}\n<|user|>{{{{ messages[1].content }}}}")
-    assert render_with_instructions(template, [SYSTEM, USER]) == template.render([SYSTEM, USER])
+    assert render_conversation(template, [SYSTEM, USER]) == template.render([SYSTEM, USER])
 
 
 def test_render_instructions_that_a_template_omits_go_into_the_first_question() -> None:
@@ -68,8 +68,7 @@ def test_render_instructions_that_a_template_omits_go_into_the_first_question() 
         "{% for m in messages if m.role == 'user' %}<|user|>{{ m.content }}\n{% endfor %}"
     )
     assert (
-        render_with_instructions(template, [SYSTEM, USER])
-        == f"<|user|>{SYSTEM['content']}\n\n2 + 2?\n"
+        render_conversation(template, [SYSTEM, USER]) == f"<|user|>{SYSTEM['content']}\n\n2 + 2?\n"
     )
 
 
@@ -91,14 +90,45 @@ def test_render_several_instructions_are_joined_where_a_template_accepts_one(
     talk = [SYSTEM, USER]
     talk.insert(place, {"role": "system", "content": "Be brief."})
     expected = f"<|system|>{SYSTEM['content']}\n\nBe brief.<|user|>2 + 2?"
-    assert render_with_instructions(ChatTemplate(source), talk) == expected
-    shown = with_shown_instructions(ChatTemplate(source), talk)
+    assert render_conversation(ChatTemplate(source), talk) == expected
+    shown = with_accepted_turns(ChatTemplate(source), talk)
     assert ChatTemplate(source).render(shown) == expected
 
 
 def test_shown_instructions_stay_where_a_template_writes_all_of_them() -> None:
     talk = [SYSTEM, USER, {"role": "system", "content": "Be brief."}]
-    assert with_shown_instructions(ChatTemplate(TURNS), talk) == talk
+    assert with_accepted_turns(ChatTemplate(TURNS), talk) == talk
+
+
+ALTERNATING = (
+    "{% for m in messages %}{% if (m.role == 'user') != (loop.index0 % 2 == 0) %}"
+    "{{ raise_exception('Conversation roles must alternate') }}{% endif %}"
+    "<|{{ m.role }}|>{{ m.content }}{% endfor %}"
+)
+
+
+def test_render_messages_of_one_role_in_a_row_are_joined_where_a_template_refuses_them() -> None:
+    talk = [
+        {"role": role, "content": text}
+        for role, text in [
+            ("user", "2 + 2?"),
+            ("user", "Quick!"),
+            ("assistant", "4."),
+            ("assistant", "Four."),
+            ("user", "3 + 3?"),
+        ]
+    ]
+    joined = "<|user|>2 + 2?\n\nQuick!<|assistant|>4.\n\nFour.<|user|>3 + 3?"
+    template = ChatTemplate(ALTERNATING)
+    assert render_conversation(template, talk) == joined
+    assert template.render(with_accepted_turns(template, talk)) == joined
+    first = f"<|user|>{SYSTEM['content']}\n\n"
+    with_system = [SYSTEM, *talk]
+    assert render_conversation(template, with_system) == joined.replace("<|user|>", first, 1)
+    shown = with_accepted_turns(template, with_system)
+    assert template.render(shown) == joined.replace("<|user|>", first, 1)
+    assert render_conversation(ChatTemplate(TURNS), talk).count("<|user|>") == 3
+    assert with_accepted_turns(ChatTemplate(TURNS), talk) == talk
 
 
 # --- what is left out ---
@@ -110,7 +140,7 @@ def test_render_role_that_a_template_omits_is_refused(role: str) -> None:
         "{% for m in messages if m.role == 'assistant' %}{{ m.content }}{% endfor %}"
     )
     with pytest.raises(ChatTemplateError, match=f"leaves out messages of the role '{role}'"):
-        render_with_instructions(
+        render_conversation(
             template, [{"role": role, "content": "x"}, {"role": "assistant", "content": "y"}]
         )
 
@@ -141,7 +171,7 @@ TOOLS = [{"type": "function", "function": {"name": "weather"}}]
     ],
 )
 def test_render_calls_and_results_that_a_template_omits_are_written_into_texts(source: str) -> None:
-    text = render_with_instructions(ChatTemplate(source), [USER, CALLED, RESULT], tools=TOOLS)
+    text = render_conversation(ChatTemplate(source), [USER, CALLED, RESULT], tools=TOOLS)
     assert text.endswith(f"<user>2 + 2?<assistant>{WRITTEN}<user>Result of weather:\nsunny")
 
 
@@ -151,8 +181,7 @@ def test_render_call_with_an_empty_text_gets_null_where_the_template_needs_it() 
         "m.tool_calls[0].function.name }};{% endfor %}"
     )
     assert (
-        render_with_instructions(ChatTemplate(source), [USER, CALLED, RESULT])
-        == "2 + 2?;weather;sunny;"
+        render_conversation(ChatTemplate(source), [USER, CALLED, RESULT]) == "2 + 2?;weather;sunny;"
     )
 
 
@@ -197,7 +226,7 @@ def test_render_result_of_a_filter_is_a_list_in_json() -> None:
 def test_render_arguments_are_passed_as_the_template_takes_them(
     written: str, expected: str
 ) -> None:
-    text = render_with_instructions(with_calls(written), [USER, CALLED, RESULT])
+    text = render_conversation(with_calls(written), [USER, CALLED, RESULT])
     assert text == f"<|user|>2 + 2?;<|assistant|>[weather {expected}];<|tool|>sunny;"
 
 
@@ -210,7 +239,7 @@ def test_render_template_that_refuses_text_and_thoughts_before_a_call_gets_both_
         "for c in m.tool_calls or [] %}{{ c.function.name }}{% endfor %}\n{% endfor %}"
     )
     called = {**CALLED, "content": "I look.", "reasoning_content": "Hm."}
-    assert "assistant:Hm.\n\nI look.|weather" in render_with_instructions(
+    assert "assistant:Hm.\n\nI look.|weather" in render_conversation(
         ChatTemplate(source), [USER, called, RESULT]
     )
 
@@ -267,10 +296,10 @@ def test_render_named_format_holds_all_messages_and_ends_where_the_answer_begins
         {"role": "assistant", "content": "Two."},
         {"role": "user", "content": "Three?"},
     ]
-    text = render_with_instructions(named_template(name), talk)
+    text = render_conversation(named_template(name), talk)
     places = [text.index(message["content"]) for message in talk]
     assert places == sorted(places)
-    answered = render_with_instructions(
+    answered = render_conversation(
         named_template(name),
         [*talk, {"role": "assistant", "content": "Four."}],
         add_generation_prompt=False,

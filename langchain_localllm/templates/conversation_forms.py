@@ -1,11 +1,13 @@
-"""Render conversations for what templates differ in.
+"""Render conversations in the form that a template accepts.
 
-That is: instructions, the arguments of calls, and roles that they omit.
+Templates differ in what they refuse or leave out: system messages, two messages of one role in a
+row, tool calls and their results, and arguments as objects or as text.
 """
 
 import json
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import chain, takewhile
 from typing import Any, Final
 
@@ -15,15 +17,18 @@ from langchain_localllm.templates.tool_calls import ToolFormat, tool_format
 
 Messages = Sequence[Mapping[str, Any]]
 
+_OF_A_TEXT: Final = frozenset({"role", "content"})
+"""What a message has that is no more than a text."""
 
-def render_with_instructions(template: ChatTemplate, messages: Messages, **variables: Any) -> str:
+
+def render_conversation(template: ChatTemplate, messages: Messages, **variables: Any) -> str:
     r"""Render the prompt for a conversation.
 
     Several instructions (system messages) are joined at the beginning where the template accepts
     only one. They are put into the first question where it refuses them, as Gemma 2's, or leaves
-    them out, as Phi-3-mini's. The arguments of calls are passed as objects,
-    or as text to a template that needs that; calls and their results are written into texts for a
-    template that leaves them out.
+    them out, as Phi-3-mini's. Messages of one role in a row are joined where it refuses them, as
+    Gemma's. The arguments of calls are passed as objects, or as text to a template that needs that;
+    calls and their results are written into texts for a template that leaves them out.
 
     Args:
         template: The template.
@@ -38,7 +43,7 @@ def render_with_instructions(template: ChatTemplate, messages: Messages, **varia
         >>> refuses = "{% if messages[0].role == 'system' %}{{ raise_exception('no') }}{% endif %}"
         >>> template = ChatTemplate(refuses + "{{ messages[0].content }}")
         >>> system = {"role": "system", "content": "Be brief."}
-        >>> render_with_instructions(template, [system, {"role": "user", "content": "Why?"}])
+        >>> render_conversation(template, [system, {"role": "user", "content": "Why?"}])
         'Be brief.\n\nWhy?'
     """
     problem: ChatTemplateError | None = None
@@ -75,9 +80,7 @@ def render_to_continue(template: ChatTemplate, messages: Messages, **variables: 
     *before, last = messages
     end = f"zqend{secrets.token_hex(8)}"
     marked = [*before, {**last, "content": f"{last['content']}{end}"}]
-    text = render_with_instructions(
-        template, marked, **{**variables, "add_generation_prompt": False}
-    )
+    text = render_conversation(template, marked, **{**variables, "add_generation_prompt": False})
     begun, found, _ = text.rpartition(end)
     if not found:
         raise ChatTemplateError(
@@ -86,29 +89,29 @@ def render_to_continue(template: ChatTemplate, messages: Messages, **variables: 
     return begun
 
 
-def with_shown_instructions(
-    template: ChatTemplate, messages: Messages
-) -> Sequence[Mapping[str, Any]]:
-    r"""Return the conversation with all instructions that the template writes.
+def with_accepted_turns(template: ChatTemplate, messages: Messages) -> Sequence[Mapping[str, Any]]:
+    r"""Return the conversation with instructions and turns that the template accepts.
 
-    Where it leaves out any but the first message, or refuses them, they are joined there. It is for
-    llama.cpp's server, which renders the template itself.
+    Where it leaves out any but the first instruction, or refuses them, they are joined there; where
+    it refuses messages of one role in a row, these are joined. It is for llama.cpp's server, which
+    renders the template itself.
 
     Example:
         >>> first = "{{ messages[0].content }}{{ messages[-1].content }}"
         >>> roles = {"A": "system", "B": "system", "Why?": "user"}
         >>> talk = [{"role": role, "content": text} for text, role in roles.items()]
-        >>> with_shown_instructions(ChatTemplate(first), talk)[0]
+        >>> with_accepted_turns(ChatTemplate(first), talk)[0]
         {'role': 'system', 'content': 'A\n\nB'}
     """
-    if not any(message["role"] == "system" for message in messages[1:]) or not all(
-        isinstance(message["content"], str) for message in messages
-    ):
+    roles = [message["role"] for message in messages]
+    if "system" not in roles[1:] and not any(map(_may_join, messages, messages[1:])):
         return messages
-    try:
-        _check_whole(template, messages, template.render(messages), {})
-    except ChatTemplateError:
-        return _with_one_system(messages)
+    if not all(isinstance(message["content"], str) for message in messages):
+        return messages
+    for form in _placings(messages):
+        with suppress(ChatTemplateError):
+            _check_whole(template, form, template.render(form), {})
+            return form
     return messages
 
 
@@ -135,26 +138,34 @@ def _with_one_system(messages: Messages) -> list[Mapping[str, Any]]:
     return [{"role": "system", "content": system}, *rest]
 
 
+def _placings(messages: Messages) -> Iterator[Messages]:
+    """Yield the conversation unchanged, and with its instructions and turns in other places."""
+    placings: list[Messages] = [list(messages)]
+    if any(message["role"] == "system" for message in messages):
+        placings += [_with_one_system(messages), without_system(messages)]
+    yield from placings
+    yield from map(_joined_turns, placings)
+
+
 def _attempts(template: ChatTemplate, messages: Messages) -> Iterator[Messages]:
     """Yield the conversation unchanged, then in the forms that other kinds of templates need.
 
     Calls as text come last.
     """
     tried: list[Messages] = []
-    systems = [message for message in messages if message["role"] == "system"]
     calls = any(message.get("tool_calls") or message["role"] == "tool" for message in messages)
     form = tool_format(template.source)
-    placings: list[Messages] = [
-        list(messages),
-        *([_with_one_system(messages)] if systems else []),
-        *([without_system(messages)] if systems else []),
-    ]
+    placings = list(_placings(messages))
     natives = (
         native
         for placed in placings
         for native in (_with_calls_in_other_forms(placed) if calls else [placed])
     )
-    texts = (text for placed in placings for text in (_as_texts(placed, form) if calls else ()))
+    texts = (
+        form_of_turns([_with_calls_as_text(message, form) for message in placed])
+        for placed in (placings if calls else ())
+        for form_of_turns in (list, _joined_turns)
+    )
     for attempt in chain(natives, texts):
         if attempt not in tried:
             tried.append(attempt)
@@ -168,12 +179,6 @@ def _with_calls_in_other_forms(messages: Messages) -> Iterator[Messages]:
     ]
     yield from forms
     yield from map(_with_one_call_each, forms)
-
-
-def _as_texts(messages: Messages, form: ToolFormat) -> Iterator[Messages]:
-    texts = [_with_calls_as_text(message, form) for message in messages]
-    yield texts
-    yield _with_merged_users(texts)
 
 
 def _with_text_arguments(message: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -258,21 +263,27 @@ def _results(messages: Messages) -> Iterator[Mapping[str, Any]]:
     return takewhile(lambda message: message["role"] == "tool", messages)
 
 
-def _with_merged_users(messages: Messages) -> Messages:
-    """Return the conversation with consecutive user messages merged.
+def _may_join(before: Mapping[str, Any], message: Mapping[str, Any]) -> bool:
+    """Return whether two messages can be one: of the user, or texts of the model."""
+    return before["role"] == message["role"] and (
+        message["role"] == "user"
+        or (message["role"] == "assistant" and before.keys() | message.keys() <= _OF_A_TEXT)
+    )
+
+
+def _joined_turns(messages: Messages) -> Messages:
+    """Return the conversation with messages of one role in a row joined.
 
     Gemma's template refuses two in a row.
     """
-    merged: list[Mapping[str, Any]] = []
+    joined: list[Mapping[str, Any]] = []
     for message in messages:
-        if merged and message["role"] == merged[-1]["role"] == "user":
-            merged[-1] = {
-                **merged[-1],
-                "content": f"{merged[-1]['content']}\n\n{message['content']}",
-            }
+        if joined and _may_join(joined[-1], message):
+            content = f"{joined[-1]['content']}\n\n{message['content']}"
+            joined[-1] = {**joined[-1], "content": content}
         else:
-            merged.append(message)
-    return merged
+            joined.append(message)
+    return joined
 
 
 def _with_calls_as_text(message: Mapping[str, Any], form: ToolFormat) -> Mapping[str, Any]:
