@@ -359,7 +359,7 @@ class LlamaCppOptions(ModelOptions, SamplerOptions):
     temperature: float | None = Field(default=0.8, ge=0)
     """Randomness; 0 always takes the most probable token."""
     last_n_tokens_size: int | None = Field(default=None, ge=-1)
-    """Tokens that the penalties look back at; -1 is all. Default: 64."""
+    """Tokens that the penalties look back at, also into the prompt; -1 is all. Default: 64."""
     logit_bias: Annotated[LogitBias | None, BeforeValidator(normalize_logit_bias)] = None
     """Added to the logits of tokens, by their ids, or by a text for all of its tokens; `False` bans
     a token. A list of such pairs, as llama.cpp's server takes, works too."""

@@ -26,7 +26,7 @@ class Sampling:
 
     Attributes:
         seed: Repeats the random choices; `None` and negative numbers draw one.
-        repeat_last_n: Tokens of the answer that the penalties look back at.
+        repeat_last_n: Tokens that the penalties look back at, also into the prompt.
         samplers: The samplers in their order.
         logit_bias: Added to the logits of tokens.
         ignore_eos: Continue when the model emits an end-of-generation token.
@@ -148,22 +148,23 @@ class Sampler:
             else options.seed % _SEEDS
         )
         if options.mirostat:
-            self._add_penalties(options)
+            self._add_penalties(options, prompt)
             self._add(lib.llama_sampler_init_temp(options.temperature))
             self._add_mirostat(options, seed)
         elif options.greedy:
-            self._add_penalties(options)
+            self._add_penalties(options, prompt)
             self._add(lib.llama_sampler_init_greedy())
         else:
             self._add_in_order(options, seed, prompt)
 
-    def _add_penalties(self, options: Sampling) -> None:
-        if options.penalties != _NO_PENALTIES:
-            self._add(
-                lib.llama_sampler_init_penalties(
-                    self._model.size, options.repeat_last_n, *options.penalties
-                )
-            )
+    def _add_penalties(self, options: Sampling, prompt: Sequence[int]) -> None:
+        if options.penalties == _NO_PENALTIES or not options.repeat_last_n:
+            return
+        penalties = lib.llama_sampler_init_penalties(
+            self._model.size, options.repeat_last_n, *options.penalties
+        )
+        self._add(penalties)
+        self._accept_prompt(penalties, prompt[-options.repeat_last_n :])
 
     def _add_in_order(self, options: Sampling, seed: int, prompt: Sequence[int]) -> None:
         keep = options.min_keep
@@ -172,7 +173,7 @@ class Sampler:
             "dry": lambda: self._add_dry(options, prompt),
             "infill": self._add_infill,
             "min_p": lambda: self._add(lib.llama_sampler_init_min_p(options.min_p, keep)),
-            "penalties": lambda: self._add_penalties(options),
+            "penalties": lambda: self._add_penalties(options, prompt),
             "temperature": lambda: self._add(lib.llama_sampler_init_temp_ext(*temperatures)),
             "top_k": lambda: self._add(lib.llama_sampler_init_top_k(options.top_k)),
             "top_n_sigma": lambda: self._add(
@@ -200,7 +201,6 @@ class Sampler:
             self._add(lib.llama_sampler_init_dist(seed))
 
     def _add_dry(self, options: Sampling, prompt: Sequence[int]) -> None:
-        """Add DRY, which sees the end of the prompt as well."""
         if not (options.dry_multiplier and options.dry_penalty_last_n):
             return
         texts = [utf8(text) for text in options.dry_sequence_breakers]
@@ -213,9 +213,13 @@ class Sampler:
         )
         dry = lib.llama_sampler_init_dry(self._model.vocabulary, *settings, breakers, len(texts))
         self._add(dry)
-        for token in prompt[-options.dry_penalty_last_n :]:
+        self._accept_prompt(dry, prompt[-options.dry_penalty_last_n :])
+
+    def _accept_prompt(self, sampler: Any, tokens: Sequence[int]) -> None:
+        """Show a sampler the end of the prompt, as llama.cpp's server does."""
+        for token in tokens:
             if 0 <= token < self._model.size:  # not a part of an image
-                lib.llama_sampler_accept(dry, token)
+                lib.llama_sampler_accept(sampler, token)
 
     def _add_infill(self) -> None:
         if self._model.eos_token is None:

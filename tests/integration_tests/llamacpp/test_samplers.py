@@ -63,6 +63,17 @@ def test_sampler_dry_base_makes_the_penalty_of_a_long_phrase_grow(engine: BaseLL
     assert PHRASE not in engine.invoke(LOOP, dry_multiplier=0.05, dry_base=4.0)
 
 
+@pytest.mark.parametrize("choice", [{}, {"temperature": 0.01}], ids=["greedy", "sampled"])
+@pytest.mark.parametrize("penalty", ["repeat_penalty", "presence_penalty"])
+def test_sampler_penalties_look_back_into_the_prompt(
+    engine: BaseLLM, penalty: str, choice: dict[str, Any]
+) -> None:
+    options = {penalty: 50.0, "max_tokens": 1, **choice}
+    assert engine.invoke(LOOP, **options, repeat_last_n=0) == " three"
+    assert engine.invoke(LOOP, **options, repeat_last_n=2) == " three"
+    assert engine.invoke(LOOP, **options) != " three"
+
+
 def test_sampler_xtc_drops_the_most_probable_token(engine: BaseLLM) -> None:
     first, second = first_tokens(engine)
     two: dict[str, Any] = {
