@@ -206,7 +206,7 @@ class Context:
             )
         if status == DONE or self._given_up:
             spent = max(self._spent, limit or 0) if self._given_up else self._spent
-            self._threads.record(size, threads, spent, self._computed)
+            self._threads.record(size, threads, spent, self._computed, aborted=status != DONE)
         return status
 
     def _abort_slow_batch(self) -> None:

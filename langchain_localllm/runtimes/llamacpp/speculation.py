@@ -37,7 +37,10 @@ class Speculation:
 def prompt_lookup(
     size_n: int | None = None, n_max: int | None = None
 ) -> "Callable[[npt.NDArray[Any]], npt.NDArray[Any]]":
-    """Return a function that drafts what last followed the same tokens.
+    """Return a function that drafts what followed the same tokens before.
+
+    The last place counts at which enough tokens follow for a whole draft. Where no place has that
+    many, as in `0, 0, 0`, it is the first one, which has the most.
 
     Args:
         size_n: Tokens that have to be the same.
@@ -63,7 +66,8 @@ def prompt_lookup(
         places = np.flatnonzero(found)
         if not len(places):
             return tokens[:0]
-        start = int(places[-1]) + same
+        whole = places[places + same + most <= len(tokens)]
+        start = int(whole[-1] if len(whole) else places[0]) + same
         return tokens[start : start + most]
 
     return draft

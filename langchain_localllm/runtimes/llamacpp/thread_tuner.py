@@ -35,12 +35,14 @@ class _Trial:
         countdown: Batches until the next trial.
         undisturbed: Whether the last batch on several threads was long and had the cores for
             itself. Then no other number is tried, since one thread cannot be faster.
+        aborted: The number of threads on which the last batch was aborted; 0 for none.
     """
 
     samples: dict[int, deque[float]] = field(default_factory=dict)
     interval: int = _FIRST_INTERVAL
     countdown: int = _FIRST_INTERVAL
     undisturbed: bool = False
+    aborted: int = 0
 
     def fastest(self) -> int:
         return min(self.samples, key=lambda number: _typical(self.samples[number]))
@@ -91,6 +93,9 @@ class ThreadTuner:
         if self._fixed:
             return self._fixed[size > 1]
         trial = self._trials.setdefault(size.bit_length(), _Trial())
+        if trial.aborted:
+            aborted, trial.aborted = trial.aborted, 0
+            return max(self._numbers - {aborted})
         if trial.undisturbed:
             return self.most
         if untried := self._numbers - trial.samples.keys():
@@ -113,7 +118,15 @@ class ThreadTuner:
             return None
         return _TOO_LONG * expected
 
-    def record(self, size: int, number: int, seconds: float, cpu_seconds: float) -> None:
+    def record(
+        self,
+        size: int,
+        number: int,
+        seconds: float,
+        cpu_seconds: float,
+        *,
+        aborted: bool = False,
+    ) -> None:
         """Record a batch.
 
         Args:
@@ -121,10 +134,12 @@ class ThreadTuner:
             number: Its threads.
             seconds: The time that it took, or after which it was aborted.
             cpu_seconds: The time that all threads of the process computed meanwhile.
+            aborted: Whether it was aborted, so that it is computed again, with the other number.
         """
         if self._fixed:
             return
         trial = self._trials[size.bit_length()]
+        trial.aborted = number if aborted else 0
         trial.add(number, seconds / size)
         if number > 1:
             had_cores = cpu_seconds >= _UNDISTURBED * number * seconds

@@ -118,6 +118,15 @@ def test_thread_tuner_pick_after_aborted_batches_is_the_other_number() -> None:
     assert chooser.pick(8) == 1
 
 
+def test_thread_tuner_aborted_batch_is_computed_with_the_other_number() -> None:
+    chooser = ThreadTuner()
+    run(chooser, 4, quiet)
+    limit = chooser.timeout(8, chooser.pick(8))
+    assert limit is not None
+    chooser.record(8, 4, limit, limit, aborted=True)
+    assert run(chooser, 3, quiet) == [1, 4, 4]
+
+
 def test_thread_tuner_pick_of_long_batches_that_have_the_cores_for_themselves_is_all_of_them() -> (
     None
 ):
