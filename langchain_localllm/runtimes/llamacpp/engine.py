@@ -21,11 +21,11 @@ from langchain_localllm.base.local_engine.thread import EngineThread, engine_clo
 from langchain_localllm.errors import ContextLengthError, InvalidRequestError, ServerError
 from langchain_localllm.runtimes.llamacpp.admission import Admission
 from langchain_localllm.runtimes.llamacpp.context import ABORTED, DONE, NO_ROOM, Context, Part
+from langchain_localllm.runtimes.llamacpp.disk_cache import open_disk_cache
 from langchain_localllm.runtimes.llamacpp.ffi import lib
 from langchain_localllm.runtimes.llamacpp.fork import refuse_fork
 from langchain_localllm.runtimes.llamacpp.host_cache import common_length
 from langchain_localllm.runtimes.llamacpp.model import VERSION, Model, check_companions, open_model
-from langchain_localllm.runtimes.llamacpp.prompt_files import prompt_files
 from langchain_localllm.runtimes.llamacpp.request import Answer, Request
 from langchain_localllm.runtimes.llamacpp.sampler import top_logprobs
 from langchain_localllm.runtimes.llamacpp.settings import EngineSettings
@@ -117,7 +117,7 @@ class Engine:
             self.model, {"n_ubatch": batch, **given, **lengths, "kv_unified": True}, settings.lora
         )
         self._together = int(lib.llama_n_ubatch(context.pointer))
-        files = prompt_files(settings, self.model.info, VERSION, self.n_ctx)
+        files = open_disk_cache(settings, self.model.info, VERSION, self.n_ctx)
         # moving it from a GPU is slow
         offloaded = 0 if on_gpu and not files else host_cache_bytes(self.cells, per_token, free)
         if settings.cache_ram_mib is not None:

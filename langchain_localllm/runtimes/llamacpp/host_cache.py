@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from langchain_localllm.runtimes.llamacpp.context import Context
-    from langchain_localllm.runtimes.llamacpp.prompt_files import PromptFiles
+    from langchain_localllm.runtimes.llamacpp.disk_cache import DiskCache
 
 WORTH_KEEPING: Final = 16
 """Tokens; it takes hardly any time to read fewer again."""
@@ -52,7 +52,7 @@ class PromptCache:
         files: Files that hold them after a restart, if that is asked for.
     """
 
-    def __init__(self, context: "Context", size: int, files: "PromptFiles | None" = None) -> None:
+    def __init__(self, context: "Context", size: int, files: "DiskCache | None" = None) -> None:
         self._context, self._size, self._files = context, size, files
         self._any_beginning, self._window = (
             context.model.supports_partial_removal,

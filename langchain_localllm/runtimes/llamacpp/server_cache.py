@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from langchain_localllm.base.local_engine.thread import WorkThread
 from langchain_localllm.errors import ModelCallError
+from langchain_localllm.runtimes.llamacpp.disk_cache import DiskCache
 from langchain_localllm.runtimes.llamacpp.host_cache import WORTH_KEEPING
-from langchain_localllm.runtimes.llamacpp.prompt_files import PromptFiles
 
 _IDLE_SECONDS: Final = 0.5
 """Time without a request after which slots are saved."""
@@ -30,7 +30,7 @@ class SlotFiles:
         busy: Whether the server works on an answer.
     """
 
-    def __init__(self, files: PromptFiles, ask: Ask, busy: Callable[[], bool]) -> None:
+    def __init__(self, files: DiskCache, ask: Ask, busy: Callable[[], bool]) -> None:
         self._files, self._ask, self._busy = files, ask, busy
         self._saved: dict[int, int] = {}  # by slot, the task after which it was saved or restored
         self._lock = threading.Lock()
@@ -108,7 +108,7 @@ class SlotFiles:
         self.save()
 
 
-def slot_path(files: PromptFiles) -> str:
+def slot_path(files: DiskCache) -> str:
     """Return the folder of the files, as the server wants it."""
     return f"{files.folder}{Path('/')}"
 

@@ -47,8 +47,8 @@ from langchain_localllm.gguf.header import GGUFInfo, check_all_parts, read_lists
 from langchain_localllm.gguf.load_errors import load_error, not_finite_error
 from langchain_localllm.gguf.trial_load import require_loadable, require_renderable
 from langchain_localllm.models import tiny_chat_model
+from langchain_localllm.runtimes.llamacpp.disk_cache import open_disk_cache
 from langchain_localllm.runtimes.llamacpp.fork import refuse_fork
-from langchain_localllm.runtimes.llamacpp.prompt_files import prompt_files
 from langchain_localllm.runtimes.llamacpp.server_admission import Turns
 from langchain_localllm.runtimes.llamacpp.server_cache import SlotFiles, slot_path
 from langchain_localllm.runtimes.llamacpp.server_params import VERSION, new_server, server_params
@@ -167,7 +167,7 @@ class ServerEngine:
         )
         # each request has a whole context, so that none fails in the middle
         slots = max(1, cells // self.n_ctx)
-        files = prompt_files(settings, info, VERSION, self.n_ctx)
+        files = open_disk_cache(settings, info, VERSION, self.n_ctx)
         # the server would share prompts between scales
         ram = 0 if settings.lora_per_call else settings.cache_ram_mib
         sizes = {

@@ -17,7 +17,7 @@ from langchain_localllm.runtimes.llamacpp.host_cache import (
 )
 
 if TYPE_CHECKING:
-    from langchain_localllm.runtimes.llamacpp.prompt_files import PromptFiles
+    from langchain_localllm.runtimes.llamacpp.disk_cache import DiskCache
 
 _LOGGER: Final = logging.getLogger(__name__)
 
@@ -66,7 +66,7 @@ class Sequences:
         count: int,
         host_cache_bytes: int,
         max_segments: int,
-        files: "PromptFiles | None" = None,
+        files: "DiskCache | None" = None,
     ) -> None:
         self._context = context
         self._all = [Sequence(number) for number in range(count)]

@@ -19,7 +19,7 @@ from langchain_localllm.errors import InvalidOptionError
 from langchain_localllm.gguf.header import check_gguf
 from langchain_localllm.models import tiny_chat_model
 from langchain_localllm.runtimes.llamacpp.backend import Backend
-from langchain_localllm.runtimes.llamacpp.prompt_files import PromptFiles, cache_key
+from langchain_localllm.runtimes.llamacpp.disk_cache import DiskCache, cache_key
 from langchain_localllm.runtimes.llamacpp.settings import EngineSettings
 from tools.engines.images import block, png, projector
 from tools.engines.models import with_window
@@ -244,21 +244,21 @@ def state(size: int = 1000) -> Any:
 
 
 def test_cache_dir_files_take_no_more_than_their_limit_and_the_oldest_go(tmp_path: Path) -> None:
-    store = PromptFiles(tmp_path, "key", 5000)
+    store = DiskCache(tmp_path, "key", 5000)
     for number in range(8):
         store.write(tokens(number), state())
         time.sleep(0.01)  # so that the times differ
     assert sum(path.stat().st_size for path in files(tmp_path)) <= 5000
-    kept = PromptFiles(tmp_path, "key", 5000)
+    kept = DiskCache(tmp_path, "key", 5000)
     assert kept.best(tokens(7), 16)
     assert kept.best(tokens(0), 16) is None
-    PromptFiles(tmp_path, "other key", 1500).write(tokens(9), state())
+    DiskCache(tmp_path, "other key", 1500).write(tokens(9), state())
     assert len(files(tmp_path)) == 1
 
 
 def test_cache_dir_file_holds_what_was_written(tmp_path: Path) -> None:
-    PromptFiles(tmp_path, "key", 10**6).write([*tokens(1), 5], state(), 7)
-    store = PromptFiles(tmp_path, "key", 10**6)
+    DiskCache(tmp_path, "key", 10**6).write([*tokens(1), 5], state(), 7)
+    store = DiskCache(tmp_path, "key", 10**6)
     file = store.best([*tokens(1), 9], 16)
     assert file is not None
     assert (file.tokens, file.first) == ([*tokens(1), 5], 7)
@@ -269,7 +269,7 @@ def test_cache_dir_file_holds_what_was_written(tmp_path: Path) -> None:
 
 
 def test_cache_dir_longer_sequence_replaces_its_beginning(tmp_path: Path) -> None:
-    store = PromptFiles(tmp_path, "key", 10**6)
+    store = DiskCache(tmp_path, "key", 10**6)
     store.write(tokens(1), state())
     store.write([*tokens(1), 5], state())
     store.write(tokens(2, 4), state())  # too short
@@ -277,19 +277,19 @@ def test_cache_dir_longer_sequence_replaces_its_beginning(tmp_path: Path) -> Non
 
 
 def test_cache_dir_files_of_a_killed_process_are_ignored_and_later_deleted(tmp_path: Path) -> None:
-    store = PromptFiles(tmp_path, "key", 10**6)
+    store = DiskCache(tmp_path, "key", 10**6)
     left = store.new_path()
     left.write_bytes(b"qsgg")
-    assert PromptFiles(tmp_path, "key", 10**6).is_empty
+    assert DiskCache(tmp_path, "key", 10**6).is_empty
     assert left.exists()
     hours_ago = time.time() - 10_000
     os.utime(left, (hours_ago, hours_ago))
-    PromptFiles(tmp_path, "key", 10**6)
+    DiskCache(tmp_path, "key", 10**6)
     assert not left.exists()
 
 
 def test_cache_dir_full_disk_or_deleted_folder_raises_nothing(tmp_path: Path) -> None:
-    store = PromptFiles(tmp_path / "cache", "key", 10**6)
+    store = DiskCache(tmp_path / "cache", "key", 10**6)
     shutil.rmtree(tmp_path / "cache")
     store.write(tokens(1), state())
     assert not files(tmp_path)

@@ -64,7 +64,7 @@ class PromptFile:
     first: int = 0
 
 
-class PromptFiles:
+class DiskCache:
     """The saved sequences of a model with certain settings.
 
     Args:
@@ -297,13 +297,13 @@ def _fingerprint(path: Path) -> Mapping[str, Any]:
     return {"size": stat.st_size, "changed": stat.st_mtime_ns, "content": digest.hexdigest()}
 
 
-def prompt_files(
+def open_disk_cache(
     settings: EngineSettings, info: GGUFInfo, engine: str, n_ctx: int
-) -> PromptFiles | None:
+) -> DiskCache | None:
     """Return the saved sequences for an engine, or `None` where they are not asked for."""
     if settings.cache_dir is None:
         return None
-    return PromptFiles(
+    return DiskCache(
         settings.cache_dir,
         cache_key(settings, info, engine, n_ctx),
         settings.cache_dir_mib * _MEBIBYTE,
