@@ -19,6 +19,18 @@ _MEASURED: Final = 64 * 2**20
 """Bytes that each thread copies in the measurement: more than a CPU cache holds."""
 _MEASURING: Final = 0.4
 """Seconds."""
+_GROUP: Final = Path("/sys/fs/cgroup")
+_GROUP_FILES: Final = (
+    ("memory.max", "memory.current", "memory.stat", "inactive_file"),
+    (
+        "memory/memory.limit_in_bytes",
+        "memory/memory.usage_in_bytes",
+        "memory/memory.stat",
+        "total_inactive_file",
+    ),
+)
+"""Of a control group, version 2 and 1: its limit, the bytes in use, the details of these, and the
+name in the details of files that are given up first, which Kubernetes does not count either."""
 _NVIDIA: Final = (
     "nvidia-smi",
     "--query-gpu=name,memory.total,memory.free",
@@ -66,19 +78,19 @@ class Machine:
 def this_machine() -> Machine:
     """Return the current resources of this machine."""
     total, _ = _system_memory()
-    return Machine(
-        min(total, _group_number("memory.max") or total), free_memory(), physical_cores(), _nvidia()
-    )
+    limit, _ = _group_memory() or (total, 0)
+    return Machine(min(total, limit), free_memory(), physical_cores(), _nvidia())
 
 
 def free_memory() -> int:
     """Return the bytes that this process can use: free memory, or its control group's limit.
 
-    The smaller one counts.
+    The smaller one counts. Files that the system keeps in memory do not count as taken, since it
+    gives them up.
     """
     _, free = _system_memory()
-    limit, taken = _group_number("memory.max"), _group_number("memory.current")
-    return free if limit is None or taken is None else min(free, limit - taken)
+    limit, taken = _group_memory() or (free, 0)
+    return min(free, max(limit - taken, 0))
 
 
 def _system_memory() -> tuple[int, int]:
@@ -91,11 +103,25 @@ def _system_memory() -> tuple[int, int]:
     return int(memory.total), int(memory.available)
 
 
-def _group_number(name: str) -> int | None:
-    try:
-        return int((Path("/sys/fs/cgroup") / name).read_text())
-    except (OSError, ValueError):  # not Linux, or no limit
-        return None
+def _group_memory() -> tuple[int, int] | None:
+    """Return the limit of this process's control group, and the bytes that are taken of it.
+
+    `None` where there is no limit; version 1 has a huge one then.
+    """
+    for limit, usage, details, reclaimable in _GROUP_FILES:
+        try:
+            inactive = dict(line.split() for line in _group_text(details).splitlines())
+            return (
+                int(_group_text(limit)),
+                int(_group_text(usage)) - int(inactive.get(reclaimable, 0)),
+            )
+        except (OSError, ValueError):  # not Linux, another version, or no limit
+            continue
+    return None
+
+
+def _group_text(name: str) -> str:
+    return (_GROUP / name).read_text("ascii")
 
 
 def _nvidia() -> tuple[Gpu, ...]:
