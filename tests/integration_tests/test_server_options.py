@@ -329,6 +329,18 @@ def test_server_options_several_models_are_served_by_llama_server(
         LocalServer(tiny_chat_model(), models_preset=files / "models.ini")
 
 
+def test_server_options_a_build_of_llama_server_is_named_by_its_path(
+    installed: Callable[[str], Path], tmp_path: Path
+) -> None:
+    on_the_path = installed(FLAGS)
+    (tmp_path / "vulkan").mkdir()
+    other = program(tmp_path / "vulkan" / "llama-server", FLAGS)
+    with LocalServer(tiny_chat_model(), launcher=other, n_gpu_layers=1) as server:
+        assert server.is_alive
+    assert "--n-gpu-layers" in noted(other)
+    assert not list(on_the_path.parent.glob("*.json"))
+
+
 def test_server_options_that_an_older_program_lacks_is_refused_before_the_start(
     installed: Callable[[str], Path], tmp_path: Path
 ) -> None:
@@ -366,7 +378,8 @@ def test_server_options_that_an_older_program_lacks_is_refused_before_the_start(
         ({"n_cpu_moe": 1}, "has no `n_cpu_moe`"),
         ({"models_dir": Path(), "path": None}, "need an installed llama-server"),
         ({"launcher": "llama-server"}, "no llama-server on the PATH"),
-        ({"launcher": "vllm"}, "`launcher` must be 'llama-server' or 'xllamacpp', not 'vllm'"),
+        ({"launcher": "vllm"}, "launcher='vllm' is not a program that can be run"),
+        ({"launcher": "no/llama-server"}, "launcher='no/llama-server' is not a program"),
         ({"gpu_layer": 1}, r"no option `gpu_layer`. Did you mean `gpu_layers`\?"),
         ({"zzz": 1}, "`extra_args`"),
         ({"n_ctx": 9, "ctx_size": 9}, "`n_ctx` was given twice"),

@@ -114,7 +114,8 @@ def serve(
         typer.Option(
             "--launcher",
             help=(
-                "What serves a GGUF file: llama-server or xllamacpp. Default: the first installed."
+                "What serves a GGUF file: llama-server, the path of one, or xllamacpp. Default: "
+                "the first installed."
             ),
         ),
     ] = None,
@@ -144,7 +145,7 @@ def serve(
             embedding=embedding,
             api_key=key,
             port=port,
-            launcher=launcher,  # type: ignore[arg-type]  # checked there
+            launcher=launcher,
             **chosen,
         ) as server,
     ):

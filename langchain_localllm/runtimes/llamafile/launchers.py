@@ -15,7 +15,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from langchain_localllm.errors import InvalidOptionError, MissingDependencyError, ModelFileError
 from langchain_localllm.extras import pip_install
@@ -23,9 +23,7 @@ from langchain_localllm.gguf.header import GGUFInfo, check_gguf, is_llamafile, l
 from langchain_localllm.gguf.threads import default_threads, sleeping_environment
 from langchain_localllm.runtimes.llamafile.server_options import OPTIONS
 
-__all__ = ["NO_BROWSER", "SERVE", "Launcher", "LauncherName", "find_launcher"]
-
-LauncherName = Literal["llama-server", "xllamacpp"]
+__all__ = ["NO_BROWSER", "SERVE", "Launcher", "find_launcher"]
 
 SERVE: Final = Path(__file__).with_name("_serve_xllamacpp.py")
 NO_BROWSER: Final = "--nobrowser"
@@ -126,26 +124,22 @@ class Launcher:
         )
 
 
-def find_launcher(path: Path, name: LauncherName | None, *, router: bool) -> Launcher:
+def find_launcher(path: Path, name: str | Path | None, *, router: bool) -> Launcher:
     """Return what serves a file.
 
     Args:
         path: A llamafile or a GGUF file, or a preset file or folder of several models.
-        name: The program to use for a GGUF file. Default: an installed `llama-server`, else the
-            xllamacpp package.
+        name: The program to use for a GGUF file: `llama-server`, the path of one, or `xllamacpp`.
+            Default: an installed `llama-server`, else the xllamacpp package.
         router: Whether several models are served.
 
     Raises:
-        InvalidOptionError: This program does not serve such a file, or several models.
+        InvalidOptionError: This program does not serve such a file, or several models, or there is
+            none at the path.
         MissingDependencyError: No program is installed.
         ModelFileError: The file is missing or damaged.
     """
-    if name not in {None, _BINARY, _PACKAGE}:
-        raise InvalidOptionError(
-            f"`launcher` must be {_BINARY!r} or {_PACKAGE!r}, not {name!r}. A llamafile runs "
-            "by itself."
-        )
-    installed = shutil.which(_BINARY) if name != _PACKAGE else None
+    installed = None if name == _PACKAGE else _installed(name or _BINARY)
     if router:
         if installed is None:
             raise InvalidOptionError(
@@ -175,6 +169,19 @@ def find_launcher(path: Path, name: LauncherName | None, *, router: bool) -> Lau
             f"{path} needs a server: {pip_install('server')}, or put {_BINARY} on the PATH."
         )
     return Launcher(_PACKAGE, path, [sys.executable, "-P", str(SERVE), "--model", str(path)], info)
+
+
+def _installed(name: str | Path) -> str | None:
+    """Return the path of a `llama-server`; `None` where that name is not on the PATH."""
+    if name == _BINARY:
+        return shutil.which(_BINARY)
+    program = Path(name).expanduser()
+    if len(program.parts) == 1 or not (found := shutil.which(program)):
+        raise InvalidOptionError(
+            f"launcher={str(name)!r} is not a program that can be run. Give {_BINARY!r}, the path "
+            f"of one, or {_PACKAGE!r}. A llamafile runs by itself."
+        )
+    return found
 
 
 def _make_executable(path: Path) -> None:

@@ -31,12 +31,7 @@ from langchain_localllm.runtimes.llamafile._start_errors import (
     port_in_use,
     start_error,
 )
-from langchain_localllm.runtimes.llamafile.launchers import (
-    NO_BROWSER,
-    SERVE,
-    LauncherName,
-    find_launcher,
-)
+from langchain_localllm.runtimes.llamafile.launchers import NO_BROWSER, SERVE, find_launcher
 from langchain_localllm.runtimes.llamafile.server_option_types import ServerFlags
 from langchain_localllm.runtimes.llamafile.server_options import ROUTER, read_options
 
@@ -86,8 +81,8 @@ class LocalServer:
         api_key: Key that clients must send. Default: none is needed.
         port: Port on 127.0.0.1. Default 0: a free one, see `base_url`.
         startup_timeout: Seconds until it must be ready, loading the model included. Default 300.
-        launcher: What serves a GGUF file: `llama-server`, an installed one, or `xllamacpp`, the
-            package. Default: the first that is there, in this order.
+        launcher: What serves a GGUF file: `llama-server`, the one on the PATH; the path of another
+            one; or `xllamacpp`, the package. Default: `llama-server`, else `xllamacpp`.
         extra_args: More arguments for `llama-server` or the llamafile, as on their command line.
         options: Other options under the names of llama-server's flags, such as `n_gpu_layers`,
             `mmproj`, `lora`, `spec_draft_model`, `cache_type_k`, `cache_ram`, `chat_template`,
@@ -121,7 +116,7 @@ class LocalServer:
         api_key: str | None = None,
         port: int = 0,
         startup_timeout: float = 300.0,
-        launcher: LauncherName | None = None,
+        launcher: str | Path | None = None,
         extra_args: Sequence[str] = (),
         **options: Unpack[ServerFlags],
     ) -> None:
