@@ -2,6 +2,7 @@
 
 import errno
 import http.client
+import socket
 import sys
 from collections.abc import Iterator
 from typing import Final
@@ -57,14 +58,15 @@ def connection_error(fault: Exception, *, url: str, hint: str, answering: bool) 
         return StreamBrokenError(
             f"The server at {url} broke off its answer. See the server's log for the reason."
         )
-    return _wrong_server(fault, url) or ConnectionFailedError(f"No server answers at {url}. {hint}")
+    return (
+        _unreachable(fault, url)
+        or _wrong_server(fault, url)
+        or ConnectionFailedError(f"No server answers at {url}. {hint}")
+    )
 
 
-def _wrong_server(fault: Exception, url: str) -> ModelCallError | None:
-    """Return the error for something that answers but is not the server that was expected.
-
-    `None` where nothing answers.
-    """
+def _unreachable(fault: Exception, url: str) -> ConnectionFailedError | None:
+    """Return the error where it is known why no connection was opened."""
     if any(getattr(each, "errno", None) in _NO_MORE_FILES for each in _causes(fault)):
         return ConnectionFailedError(
             f"No connection to {url} could be opened: too many files are open. Send fewer requests "
@@ -76,6 +78,19 @@ def _wrong_server(fault: Exception, url: str) -> ModelCallError | None:
             "The proxy that the environment names (HTTP_PROXY, HTTPS_PROXY or ALL_PROXY) does "
             f"not lead to {url}. Add the server's host to NO_PROXY, or correct the proxy."
         )
+    if any(isinstance(each, socket.gaierror) for each in _causes(fault)):
+        return ConnectionFailedError(
+            f"No address is known for the host in {url}. Check its spelling in `base_url`, and "
+            "this machine's name resolution (DNS)."
+        )
+    return None
+
+
+def _wrong_server(fault: Exception, url: str) -> WrongServerError | None:
+    """Return the error for something that answers but is not the server that was expected.
+
+    `None` where nothing answers.
+    """
     if isinstance(fault, (requests.exceptions.SSLError, *_aiohttp("ClientSSLError"))):
         return _insecure(fault, url)
     encoding_errors = _aiohttp("ContentEncodingError", module="aiohttp.http_exceptions")

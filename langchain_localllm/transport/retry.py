@@ -1,6 +1,7 @@
 """Retry requests: while a server loads its model, and when a connection fails."""
 
 import logging
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -36,12 +37,14 @@ def open_reply(send: Send, retry_policy: RetryPolicy, read_error: ErrorReader) -
     retries = retry_policy.max_retries
     waited = 0.0
     for pause in _pauses():
+        sent = time.monotonic()
         try:
             reply = yield send
             if reply.status in _SUCCESS:
                 return reply
             raise read_error(reply.status, json_or_text((yield Read(reply))))
         except ModelLoadingError:
+            waited += time.monotonic() - sent  # some servers hold a request before they refuse it
             if waited >= retry_policy.wait_until_ready:
                 raise
             _LOGGER.info(

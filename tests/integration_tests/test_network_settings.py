@@ -349,3 +349,9 @@ def test_connection_missing_model_is_still_missing_behind_a_server_that_says_so(
         server.asides = {"/api/show": as_json({"error": "model 'm' not found"}, 404)}
         with pytest.raises(errors.ModelMissingError, match="ollama pull m"):
             path(ChatOllama(base_url=server.base_url, model="m"), "Hi")
+
+
+def test_connection_to_a_host_without_an_address_names_it(path: paths.Path) -> None:
+    model = Llamafile(base_url="http://lama-server.invalid:8080", max_retries=0)
+    with pytest.raises(errors.ConnectionFailedError, match="No address is known for the host in"):
+        path(model, "Hi")

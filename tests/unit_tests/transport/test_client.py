@@ -301,6 +301,17 @@ def test_client_waiting_for_a_loading_server_ends(limit: float) -> None:
     assert limit <= driver.waited <= limit + 1
 
 
+def test_client_time_that_a_loading_server_holds_requests_counts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    times = itertools.count(0, 20)
+    monkeypatch.setattr("time.monotonic", lambda: next(times))
+    driver = Driver(LOADING)
+    with pytest.raises(errors.ModelLoadingError):
+        driver.run(open_reply(SEND, RetryPolicy(wait_until_ready=60), read_error))
+    assert driver.sent == 3
+
+
 def test_client_no_step_is_written_for_a_redirect_or_an_empty_success() -> None:
     for status in (204, 301, 307):
         driver = Driver(FakeReply(status))
