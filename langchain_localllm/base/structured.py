@@ -5,7 +5,8 @@ An error names the rule that the answer breaks.
 
 import json
 import re
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -182,12 +183,9 @@ def _values_in(text: str) -> Iterator[Any]:
 
     They are the text itself, the contents of code fences, or the objects and lists in it.
     """
-    for candidate in (text, *_FENCE.findall(text)):
-        try:
-            yield _decoder.decode(candidate.strip())
-        except ValueError:
-            continue
-        else:
+    for candidates in ([text], _FENCE.findall(text)):
+        if values := list(_decoded(candidates)):
+            yield from values
             return
     at = 0
     while found := _OPENING.search(text, at):
@@ -198,6 +196,12 @@ def _values_in(text: str) -> Iterator[Any]:
             at = max(error.pos, found.end())
             continue
         yield value
+
+
+def _decoded(candidates: Iterable[str]) -> Iterator[Any]:
+    for candidate in candidates:
+        with suppress(ValueError):
+            yield _decoder.decode(candidate.strip())
 
 
 def form_of(schema: Mapping[str, Any] | type | None, *, strict: bool | None = None) -> OutputSchema:

@@ -262,6 +262,8 @@ GOOD = '{"colour": "red"}'
         f"```json\n{GOOD}\n```",
         f"```\n{GOOD}```",
         f"```JSON\n{GOOD}\n```\n",
+        f'An example:\n```json\n{{"color": 1}}\n```\nAnd the answer:\n```json\n{GOOD}\n```',
+        f"```python\nimport json\n```\n```json\n{GOOD}\n```",
         f"Sure!\n```json\n{GOOD}\n```\nDone.",
         f"Sure: {GOOD}",
         f"{GOOD}\n\nDone.",
