@@ -18,7 +18,6 @@ from langchain_localllm.transport.errors import reason_of, status_error
 _NOT_FOUND: Final = 404
 _NOT_OFFERED: Final = frozenset({404, 405, 501})
 """What a server answers to a path, or to a method, that it does not offer."""
-_FAILED: Final = 500
 _UNAVAILABLE: Final = 503
 _MISSING_MODEL: Final = re.compile(r"\bmodel\b", re.IGNORECASE)
 """What Ollama says of a model that it lacks; other words with its status are a gateway's, about a
@@ -30,6 +29,10 @@ _TOO_LONG: Final = re.compile(r"context length|too long|exceeds the (available )
 _REFUSED: Final = re.compile(r'option "\w+" must be|^invalid (format|JSON schema)|^template: ')
 """Words about a wrong request, which Ollama answers with the status of a failure of its own, or in
 the middle of a stream."""
+_NO_MEMORY: Final = re.compile(
+    r"requires more (?:system )?memory|out of memory|(?:unable|failed) to allocate", re.IGNORECASE
+)
+"""What Ollama and llama.cpp say of a model that does not fit into the memory."""
 _NO_SUCH_PATH: Final = re.compile(r"unexpected endpoint", re.IGNORECASE)
 """What LM Studio answers to paths that it does not know, with status 200."""
 
@@ -62,26 +65,33 @@ class ErrorReader:
             return ModelLoadingError(
                 f"Ollama at {self._url} is not ready: {reason}. Wait, or raise `wait_until_ready`."
             )
+        return self._known(reason) or status_error(status, reason, url=self._url)
+
+    def in_stream(self, event: dict[str, Any]) -> ModelCallError:
+        """Return the error for a line that reports one."""
+        reason = reason_of(event)
+        return self._known(reason) or ServerError(
+            f"Ollama at {self._url} failed while it answered: {reason}. See its log for more."
+        )
+
+    def _known(self, reason: str) -> ModelCallError | None:
+        """Return the error for words that say enough, whatever the status."""
         if _TOO_LONG.search(reason):
             words = (
                 f"The prompt is too long: {reason}. Shorten it, or raise `num_ctx`, which is "
                 f"{self._context or 'not set'}."
             )
             return ContextLengthError(words, context_tokens=self._context)
+        if _NO_MEMORY.search(reason):
+            return ServerError(
+                f"Ollama at {self._url} has too little memory for '{self._model}': {reason}. Use a "
+                "smaller `num_ctx`, a smaller quantization or model, or `.unload()` another model."
+            )
         if _REFUSED.search(reason):
             return InvalidRequestError(f"Ollama at {self._url} refuses the request: {reason}.")
         if _NO_SUCH_PATH.search(reason):
             return not_ollama(self._url, f"it says: {reason}")
-        return status_error(status, reason, url=self._url)
-
-    def in_stream(self, event: dict[str, Any]) -> ModelCallError:
-        """Return the error for a line that reports one."""
-        reason = reason_of(event)
-        if any(words.search(reason) for words in (_REFUSED, _TOO_LONG, _NO_SUCH_PATH)):
-            return self._reported(_FAILED, reason)
-        return ServerError(
-            f"Ollama at {self._url} failed while it answered: {reason}. See its log for more."
-        )
+        return None
 
 
 def not_ollama(url: str, reason: str) -> WrongServerError:

@@ -28,6 +28,12 @@ READER = ErrorReader("http://localhost:11434", "llama2", 4096)
         (503, {"error": "CUDA out of memory"}, errors.ServerError, "CUDA out of memory"),
         (503, {"error": "server busy"}, errors.ModelLoadingError, "wait_until_ready"),
         (
+            500,
+            {"error": "model requires more system memory (8.4 GiB) than is available (5.1 GiB)"},
+            errors.ServerError,
+            "Use a smaller `num_ctx`",
+        ),
+        (
             400,
             {"error": "the input length exceeds the context length"},
             errors.ContextLengthError,
