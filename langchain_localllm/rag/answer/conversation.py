@@ -37,7 +37,14 @@ _LEAST_KEPT: Final = 0.5
 else."""
 _LEAST_KNOWN: Final = 0.6
 """The share of its words that must be in the conversation."""
-_LABEL: Final = re.compile(r"^(?:\w+ )?(?:question|query)\s*:\s*", re.IGNORECASE)
+_QUESTION: Final = (
+    "domanda|frage|pergunta|pregunta|pytanie|query|question|soru|vraag|вопрос|питання"
+    "|السؤال|سؤال|प्रश्न|सवाल|問題|問|問い|問句|质问|質問|问题|问|질문"
+)
+_LABEL: Final = re.compile(
+    rf"^[*_#\s]*(?:\w+ ){{0,2}}(?:{_QUESTION})[*_\s]*[:\uff1a][*_\s]*", re.IGNORECASE
+)
+"""What small models write before a question, also in bold."""
 _MARKER: Final = re.compile(r"\s*\[[\d\s,;?]+\]")
 
 
@@ -197,7 +204,8 @@ def standalone_question(written: str, question: str, history: str) -> str | None
         True
     """
     lines = [_LABEL.sub("", line).strip(' "*') for line in written.strip().splitlines()]
-    first = next((line for line in lines if line), "")
+    # a line with a colon at its end only announces the question
+    first = next((line for line in lines if line and line[-1] not in ":\uff1a"), "")
     words, asked = content_words(first), content_words(question)
     if not words or len(first) > len(question) + _LONGEST_QUESTION:
         return None

@@ -169,6 +169,11 @@ def _advice(fault: str) -> str:
         )
     if "readonly" in fault or "unable to open" in fault:
         return f"It cannot be opened ({fault}). Check that the folder exists, and its permissions."
+    if "locking protocol" in fault:
+        return (
+            f"Its folder cannot be locked ({fault}), as on many network shares. Keep the index on "
+            "a disk of this machine: --store FOLDER, or LocalRAG(store=...)."
+        )
     if "locked" in fault:
         return "Another process is writing to it. Wait until that is done."
     return (

@@ -36,6 +36,9 @@ def rag_with(notes: Path, llm: Runnable[Any, Any]) -> LocalRAG:
     [
         ("When was the blue boat built?", "When was the blue boat built?"),
         ("Question: When was the blue boat built?\nIt helps.", "When was the blue boat built?"),
+        ("**Standalone question:** When was the blue boat built?", "When was the blue boat built?"),
+        ("Here it is:\nFrage: When was the blue boat built?", "When was the blue boat built?"),
+        ("\u554f\u984c\uff1aWhen was the blue boat built?", "When was the blue boat built?"),
         ("The boat is red.", "When was it built?"),
         ("", "When was it built?"),
         ("When was the Titanic of the White Star Line in Belfast built?", "When was it built?"),

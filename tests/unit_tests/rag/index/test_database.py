@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from langchain_localllm.errors import StoreError
+from langchain_localllm.rag.index import database
 from langchain_localllm.rag.index.database import Database
 
 _FIRST = "CREATE TABLE word (text TEXT);"
@@ -58,3 +59,14 @@ def test_snapshot_does_not_see_later_changes_of_another_connection(tmp_path: Pat
         other.commit()
         assert db.all("SELECT * FROM word") == []
     assert db.all("SELECT * FROM word") == [("boat",)]
+
+
+def test_folder_that_cannot_be_locked_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: str) -> sqlite3.Connection:
+        raise sqlite3.OperationalError("locking protocol")  # as on NFS
+
+    monkeypatch.setattr(database, "_opened", refuse)
+    with pytest.raises(StoreError, match=r"cannot be locked .*on a disk of this machine"):
+        Database(tmp_path / "file.sqlite", _FIRST, 1)
