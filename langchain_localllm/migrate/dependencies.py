@@ -32,8 +32,12 @@ _NAME: Final = re.compile(
     rf"(?<![\w./-])({'|'.join(_PACKAGES).replace('-', '[-_.]')})(?![\w/-]|\.\w)", re.IGNORECASE
 )
 _OLD_PIN: Final = re.compile(
-    r"(?<![\w./-])langchain(?:-core)?\s*(?:=\s*[\"'])?\s*(?:==|~=|<=?|\^)\s*0\.", re.IGNORECASE
+    r"(?<![\w./-])langchain(?:-core)?(?:\[[\w\s,.-]*\])?"
+    r"\s*(?:=\s*(?:\{\s*version\s*=\s*)?[\"'])?[\s\d.,*<>=!~^]*?"
+    r"(?:(?:==|~=|<=?|\^|(?<=[\"']))\s*0\.|<\s*1(?:\.0)*(?![\d.]))",
+    re.IGNORECASE,
 )
+"""LangChain with a version below 1, or with an upper limit of at most that."""
 _COMMAND: Final = re.compile(r"\s*[%!].*\b(?:pip|conda|uv|poetry)\b")
 _EXTRAS: Final = {"gpt4all": "gpt4all", "llamacpp": "llamacpp"}
 """Runtime to the extra with its engine; the other runtimes are servers."""

@@ -39,19 +39,31 @@ def test_requirement_notes_name_packages(line: str, packages: list[str]) -> None
         "langchain-core~=0.3",
         'langchain = "^0.2.1"',
         'langchain = {version = "0.1"}',
+        'langchain = "0.3.1"',
+        "langchain-core>=0.3,<0.4",
+        "langchain >= 0.3, < 1.0.0 ; python_version > '3.8'",
+        "langchain[all]==0.2.1",
+        "    'langchain-core>=0.2.27,!=0.3.1,<1',",
     ],
 )
 def test_requirement_notes_name_pins_below_1(line: str) -> None:
-    notes = [note.text for note in requirement_notes(line)]
-    assert notes == (
-        ["langchain-localllm needs LangChain 1: take the pin to a version before it out."]
-        if "{" not in line
-        else []
-    )
+    assert [note.text for note in requirement_notes(line)] == [
+        "langchain-localllm needs LangChain 1: take the pin to a version before it out."
+    ]
 
 
 @pytest.mark.parametrize(
-    "line", ["langchain>=0.1", "langchain==1.0.1", "langchain-openai==0.1", "my-langchain==0.1"]
+    "line",
+    [
+        "langchain>=0.1",
+        "langchain==1.0.1",
+        "langchain>=0.3,<2.0",
+        "langchain<1.1",
+        "langchain!=0.3.1",
+        'langchain = {version = ">=1", extras = ["0."]}',
+        "langchain-openai==0.1",
+        "my-langchain==0.1",
+    ],
 )
 def test_requirement_notes_leave_other_pins(line: str) -> None:
     assert list(requirement_notes(line)) == []
