@@ -15,6 +15,13 @@ _STEPS: Final = 10
 _PAUSE: Final = 0.1
 """Seconds between two changes of the line."""
 _MINUTE: Final = 60
+"""Seconds."""
+_HOUR: Final = 60
+"""Minutes."""
+_DAY: Final = 24
+"""Hours."""
+_SLOW, _FAST = 1, 10
+"""Rates below which it is shown per minute, and with a decimal."""
 
 
 class ProgressBar:
@@ -62,10 +69,21 @@ class ProgressBar:
     def __str__(self) -> str:
         seconds = max(time.monotonic() - self._started, 1e-9)
         left = seconds / self._done * (self._total - self._done) if self._done else 0.0
-        rate = f"{self._done / seconds:,.0f} a second"
+        rate = _rate(self._done / seconds)
         return f"{self._done:,} of {self._total:,} {self._what}, {rate}, {_clock(left)} left"
 
 
+def _rate(per_second: float) -> str:
+    if per_second < _SLOW:
+        return f"{per_second * _MINUTE:,.1f} a minute"
+    return f"{per_second:,.{1 if per_second < _FAST else 0}f} a second"
+
+
 def _clock(seconds: float) -> str:
+    """Return minutes and seconds, or hours, or days and hours."""
     minutes, rest = divmod(round(seconds), _MINUTE)
-    return f"{minutes}:{rest:02}"
+    if minutes < _HOUR:
+        return f"{minutes}:{rest:02}"
+    hours, minutes = divmod(minutes, _HOUR)
+    days, hours = divmod(hours, _DAY)
+    return f"{days} d {hours} h" if days else f"{hours}:{minutes:02} h"

@@ -11,6 +11,9 @@ from langchain_localllm.errors import InvalidOptionError
 _COLORS: Final = ("#4477aa", "#ee9944", "#66aa77", "#aa6688")
 _LEFT, _WIDTH, _RIGHT = 190, 520, 90
 _ROW, _TOP = 26, 70
+_LONGEST_TITLE: Final = 84
+"""Characters that fit in one line."""
+_LONGEST_LABEL: Final = 28
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,10 @@ def _svg(title: str, bars: Sequence[Bar], limit: float, limit_text: str) -> str:
             'font-family="sans-serif" font-size="12">'
         ),
         f'<rect width="{width}" height="{height}" fill="#ffffff"/>',
-        f'<text x="12" y="24" font-size="15" font-weight="bold">{escape(title)}</text>',
+        (
+            '<text x="12" y="24" font-size="15" font-weight="bold">'
+            f"{escape(_shortened(title, _LONGEST_TITLE))}</text>"
+        ),
         *_legend(colors if len(names) > 1 else {}),
     ]
     for number, bar in enumerate(bars):
@@ -90,7 +96,8 @@ def _legend(colors: Mapping[str, str]) -> list[str]:
 
 
 def _bar(bar: Bar, top: int, scale: float, colors: Mapping[str, str]) -> list[str]:
-    lines = [f'<text x="{_LEFT - 8}" y="{top + 14}" text-anchor="end">{escape(bar.label)}</text>']
+    label = escape(_shortened(bar.label, _LONGEST_LABEL))
+    lines = [f'<text x="{_LEFT - 8}" y="{top + 14}" text-anchor="end">{label}</text>']
     place = float(_LEFT)
     for name, length in bar.parts.items():
         width, color = length * scale, colors.get(name, _COLORS[0])
@@ -100,3 +107,9 @@ def _bar(bar: Bar, top: int, scale: float, colors: Mapping[str, str]) -> list[st
         )
         place += width
     return [*lines, f'<text x="{place + 6:.1f}" y="{top + 14}">{escape(bar.text)}</text>']
+
+
+def _shortened(text: str, longest: int) -> str:
+    """Return a text that fits: the middle is left out, since names of files differ at their end."""
+    half = longest // 2
+    return text if len(text) <= longest else f"{text[:half]}…{text[1 - half :]}"

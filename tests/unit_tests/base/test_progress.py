@@ -2,6 +2,7 @@
 tenth."""
 
 import io
+import itertools
 import sys
 
 import pytest
@@ -62,3 +63,22 @@ def test_progress_remaining_time_is_shown(monkeypatch: pytest.MonkeyPatch) -> No
     bar = ProgressBar("texts", 800)
     bar.add(80)
     assert str(bar) == "80 of 800 texts, 8 a second, 1:30 left"
+
+
+@pytest.mark.parametrize(
+    ("done", "seconds", "shown"),
+    [
+        (2, 100.0, "2 of 800 texts, 1.2 a minute, 11:05 h left"),
+        (1, 3600.0, "1 of 800 texts, 0.0 a minute, 33 d 7 h left"),
+        (30, 10.0, "30 of 800 texts, 3.0 a second, 4:17 left"),
+        (790, 10.0, "790 of 800 texts, 79 a second, 0:00 left"),
+    ],
+)
+def test_progress_slow_work_is_shown_in_larger_units(
+    done: int, seconds: float, shown: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    times = itertools.chain([0.0], itertools.repeat(seconds))
+    monkeypatch.setattr("time.monotonic", lambda: next(times))
+    bar = ProgressBar("texts", 800)
+    bar.add(done)
+    assert str(bar) == shown
