@@ -215,6 +215,22 @@ def test_update_passage_over_the_models_window_is_split(tmp_path: Path) -> None:
     assert update(store).unchanged == 2
 
 
+def test_update_parts_of_a_passage_over_the_models_window_know_what_is_around_them(
+    tmp_path: Path,
+) -> None:
+    rows = "\n".join(f"| boat {number} | {number * 7} marks |" for number in range(9))
+    (tmp_path / "a.md").write_text(f"| boat | price |\n|---|---|\n{rows}\n")
+    (tmp_path / "b.md").write_text("```\n" + "raise_the_sail(wind)\n" * 9 + "```\n")
+    store = Store(tmp_path / ".localllm", Window(size=16), vectors="sqlite")
+    assert update(store, [tmp_path]).problems == []
+    parts = [passage for batch in store.catalog.batches() for passage in batch]
+    assert len(parts) > 4
+    for part in parts:
+        name = "columns" if part.metadata["source"].endswith("a.md") else "in_code"
+        begins = part.page_content.startswith(("| boat | price", "```"))
+        assert (name in part.metadata) is not begins, part
+
+
 def test_update_heading_over_the_models_window_is_shortened(tmp_path: Path) -> None:
     (tmp_path / "a.md").write_text(f"# {'far too long a heading ' * 9}\n\nThe boat is blue.\n")
     (tmp_path / "b.md").write_text(f"# {'a heading that is a text ' * 90}\n\nThe key is here.\n")
