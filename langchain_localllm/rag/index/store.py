@@ -77,6 +77,7 @@ _CUSTOM: Final = "This index was made with a custom vector store. Pass that stor
 _NEEDS_EMBEDDINGS: Final = "This needs an embedding model. Pass one as `embeddings`."
 _LOCK_TIMEOUT: Final = 10.0
 """Seconds to wait for the lock of another writer."""
+_LINE_END: Final = re.compile(r"\n")
 
 
 class Store:
@@ -534,7 +535,7 @@ def model_name(model: Any) -> str:
 
 
 def _halves(passage: StagedChunk) -> list[StagedChunk]:
-    """Split a passage in two: between sentences if possible, else at a space.
+    """Split a passage in two: between sentences if possible, else between lines, else at a space.
 
     One that is shorter than its heading keeps its text, and the second half of the heading.
     """
@@ -543,11 +544,7 @@ def _halves(passage: StagedChunk) -> list[StagedChunk]:
     if len(heading) > len(text):
         metadata = {**passage.metadata, "heading": heading[len(heading) // 2 :].lstrip()}
         return [replace(passage, metadata=metadata, id=passage_id(metadata, text))]
-    cuts = [
-        cut.span()
-        for cut in SENTENCE_END.finditer(text)
-        if cut.start() > 0 and cut.end() < len(text)
-    ]
+    cuts = _cuts(SENTENCE_END, text) or _cuts(_LINE_END, text)
     space = text.rfind(" ", 1, middle + 1)
     start, end = min(
         cuts or [(space, space + 1) if space > middle // 2 else (middle, middle)],
@@ -563,6 +560,12 @@ def _halves(passage: StagedChunk) -> list[StagedChunk]:
         for part, metadata in parts
         if part.strip()
     ]
+
+
+def _cuts(where: re.Pattern[str], text: str) -> list[tuple[int, int]]:
+    """Return where a text can be cut, but for its beginning and its end."""
+    spans = (cut.span() for cut in where.finditer(text))
+    return [(start, end) for start, end in spans if start > 0 and end < len(text)]
 
 
 def passage_id(metadata: dict[str, Any], text: str) -> str:

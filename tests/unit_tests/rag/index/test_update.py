@@ -229,6 +229,7 @@ def test_update_parts_of_a_passage_over_the_models_window_know_what_is_around_th
         name = "columns" if part.metadata["source"].endswith("a.md") else "in_code"
         begins = part.page_content.startswith(("| boat | price", "```"))
         assert (name in part.metadata) is not begins, part
+        assert part.page_content.endswith(("|", ")", "```")), "rows and lines stay whole"
 
 
 def test_update_heading_over_the_models_window_is_shortened(tmp_path: Path) -> None:
