@@ -104,15 +104,16 @@ class ChatTemplate:
             "eos_token": self.eos_token,
             **variables,
         }
+        template = _compiled(self.source)  # names jinja2 where it is missing
         from langchain_localllm.templates import sandbox
 
         try:
-            return sandbox.render(_compiled(self.source), given)
+            return sandbox.render(template, given)
         except ChatTemplateError:
             if tools or "tools" not in self.source:
                 raise
             # it goes through them, whether there are any
-            return sandbox.render(_compiled(self.source), {**given, "tools": []})
+            return sandbox.render(template, {**given, "tools": []})
 
     def tools_by_other_names(self, tools: Sequence[Mapping[str, Any]] | None) -> dict[str, Any]:
         """Return the tools as SmolLM3's and FireFunction's templates read them."""

@@ -27,6 +27,10 @@ _NO_EFFORTS: Final = ("no_think", "none", "minimal", "low")
 _BUDGET: Final = "thinking_budget"  # Seed-OSS
 _ACCEPTED: Final = r"\b{name}\s+not\s+in\s*[\[(]([^\])]*)[\])]"
 _QUOTED: Final = re.compile(r"""['"](\w+)['"]""")
+_IN_TAGS: Final = re.compile(r"\{[%{](.*?)[%}]\}", re.DOTALL)
+_TEXT: Final = re.compile(r"""'[^']*'|"[^"]*["]""")
+_NAME: Final = re.compile(r"(?<![\w.])[a-z_]\w*+(?!\s*=(?!=))")
+"""A name that is looked up: not an attribute, and not set."""
 _WORDS: Final = {True: "/think", False: "/no_think"}
 """Words in a message that switch thinking in templates without a variable: Nemotron Nano 2."""
 
@@ -122,9 +126,17 @@ def _quoted(template: str) -> frozenset[str]:
 def _variables(template: str) -> frozenset[str]:
     """Return the names that a template looks up in what it is rendered with.
 
-    None where it cannot be read.
+    None where it cannot be read. Without jinja2, which a client of a server does not need, names of
+    its own loops and macros are among them.
     """
-    import jinja2.meta
+    try:
+        import jinja2.meta
+    except ImportError:
+        return frozenset(
+            name
+            for tag in _IN_TAGS.findall(template)
+            for name in _NAME.findall(_TEXT.sub("''", tag))
+        )
 
     from langchain_localllm.templates import sandbox
 

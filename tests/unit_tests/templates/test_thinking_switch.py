@@ -1,5 +1,6 @@
 """What is passed to a template so that its model thinks, or does not."""
 
+import sys
 from typing import Any
 
 import pytest
@@ -74,6 +75,25 @@ def test_switch_variables_are_those_that_the_template_reads(
     template: str, reasoning: Any, variables: dict[str, Any]
 ) -> None:
     assert switch_variables(template, reasoning) == variables
+
+
+@pytest.mark.parametrize(
+    ("template", "variables"),
+    [
+        (QWEN, {"enable_thinking": False}),
+        (DEEPSEEK, {"enable_thinking": False, "thinking": False}),
+        (HUNYUAN, {"reasoning_effort": "no_think"}),
+        (KIMI, {"thinking": False}),
+        (COMMAND, {"reasoning": False}),
+        ("It's {{ x }}. {% if thinking %}You're{% endif %}", {"thinking": False}),
+        ("thinking {{ 'reasoning' }}{{ m.thinking }}{% set ns = f(enable_thinking=x) %}", {}),
+    ],
+)
+def test_switch_variables_without_jinja2_are_those_in_the_tags(
+    template: str, variables: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    assert switch_variables(f"{template}{{# not cached #}}", reasoning=False) == variables
 
 
 @pytest.mark.parametrize(
