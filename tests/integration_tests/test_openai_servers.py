@@ -10,6 +10,7 @@ from langchain_core.messages import HumanMessage
 from langchain_localllm import (
     ChatLlamafile,
     ChatOllama,
+    Llamafile,
     LlamafileEmbeddings,
     LocalServer,
     OllamaEmbeddings,
@@ -217,6 +218,53 @@ def test_openai_server_chat_finish_reason_has_the_name_of_openai(sent: Any, reas
             .response_metadata["finish_reason"]
             == reason
         )
+
+
+def test_openai_server_gets_no_tool_choice_where_none_is_given() -> None:
+    def script(request: Request) -> Answer:
+        return as_json(NO_PATH, 404) if request.method == "GET" else events(reason="stop")
+
+    with ScriptedServer(script) as server:
+        ChatLlamafile(base_url=server.base_url).bind_tools([paint]).invoke("Hello!")
+        assert "tool_choice" not in server.requests[-1].body
+
+
+def test_openai_server_gets_the_schema_of_an_option_by_openais_name() -> None:
+    def script(request: Request) -> Answer:
+        return as_json(NO_PATH, 404) if request.method == "GET" else events(reason="stop")
+
+    schema = {"type": "object", "properties": {"a": {"type": "integer"}}}
+    with ScriptedServer(script) as server:
+        chat = ChatLlamafile(base_url=server.base_url, json_schema=schema)
+        chat.invoke("Hello!")
+        sent = server.requests[-1].body
+        assert sent["response_format"]["json_schema"]["schema"] == sent["json_schema"]
+        asked = {"type": "object", "properties": {"b": {"type": "string"}}}
+        chat.invoke("Hello!", response_format=asked)
+        sent = server.requests[-1].body
+        assert sent["response_format"]["json_schema"]["schema"]["properties"].keys() == {"b"}
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["max_tokens must be at least 1, got -1.", "max_new_tokens must be at least 0, got -1."],
+)
+@pytest.mark.parametrize("make", [ChatLlamafile, Llamafile])
+def test_openai_server_that_refuses_minus_one_is_asked_without_a_limit(
+    make: Any, words: str
+) -> None:
+    def script(request: Request) -> Answer:
+        if request.path not in {"/v1/chat/completions", "/v1/completions"}:
+            return as_json(NO_PATH, 404)
+        if request.body["max_tokens"] == -1:
+            return as_json({"object": "error", "message": words, "code": 400}, 400)
+        assert request.body["max_tokens"] is None
+        choice = {"text": "Yes.", "message": {"content": "Yes."}, "finish_reason": "stop"}
+        return as_json({"choices": [choice]})
+
+    with ScriptedServer(script) as server:
+        answer = make(base_url=server.base_url, max_tokens=-1).invoke("Hello!")
+    assert getattr(answer, "text", answer) == "Yes."
 
 
 OLD_VLLM = '"tool_choice" must either be a named tool, "auto", or "none".'

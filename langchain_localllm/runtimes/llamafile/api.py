@@ -41,6 +41,8 @@ there."""
 _ANY_NAME: Final = "JSON missing model string"
 """What llamafiler says where no model is named. Any name will do, and before 0.9.2 it lists
 none."""
+_TOKEN_LIMIT: Final = re.compile(r"max_(new_)?tokens")
+"""What vLLM and SGLang call the limit of which they refuse -1."""
 _SECONDS: Final = 10.0
 """Seconds of silence after which a request for information is aborted."""
 
@@ -77,29 +79,37 @@ def open_stream(
                     )
                 )
             except (InvalidRequestError, ServerError) as error:
-                if "stream_options" in body and "stream_options" in str(error):
-                    body = {name: value for name, value in body.items() if name != "stream_options"}
-                elif body.keys() >= {"json_schema", "response_format"} and "json_schema" in str(
-                    error
-                ):  # SGLang wants a text there
-                    body = {name: value for name, value in body.items() if name != "json_schema"}
-                elif _BARE_SCHEMA in str(error) and "schema" in (form := _json_schema(body)):
-                    body = {
-                        **body,
-                        "response_format": {"type": "json_schema", "json_schema": form["schema"]},
-                    }
-                elif "tool_choice" in str(error) and (named := _named_choice(body)):
-                    body = {**body, "tool_choice": named}
-                elif body["stream"] and _NO_STREAM.search(
-                    str(error)
-                ):  # llama.cpp of before May 2025, where there are tools
-                    body = {
-                        name: value for name, value in body.items() if name != "stream_options"
-                    } | {"stream": False}
-                else:
+                changed = _as_accepted(body, str(error))
+                if changed is None:
                     raise
+                body = changed
 
     return naming_model(options, asking)
+
+
+def _as_accepted(body: dict[str, Any], refusal: str) -> dict[str, Any] | None:
+    """Return a body without what a server refused; `None` where its words are not known."""
+    changed: dict[str, Any] | None = None
+    if "stream_options" in body and "stream_options" in refusal:
+        changed = _without(body, "stream_options")
+    elif body.keys() >= {"json_schema", "response_format"} and "json_schema" in refusal:
+        changed = _without(body, "json_schema")  # SGLang wants a text there
+    elif _BARE_SCHEMA in refusal and "schema" in (form := _json_schema(body)):
+        bare = {"type": "json_schema", "json_schema": form["schema"]}
+        changed = {**body, "response_format": bare}
+    elif "tool_choice" in refusal and (named := _named_choice(body)):
+        changed = {**body, "tool_choice": named}
+    elif body.get("max_tokens") == -1 and _TOKEN_LIMIT.search(refusal):
+        # no limit either; without the field, vLLM completes a text with 16 tokens
+        changed = {**body, "max_tokens": None}
+    elif body["stream"] and _NO_STREAM.search(refusal):
+        # llama.cpp of before May 2025, where there are tools
+        changed = {**_without(body, "stream_options"), "stream": False}
+    return changed
+
+
+def _without(body: Mapping[str, Any], field: str) -> dict[str, Any]:
+    return {name: value for name, value in body.items() if name != field}
 
 
 def _named_choice(body: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -59,6 +59,7 @@ from langchain_localllm.runtimes.llamafile.payload import (
     raw_answer_fields,
     thinking_fields,
     with_enforced_call,
+    with_openai_schema,
     with_shown_tools,
 )
 from langchain_localllm.runtimes.llamafile.reasoning_control import end_reasoning, note_running
@@ -269,7 +270,7 @@ class ChatLlamafile(LlamafileOptions, LlamaServerClient, ReasoningBudgetOptions,
         if schema or images or roles or files or self._switches_thinking:
             facts = yield from server_facts(self, self._facts)
         elif (
-            "tools" in payload or self.chat_template_kwargs or self._facts
+            payload.keys() & {"tools", "json_schema"} or self.chat_template_kwargs or self._facts
         ):  # a plain chat costs one request
             facts = yield from self._facts_if_reported()
         if self._switches_thinking:
@@ -285,6 +286,8 @@ class ChatLlamafile(LlamafileOptions, LlamaServerClient, ReasoningBudgetOptions,
             )
         if facts.llama_cpp:
             payload = with_shown_tools(payload, facts.template, payload.get("tools", ()))
+        else:
+            payload = with_openai_schema(payload)
         if schema and facts.llama_cpp:
             payload = with_enforced_call(payload, schema)
         elif self._is_opened_raw(payload, facts) and (

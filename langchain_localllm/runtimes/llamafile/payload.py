@@ -28,11 +28,12 @@ def chat_payload(
         options: The options that are set, as `/completion` takes them.
         messages: The conversation.
         stop: Stop sequences.
-        request: `tools`, `tool_choice` and `response_format`, where the call has them.
+        request: `tools`, `tool_choice` and `response_format`, where the call has them; `None` is
+            not sent.
     """
     payload = {
         **engine_options(options),
-        **request,
+        **{name: value for name, value in request.items() if value is not None},
         "messages": messages,
         "stop": stop,
         "stream_options": {"include_usage": True},
@@ -178,14 +179,17 @@ def as_openai(payload: Mapping[str, Any]) -> dict[str, Any]:
         {"n_predict": "max_tokens", "n_probs": "logprobs"}.get(name, name): value
         for name, value in payload.items()
     }
-    if schema := renamed.get("json_schema"):
-        renamed["response_format"] = {
-            "type": "json_schema",
-            "json_schema": {"name": "answer", "schema": schema},
-        }
     if bias := renamed.pop("logit_bias", None):
         renamed["logit_bias"] = _openai_logit_bias(bias)
-    return {**renamed, "stream_options": {"include_usage": True}}
+    return {**with_openai_schema(renamed), "stream_options": {"include_usage": True}}
+
+
+def with_openai_schema(payload: dict[str, Any]) -> dict[str, Any]:
+    """Return the body with its `json_schema` under OpenAI's name too, unless that is set."""
+    if not (schema := payload.get("json_schema")) or "response_format" in payload:
+        return payload
+    form = {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema}}
+    return {**payload, "response_format": form}
 
 
 def _openai_logit_bias(pairs: list[list[Any]]) -> dict[str, float]:
