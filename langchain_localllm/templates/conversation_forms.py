@@ -1,10 +1,13 @@
 """Render conversations in the form that a template accepts.
 
-Templates differ in what they refuse or leave out: system messages, two messages of one role in a
-row, tool calls and their results, and arguments as objects or as text.
+Templates differ in what they refuse or leave out: system messages, an answer at the beginning, two
+messages of one role in a row, tool calls and their results, their ids, and arguments as objects or
+as text.
 """
 
+import hashlib
 import json
+import re
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -19,6 +22,8 @@ Messages = Sequence[Mapping[str, Any]]
 
 _OF_A_TEXT: Final = frozenset({"role", "content"})
 """What a message has that is no more than a text."""
+_NINE_LETTERS: Final = re.compile(r"\|\s*length\s*(?:!=|<)\s*9\b")
+"""What is in templates that raise on ids of calls without nine letters: Mistral's."""
 
 
 def render_conversation(template: ChatTemplate, messages: Messages, **variables: Any) -> str:
@@ -26,9 +31,11 @@ def render_conversation(template: ChatTemplate, messages: Messages, **variables:
 
     Several instructions (system messages) are joined at the beginning where the template accepts
     only one. They are put into the first question where it refuses them, as Gemma 2's, or leaves
-    them out, as Phi-3-mini's. Messages of one role in a row are joined where it refuses them, as
-    Gemma's. The arguments of calls are passed as objects, or as text to a template that needs that;
-    calls and their results are written into texts for a template that leaves them out.
+    them out, as Phi-3-mini's. Messages of one role in a row are joined, and an empty question comes
+    before an answer at the beginning, where it refuses these, as Gemma's. Ids of calls get nine
+    letters where it needs that, as Mistral's. The arguments of calls are passed as objects, or as
+    text to a template that needs that; calls and their results are written into texts for a
+    template that leaves them out.
 
     Args:
         template: The template.
@@ -90,11 +97,12 @@ def render_to_continue(template: ChatTemplate, messages: Messages, **variables: 
 
 
 def with_accepted_turns(template: ChatTemplate, messages: Messages) -> Sequence[Mapping[str, Any]]:
-    r"""Return the conversation with instructions and turns that the template accepts.
+    r"""Return the conversation with ids, instructions and turns that the template accepts.
 
     Where it leaves out any but the first instruction, or refuses them, they are joined there; where
-    it refuses messages of one role in a row, these are joined. It is for llama.cpp's server, which
-    renders the template itself.
+    it refuses messages of one role in a row, these are joined; where it refuses an answer at the
+    beginning, an empty question comes before it. It is for llama.cpp's server, which renders the
+    template itself.
 
     Example:
         >>> first = "{{ messages[0].content }}{{ messages[-1].content }}"
@@ -103,8 +111,8 @@ def with_accepted_turns(template: ChatTemplate, messages: Messages) -> Sequence[
         >>> with_accepted_turns(ChatTemplate(first), talk)[0]
         {'role': 'system', 'content': 'A\n\nB'}
     """
-    roles = [message["role"] for message in messages]
-    if "system" not in roles[1:] and not any(map(_may_join, messages, messages[1:])):
+    messages = _with_accepted_ids(template, messages)
+    if not has_unusual_turns(messages):
         return messages
     if not all(isinstance(message["content"], str) for message in messages):
         return messages
@@ -115,6 +123,20 @@ def with_accepted_turns(template: ChatTemplate, messages: Messages) -> Sequence[
     return messages
 
 
+def has_unusual_turns(messages: Messages) -> bool:
+    """Return whether some templates refuse the order of the roles, or leave out a message.
+
+    Example:
+        >>> has_unusual_turns([{"role": "assistant", "content": "How can I help?"}])
+        True
+    """
+    return (
+        any(message["role"] == "system" for message in messages[1:])
+        or any(map(_may_join, messages, messages[1:]))
+        or _with_question_first(messages) is not messages
+    )
+
+
 def without_system(messages: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return the same conversation with its instructions in the first question."""
     messages = list(messages)
@@ -122,7 +144,7 @@ def without_system(messages: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]
     merged = [dict(message) for message in messages if message["role"] != "system"]
     first = next((message for message in merged if message["role"] == "user"), None)
     if system and first:
-        first["content"] = f"{system}\n\n{first['content']}"
+        first["content"] = "\n\n".join(filter(None, (system, first["content"])))
     elif system:
         merged.insert(0, {"role": "user", "content": system})
     return merged
@@ -138,13 +160,26 @@ def _with_one_system(messages: Messages) -> list[Mapping[str, Any]]:
     return [{"role": "system", "content": system}, *rest]
 
 
+def _with_question_first(messages: Messages) -> Messages:
+    """Return the conversation with an empty question before an answer at the beginning.
+
+    Gemma's and Mistral's templates refuse one that begins with an answer, such as a greeting.
+    """
+    place = 1 if messages and messages[0]["role"] == "system" else 0
+    if place >= len(messages) or messages[place]["role"] == "user":
+        return messages
+    return [*messages[:place], {"role": "user", "content": ""}, *messages[place:]]
+
+
 def _placings(messages: Messages) -> Iterator[Messages]:
     """Yield the conversation unchanged, and with its instructions and turns in other places."""
-    placings: list[Messages] = [list(messages)]
-    if any(message["role"] == "system" for message in messages):
-        placings += [_with_one_system(messages), without_system(messages)]
-    yield from placings
-    yield from map(_joined_turns, placings)
+    begun = _with_question_first(messages)
+    for turns in [messages] if begun is messages else [messages, begun]:
+        placings: list[Messages] = [list(turns)]
+        if any(message["role"] == "system" for message in turns):
+            placings += [_with_one_system(turns), without_system(turns)]
+        yield from placings
+        yield from map(_joined_turns, placings)
 
 
 def _attempts(template: ChatTemplate, messages: Messages) -> Iterator[Messages]:
@@ -153,6 +188,7 @@ def _attempts(template: ChatTemplate, messages: Messages) -> Iterator[Messages]:
     Calls as text come last.
     """
     tried: list[Messages] = []
+    messages = _with_accepted_ids(template, messages)
     calls = any(message.get("tool_calls") or message["role"] == "tool" for message in messages)
     form = tool_format(template.source)
     placings = list(_placings(messages))
@@ -170,6 +206,42 @@ def _attempts(template: ChatTemplate, messages: Messages) -> Iterator[Messages]:
         if attempt not in tried:
             tried.append(attempt)
             yield attempt
+
+
+def _with_accepted_ids(template: ChatTemplate, messages: Messages) -> Messages:
+    """Return the conversation with ids of nine letters and digits where the template needs these.
+
+    Other engines and providers make ids of other lengths, such as OpenAI's of 29.
+    """
+    if not _NINE_LETTERS.search(template.source):
+        return messages
+    return [
+        {
+            **message,
+            **(
+                {"tool_call_id": _short_id(message["tool_call_id"])}
+                if message.get("tool_call_id")
+                else {}
+            ),
+            **(
+                {
+                    "tool_calls": [
+                        {**call, "id": _short_id(call["id"])} for call in message["tool_calls"]
+                    ]
+                }
+                if message.get("tool_calls")
+                else {}
+            ),
+        }
+        for message in messages
+    ]
+
+
+def _short_id(call_id: str) -> str:
+    """Return an id of nine letters and digits: the same for a call and its result."""
+    if re.fullmatch(r"[a-zA-Z0-9]{9}", call_id):
+        return call_id
+    return hashlib.sha256(call_id.encode()).hexdigest()[:9]
 
 
 def _with_calls_in_other_forms(messages: Messages) -> Iterator[Messages]:

@@ -58,12 +58,14 @@ from langchain_localllm.runtimes.llamafile.payload import (
     completion_payload,
     raw_answer_fields,
     thinking_fields,
+    with_accepted_messages,
     with_enforced_call,
     with_openai_schema,
     with_shown_tools,
 )
 from langchain_localllm.runtimes.llamafile.reasoning_control import end_reasoning, note_running
 from langchain_localllm.runtimes.llamafile.server_info import ServerFacts, server_facts
+from langchain_localllm.templates.conversation_forms import has_unusual_turns
 from langchain_localllm.templates.server_parser import is_misparsed_by_server
 from langchain_localllm.templates.thinking import ThinkSplitter, answer_markers
 from langchain_localllm.templates.thinking_switch import (
@@ -270,7 +272,11 @@ class ChatLlamafile(LlamafileOptions, LlamaServerClient, ReasoningBudgetOptions,
         if schema or images or roles or files or self._switches_thinking:
             facts = yield from server_facts(self, self._facts)
         elif (
-            payload.keys() & {"tools", "json_schema"} or self.chat_template_kwargs or self._facts
+            payload.keys() & {"tools", "json_schema"}
+            or self.chat_template_kwargs
+            or self._facts
+            or has_unusual_turns(payload["messages"])
+            or any("tool_calls" in message for message in payload["messages"])
         ):  # a plain chat costs one request
             facts = yield from self._facts_if_reported()
         if self._switches_thinking:
@@ -285,6 +291,7 @@ class ChatLlamafile(LlamafileOptions, LlamaServerClient, ReasoningBudgetOptions,
                 "`--mmproj`."
             )
         if facts.llama_cpp:
+            payload = with_accepted_messages(payload, facts.template)
             payload = with_shown_tools(payload, facts.template, payload.get("tools", ()))
         else:
             payload = with_openai_schema(payload)
@@ -494,6 +501,7 @@ class ChatLlamafile(LlamafileOptions, LlamaServerClient, ReasoningBudgetOptions,
         if not facts.llama_cpp or hold_parts(payload["messages"], "image_url"):
             return None
         payload = self._with_thinking(payload, facts) if self._switches_thinking else payload
+        payload = with_accepted_messages(payload, facts.template)
         payload = with_shown_tools(payload, facts.template, payload.get("tools", ()))
         return (yield from self._rendered(payload))
 

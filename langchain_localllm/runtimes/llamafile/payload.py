@@ -8,6 +8,7 @@ from langchain_localllm.base.response_format import engine_format
 from langchain_localllm.base.shown_tools import shown_tools
 from langchain_localllm.errors import MissingDependencyError
 from langchain_localllm.templates.chat_template import ChatTemplate
+from langchain_localllm.templates.conversation_forms import with_accepted_turns
 
 _COMPACT: Final = {
     "x-guidance": {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
@@ -55,6 +56,20 @@ def chat_payload(
     if "response_format" in payload:
         payload["response_format"] = engine_format(payload["response_format"])
     return payload
+
+
+def with_accepted_messages(payload: dict[str, Any], template: str) -> dict[str, Any]:
+    """Return the body with a conversation that a chat template accepts.
+
+    llama.cpp's server renders it as it is, and answers with an error where the template refuses it.
+    """
+    if not template:
+        return payload
+    try:
+        messages = with_accepted_turns(ChatTemplate(template), payload["messages"])
+    except MissingDependencyError:  # the server renders without jinja2
+        return payload
+    return {**payload, "messages": messages}
 
 
 def with_shown_tools(

@@ -432,3 +432,54 @@ def test_server_over_http_reads_answers(server_family: Family, address: str) -> 
     request |= {"tools": TOOLS} if family.calls else {}
     prompt = requests.post(f"{address}/apply-template", json=request, timeout=120).json()["prompt"]
     check_answers(family, model, end_of(prompt, family.answers), NOT_READ.get(family.name, ()))
+
+
+LONG_ID: Final = "call_" + 24 * "x"
+UNUSUAL: Final[dict[str, list[BaseMessage]]] = {
+    "greeting": [AIMessage("How can I help?"), *QUESTION[-1:]],
+    "instructions and greeting": [
+        SystemMessage("Be brief."),
+        AIMessage("How can I help?"),
+        *QUESTION[-1:],
+    ],
+    "two questions": [HumanMessage("Hello!"), *QUESTION[-1:]],
+    "long id": [
+        *QUESTION[-1:],
+        AIMessage("", tool_calls=[{"name": CALLS[0][0], "args": CALLS[0][1], "id": LONG_ID}]),
+        ToolMessage("Sunny.", tool_call_id=LONG_ID, name=CALLS[0][0]),
+    ],
+}
+"""Conversations that llama.cpp's server refuses with these templates."""
+
+
+@pytest.mark.parametrize(
+    "families",
+    [
+        "google-gemma-2-2b-it",
+        "mistralai-Mistral-Nemo-Instruct-2407",
+        "Mistral-Small-3.2-24B-Instruct-2506",
+    ],
+    indirect=True,
+)
+@pytest.mark.parametrize("talk", UNUSUAL)
+def test_server_answers_a_conversation_that_its_template_refuses(
+    server_family: Family, address: str, talk: str
+) -> None:
+    if talk == "long id" and not server_family.calls:
+        pytest.skip("The template has no tools.")
+    over_http = ChatLlamafile(base_url=address, temperature=0, max_tokens=1, timeout=120)
+    with ChatLlamaCpp(
+        model_path=server_family.path,
+        backend="xllamacpp",
+        n_ctx=16_384,
+        n_parallel=1,
+        temperature=0,
+        max_tokens=1,
+    ) as in_process:
+        counts = [
+            message.usage_metadata["input_tokens"]
+            for model in (over_http, in_process)
+            if (message := model.invoke(UNUSUAL[talk])).usage_metadata
+        ]
+        assert counts[0] == counts[1] > 0
+        assert over_http.get_num_tokens_from_messages(UNUSUAL[talk]) == counts[0]

@@ -1,6 +1,7 @@
 """Conversations are rendered whole: what a template does not take is passed in another way, or
 refused with the reason."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -131,6 +132,24 @@ def test_render_messages_of_one_role_in_a_row_are_joined_where_a_template_refuse
     assert with_accepted_turns(ChatTemplate(TURNS), talk) == talk
 
 
+GREETING = {"role": "assistant", "content": "How can I help?"}
+
+
+@pytest.mark.parametrize(
+    ("before", "expected"),
+    [([], "<|user|>"), ([SYSTEM], f"<|user|>{SYSTEM['content']}")],
+)
+def test_render_question_comes_before_a_greeting_where_a_template_refuses_one(
+    before: list[dict[str, Any]], expected: str
+) -> None:
+    template, talk = ChatTemplate(ALTERNATING), [*before, GREETING, USER]
+    expected += "<|assistant|>How can I help?<|user|>2 + 2?"
+    assert render_conversation(template, talk) == expected
+    assert template.render(with_accepted_turns(template, talk)) == expected
+    assert render_conversation(ChatTemplate(TURNS), talk).count("<|user|>") == 1
+    assert with_accepted_turns(ChatTemplate(TURNS), talk) == talk
+
+
 # --- what is left out ---
 
 
@@ -251,6 +270,38 @@ def test_render_thoughts_are_found_under_both_names(name: str) -> None:
         template.render([{"role": "assistant", "content": "4", "reasoning_content": "Hm."}])
         == "Hm."
     )
+
+
+# --- ids ---
+
+IDS = (
+    "{% for m in messages %}{% for id in [m.tool_call_id] + m.tool_calls | default([]) | "
+    "map(attribute='id') | list if id %}{% if id | length NINE %}{{ raise_exception('nine') }}"
+    "{% endif %}[{{ id }}]{% endfor %}{{ m.content }}"
+    "{% for c in m.tool_calls or [] %}{{ c.function.name }}{% endfor %}{% endfor %}"
+)
+
+
+@pytest.mark.parametrize("compared", ["!= 9", "< 9"])
+@pytest.mark.parametrize("call_id", ["1", "call_1", "call_" + 24 * "x", "a-b_c.d:e"])
+def test_render_ids_have_nine_letters_where_a_template_needs_that(
+    call_id: str, compared: str
+) -> None:
+    function = {"name": "weather", "arguments": ARGUMENTS}
+    called = {**CALLED, "tool_calls": [{"type": "function", "id": call_id, "function": function}]}
+    talk: list[dict[str, Any]] = [USER, called, {**RESULT, "tool_call_id": call_id}]
+    template = ChatTemplate(IDS.replace("NINE", compared))
+    text = render_conversation(template, talk)
+    found = re.fullmatch(r"2 \+ 2\?\[([a-zA-Z0-9]{9})\]weather\[\1\]sunny", text)
+    assert found, text
+    assert template.render(with_accepted_turns(template, talk)) == text
+    other = ChatTemplate(IDS.replace("NINE", "> 99"))
+    assert f"[{call_id}]weather[{call_id}]" in render_conversation(other, talk)
+
+
+def test_render_ids_that_a_template_accepts_stay_as_they_are() -> None:
+    template = ChatTemplate(IDS.replace("NINE", "!= 9"))
+    assert "[call00000]weather[call00000]" in render_conversation(template, [USER, CALLED, RESULT])
 
 
 # --- continuing ---
