@@ -110,17 +110,37 @@ def _forms(tools: Tools, *, unchanged: bool) -> Iterator[Tools]:
             yield [_described(tool, name_type, whole=whole) for tool in tools]
 
 
-TypeName = Callable[[list[str]], str | None]
-"""How the types of a part are written, in one text: Hermes' template fails at a list in llama.cpp's
-Jinja. `None` leaves them out."""
+def inline_tool(tool: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a tool for engines that read few keywords of a schema, such as Ollama.
+
+    Its parameters have no `$ref`, `allOf`, `oneOf` and `const`, and list the types of a choice.
+
+    Example:
+        >>> mode = {"anyOf": [{"const": "fast"}, {"type": "null"}]}
+        >>> schema = {"type": "object", "properties": {"mode": mode}}
+        >>> tool = {"type": "function", "function": {"name": "plan", "parameters": schema}}
+        >>> inline_tool(tool)["function"]["parameters"]["properties"]["mode"]
+        {'type': ['string', 'null'], 'enum': ['fast'], 'nullable': True}
+    """
+    return _described(tool, _listed)
+
+
+TypeName = Callable[[list[str]], str | list[str] | None]
+"""How the types of a part are written. For chat templates in one text: Hermes' fails at a list in
+llama.cpp's Jinja. `None` leaves them out."""
 
 
 def _joined(types: list[str]) -> str:
-    return " | ".join(types) or "any"
+    return " | ".join(kind for kind in types if kind != "null") or "any"
 
 
 def _first(types: list[str]) -> str | None:
-    return next((name for name in types if name in TYPES), None)
+    return next((name for name in types if name in TYPES and name != "null"), None)
+
+
+def _listed(types: list[str]) -> str | list[str] | None:
+    ordered = sorted(types, key=lambda kind: kind == "null")
+    return ordered[0] if len(ordered) == 1 else ordered or None
 
 
 def _described(
@@ -158,6 +178,8 @@ class _Description:
         if not isinstance(schema, Mapping):  # true and false
             schema = {}
         whole, within = self._whole(schema, within)
+        if "const" in whole:  # few templates read it
+            whole["enum"] = [whole.pop("const")]
         types = [*dict.fromkeys(self._types(whole, within))]
         if "array" in types and "items" not in whole:  # llama.cpp's Jinja finds a method instead
             each = whole.get("prefixItems")
@@ -168,7 +190,7 @@ class _Description:
             if (part := self._part(key, value, within)) is not None
         }
         kinds = [kind for kind in types if kind != "null"]
-        name = self._name_type(kinds)
+        name = self._name_type(types)
         found = found if name is None else {"type": name, **found}
         if len(kinds) > 1 and name in kinds:
             found.setdefault("anyOf", [{"type": kind} for kind in kinds])
@@ -181,9 +203,11 @@ class _Description:
         """Return what is under a keyword, or `None` where it is left out."""
         match key, value:
             case "properties", Mapping():
-                return {name: self.of(part, within) for name, part in value.items()}
+                return {
+                    name: self.of(part, within) for name, part in value.items() if part is not False
+                }
             case "anyOf", list():
-                options = [self.of(part, within) for part in value]
+                options = [self.of(part, within) for part in value if part is not False]
                 return options if any(option.keys() - _NOTES for option in options) else None
             case "items", _:
                 return self.of(value, within)

@@ -14,6 +14,7 @@ from langchain_localllm.base.http import HttpHandle
 from langchain_localllm.base.messages import to_openai, with_parsed_arguments
 from langchain_localllm.base.request import ANY_OBJECT, enforced_schema
 from langchain_localllm.base.response_parser import ReadHandle, reader
+from langchain_localllm.base.shown_tools import inline_tool
 from langchain_localllm.base.token_stream import TokenStream
 from langchain_localllm.base.tools import openai_tools
 from langchain_localllm.errors import InvalidRequestError
@@ -78,7 +79,7 @@ class ChatOllama(OllamaModels, OllamaOptions, LocalChatModel):
         tools, choice = request.get("tools", []), request.get("tool_choice")
         # of one step, with one prompt
         if tools and (choice != "none" or "response_format" in request):
-            payload["tools"] = [_tool_as_ollama(tool) for tool in tools]
+            payload["tools"] = [inline_tool(tool) for tool in tools]
         schema = enforced_schema(request, several=request.get("parallel_tool_calls") is True)
         if schema is not None:
             payload["format"] = "json" if schema == ANY_OBJECT else schema
@@ -97,7 +98,7 @@ class ChatOllama(OllamaModels, OllamaOptions, LocalChatModel):
         payload = self.payload(_NOT_SENT | NOT_IN_A_COUNT - {"reasoning"})
         payload["messages"] = _as_ollama(to_openai(messages))
         if tools:
-            payload["tools"] = [_tool_as_ollama(tool) for tool in openai_tools(tools)]
+            payload["tools"] = [inline_tool(tool) for tool in openai_tools(tools)]
         return count_messages(self, payload)
 
     @override
@@ -132,36 +133,6 @@ class ChatOllama(OllamaModels, OllamaOptions, LocalChatModel):
             audio_inputs="audio" in facts.capabilities,
             reasoning_output="thinking" in facts.capabilities,
         )
-
-
-def _tool_as_ollama(tool: dict[str, Any]) -> dict[str, Any]:
-    """Return a tool in Ollama's form: Ollama reads it into fixed types."""
-    function = tool["function"]
-    return {
-        **tool,
-        "function": {
-            **function,
-            "parameters": {**_property_as_ollama(function.get("parameters")), "type": "object"},
-        },
-    }
-
-
-def _property_as_ollama(schema: Any) -> dict[str, Any]:
-    """Return a schema without boolean schemas in the places where Ollama accepts objects only."""
-    if not isinstance(schema, Mapping):
-        return {}
-    converted = dict(schema)
-    if isinstance(properties := schema.get("properties"), Mapping):
-        converted["properties"] = {
-            name: _property_as_ollama(rule)
-            for name, rule in properties.items()
-            if rule is not False
-        }
-    if isinstance(choices := schema.get("anyOf"), list):
-        converted["anyOf"] = [
-            _property_as_ollama(choice) for choice in choices if choice is not False
-        ]
-    return converted
 
 
 def _as_ollama(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -105,6 +105,33 @@ def test_chat_ollama_modelfile_renders_the_tokens_of_the_models_own_template(
 
 # --- tools ---
 
+MODE: Any = {"type": "string", "enum": ["fast", "slow"]}
+
+
+@pytest.mark.parametrize(
+    ("schema", "plain"),
+    [
+        ({"$ref": "#/$defs/mode"}, MODE),
+        ({"allOf": [{"$ref": "#/$defs/mode"}]}, MODE),
+        ({"type": "string", "const": "fast"}, {"type": "string", "enum": ["fast"]}),
+        (
+            {"anyOf": [{"type": "string"}, {"type": "null"}]},
+            {"type": ["string", "null"]},
+        ),
+        ({"oneOf": [{"type": "string"}, {"type": "integer"}]}, {"type": ["string", "integer"]}),
+    ],
+)
+def test_chat_ollama_parameter_is_shown_whatever_its_schema_uses(
+    chat: ChatOllama, schema: Any, plain: Any
+) -> None:
+    def prompt_tokens(properties: Any) -> int:
+        parameters = {"type": "object", "properties": properties, "$defs": {"mode": MODE}}
+        tool = {"type": "function", "function": {"name": "drive", "parameters": parameters}}
+        return chat.get_num_tokens_from_messages([HumanMessage("Hi.")], tools=[tool])
+
+    assert prompt_tokens({"mode": schema}) == prompt_tokens({"mode": plain})
+    assert prompt_tokens({"mode": schema}) > prompt_tokens({"mode": {}})
+
 
 @pytest.mark.parametrize("choice", ["any", "paint"])
 def test_forced_call_is_enforced_and_streamed(chat: ChatOllama, choice: str) -> None:

@@ -6,7 +6,7 @@ from typing import Any, Final
 import pytest
 from pydantic import BaseModel
 
-from langchain_localllm.base.shown_tools import shown_tools
+from langchain_localllm.base.shown_tools import inline_tool, shown_tools
 from langchain_localllm.base.tools import openai_tools
 from langchain_localllm.templates.chat_template import ChatTemplate
 
@@ -57,7 +57,9 @@ TEXT: Final = {"type": "string"}
         ),
         ({"type": "string", "nullable": True}, {**TEXT, "nullable": True}),
         ({"enum": ["a", "b"]}, {**TEXT, "enum": ["a", "b"]}),
-        ({"const": 1}, {"type": "integer", "const": 1}),
+        ({"const": 1}, {"type": "integer", "enum": [1]}),
+        ({"anyOf": [False, TEXT]}, TEXT),
+        ({"properties": {"a": False}}, {"type": "object", "properties": {}}),
         (
             {"properties": {"a": {"enum": [1.5]}}},
             {"type": "object", "properties": {"a": {"type": "number", "enum": [1.5]}}},
@@ -93,6 +95,37 @@ TEXT: Final = {"type": "string"}
 def test_shown_tools_schema_has_one_type_where_it_can(schema: Any, expected: Any) -> None:
     definitions: Any = {"text": TEXT, "node": NODE, "loop": {"$ref": "#/$defs/loop"}}
     assert shown(schema, READS, **{"$defs": definitions}) == expected
+
+
+@pytest.mark.parametrize(
+    ("schema", "expected"),
+    [
+        (True, {}),
+        ({}, {}),
+        ({"type": "string", "const": "a"}, {**TEXT, "enum": ["a"]}),
+        ({"type": ["null", "string"]}, {"type": ["string", "null"], "nullable": True}),
+        ({"anyOf": [{"type": "null"}, TEXT]}, {"type": ["string", "null"], "nullable": True}),
+        ({"oneOf": [TEXT, {"type": "integer"}]}, {"type": ["string", "integer"]}),
+        (
+            {"oneOf": [{"$ref": "#/$defs/cat"}, {"$ref": "#/$defs/text"}]},
+            {
+                "type": ["object", "string"],
+                "anyOf": [
+                    {"type": "object", "properties": {"kind": {**TEXT, "enum": ["cat"]}}},
+                    TEXT,
+                ],
+            },
+        ),
+        (
+            {"items": {"allOf": [{"$ref": "#/$defs/text"}, {"minLength": 1}]}},
+            {"type": "array", "items": {**TEXT, "minLength": 1}},
+        ),
+    ],
+)
+def test_inline_tool_schema_has_no_references_and_lists_types(schema: Any, expected: Any) -> None:
+    cat: Any = {"type": "object", "properties": {"kind": {"const": "cat"}}}
+    found = inline_tool(tool(schema, **{"$defs": {"text": TEXT, "cat": cat}}))
+    assert found["function"]["parameters"] == {"type": "object", "properties": {"one": expected}}
 
 
 def test_shown_tools_optional_parameter_of_a_class_has_its_type() -> None:
