@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from langchain_localllm.rag.ingest.formats.table import is_name
+from langchain_localllm.rag.ingest.formats.table import names_columns
 
 _ROW: Final = re.compile(r"\|.*\||.* \| .*")
 _RULE: Final = re.compile(r"\|?(?:\s*:?-+:?\s*\|)*(?:\s*:?-+:?)?")
@@ -20,7 +20,8 @@ def table_headers(text: str) -> Iterator[tuple[int, int, str]]:
     r"""Yield where the rows below a header begin, where its table ends, and the header.
 
     A table is a run of lines with cells between bars. Its header is the line above Markdown's rule,
-    or else the first line, if it holds no numbers and names three columns or more.
+    or else the first line, if it names three columns or more and holds no numbers but years and
+    dates.
 
     Example:
         >>> text = "| boat | price |\n|---|---|\n| Heron | 14 |\n| Tern | 9 |"
@@ -46,11 +47,16 @@ def _header(lines: Sequence[tuple[int, str]]) -> tuple[int, str] | None:
     """Return where the rows of a table begin, and its header, if it has one."""
     if len(lines) < _LEAST_ROWS:
         return None
-    cells = [cell.strip() for cell in lines[0][1].strip("|").split("|")]
+    cells, below = ([cell.strip() for cell in line.strip("|").split("|")] for _, line in lines[:2])
     is_marked = bool(_RULE.fullmatch(lines[1][1]))
     header = " | ".join(cells)
     if len(header) > _LONGEST or not (
-        is_marked or (len(cells) >= _LEAST_COLUMNS and all(map(is_name, filter(None, cells))))
+        is_marked
+        or (len(cells) >= _LEAST_COLUMNS and names_columns(_filled(cells), _filled(below)))
     ):
         return None
     return lines[2 if is_marked else 1][0], header
+
+
+def _filled(cells: list[str]) -> dict[int, str]:
+    return {column: cell for column, cell in enumerate(cells) if cell}

@@ -11,6 +11,7 @@ from langchain_localllm.extras import pip_install
 from langchain_localllm.rag.ingest.formats.archive import office_file
 from langchain_localllm.rag.ingest.formats.drawings import chart_text, diagram_lines
 from langchain_localllm.rag.ingest.formats.markdown import sections
+from langchain_localllm.rag.ingest.formats.table import LONGEST_REPEATED
 
 if TYPE_CHECKING:
     from docx.document import Document as WordDocument
@@ -95,7 +96,7 @@ class _Reader:
             if child.tag == f"{_W}p":
                 yield from self._paragraph(child)
             elif child.tag == f"{_W}tbl":
-                yield "\n".join(self._row(row) for row in _children(child, f"{_W}tr"))
+                yield "\n".join(self._rows(child))
             elif child.tag not in _SKIPPED:
                 yield from self._blocks(child)
 
@@ -136,9 +137,24 @@ class _Reader:
             elif child.tag not in _SKIPPED:
                 yield from self._pieces(child, boxes)
 
-    def _row(self, row: Any) -> str:
-        cells = (" ".join(self._blocks(cell)) for cell in _children(row, f"{_W}tc"))
-        return " | ".join(" ".join(cell.split()) for cell in cells)
+    def _rows(self, table: Any) -> Iterator[str]:
+        """Yield the rows of a table; a cell that spans rows is repeated in each."""
+        above: dict[int, str] = {}
+        for row in _children(table, f"{_W}tr"):
+            column = _number(row, "trPr", "gridBefore", 0)
+            cells = []
+            for cell in _children(row, f"{_W}tc"):
+                text = " ".join(" ".join(self._blocks(cell)).split())
+                merge = cell.find(f"{_W}tcPr/{_W}vMerge")
+                if merge is None:
+                    above.pop(column, None)
+                elif merge.get(f"{_W}val") == "restart":
+                    above[column] = text if len(text) <= LONGEST_REPEATED else ""
+                else:
+                    text = text or above.get(column, "")
+                cells.append(text)
+                column += _number(cell, "tcPr", "gridSpan", 1)
+            yield " | ".join(cells)
 
     def _notes_in(self, kind: str) -> dict[str, str]:
         """Return the notes of a kind, by their ids."""
@@ -156,6 +172,13 @@ class _Reader:
         for relation in self._document.part.rels.values():
             if relation.reltype.endswith(f"/{kind}") and not relation.is_external:
                 yield parse_xml(relation.target_part.blob)
+
+
+def _number(element: Any, properties: str, name: str, default: int) -> int:
+    """Return a number among the properties of an element."""
+    found = element.find(f"{_W}{properties}/{_W}{name}")
+    value = "" if found is None else found.get(f"{_W}val", "")
+    return int(value) if value.isdecimal() else default
 
 
 def _children(parent: Any, tag: str) -> Iterator[Any]:

@@ -80,6 +80,13 @@ _DROPPED: Final = re.compile(
     r"|bibliography\w*|[vh]space|input|include|pagestyle|thispagestyle|setlength|newcommand"
     r"|renewcommand|hypersetup|index)\*?(?:\[[^\]]*\])*(?:\{[^{}]*\})*"
 )
+_GROUP: Final = r"(?:\[[^\]]*\])*\s*\{(?:[^{}]|\{[^{}]*\})*\}(?:\[[^\]]*\])*\s*"
+_BEFORE_TEXT: Final = re.compile(
+    rf"\\(?:(?:href|textcolor|colorbox|color|foreignlanguage|parbox|scalebox|rotatebox){_GROUP}"
+    rf"|(?:multicolumn|multirow|fcolorbox|resizebox|fontsize){_GROUP}{_GROUP}"
+    r"|hyperref\[[^\]]*\]\s*(?=\{))"
+)
+"""A command with its arguments that are not text; the text is the argument that follows."""
 _ENVIRONMENT: Final = re.compile(r"\\(?:begin|end)\{[^{}]*\}(?:\[[^\]]*\])?(?:\{[^{}]*\})?")
 _ARGUMENT: Final = re.compile(r"\\[A-Za-z]+\*?(?:\[[^\]]*\])?\{([^{}]*)\}|\{([^{}\\]*)\}")
 _COMMAND: Final = re.compile(r"\\[A-Za-z]+\*?(?:\[[^\]\n]*\])?[ \t]?")
@@ -111,7 +118,7 @@ def _plain(text: str) -> str:
     text = _HEADING.sub(
         lambda found: f"\n\n{'#' * _LEVELS[found[1]]} {' '.join(found[2].split())}\n\n", text
     )
-    text = _DROPPED.sub("", text).replace("\\footnote{", " {Note: ")
+    text = _DROPPED.sub("", _BEFORE_TEXT.sub("", text)).replace("\\footnote{", " {Note: ")
     text = _ENVIRONMENT.sub("\n", text)
     text = re.sub(
         r"\\item\b(?:\[([^\]]*)\])?\s*",

@@ -9,7 +9,14 @@ from langchain_core.documents import Document
 from langchain_localllm.errors import DocumentError
 from langchain_localllm.rag.ingest.formats.archive import MOST_XML, open_archive, parse_xml
 from langchain_localllm.rag.ingest.formats.markdown import sections
-from langchain_localllm.rag.ingest.formats.table import Cells, read_sheet, table_text
+from langchain_localllm.rag.ingest.formats.table import (
+    LONGEST_REPEATED,
+    Cells,
+    Merged,
+    fill_merged,
+    read_sheet,
+    table_text,
+)
 from langchain_localllm.rag.ingest.formats.text import tidy
 from langchain_localllm.rag.ingest.normalize import normalize
 
@@ -131,7 +138,8 @@ def _put_objects_in(root: Any, archive: ZipFile) -> None:
 def _sheet(table: Any) -> Iterator[Document]:
     """Yield the rows of a sheet, and its text boxes and charts after them."""
     name = normalize(table.get(f"{_TABLE}name", ""))
-    yield from read_sheet(_rows(table), name)
+    merged: Merged = {}
+    yield from read_sheet(fill_merged(_rows(table, merged), merged), name)
     drawn = table.iterchildren(f"{_TABLE}shapes")
     if text := tidy("\n\n".join(block for shapes in drawn for block in _blocks(shapes))):
         yield Document(text, metadata={"heading": name} if name else {})
@@ -179,17 +187,29 @@ def _blocks(parent: Any, item: str = "") -> Iterator[str]:
         elif child.tag == f"{_TEXT}list-item":
             yield from _blocks(child, "- ")
         elif child.tag == f"{_TABLE}table":
-            yield table_text(map(_texts, _rows_of(child)))
+            yield table_text(_text_rows(child))
         elif child.tag not in _SKIPPED:
             yield from _blocks(child)
 
 
-def _texts(row: Any) -> list[str]:
-    """Return the cells of a row within a text."""
-    cells = (list(_blocks(cell)) for cell in row.iterchildren(f"{_TABLE}table-cell"))
-    return [
-        blocks[0].removeprefix("- ") if len(blocks) == 1 else " ".join(blocks) for blocks in cells
-    ]
+def _text_rows(table: Any) -> Iterator[list[str]]:
+    """Yield the rows of a table within a text; a cell that spans rows is repeated in each."""
+    spanned: dict[int, tuple[int, str]] = {}  # column -> the row below it, and the text
+    for number, row in enumerate(_rows_of(table)):
+        texts = []
+        column = 0
+        for cell in row.iterchildren(f"{_TABLE}table-cell", f"{_TABLE}covered-table-cell"):
+            below, above = spanned.get(column, (0, ""))
+            if cell.tag == f"{_TABLE}table-cell":
+                blocks = list(_blocks(cell))
+                text = blocks[0].removeprefix("- ") if len(blocks) == 1 else " ".join(blocks)
+                texts.append(text)
+                repeated = text if len(text) <= LONGEST_REPEATED else ""
+                spanned[column] = (number + _count(cell, "rows", "spanned"), repeated)
+            elif number < below:
+                texts.append(above)
+            column += _count(cell, "columns")
+        yield texts
 
 
 def _paragraph(paragraph: Any, before: str) -> Iterator[str]:
@@ -246,11 +266,19 @@ def _rows_of(table: Any) -> Iterator[Any]:
             yield from _rows_of(child)
 
 
-def _rows(table: Any) -> Iterator[tuple[int, Cells]]:
-    """Yield the rows of a sheet that are not empty. A row that is repeated comes once."""
+def _rows(table: Any, merged: Merged) -> Iterator[tuple[int, Cells]]:
+    """Yield the rows of a sheet that are not empty. A row that is repeated comes once.
+
+    Cells that span rows are put into `merged`, those of a row before it is yielded.
+    """
     number = 1
     for row in _rows_of(table):
         cells = dict(_cells(row))
+        column = 0
+        for cell in row.iterchildren(f"{_TABLE}table-cell", f"{_TABLE}covered-table-cell"):
+            if (spanned := _count(cell, "rows", "spanned")) > 1:
+                merged.setdefault(number, []).append((column, number + spanned - 1))
+            column += _count(cell, "columns")
         if cells:
             yield number, cells
         number += _count(row, "rows")
@@ -267,6 +295,6 @@ def _cells(row: Any) -> Iterable[tuple[int, str]]:
         column += repeated
 
 
-def _count(element: Any, what: str) -> int:
-    repeated = element.get(f"{_TABLE}number-{what}-repeated") or "1"
-    return int(repeated) if repeated.isdecimal() else 1
+def _count(element: Any, what: str, how: str = "repeated") -> int:
+    count = element.get(f"{_TABLE}number-{what}-{how}") or "1"
+    return int(count) if count.isdecimal() else 1

@@ -9,7 +9,7 @@ from langchain_localllm.errors import DocumentError, MissingDependencyError
 from langchain_localllm.extras import pip_install
 from langchain_localllm.rag.ingest.formats.archive import office_file, parse_xml
 from langchain_localllm.rag.ingest.formats.drawings import chart_text, diagram_lines
-from langchain_localllm.rag.ingest.formats.table import table_text
+from langchain_localllm.rag.ingest.formats.table import LONGEST_REPEATED, table_text
 from langchain_localllm.rag.ingest.formats.text import tidy
 from langchain_localllm.rag.ingest.normalize import normalize
 
@@ -69,13 +69,30 @@ def _blocks(shapes: Iterable[Any], title: Any, depth: int = 0) -> Iterator[str]:
             if depth < _DEEPEST:
                 yield from _blocks(shape.shapes, title, depth + 1)
         elif getattr(shape, "has_table", False):
-            yield table_text([cell.text for cell in row.cells] for row in shape.table.rows)
+            yield table_text(_rows(shape.table))
         elif getattr(shape, "has_chart", False):
             yield chart_text(parse_xml(shape.chart.part.blob))
         elif shape.has_text_frame:
             yield "\n".join(_paragraphs(shape.text_frame))
         else:
             yield from _diagram(shape)
+
+
+def _rows(table: Any) -> Iterator[list[str]]:
+    """Yield the rows of a table; a cell that spans rows is repeated in each."""
+    spanned: dict[int, tuple[int, str]] = {}  # column -> the row below it, and the text
+    for number, row in enumerate(table.rows):
+        texts = []
+        for column, cell in enumerate(row.cells):
+            text = cell.text
+            below, above = spanned.get(column, (0, ""))
+            if cell.is_merge_origin:
+                repeated = text if len(text) <= LONGEST_REPEATED else ""
+                spanned[column] = (number + cell.span_height, repeated)
+            elif cell.is_spanned and number < below:
+                text = text or above
+            texts.append(text)
+        yield texts
 
 
 def _notes(slide: Any) -> str:

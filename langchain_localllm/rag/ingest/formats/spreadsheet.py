@@ -1,17 +1,24 @@
 """Excel tables (.xlsx, .xlsm, .xls): a Document for each row."""
 
+import re
 import warnings
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime, time, timedelta
+from functools import lru_cache
 from io import StringIO
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from langchain_core.documents import Document
 
 from langchain_localllm.errors import DocumentError, MissingDependencyError
 from langchain_localllm.extras import pip_install
 from langchain_localllm.rag.ingest.formats.archive import office_file, open_archive, parse_xml
-from langchain_localllm.rag.ingest.formats.table import Cells, read_sheet
+from langchain_localllm.rag.ingest.formats.table import (
+    Cells,
+    Merged,
+    fill_merged,
+    read_sheet,
+)
 from langchain_localllm.rag.ingest.normalize import normalize
 
 _MOST_XML: Final = 500_000_000
@@ -21,6 +28,24 @@ _MOST_STRINGS: Final = 50_000_000
 _MOST_CELLS: Final = 20_000_000
 """Cells that are looked at, with empty ones before filled ones: a file of a few bytes can have rows
 of 16,384."""
+_MOST_MERGED: Final = 100_000
+"""Merged cells of a sheet."""
+_MERGED: Final = re.compile(
+    rb"<(?:\w+:)?mergeCell\s[^<>]*?ref=[\"']([A-Z]{1,3})(\d{1,7}):[A-Z]{1,3}(\d{1,7})[\"']"
+)
+_READ: Final = 1_000_000
+_TAG: Final = 200
+"""Bytes of a merged cell's tag, which can be at the end of what is read at once."""
+_FORMAT: Final = re.compile(
+    r'"(?P<quoted>[^"]*)"|\\(?P<escaped>.)|\[\$(?P<currency>[^\]-]*)[^\]]*\]'
+    r"|(?P<hidden>_.|\*.|\[[^\]]*\])|(?P<plain>.)",
+    re.DOTALL,
+)
+"""A part of a number format. What is hidden are widths, fillers and colors."""
+_SHOWN: Final = frozenset("$€£¥ \u00a0")
+"""What a number format shows as it is, without quotes."""
+_PLAIN_FORMAT: Final = re.compile(r"[-+#,]*[#0][#0,]*(?<!,)(?:\.[#0?]*)?")
+"""A number as it is: a comma after its last digit would divide it by a thousand."""
 _ERRORS: Final = frozenset(["#DIV/0!", "#N/A", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!"])
 _DRAWN: Final = tuple(
     f"xl/{folder}"
@@ -54,7 +79,8 @@ def read_xlsx(data: bytes) -> Iterator[Document]:
         try:
             for sheet in book.worksheets:
                 sheet.reset_dimensions()  # they may be wrong, or as wide as Excel allows
-                yield from read_sheet(_rows(sheet.iter_rows(), seen), normalize(sheet.title))
+                rows = fill_merged(_rows(sheet.iter_rows(), seen), _merged(sheet))
+                yield from read_sheet(rows, normalize(sheet.title))
         finally:
             book.close()
         for name in drawn:
@@ -100,7 +126,11 @@ def read_xls(data: bytes) -> Iterator[Document]:
         ) from error
     for name in book.sheet_names():
         sheet = book.sheet_by_name(name)
-        yield from read_sheet(_xls_rows(sheet, book), normalize(name))
+        merged: Merged = {}
+        for top, below, left, _ in sheet.merged_cells:
+            if below > top + 1:
+                merged.setdefault(top + 1, []).append((left, below))
+        yield from read_sheet(fill_merged(_xls_rows(sheet, book), merged), normalize(name))
         book.unload_sheet(name)
 
 
@@ -110,6 +140,8 @@ def cell_text(value: object, number_format: str = "") -> str:
     Example:
         >>> cell_text(0.1 + 0.2), cell_text(0.25, "0%"), cell_text(datetime(2026, 11, 28))
         ('0.3', '25%', '2026-11-28')
+        >>> cell_text(12.5, '0.0" %"'), cell_text(14, '#,##0.00 [$€-407]'), cell_text(1067, "00000")
+        ('12.5 %', '14 €', '01067')
     """
     if value is None or value in _ERRORS:
         return ""
@@ -122,15 +154,84 @@ def cell_text(value: object, number_format: str = "") -> str:
     if isinstance(value, bool | timedelta):
         return str(value)
     if isinstance(value, int | float):
-        is_share = "%" in number_format
-        return (
-            f"{value * 100:.6g}%"
-            if is_share
-            else f"{value:.15g}"
-            if isinstance(value, float)
-            else str(value)
-        )
+        return _number_text(value, _number_format(number_format))
     return normalize(str(value)).strip()
+
+
+class _NumberFormat(NamedTuple):
+    """What a number format shows: `before` and `after` a number, and its least `digits`."""
+
+    is_share: bool
+    before: str = ""
+    digits: int = 0
+    after: str = ""
+
+
+def _number_text(value: float, shown: _NumberFormat) -> str:
+    if shown.is_share:
+        return f"{value * 100:.6g}%"
+    text = f"{value:.15g}" if isinstance(value, float) else str(value)
+    if text.isdecimal():
+        text = text.zfill(shown.digits)
+    return f"{shown.before}{text}{shown.after}"
+
+
+@lru_cache
+def _number_format(number_format: str) -> _NumberFormat:
+    """Read a number format, of which the part for positive numbers counts."""
+    placeholders = before = after = ""
+    for part in _FORMAT.finditer(number_format):
+        if part["plain"] == ";":
+            break
+        if (part["hidden"] or "").startswith(("[<", "[=", "[>")):  # it depends on the number
+            return _NumberFormat(is_share="%" in placeholders)
+        text = part["quoted"] or part["escaped"] or part["currency"] or ""
+        if part["plain"] in _SHOWN:
+            text = part["plain"]
+        elif part["plain"]:
+            placeholders += part["plain"]
+        if "0" in placeholders or "#" in placeholders:
+            after += text
+        else:
+            before += text
+    if "%" in placeholders:
+        return _NumberFormat(is_share=True)
+    if not _PLAIN_FORMAT.fullmatch(placeholders):  # such as a date, or thousands
+        return _NumberFormat(is_share=False)
+    digits = len(placeholders) if not placeholders.strip("0") else 0
+    return _NumberFormat(
+        is_share=False,
+        before=normalize(before).lstrip().replace("(", ""),
+        digits=digits,
+        after=normalize(after).rstrip().replace(")", ""),
+    )
+
+
+def _merged(sheet: Any) -> Merged:
+    """Return the cells of a sheet that span rows, which openpyxl reads for whole sheets only."""
+    merged: Merged = {}
+    rest = b""
+    count = 0
+    with sheet._get_source() as source:  # noqa: SLF001 - rows are read one by one, before these
+        while (data := source.read(_READ)) and count < _MOST_MERGED:
+            data = rest + data
+            end = 0
+            for found in _MERGED.finditer(data):
+                end = found.end()
+                top, last = int(found[2]), int(found[3])
+                if last > top:
+                    count += 1
+                    merged.setdefault(top, []).append((_column(found[1]), last))
+            rest = data[max(end, len(data) - _TAG) :]
+    return merged
+
+
+def _column(letters: bytes) -> int:
+    """Return the number of a column, from 0, by its letters."""
+    number = 0
+    for letter in letters:
+        number = number * 26 + letter - ord("A") + 1
+    return number - 1
 
 
 def _rows(rows: Iterable[tuple[Any, ...]], seen: list[int]) -> Iterator[tuple[int, Cells]]:

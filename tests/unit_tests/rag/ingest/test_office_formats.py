@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
 
+import docx
 import openpyxl
 import pptx
 import pytest
@@ -232,6 +233,29 @@ def test_read_pptx_slides_are_pages(tmp_path: Path) -> None:
         ),
         ("| Guests\nMay | 12\nJune | 30", {"page": 2}),
     ]
+
+
+def test_read_pptx_and_docx_cell_over_rows_is_in_each(tmp_path: Path) -> None:
+    presentation, document = pptx.Presentation(), docx.Document()
+    slide = presentation.slides.add_slide(presentation.slide_layouts[6])
+    tables: list[Any] = [
+        slide.shapes.add_table(4, 3, 0, 0, Inches(2), Inches(2)).table,
+        document.add_table(4, 3),
+    ]
+    for table in tables:
+        for row, values in enumerate(["aWx", "aWy", "aSx", "bSy"]):
+            for column, value in enumerate(values):
+                table.cell(row, column).text = value
+        for above, below, column in ((0, 1, 1), (2, 3, 1), (0, 2, 0)):
+            for row in range(above + 1, below + 1):
+                table.cell(row, column).text = ""
+            table.cell(above, column).merge(table.cell(below, column))
+            table.cell(above, column).text = table.cell(above, column).text.strip()
+    for name, file in (("a.pptx", presentation), ("a.docx", document)):
+        out = BytesIO()
+        file.save(out)
+        [(text, _)] = load(tmp_path, name, out.getvalue())
+        assert text == "a | W | x\na | W | y\na | S | x\nb | S | y"
 
 
 @pytest.mark.parametrize(

@@ -66,6 +66,29 @@ def test_read_odt_formulas_and_charts_are_read_once_in_their_place(tmp_path: Pat
     ]
 
 
+@pytest.mark.parametrize(
+    ("kind", "name", "expected"),
+    [
+        ("text", "a.odt", ["Winter | Heron\nWinter | Tern\nSummer | Heron"]),
+        ("spreadsheet", "a.ods", ["Winter | Heron", "Winter | Tern", "Summer | Heron"]),
+    ],
+)
+def test_read_opendocument_cell_over_rows_is_in_each(
+    tmp_path: Path, kind: str, name: str, expected: list[str]
+) -> None:
+    row, covered = "<table:table-row>{}</table:table-row>", "<table:covered-table-cell/>"
+    season = CELL.format("Winter").replace("cell>", 'cell table:number-rows-spanned="2">', 1)
+    rows = [season + CELL.format("Heron"), covered + CELL.format("Tern")]
+    rows.append(CELL.format("Summer") + CELL.format("Heron"))
+    table = f"<table:table>{''.join(map(row.format, rows))}</table:table>"
+    if kind == "spreadsheet":  # the first row would be names
+        table = table.replace("Heron", "14").replace("Tern", "9")
+        expected = [text.replace("Heron", "14").replace("Tern", "9") for text in expected]
+    content = ODF.format(f"<office:{kind}>{table}</office:{kind}>")
+    found = load(tmp_path, name, opendocument(kind, content))
+    assert [text for text, _ in found] == expected
+
+
 @pytest.mark.parametrize("name", ["a.fodt", "a.fods", "a.fodp"])
 def test_read_flat_opendocument_is_read_as_the_archive(tmp_path: Path, name: str) -> None:
     picture = "<draw:image><office:binary-data>iVBORw0KGgo=</office:binary-data></draw:image>"
