@@ -23,6 +23,8 @@ Merged = dict[int, list[tuple[int, int]]]
 
 LONGEST_REPEATED: Final = 500
 """Characters of a cell over several rows that is repeated in each of them."""
+_MOST_REPEATED: Final = 50_000_000
+"""Characters that are repeated so in a sheet: a small file can have a million of such rows."""
 _SAMPLE = 10_000
 _DELIMITERS = ",;\t|"
 _DELIMITER_LINE: Final = re.compile(r"\A\ufeff?sep=(.)(?=\r?\n)", re.IGNORECASE)
@@ -234,12 +236,13 @@ def fill_merged(rows: Iterable[tuple[int, Cells]], merged: Merged) -> Iterator[t
         [(1, {0: 'Winter', 1: 'Heron'}), (2, {0: 'Winter', 1: 'Tern'})]
     """
     spanned: dict[int, tuple[int, str]] = {}  # column -> the last row, and the text
+    characters = 0
     for number, row in rows:
-        filled = {
-            column: text
-            for column, (last, text) in spanned.items()
-            if number <= last and column not in row
-        }
+        spanned = {column: cell for column, cell in spanned.items() if number <= cell[0]}
+        filled = {column: text for column, (_, text) in spanned.items() if column not in row}
+        characters += sum(map(len, filled.values()))
+        if characters > _MOST_REPEATED:
+            filled, spanned, merged = {}, {}, {}
         for column, last in merged.get(number, ()):
             if len(text := row.get(column, "")) <= LONGEST_REPEATED and text:
                 spanned[column] = (last, text)

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from langchain_localllm.rag.ingest.formats import table
 from langchain_localllm.rag.ingest.formats.table import LONGEST_REPEATED, read_csv, read_sheet
 from langchain_localllm.rag.ingest.formats.table import fill_merged as fill
 
@@ -93,6 +94,12 @@ def test_fill_merged_long_cell_is_not_repeated() -> None:
     assert list(fill(rows, {1: [(0, 2)]})) == rows
 
 
+def test_fill_merged_cells_are_repeated_up_to_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(table, "_MOST_REPEATED", 10)
+    rows = [(1, {0: "boat"}), *((number, {1: "a"}) for number in range(2, 1000))]
+    assert sum(0 in row for _, row in fill(rows, {1: [(0, 1000)]})) == 3
+
+
 @pytest.mark.parametrize("blank", ["", "\n", '""\n'])
 def test_read_csv_lines_above_the_table_are_one_passage(blank: str) -> None:
     [above, *rows] = read_csv(BANK.format(blank).encode())
@@ -114,7 +121,7 @@ def test_read_csv_title_below_other_lines_is_the_heading() -> None:
 
 
 @pytest.mark.parametrize(
-    ("table", "expected"),
+    ("content", "expected"),
     [
         ("boat,price\nHeron,14,x\nTern,9,y\n", "boat: Heron; price: 14; x"),
         ('"a","b"\n"x","y","z"\n"x","y","z"\n', "a: x; b: y; z"),
@@ -128,8 +135,8 @@ def test_read_csv_title_below_other_lines_is_the_heading() -> None:
         ("boat,2026-01-01\nHeron,14\n", "boat: Heron; 2026-01-01: 14"),
     ],
 )
-def test_read_csv_first_row_that_names_the_columns_is_a_header(table: str, expected: str) -> None:
-    assert texts(table)[0] == expected
+def test_read_csv_first_row_that_names_the_columns_is_a_header(content: str, expected: str) -> None:
+    assert texts(content)[0] == expected
 
 
 @pytest.mark.parametrize(
@@ -148,17 +155,17 @@ def test_read_csv_first_row_like_those_below_names_nothing(rows: list[str]) -> N
 
 
 def test_read_csv_quotes_far_below_are_those_of_a_cell() -> None:
-    table = "name,note\n" + "Heron,blue\n" * 1000 + 'Tern,"He said ""yes, go"" now, ok"\n'
-    assert texts(table)[-1] == 'name: Tern; note: He said "yes, go" now, ok'
+    content = "name,note\n" + "Heron,blue\n" * 1000 + 'Tern,"He said ""yes, go"" now, ok"\n'
+    assert texts(content)[-1] == 'name: Tern; note: He said "yes, go" now, ok'
 
 
 def test_read_csv_apostrophes_are_letters() -> None:
-    table = "name,note,day\nHeron,'blue',1\nTern,'it's, red',2\nLoon,'old',3\n"
-    assert texts(table)[0] == "name: Heron; note: 'blue'; day: 1"
+    content = "name,note,day\nHeron,'blue',1\nTern,'it's, red',2\nLoon,'old',3\n"
+    assert texts(content)[0] == "name: Heron; note: 'blue'; day: 1"
 
 
 @pytest.mark.parametrize(
-    ("table", "expected"),
+    ("content", "expected"),
     [
         ("Heron;1,50\nTern;2,30\n", "Heron | 1,50"),
         ("sep=;\nboat;note\nHeron;a, b, c\n", "boat: Heron; note: a, b, c"),
@@ -167,5 +174,5 @@ def test_read_csv_apostrophes_are_letters() -> None:
         ("1,2,3\n4,5,6\n", "1 | 2 | 3"),
     ],
 )
-def test_read_csv_delimiter_is_found(table: str, expected: str) -> None:
-    assert texts(table)[0] == expected
+def test_read_csv_delimiter_is_found(content: str, expected: str) -> None:
+    assert texts(content)[0] == expected
