@@ -23,6 +23,7 @@ import pytest
 import requests
 
 from langchain_localllm import ChatLlamafile, Llamafile, LlamafileEmbeddings, LocalServer, errors
+from langchain_localllm.model_info.introspect import describe_model
 
 from .scripted import Answer, Request, ScriptedServer, as_json
 from .wires import HELLO, WIRES
@@ -271,6 +272,24 @@ def test_server_usage_and_reason_of_openais_completions_are_read() -> None:
     assert (info["finish_reason"], info["model_name"]) == ("stop", "meta-llama/Llama-3")
     assert result.llm_output is not None
     assert result.llm_output["token_usage"]["completion_tokens"] == 4
+
+
+@pytest.mark.parametrize("name", ["meta-llama/Llama-3", None])
+def test_server_context_is_read_from_the_list_of_models_once(name: str | None) -> None:
+    with ScriptedServer(KINDS["vLLM"]) as server:
+        chat = ChatLlamafile(base_url=server.base_url, model=name)
+        early = ChatLlamafile(base_url=server.base_url, model=name, validate_model_on_init=True)
+        expected = {"structured_output": True, "max_input_tokens": 4096}
+        assert chat.profile == early.profile == expected
+        assert describe_model(Llamafile(base_url=server.base_url, model=name)).context == 4096
+    kind = KINDS["vLLM, named"]
+    with ScriptedServer(kind) as server:
+        chat = ChatLlamafile(base_url=server.base_url, model=kind.name)
+        for _ in range(2):
+            assert chat.profile == {"structured_output": True}
+        assert [request.path for request in server.requests].count("/v1/models") == 1
+        other = Llamafile(base_url=server.base_url, model="another")
+        assert describe_model(other).context is None
 
 
 def test_server_schema_goes_by_openais_name() -> None:

@@ -250,6 +250,24 @@ def model_name(options: ServerOptions) -> Plan[str]:
     return names[0]
 
 
+def listed_context(options: ServerOptions, model: str | None) -> Plan[int | None]:
+    """Return the tokens of context that a model has by vLLM's and SGLang's `/v1/models`.
+
+    `None` where the list does not say it.
+
+    Args:
+        options: The server.
+        model: The model's name, or `None` for the first.
+    """
+    try:
+        listed = (yield from ask(options, "GET", "/v1/models"))["data"]
+        named = [entry for entry in listed if model is None or entry["id"] == model]
+        context = named[0].get("max_model_len")
+    except (ModelCallError, *UNREADABLE):
+        return None
+    return context if isinstance(context, int) else None
+
+
 def model_at(client: HttpClient, retry_policy: RetryPolicy, model: str | None) -> Plan[str | None]:
     """Return what one of several servers runs, in the same words wherever it runs the same.
 

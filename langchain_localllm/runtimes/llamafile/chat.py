@@ -64,7 +64,11 @@ from langchain_localllm.runtimes.llamafile.payload import (
     with_shown_tools,
 )
 from langchain_localllm.runtimes.llamafile.reasoning_control import end_reasoning, note_running
-from langchain_localllm.runtimes.llamafile.server_info import ServerFacts, server_facts
+from langchain_localllm.runtimes.llamafile.server_info import (
+    ServerFacts,
+    facts_with_context,
+    server_facts,
+)
 from langchain_localllm.templates.conversation_forms import has_unusual_turns
 from langchain_localllm.templates.server_parser import is_misparsed_by_server
 from langchain_localllm.templates.thinking import ThinkSplitter, answer_markers
@@ -144,7 +148,7 @@ class ChatLlamafile(LlamafileOptions, LlamaServerClient, ReasoningBudgetOptions,
     def model_post_init(self, context: Any, /) -> None:
         super().model_post_init(context)
         if self.validate_model_on_init:
-            self.client.run(server_facts(self, self._facts))
+            self.client.run(facts_with_context(self, self._facts))
 
     @override
     def _resolve_model_profile(self) -> ModelProfile | None:
@@ -153,14 +157,15 @@ class ChatLlamafile(LlamafileOptions, LlamaServerClient, ReasoningBudgetOptions,
 
     @override
     def find_profile(self) -> ModelProfile:
-        if (self.base_url, self.model) not in self._facts:
+        facts = self._facts.get((self.base_url, self.model))
+        if facts is None or (facts.context is None and not facts.llama_cpp):
             limits = {
                 "timeout": min(self.timeout or _SECONDS, _SECONDS),
                 "max_retries": 0,
                 "wait_until_ready": 0,
             }
             with suppress(Exception):  # as LangChain does: a missing profile is not an error
-                self.client.run(server_facts(self.with_options(limits), self._facts))
+                self.client.run(facts_with_context(self.with_options(limits), self._facts))
         return self._known_profile()
 
     def _known_profile(self) -> ModelProfile:
@@ -535,17 +540,19 @@ class ChatLlamafile(LlamafileOptions, LlamaServerClient, ReasoningBudgetOptions,
 def _profile_of(facts: ServerFacts) -> ModelProfile:
     """Return what a server can do.
 
-    Of one that is not llama.cpp's only that it takes JSON schemas.
+    Of one that is not llama.cpp's only that it takes JSON schemas, and its context if known.
     """
-    if not facts.llama_cpp:
-        return ModelProfile(structured_output=True)
-    profile = ModelProfile(
-        tool_calling=bool(facts.tools) and facts.structured_output,
-        structured_output=facts.structured_output,
-        image_inputs=bool(facts.sees),
-        audio_inputs=bool(facts.audio),
-        video_inputs=bool(facts.video),
-        reasoning_output=thought_tags(facts.template) is not None,
+    profile = (
+        ModelProfile(
+            tool_calling=bool(facts.tools) and facts.structured_output,
+            structured_output=facts.structured_output,
+            image_inputs=bool(facts.sees),
+            audio_inputs=bool(facts.audio),
+            video_inputs=bool(facts.video),
+            reasoning_output=thought_tags(facts.template) is not None,
+        )
+        if facts.llama_cpp
+        else ModelProfile(structured_output=True)
     )
     if facts.context:
         profile["max_input_tokens"] = facts.context

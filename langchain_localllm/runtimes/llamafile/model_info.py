@@ -6,7 +6,7 @@ from typing import Any, Final
 from langchain_localllm.base.answer_decoder import UNREADABLE
 from langchain_localllm.errors import WrongServerError
 from langchain_localllm.model_info.info import ModelInfo, parameters_in, takes_tools
-from langchain_localllm.runtimes.llamafile.api import ask, model_name
+from langchain_localllm.runtimes.llamafile.api import ask, listed_context, model_name
 from langchain_localllm.runtimes.llamafile.options import LlamafileOptions
 from langchain_localllm.runtimes.llamafile.server_info import props_path
 from langchain_localllm.transport.operations import Plan
@@ -16,7 +16,7 @@ _SECONDS: Final = 10.0
 
 
 def model_info(options: LlamafileOptions) -> Plan[ModelInfo]:
-    """Ask `/props`; a server without it reports at least the model's name.
+    """Ask `/props`; a server without it reports at least the model's name, and vLLM the context.
 
     Where the template writes the token that begins a prompt, a second request asks whether the
     server does so too.
@@ -36,7 +36,10 @@ def model_info(options: LlamafileOptions) -> Plan[ModelInfo]:
     except (WrongServerError, *UNREADABLE):
         name = options.model or (yield from model_name(options))
         return ModelInfo(
-            source="the server's /v1/models", name=name, parameters=parameters_in(name)
+            source="the server's /v1/models",
+            name=name,
+            context=(yield from listed_context(_limited(options), name)),
+            parameters=parameters_in(name),
         )
     name = " ".join(Path(name).name for name in names if name)
     return ModelInfo(
@@ -63,7 +66,10 @@ def _adds_bos(options: LlamafileOptions) -> Plan[bool]:
 def _ask(
     options: LlamafileOptions, method: str, path: str, payload: dict[str, Any] | None = None
 ) -> Plan[Any]:
-    limited = options.with_options(
+    return ask(_limited(options), method, path, payload)
+
+
+def _limited(options: LlamafileOptions) -> LlamafileOptions:
+    return options.with_options(
         {"timeout": min(options.timeout or _SECONDS, _SECONDS), "max_retries": 0}
     )
-    return ask(limited, method, path, payload)

@@ -1,13 +1,13 @@
 """Detect what a server is: llama.cpp's, or another with OpenAI's API only."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote
 
 from langchain_localllm.base.http import ServerOptions
 from langchain_localllm.errors import InvalidRequestError, ModelMissingError, WrongServerError
 from langchain_localllm.model_info.info import takes_tools
-from langchain_localllm.runtimes.llamafile.api import ask
+from langchain_localllm.runtimes.llamafile.api import ask, listed_context
 from langchain_localllm.transport.operations import Plan
 
 
@@ -23,7 +23,8 @@ class ServerFacts:
         structured_output: Whether its chats follow tools and JSON schemas, as llamafile's
             `--server` before 0.10 does not.
         model: The first model that it offers, where that was asked.
-        context: Tokens of context that a request can use; `None` if it does not say, as below.
+        context: Tokens of context that a request can use; `None` if it was not asked or does not
+            say.
         tools: Whether the model's chat template takes tools.
         template: The model's chat template; empty if it does not say.
     """
@@ -54,6 +55,19 @@ def server_facts(options: ServerOptions, known: Known) -> Plan[ServerFacts]:
             props = None
         known[place] = _facts_of(props)
     return known[place]
+
+
+def facts_with_context(options: ServerOptions, known: Known) -> Plan[ServerFacts]:
+    """As `server_facts`, with the context also of servers that report it in their list of models.
+
+    It is 0 where they do not.
+    """
+    facts = yield from server_facts(options, known)
+    if not facts.llama_cpp and facts.context is None:
+        model: str | None = getattr(options, "model", None)
+        context = yield from listed_context(options, model)
+        facts = known[options.base_url, model] = replace(facts, context=context or 0)
+    return facts
 
 
 def props_path(model: str | None) -> str:
