@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from langchain_localllm.base.decision import LocalDecisionModel
 
 
-def init_chat_model(model: str, **options: Any) -> "LocalChatModel":
+def init_chat_model(
+    model: str, *, model_provider: str | None = None, **options: Any
+) -> "LocalChatModel":
     """Make a chat model from a runtime and a model.
 
     LangChain's function of this name makes only the classes that it knows, which are not ours.
@@ -22,6 +24,7 @@ def init_chat_model(model: str, **options: Any) -> "LocalChatModel":
     Args:
         model: `ollama:qwen3`, `llamacpp:model.gguf`, `gpt4all:model.gguf`, `llamafile` for the
             model that a server runs, or `llamafile:http://localhost:9931` for a server's address.
+        model_provider: The runtime, where `model` is only the model's name.
         **options: Options of the class.
 
     Raises:
@@ -31,16 +34,19 @@ def init_chat_model(model: str, **options: Any) -> "LocalChatModel":
         >>> from langchain_localllm import init_chat_model
         >>> init_chat_model("ollama:llama3.2", temperature=0).model
         'llama3.2'
+        >>> init_chat_model("qwen3:8b", model_provider="ollama").model
+        'qwen3:8b'
     """
-    chat: LocalChatModel = _make("chat", model, options)
+    chat: LocalChatModel = _make("chat", model, options, model_provider)
     return chat
 
 
-def init_embeddings(model: str, **options: Any) -> "Embeddings":
+def init_embeddings(model: str, *, provider: str | None = None, **options: Any) -> "Embeddings":
     """Make an embedding model from a runtime and a model.
 
     Args:
         model: As for `init_chat_model`.
+        provider: The runtime, where `model` is only the model's name.
         **options: Options of the class.
 
     Raises:
@@ -52,7 +58,7 @@ def init_embeddings(model: str, **options: Any) -> "Embeddings":
         >>> init_embeddings("ollama:nomic-embed-text").model
         'nomic-embed-text'
     """
-    embeddings: Embeddings = _make("embeddings", model, options)
+    embeddings: Embeddings = _make("embeddings", model, options, provider)
     return embeddings
 
 
@@ -87,13 +93,13 @@ def init_decision_model(model: str, **options: Any) -> "LocalDecisionModel":
     return decision_model
 
 
-def _make(kind: str, model: str, options: dict[str, Any]) -> Any:
-    runtime, _, name = model.partition(":")
+def _make(kind: str, model: str, options: dict[str, Any], provider: str | None = None) -> Any:
+    runtime, _, name = (provider, "", model) if provider else model.partition(":")
     classes = {runtime: kinds[kind] for runtime, kinds in RUNTIMES.items() if kind in kinds}
     if runtime not in classes:
         problem = f"has no {kind} model" if runtime in RUNTIMES else "does not name a runtime"
         raise InvalidOptionError(
-            f"{model!r} {problem}. Put one before the model: "
+            f"{provider or model!r} {problem}. Put one before the model: "
             f"{', '.join(f'{each}:' for each in classes)}."
         )
     named = (

@@ -21,13 +21,7 @@ def models_folder() -> Path:
     """Return the folder for `localllm pull`: `LOCALLLM_MODELS`, else in the user's data folder."""
     if named := os.environ.get("LOCALLLM_MODELS"):
         return Path(named).expanduser()
-    if sys.platform == "darwin":
-        return Path("~/Library/Application Support/localllm/models").expanduser()
-    return (
-        Path(os.environ.get("XDG_DATA_HOME") or "~/.local/share").expanduser()
-        / "localllm"
-        / "models"
-    )
+    return _data_folder() / "localllm" / "models"
 
 
 def folders() -> dict[str, Path]:
@@ -37,14 +31,28 @@ def folders() -> dict[str, Path]:
         os.environ.get("HF_HUB_CACHE")
         or Path(os.environ.get("HF_HOME") or cache / "huggingface") / "hub"
     )
+    on_mac = sys.platform == "darwin"
+    llama_cpp = (
+        os.environ.get("LLAMA_CACHE")
+        or (home / "Library" / "Caches" if on_mac else cache) / "llama.cpp"
+    )
     return {
         "localllm": models_folder(),
         "Hugging Face": Path(hub).expanduser(),
         "GPT4All": home / ".cache" / "gpt4all",
-        "llama.cpp": cache / "llama.cpp",
+        "GPT4All (app)": _data_folder() / "nomic.ai" / "GPT4All",
+        "llama.cpp": Path(llama_cpp).expanduser(),
         "LM Studio": home / ".lmstudio" / "models",
+        "LM Studio (older versions)": home / ".cache" / "lm-studio" / "models",
         "this package": tiny_chat_model().parent,
     }
+
+
+def _data_folder() -> Path:
+    """Return the user's folder for the data of programs."""
+    if sys.platform == "darwin":
+        return Path("~/Library/Application Support").expanduser()
+    return Path(os.environ.get("XDG_DATA_HOME") or "~/.local/share").expanduser()
 
 
 def files_here() -> Iterator[tuple[str, Path]]:

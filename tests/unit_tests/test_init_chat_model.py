@@ -7,6 +7,7 @@ from langchain_localllm import (
     ChatOllama,
     LlamafileEmbeddings,
     LlamafileReranker,
+    OllamaEmbeddings,
     init_chat_model,
     init_embeddings,
     init_reranker,
@@ -21,6 +22,19 @@ def test_init_chat_model_runtime_precedes_the_model() -> None:
     server = init_chat_model("llamafile", base_url="http://localhost:9")
     assert isinstance(server, ChatLlamafile)
     assert server.model is None
+
+
+def test_init_chat_model_runtime_may_be_given_apart_from_the_name() -> None:
+    chat = init_chat_model("qwen3:8b", model_provider="ollama", temperature=0.5)
+    assert isinstance(chat, ChatOllama)
+    assert (chat.model, chat.temperature) == ("qwen3:8b", 0.5)
+    server = init_chat_model("http://localhost:9", model_provider="llamafile")
+    assert server.base_url == "http://localhost:9"
+    embeddings = init_embeddings("all-minilm:22m", provider="ollama")
+    assert isinstance(embeddings, OllamaEmbeddings)
+    assert embeddings.model == "all-minilm:22m"
+    with pytest.raises(InvalidOptionError, match="'openai' does not name a runtime"):
+        init_chat_model("gpt-5", model_provider="openai")
 
 
 @pytest.mark.parametrize("name", ["qwen3", "openai:gpt-5", "", ":x"])

@@ -7,7 +7,7 @@ import pytest
 from langchain_localllm.errors import InvalidOptionError
 from langchain_localllm.gguf.download import file_name
 from langchain_localllm.manage.catalog import KNOWN
-from langchain_localllm.manage.folders import folders, models_folder, similar
+from langchain_localllm.manage.folders import files_here, folders, models_folder, similar
 from langchain_localllm.manage.model_ref import Source, quantization_in, respelled
 
 
@@ -115,3 +115,33 @@ def test_file_names_that_lead_elsewhere(last: str) -> None:
 def test_model_ref_folder_can_be_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("LOCALLLM_MODELS", str(tmp_path))
     assert models_folder() == folders()["localllm"] == tmp_path
+
+
+MAC = {
+    "GPT4All (app)": "Library/Application Support/nomic.ai/GPT4All",
+    "llama.cpp": "Library/Caches/llama.cpp",
+}
+LINUX = {
+    "GPT4All (app)": ".local/share/nomic.ai/GPT4All",
+    "llama.cpp": ".cache/llama.cpp",
+    "LM Studio (older versions)": ".cache/lm-studio/models",
+}
+
+
+@pytest.mark.parametrize(("platform", "places"), [("darwin", MAC), ("linux", LINUX)])
+def test_model_files_are_found_in_the_folders_of_programs(
+    platform: str, places: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.platform", platform)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("LLAMA_CACHE", "LOCALLLM_MODELS", "XDG_CACHE_HOME", "XDG_DATA_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    for place in places.values():
+        (tmp_path / place).mkdir(parents=True)
+        (tmp_path / place / "a.gguf").touch()
+    found = {place: path.parent for place, path in files_here()}
+    assert found == found | {place: tmp_path / folder for place, folder in places.items()}
+    moved = tmp_path / "moved"
+    monkeypatch.setenv("LLAMA_CACHE", str(moved))
+    assert folders()["llama.cpp"] == moved
