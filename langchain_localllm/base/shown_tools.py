@@ -140,7 +140,9 @@ def _first(types: list[str]) -> str | None:
 
 def _listed(types: list[str]) -> str | list[str] | None:
     ordered = sorted(types, key=lambda kind: kind == "null")
-    return ordered[0] if len(ordered) == 1 else ordered or None
+    if ordered in ([], ["null"]):  # anything, or null
+        return None
+    return ordered[0] if len(ordered) == 1 else ordered
 
 
 def _described(

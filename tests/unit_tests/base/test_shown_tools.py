@@ -102,6 +102,7 @@ def test_shown_tools_schema_has_one_type_where_it_can(schema: Any, expected: Any
     [
         (True, {}),
         ({}, {}),
+        ({"anyOf": [{}, {"type": "null"}]}, {"nullable": True}),
         ({"type": "string", "const": "a"}, {**TEXT, "enum": ["a"]}),
         ({"type": ["null", "string"]}, {"type": ["string", "null"], "nullable": True}),
         ({"anyOf": [{"type": "null"}, TEXT]}, {"type": ["string", "null"], "nullable": True}),

@@ -229,10 +229,11 @@ def test_tools_of_ollama_has_objects_where_ollama_reads_no_others() -> None:
     sent = (chat.asked[0].body or {})["tools"][0]["function"]["parameters"]
     assert sent == {
         "type": "object",
+        "nullable": True,  # not read by Ollama, as in the parameter
         "properties": {
             "a": {},
             "c": {"type": "object", "properties": {"d": {}}},
-            "e": {"anyOf": [{}, {"type": "null"}]},
+            "e": {"nullable": True},
         },
     }
 
