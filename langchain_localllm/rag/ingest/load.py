@@ -25,6 +25,7 @@ from langchain_localllm.rag.ingest.formats.partly import PartlyReadError
 from langchain_localllm.rag.ingest.formats.pdf import read_pdf
 from langchain_localllm.rag.ingest.formats.text import (
     encoding_of,
+    read_lines,
     read_text,
     tidied,
     without_controls,
@@ -309,7 +310,7 @@ def _is_text(reader: Reader) -> bool:
     Of a large Markdown file, headings are read as text.
     """
     return (
-        reader in {read_text, read_markdown}
+        reader in {read_lines, read_text, read_markdown}
         or getattr(reader, "__qualname__", "") == code_reader("").__qualname__
     )
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from langchain_core.documents import Document
 
 from langchain_localllm.errors import DocumentError
-from langchain_localllm.rag.ingest.formats.code import LANGUAGES, code_reader
+from langchain_localllm.rag.ingest.formats.code import LANGUAGES, LINES, code_reader
 from langchain_localllm.rag.ingest.formats.content_lines import read_content_lines
 from langchain_localllm.rag.ingest.formats.detect import detect, is_old_excel, refuse_unsupported
 from langchain_localllm.rag.ingest.formats.docx import read_docx
@@ -34,7 +34,7 @@ from langchain_localllm.rag.ingest.formats.slides import read_pptx
 from langchain_localllm.rag.ingest.formats.spreadsheet import read_xls, read_xlsx
 from langchain_localllm.rag.ingest.formats.subtitles import read_subtitles
 from langchain_localllm.rag.ingest.formats.table import read_csv
-from langchain_localllm.rag.ingest.formats.text import read_text
+from langchain_localllm.rag.ingest.formats.text import read_lines, read_text
 from langchain_localllm.rag.ingest.formats.xml import read_xml
 
 Reader = Callable[[bytes], Iterable[Document]]
@@ -99,6 +99,7 @@ READERS: dict[str, Reader] = {
     ".xltm": read_xlsx,
     ".xltx": read_xlsx,
     ".xml": read_xml,
+    **dict.fromkeys((*LINES, "dockerfile", "jenkinsfile", "makefile"), read_lines),
     **{ending: code_reader(language) for ending, language in LANGUAGES.items()},
 }
 
@@ -136,7 +137,7 @@ def reader_for(path: Path, start: bytes) -> Reader:
         DocumentError: It is of a known format that cannot be read, or not the PDF that its name
             says.
     """
-    reader = READERS.get(path.suffix.lower())
+    reader = READERS.get(path.suffix.lower() or path.name.lower())
     if found := _reader_by_start(path, start, reader):
         return found
     refuse_unsupported(path, start)

@@ -27,6 +27,7 @@ LANGUAGES: Final = {
     ".js": "js",
     ".jsx": "js",
     ".kt": "kotlin",
+    ".kts": "kotlin",
     ".lua": "lua",
     ".mjs": "js",
     ".php": "php",
@@ -34,6 +35,7 @@ LANGUAGES: Final = {
     ".ps1": "powershell",
     ".proto": "proto",
     ".py": "python",
+    ".pyi": "python",
     ".r": "r",
     ".rb": "ruby",
     ".rs": "rust",
@@ -46,6 +48,54 @@ LANGUAGES: Final = {
 }
 """A file name's ending to the name that langchain-text-splitters has for the language, where it
 knows the language."""
+LINES: Final = frozenset(
+    {
+        ".asm",
+        ".bash",
+        ".bat",
+        ".cfg",
+        ".clj",
+        ".cmake",
+        ".cmd",
+        ".conf",
+        ".csh",
+        ".dart",
+        ".diff",
+        ".env",
+        ".erl",
+        ".f90",
+        ".fish",
+        ".gradle",
+        ".graphql",
+        ".groovy",
+        ".hcl",
+        ".ini",
+        ".jl",
+        ".less",
+        ".log",
+        ".m",
+        ".mk",
+        ".nim",
+        ".patch",
+        ".properties",
+        ".sass",
+        ".scss",
+        ".sh",
+        ".sql",
+        ".svelte",
+        ".tcl",
+        ".tf",
+        ".toml",
+        ".vim",
+        ".vue",
+        ".yaml",
+        ".yml",
+        ".zig",
+        ".zsh",
+    }
+)
+"""Endings of other code, settings and logs, whose lines stay apart: nothing here knows their
+syntax."""
 SOURCE_LANGUAGES: Final = frozenset(LANGUAGES.values())
 """The languages in which a text is source code. Other loaders put the one that people speak, such
 as `en`, into the same metadata."""

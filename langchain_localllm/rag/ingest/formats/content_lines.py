@@ -41,6 +41,8 @@ _NAMES: Final = {
     "DTSTART": "Start",
     "DTEND": "End",
 }
+_PERSON: Final = re.compile(r";CN=\"?([^\";:]+)", re.IGNORECASE)
+"""The name of who takes part."""
 _DATE: Final = re.compile(r"(\d{4})(\d\d)(\d\d)(?:T(\d\d)(\d\d)\d\d(Z?))?")
 
 
@@ -103,6 +105,8 @@ def _in_words(line: str) -> str:
         return ""
     if "QUOTED-PRINTABLE" in parameters:
         value = decode(quopri.decodestring(value.encode()))
+    if person := _PERSON.search(found["parameters"]):
+        value = f"{person[1]}, {value}"
     value = re.sub(r"\\[nN]", "\n", value)
     value = re.sub(r"(?<!\\);+", ", ", value).replace("\\", "").strip(" ,")
     if name.startswith("DT") or name in {"DUE", "BDAY", "COMPLETED", "CREATED"}:

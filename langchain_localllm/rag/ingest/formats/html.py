@@ -60,6 +60,7 @@ _MOST_COLUMNS: Final = 5000
 _SYMBOLS: Final = '(){}[]<>=_;|$#/\\*&+@"`'
 _LEAST_SYMBOLS: Final = 0.04
 """The share of these among the characters of code; prose has less."""
+_UTF16_MARKS: Final = (b"\xff\xfe", b"\xfe\xff")
 _HIDDEN: Final = re.compile(r"display\s*:\s*none", re.IGNORECASE)
 _FIELDS: Final = ("button", "label", "option", "textarea")
 """Inline elements that a page shows apart from each other."""
@@ -72,20 +73,23 @@ _AROUND = {
 }
 
 
-def read_html(data: bytes) -> Iterator[Document]:
-    """Yield the sections of an HTML file, with the headings above each in `heading`."""
+def read_html(data: bytes | str) -> Iterator[Document]:
+    """Yield the sections of an HTML file or text, with the headings above each in `heading`."""
     yield from markup_sections(parse_markup(data))
 
 
-def parse_markup(data: bytes) -> "BeautifulSoup":
-    """Return the tree of an HTML or XML file. Entities that the file declares are not expanded."""
+def parse_markup(data: bytes | str) -> "BeautifulSoup":
+    """Return the tree of an HTML or XML file. Entities that the file declares are not expanded.
+
+    A text is decoded already: the encoding that it names is not looked at.
+    """
     try:
         from bs4 import BeautifulSoup
     except ImportError as error:
         raise MissingDependencyError(
             f"Reading HTML needs beautifulsoup4: {pip_install('rag')}."
         ) from error
-    if b"\x00" in data and not data.startswith((b"\xff\xfe", b"\xfe\xff")):
+    if isinstance(data, bytes) and b"\x00" in data and not data.startswith(_UTF16_MARKS):
         raise DocumentError("it is a binary file, not HTML.")
     if len(data) > _MOST:
         raise DocumentError(
@@ -133,7 +137,7 @@ def _markdown(soup: "Tag", not_text: frozenset[str]) -> str:
         elif node is _TABLE_END:
             depth -= 1
         elif isinstance(node, CData):  # a feed holds its HTML so
-            waiting.append(parse_markup(node.encode()) if "<" in node else NavigableString(node))
+            waiting.append(parse_markup(str(node)) if "<" in node else NavigableString(node))
         elif type(node) is NavigableString:  # comments and the doctype are other types
             pieces.append(re.sub(r"\s+", " ", node))
         elif type(node) is str:

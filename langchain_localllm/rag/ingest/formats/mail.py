@@ -23,6 +23,10 @@ _SHOWN: Final = ("From", "To", "Cc", "Date", "Subject")
 _SEPARATOR: Final = re.compile(rb"(?:\A|(?<=\n\n)|(?<=\n\r\n))From [^\n]*\n")
 _QUOTED_FROM: Final = re.compile(rb"^>(>*From )", re.MULTILINE)
 _MOST_NESTED: Final = 20
+_SHORT: Final = 200
+"""Characters below which a plain text may only say that the mail is to be read as HTML."""
+_STANDS_FOR: Final = 5
+"""How many times as long the HTML's text is then."""
 _TEXTS: Final = frozenset(
     f"text/{kind}" for kind in ("plain", "html", "enriched", "rfc822-headers", "x-amp-html")
 )
@@ -68,7 +72,7 @@ def _sections(message: EmailMessage, depth: int) -> Iterator[Document]:
     yield _under(subject, Document("\n\n".join(filter(None, ["\n".join(shown), plain]))))
     for part in texts:
         if part.get_content_type() == "text/html":
-            for section in read_html(_text(part).encode()):
+            for section in read_html(_text(part)):
                 yield _under(subject, section)
     if depth < _MOST_NESTED:
         for each in attached:
@@ -120,8 +124,7 @@ def _parts(
         if kind == "message/rfc822":
             attached += inner
         elif kind == "multipart/alternative":  # the same text in several forms
-            forms = {each.get_content_type(): each for each in reversed(inner)}
-            text = [forms["text/plain"]] if "text/plain" in forms else inner[-1:]
+            text = [_best_form(inner)] if inner else []
             # an invitation says what its text may leave out
             waiting[:0] = text + [
                 each
@@ -135,6 +138,19 @@ def _parts(
         elif kind not in _SIGNATURES:
             files.append(part)
     return texts, attached, files
+
+
+def _best_form(forms: list[EmailMessage]) -> EmailMessage:
+    """Return the form of a text to read: the plain one, unless it only stands in for the last."""
+    kinds = {each.get_content_type(): each for each in reversed(forms)}
+    plain, html = kinds.get("text/plain"), kinds.get("text/html")
+    if plain is None:
+        return forms[-1]
+    length = len(_text(plain).strip())
+    if html is None or length >= _SHORT:
+        return plain
+    whole = sum(len(section.page_content) for section in read_html(_text(html)))
+    return html if whole > _STANDS_FOR * length else plain
 
 
 def _header(message: EmailMessage, name: str) -> str:

@@ -8,13 +8,18 @@ from langchain_core.documents import Document
 from langchain_localllm.rag.code_blocks import FenceTracker
 from langchain_localllm.rag.ingest.formats.text import decode, tidied
 
-_HEADING = re.compile(r" {0,3}(#{1,6})\s+(.*?)\s*#*\s*$")
+_HEADING = re.compile(r" {0,3}(#{1,6})\s+(.*)")
 _UNDERLINE = re.compile(r"(=+|-{3,})[ \t]*$")
 _UNDERLINED = re.compile(r"(?=\S)(?![-*+>#|]\s?)")
 _INDENTED = re.compile(r" {4}|\t")
 _CONTAINER = re.compile(r"\s*(?:[-*+•]|\d+[.)]|!!!|\?\?\?\+?|===|\[\^[^\]]*\]:)\s")
 """A list item, an admonition, a tab or a footnote: the indented lines below it are its text."""
-_FRONT_MATTER = re.compile(r"\A(?:---\n.*?\n(?:---|\.\.\.)|\+\+\+\n.*?\n\+\+\+)\n", re.DOTALL)
+_FRONT_MATTER = re.compile(
+    r"\A(?:---\n(?P<yaml>.*?\n)(?:---|\.\.\.)|\+\+\+\n(?P<toml>.*?\n)\+\+\+)[ \t]*(?:\n|\Z)",
+    re.DOTALL,
+)
+_YAML_LINE = re.compile(r"[ \t#}\]-]|[^\s:][^:]*:(?:[ \t]|$)|$")
+_TITLE = re.compile(r"^title[ \t]*[:=][ \t]*([\"']?)(.+?)\1[ \t]*$", re.MULTILINE)
 
 
 def read_markdown(data: bytes) -> Iterator[Document]:
@@ -25,7 +30,7 @@ def read_markdown(data: bytes) -> Iterator[Document]:
 def sections(markdown: str, first: int = 1) -> Iterator[Document]:
     r"""Split at headings, which go from the text to the metadata: `"Boats > Prices"`.
 
-    Code keeps its lines.
+    The title in the front matter of a page is a heading above all others. Code keeps its lines.
 
     langchain-text-splitters has a splitter for this; it is not used because it drops the
     indentation of code and the joiners inside emoji and Persian words.
@@ -42,7 +47,12 @@ def sections(markdown: str, first: int = 1) -> Iterator[Document]:
     headings: dict[int, tuple[int, str]] = {}  # level -> line and text
     body: list[tuple[int, str]] = []
     code: set[int] = set()
-    for number, line, level, is_code in _lines(markdown, first):
+    front = _front_matter(markdown)
+    if title := _TITLE.search(front):
+        headings[0] = (first, title[2])
+    # the rest of it is about the file, not in it
+    text = "\n" * front.count("\n") + markdown[len(front) :]
+    for number, line, level, is_code in _lines(text, first):
         if is_code:
             code.add(number)
         if not level:
@@ -55,14 +65,10 @@ def sections(markdown: str, first: int = 1) -> Iterator[Document]:
 
 
 def _lines(markdown: str, first: int) -> Iterator[tuple[int, str, int, bool]]:
-    """Yield each line: its number, its text, its level if it is a heading, whether it is code.
-
-    The front matter, if any, is left out: it is about the file, not in it.
-    """
-    text = _FRONT_MATTER.sub(lambda match: "\n" * match[0].count("\n"), markdown)
+    """Yield each line: its number, its text, its level if it is a heading, whether it is code."""
     fences = FenceTracker()
     indented = _IndentedCode()
-    lines = text.split("\n")
+    lines = markdown.split("\n")
     is_underline = False
     for number, (line, following) in enumerate(zip(lines, [*lines[1:], ""], strict=True), first):
         if is_underline:
@@ -72,12 +78,31 @@ def _lines(markdown: str, first: int) -> Iterator[tuple[int, str, int, bool]]:
             yield number, line, 0, True
         elif match := _HEADING.match(line):
             indented = _IndentedCode()
-            yield number, match[2], len(match[1]), False
+            yield number, _without_closing(match[2]), len(match[1]), False
         elif (underline := _UNDERLINE.match(following)) and _UNDERLINED.match(line):
             is_underline, indented = True, _IndentedCode()
             yield number, line.strip(), 1 if underline[1].startswith("=") else 2, False
         else:
             yield number, line, 0, indented.is_code(line)
+
+
+def _without_closing(heading: str) -> str:
+    """Return a heading without the hashes that may close it, which `C#` does not have."""
+    heading = heading.strip()
+    text = heading.rstrip("#")
+    return text.rstrip() if text != text.rstrip() or not text else heading
+
+
+def _front_matter(markdown: str) -> str:
+    """Return the front matter with which a text begins, or an empty text.
+
+    Text between two rules is no front matter.
+    """
+    found = _FRONT_MATTER.match(markdown)
+    if found is None:
+        return ""
+    is_yaml = found["toml"] is not None or all(map(_YAML_LINE.match, found["yaml"].split("\n")))
+    return found[0] if is_yaml else ""
 
 
 class _IndentedCode:
@@ -116,7 +141,9 @@ def _section(
         *_, own = headings
         body = [headings[own]]
         headings = {level: text for level, text in headings.items() if level != own}
-    heading = " > ".join(text for _, text in headings.values() if text)
+    # a page often repeats its title
+    texts = dict.fromkeys(text for _, text in headings.values() if text)
+    heading = " > ".join(texts)
     section = tidied(body, {"heading": heading} if heading else {}, code)
     if section.page_content:
         yield section

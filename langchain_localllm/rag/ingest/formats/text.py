@@ -66,7 +66,13 @@ _SAMPLE = 100_000
 """Bytes used to guess an encoding; more are slow and add little."""
 _BINARY = "it is a binary file of an unsupported type. Save its text as .docx, .pdf or .txt."
 _WRAPPED = 50  # a line of at least so many characters was broken by its editor, not by its author
-_NEW_BLOCK = re.compile(r"\s*([-*+•|>#]|```|~~~|\d+[.)]\s)")
+_NEW_BLOCK = re.compile(
+    r"\s*(?:[-*+•|>#]|```|~~~|\d+[.)]\s"
+    r"|\[?\d{1,4}[-./]\d{1,2}[-./]\d{1,4},?[T ]\d{1,2}[:.]\d\d"
+    r"|[A-Z][a-z]{2} +\d{1,2} \d\d:\d\d:\d\d)"
+)
+"""The beginning of a list item, a quotation, a table row or a heading, or of a line with the time
+at which it was written, as in logs and chats."""
 _CELLS = " | "
 """Between the cells of a row, which is a line of its own however long it is."""
 _HYPHENS = ("-", "\u2010", "\u00ad")
@@ -96,6 +102,12 @@ def read_text(data: bytes) -> Iterator[Document]:
     if not document.page_content and text.strip():
         raise DocumentError("it holds encoded data and no text. Decode it and index the result.")
     yield document
+
+
+def read_lines(data: bytes) -> Iterator[Document]:
+    """Yield a text whose lines stay apart, such as a script or a log, as one Document."""
+    lines = decode(data).split("\n")
+    yield tidied(enumerate(lines, 1), code=range(1, len(lines) + 1))
 
 
 def decode(data: bytes) -> str:

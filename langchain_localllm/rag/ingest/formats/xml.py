@@ -68,7 +68,7 @@ def read_xml(data: bytes) -> Iterator[Document]:
                 ):
                     child.name = "tr"  # a line of its own
     for text in soup.find_all(string=_HTML) if is_feed else []:
-        text.replace_with(parse_markup(str(text).encode()))
+        text.replace_with(parse_markup(str(text)))
     yield from markup_sections(soup, _NOT_TEXT)
 
 

@@ -55,9 +55,9 @@ def test_load_file_markdown_sections_carry_their_headings(tmp_path: Path) -> Non
     assert [
         (text, meta.get("heading")) for text, meta in load_bytes(tmp_path, "a.md", markdown)
     ] == [
-        ("Intro.", None),
-        ("A day costs 14.\n\n```\n# no heading\n```", "Boats > Prices"),
-        ("Be careful.", "Boats > Safety"),
+        ("Intro.", "x"),
+        ("A day costs 14.\n\n```\n# no heading\n```", "x > Boats > Prices"),
+        ("Be careful.", "x > Boats > Safety"),
     ]
 
 

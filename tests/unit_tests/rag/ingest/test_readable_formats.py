@@ -350,9 +350,55 @@ Energy is $E = m c^{2}$, and
 )
 def test_read_subtitles_what_is_said(tmp_path: Path, name: str, text: str) -> None:
     (tmp_path / name).write_text(text, encoding="utf-8")
+    speaker = "Ann: " if name == "a.vtt" else ""
     assert [each.page_content for each in load_file(tmp_path / name)] == [
-        "The boat is blue.\nThe key is old."
+        f"{speaker}The boat is blue.\nThe key is old."
     ]
+
+
+def test_read_subtitles_speakers_are_named_once_in_a_row(tmp_path: Path) -> None:
+    said = ["<v Ann Lee>We ship on Monday.</v>", "<v Ann Lee>I said so.</v>", "<v.loud Bob>No."]
+    lines = "".join(f"00:0{number}.0 --> 00:09.0\n{each}\n\n" for number, each in enumerate(said))
+    (tmp_path / "a.vtt").write_text(f"WEBVTT\n\n{lines}", encoding="utf-8")
+    [document] = load_file(tmp_path / "a.vtt")
+    assert document.page_content == "Ann Lee: We ship on Monday.\nI said so.\nBob: No."
+
+
+def test_read_content_lines_people_have_names(tmp_path: Path) -> None:
+    (tmp_path / "a.ics").write_text(
+        'BEGIN:VEVENT\nATTENDEE;ROLE=CHAIR;CN="Ann Lee":mailto:ann@x.org\n'
+        "ORGANIZER;CN=Bob:mailto:bob@x.org\nEND:VEVENT\n"
+    )
+    [document] = load_file(tmp_path / "a.ics")
+    assert document.page_content == (
+        "Attendee: Ann Lee, mailto:ann@x.org\nOrganizer: Bob, mailto:bob@x.org"
+    )
+
+
+@pytest.mark.parametrize("name", ["a.sql", "a.yaml", "a.log", "Dockerfile", "Makefile", ".env"])
+def test_read_lines_stay_apart(tmp_path: Path, name: str) -> None:
+    text = "\n".join(
+        f"line = {number}, with so many words that an editor could have wrapped it there"
+        for number in range(3)
+    )
+    (tmp_path / name).write_text(f"{text}\n\n\tend\n")
+    [document] = load_file(tmp_path / name)
+    assert document.page_content == f"{text}\n\n\tend"
+    assert "language" not in document.metadata
+
+
+def test_read_text_lines_with_a_time_stay_apart(tmp_path: Path) -> None:
+    lines = [
+        "2026-01-01 12:00:01 INFO  server started on port 8080 and listening",
+        "2026-01-01T12:00:02 ERROR cannot open the file of the database",
+        "Nov 29 22:49:06 host sshd[3]: Accepted publickey for ann from there",
+        "[12.03.24, 18:22:10] Ann: We meet tomorrow at the harbor, at ten",
+        "12/03/24, 18:23 - Bob: I am there, and bring the new sail with me",
+    ]
+    wrapped = "A line that was wrapped by an editor, so that it goes on\n2026 in the next one."
+    (tmp_path / "a.txt").write_text("\n".join([*lines, "", wrapped]))
+    [document] = load_file(tmp_path / "a.txt")
+    assert document.page_content == "\n".join(lines) + "\n\n" + wrapped.replace("\n", " ")
 
 
 def test_read_notebook_of_format_3(tmp_path: Path) -> None:

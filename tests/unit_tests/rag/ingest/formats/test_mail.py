@@ -3,6 +3,8 @@
 from email.message import EmailMessage
 from pathlib import Path
 
+import pytest
+
 from tests.unit_tests.rag.conftest import write_pdf
 from tests.unit_tests.rag.ingest.test_office_formats import load
 
@@ -47,3 +49,33 @@ def test_read_mail_invitation_among_the_forms_of_a_text_is_read(tmp_path: Path) 
         "Subject: Plans\n\nYou are invited.",
         "Summary: Regatta\nStart: 2026-06-01 10:00Z",
     ]
+
+
+def test_read_mail_html_in_the_encoding_of_its_part_is_read(tmp_path: Path) -> None:
+    html = '<meta charset="iso-8859-1"><p>Gr\u00fc\u00dfe aus K\u00f6ln</p>'
+    message = EmailMessage()
+    message["Subject"] = "Hallo"
+    message.set_content(html, subtype="html", charset="utf-8")
+    assert load(tmp_path, "a.eml", message.as_bytes())[1][0] == "Gr\u00fc\u00dfe aus K\u00f6ln"
+
+
+@pytest.mark.parametrize(
+    ("plain", "read"),
+    [
+        ("", "The invoice is 14 marks."),
+        ("View this mail as HTML.", "The invoice is 14 marks."),
+        ("The invoice is 14 marks. In full: 14 marks and no more.", "In full"),
+    ],
+)
+def test_read_mail_plain_text_that_only_stands_in_is_not_read(
+    tmp_path: Path, plain: str, read: str
+) -> None:
+    message = EmailMessage()
+    message["Subject"] = "Invoice"
+    message.set_content(plain)
+    message.add_alternative(
+        f"<p>The invoice is 14 marks.</p>{'<p>Thank you.</p>' * 12}", subtype="html"
+    )
+    text = " ".join(text for text, _ in load(tmp_path, "a.eml", message.as_bytes()))
+    assert read in text
+    assert ("Thank you." in text) == (read == "The invoice is 14 marks.")

@@ -47,3 +47,34 @@ def test_read_markdown_lines_are_those_of_the_file(tmp_path: Path) -> None:
     (tmp_path / "a.md").write_text("One\n===\n\nText.\n\nTwo\n---\n```\nx = 1\n```\n")
     passages = split_documents(load_file(tmp_path / "a.md"))
     assert [each.metadata["line"] for each in passages] == [4, 8]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("---\n\nThe boat.\n\n---\n\nThe key.", [("---\n\nThe boat.\n\n---\n\nThe key.", None)]),
+        ("---\n---\nThe boat.\n\n---\nThe key.", [("---\n---\nThe boat.\n\n---\nThe key.", None)]),
+        ("---\ntags: [a]\n# why\n- b\n---\nThe boat.", [("The boat.", None)]),
+        ("---\ntitle: 'My: boats'\n---\n# My: boats\nBlue.", [("Blue.", "My: boats")]),
+        ('+++\ntitle = "Boats"\n+++\n## Price\n14.', [("14.", "Boats > Price")]),
+        ("---\ntitle: Boats\n---", [("Boats", None)]),
+    ],
+)
+def test_read_markdown_text_between_rules_is_not_front_matter(
+    tmp_path: Path, text: str, expected: list[tuple[str, str | None]]
+) -> None:
+    (tmp_path / "a.md").write_text(text)
+    found = load_file(tmp_path / "a.md")
+    assert [(each.page_content, each.metadata.get("heading")) for each in found] == expected
+
+
+@pytest.mark.parametrize(
+    ("line", "heading"),
+    [("# C# #", "C#"), ("# Working with C#", "Working with C#"), ("# A ##", "A")],
+)
+def test_read_markdown_heading_keeps_hashes_of_its_text(
+    tmp_path: Path, line: str, heading: str
+) -> None:
+    (tmp_path / "a.md").write_text(f"{line}\nText.")
+    [document] = load_file(tmp_path / "a.md")
+    assert document.metadata["heading"] == heading
