@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import numpy as np
 import pytest
-from langchain_core.messages import HumanMessage, SystemMessage
+from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 from llama_cpp import mtmd_cpp
 from llama_cpp.llama_chat_format import Llava15ChatHandler
 from llama_cpp.llama_speculative import LlamaPromptLookupDecoding
@@ -513,7 +513,7 @@ def test_image_of_another_format_is_refused(
 def test_image_template_has_to_show_each_image(chat: ChatLlamaCpp) -> None:
     template = "{{ messages[-1].content }} answer:"
     with pytest.raises(InvalidRequestError, match="leaves out"):
-        _with_template(chat, template).invoke([*ask(RED), HumanMessage("And?")])
+        _with_template(chat, template).invoke([*ask(RED), AIMessage("Red."), HumanMessage("And?")])
     with pytest.raises(InvalidRequestError, match="ends with an image"):
         _with_template(chat, "{{ messages[-1].content }}").invoke([HumanMessage([block(RED)])])
 

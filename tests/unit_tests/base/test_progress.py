@@ -62,7 +62,7 @@ def test_progress_remaining_time_is_shown(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr("time.monotonic", lambda: next(times))
     bar = ProgressBar("texts", 800)
     bar.add(80)
-    assert str(bar) == "80 of 800 texts, 8 a second, 1:30 left"
+    assert str(bar) == "80 of 800 texts, 8.0 a second, 1:30 left"
 
 
 @pytest.mark.parametrize(
