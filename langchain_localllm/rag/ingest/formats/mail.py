@@ -141,7 +141,7 @@ def _parts(
 
 
 def _best_form(forms: list[EmailMessage]) -> EmailMessage:
-    """Return the form of a text to read: the plain one, unless it only stands in for the last."""
+    """Return the form of a text to read: the plain one, unless it only replaces the HTML."""
     kinds: dict[str, EmailMessage] = {each.get_content_type(): each for each in reversed(forms)}
     plain, html = kinds.get("text/plain"), kinds.get("text/html")
     if plain is None:
