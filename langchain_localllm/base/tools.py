@@ -3,7 +3,7 @@
 import inspect
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 
 from langchain_core.tools import BaseTool, create_schema_from_function
@@ -25,7 +25,9 @@ from langchain_localllm.errors import InvalidOptionError
 Tool = dict[str, Any] | type | Callable[..., Any] | BaseTool
 NO_PARAMETERS: Final = {"type": "object", "properties": {}}
 """The schema of a tool that takes no arguments."""
-_NAME: Final = re.compile(r"[\w.-]{1,64}", re.ASCII)
+_LONGEST_NAME: Final = 128
+"""Characters in the name of a tool, as in the Model Context Protocol."""
+_NAME: Final = re.compile(rf"[\w.-]{{1,{_LONGEST_NAME}}}")
 _CHOICES: Final = {None: None, False: None, True: "required", "any": "required"} | {
     name: name for name in ("auto", "none", "required")
 }
@@ -35,13 +37,13 @@ class CheckedTool(dict[str, Any]):
     """A tool in OpenAI's form, which was checked."""
 
 
-def openai_tools(tools: Sequence[Tool], *, strict: bool | None = None) -> list[dict[str, Any]]:
+def openai_tools(tools: Collection[Tool], *, strict: bool | None = None) -> list[dict[str, Any]]:
     """Functions, pydantic classes, LangChain tools and dicts in OpenAI's form, each once.
 
     Raises:
         InvalidOptionError: One is not a tool, or has a name that models cannot write.
     """
-    if isinstance(tools, str | Mapping) or not isinstance(tools, Sequence):
+    if isinstance(tools, str | Mapping) or not isinstance(tools, Collection):
         raise InvalidOptionError(f"`tools` is a list of tools, not {type(tools).__name__}.")
     converted: list[dict[str, Any]] = []
     for tool in tools:
@@ -62,8 +64,8 @@ def _check_function(function: Mapping[str, Any]) -> None:
     name, parameters = function["name"], function.get("parameters", {})
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise InvalidOptionError(
-            f"A tool has the name {name!r}. Use up to 64 letters, digits, `_`, `-` and `.`, such "
-            f"as {_like(str(name))!r}."
+            f"A tool has the name {name!r}. Use up to {_LONGEST_NAME} letters, digits, `_`, `-` "
+            f"and `.`, such as {_like(str(name))!r}."
         )
     if not isinstance(parameters, Mapping):
         raise InvalidOptionError(
@@ -241,7 +243,7 @@ def _runs_at_provider(tool: Any) -> bool:
 
 
 def _like(name: str) -> str:
-    return re.sub(r"[^\w.-]+", "_", name, flags=re.ASCII).strip("_")[:64] or "tool"
+    return re.sub(r"[^\w.-]+", "_", name).strip("_")[:_LONGEST_NAME] or "tool"
 
 
 def choice_of(

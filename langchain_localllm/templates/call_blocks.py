@@ -262,7 +262,7 @@ _FUNCTION: Final = _tagged(
 )
 FUNCTIONS: Final = CallBlock(
     re.compile(r"\s*<function=[\w.-]+>"),
-    re.compile(r"\s*(<[a-z]{0,8}(=[\w.-]{0,64})?)?"),
+    re.compile(r"\s*(<[a-z]{0,8}(=[\w.-]{0,128})?)?"),
     "</tool_call>",
     _FUNCTION,
 )
@@ -289,7 +289,7 @@ def _arg_keys(suffix: str = "") -> Reader:
 
 ARG_KEYS: Final = CallBlock(
     re.compile(r"\s*[\w.-]+\s*(<arg_key>|</tool_call>)"),
-    re.compile(r"\s*[\w.-]{0,64}\s*(</?[a-z_]{0,9})?"),
+    re.compile(r"\s*[\w.-]{0,128}\s*(</?[a-z_]{0,9})?"),
     "</tool_call>",
     _arg_keys(),
 )
@@ -381,13 +381,13 @@ OLMO: Final = replace(PYTHON, closing="</function_calls>")
 """`<function_calls>NAME(KEY=VALUE)</function_calls>`, a call in each line: Olmo 3."""
 PYTHON_LIST: Final = CallBlock(
     re.compile(r"\[\s*([A-Za-z_][\w.]*)\("),
-    re.compile(r"\[\s*[\w.]{0,64}"),
+    re.compile(r"\[\s*[\w.]{0,128}"),
     "<|python_end|>",
     _read_python,
 )
 """`[NAME(KEY=VALUE)]` as the whole answer: Llama 4, and Llama 3.2 where it is asked for Python."""
 BUILT_IN: Final = CallBlock(
-    re.compile(r"\w+\.call\("), re.compile(r"\w{0,64}(\.[a-z]{0,4})?"), "<|eom_id|>", _read_python
+    re.compile(r"\w+\.call\("), re.compile(r"\w{0,128}(\.[a-z]{0,4})?"), "<|eom_id|>", _read_python
 )
 """`<|python_tag|>NAME.call(KEY=VALUE)`: Llama 3.1, for tools that it takes for its own."""
 GEMMA: Final = CallBlock(

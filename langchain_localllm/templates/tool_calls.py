@@ -263,7 +263,7 @@ _CALL_MAY_COME: Final = (_KEY_MAY_COME, _FENCE_MAY_COME, PYTHON_LIST.may_begin)
 _decoder: Final = json.JSONDecoder(strict=False)  # models write line ends into strings
 _HEADER: Final = re.compile(r"\s*([\w.-]+)\s*(?:\[CALL_ID\]\s*(\w+)\s*)?(?:\[ARGS\]\s*)?")
 """How newer Mistral models write a name before its arguments."""
-_HEADER_MAY_COME: Final = re.compile(r"[\w.-]{1,64}\s*(\[[A-Z_]*(\]\s*\w*)?\s*){0,2}")
+_HEADER_MAY_COME: Final = re.compile(r"[\w.-]{1,128}\s*(\[[A-Z_]*(\]\s*\w*)?\s*){0,2}")
 """Its beginning."""
 _BETWEEN: Final = " \t\r\n,;"
 """What models write between calls."""

@@ -105,6 +105,34 @@ def test_agent_calls_two_tools_and_answers(runtime: str, tmp_path: Path) -> None
     assert not messages[-1].tool_calls
 
 
+LONG_NAME = "mcp__house_" + "paint_the_house_in_a_color_" * 4
+
+
+@pytest.mark.parametrize("name", [LONG_NAME, "malerei_für_häuser", "粉刷房子"])
+@pytest.mark.parametrize(
+    "runtime", [runtime for runtime, kinds in RUNTIMES.items() if "chat" in kinds]
+)
+def test_tools_with_long_names_and_in_other_languages_are_called(
+    runtime: str, name: str, tmp_path: Path
+) -> None:
+    parameters = {
+        "type": "object",
+        "properties": {"color": {"enum": ["red", "green"]}},
+        "required": ["color"],
+    }
+    tools = [
+        {"name": each, "description": "Paint.", "parameters": parameters}
+        for each in (name, f"{name}_2")
+    ]
+    with ExitStack() as stack:
+        model_class = getattr(langchain_localllm, RUNTIMES[runtime]["chat"])
+        chat = model_class(**arguments(runtime, tmp_path, stack), temperature=0, max_tokens=200)
+        for tool_choice in (name, f"{name}_2"):
+            model = chat.bind_tools(tools, tool_choice=tool_choice)
+            answer = model.invoke("Paint the house red.")
+            assert [call["name"] for call in answer.tool_calls] == [tool_choice]
+
+
 @tool
 def get_weather(city: str) -> str:
     """Get the weather in a city."""

@@ -694,7 +694,7 @@ def takes_a_function(run: Callable[[int], int]) -> None:
     [
         ([tool("my tool")], "such as 'my_tool'"),
         ([tool("")], "such as 'tool'"),
-        ([tool("a" * 65)], "up to 64"),
+        ([tool("a" * 129)], "up to 128"),
         ([5], "This is not a tool"),
         ([{"type": "function", "function": None}], "must be a dict with a `name`, not None"),
         ([{"type": "function", "function": {}}], "must be a dict with a `name`"),

@@ -71,6 +71,10 @@ def test_openai_tools_what_runs_at_a_provider_is_refused() -> None:
         openai_tools(add)  # type: ignore[arg-type]  # what is tested
 
 
+def test_openai_tools_values_of_a_dict_are_a_list_of_tools() -> None:
+    assert openai_tools({"add": add}.values()) == openai_tools([add])
+
+
 @pytest.mark.parametrize("form", ["tool", "function", "dict", "class"])
 def test_tools_call_arguments_tools_and_choice_work_as_in_bind_tools(form: str) -> None:
     forms: dict[str, Any] = {
