@@ -17,26 +17,49 @@ from langchain_localllm.rag.answer.support import EmbedTexts, SupportFinder
 from langchain_localllm.rag.code_blocks import CodeReader, code_blocks, has_fence
 from langchain_localllm.rag.index.text_search import content_words
 from langchain_localllm.rag.ingest.formats.code import SOURCE_LANGUAGES
+from langchain_localllm.rag.ingest.sentences import LONGEST_ORDINAL, ORDINAL, SENTENCE_END
 from langchain_localllm.rag.ingest.split import COLUMNS, IN_CODE, above
 
-# A sentence ends before a space, a line's end, or at once in Chinese and Japanese; not after
-# initials and these short forms.
-_FULL_STOP: Final = (
-    r"(?<!\b(?:Mr|Ms|Dr|St|No|vs)\.)(?<!\b(?:Mrs|e\.g|i\.e)\.)(?<!\b[A-Z]\.)"
-    r"(?:(?<=[.!?…])|(?<=[.!?…][\"\u201d\u2019)]))\s+(?=[^a-z])|(?<=[\u3002\uff01\uff1f])"
+_SENTENCE_END: Final = re.compile(rf"{SENTENCE_END.pattern}|\n+")
+_WRAPPED_SENTENCE_END: Final = re.compile(
+    rf"{SENTENCE_END.pattern}|\n(?=\s*(?:[-*+•]|\d+[.)]|#\.)\s)"
 )
-_SENTENCE_END: Final = re.compile(rf"{_FULL_STOP}|\n+")
-_WRAPPED_SENTENCE_END: Final = re.compile(rf"{_FULL_STOP}|\n(?=\s*(?:[-*+•]|\d+[.)]|#\.)\s)")
 """In text whose paragraphs are wrapped."""
 _PARAGRAPH_END: Final = re.compile(r"\n(?:[ \t]*\n)+")
-_BULLET = re.compile(r"^\s*(?:[-*+•]|\d+[.)])\s+")
-_MARKERS: Final = re.compile(r"(\s*)\[(\d{1,9}(?:\s*[,;]\s*\d{1,9})*)\]")
-_CODE_OR_MARKER: Final = re.compile(rf"(?P<code>`[^`\n]*`)|{_MARKERS.pattern}")
-_UNFINISHED: Final = re.compile(r"\s*\[[\d\s,;]*$|\s+$")
-"""The possible beginning of a marker, with the space before it, which is removed together with an
-invalid marker."""
+_BULLET: Final = re.compile(rf"^\s*(?:[-*+•]|\d+[.)](?!\s+(?:\d\d?\.|{ORDINAL})))\s+")
+_SPACE: Final = r"(?:(?<!\s)\s+|)"
+"""Optional space. As `\\s*`, it would be tried from each of many spaces."""
+_LABELS: Final = (
+    "source sources sentence sentences passage passages citation citations quelle quellen satz "
+    "sätze fuente fuentes fonte fonti frase frasi phrase phrases"
+)
+_LABEL_WORDS: Final = _LABELS.split()
+_LABEL: Final = rf"(?:{'|'.join(_LABEL_WORDS)})\b"
+_LABEL_BEGIN: Final = "|".join(
+    sorted({word[:end] for word in _LABEL_WORDS for end in range(1, len(word))}, reverse=True)
+)
+_MARKED: Final = rf"(?:{_LABEL}[\s:.#]*)?(?:[1-9]\d{{0,2}}\s?[-\u2013]\s?\d{{1,3}}|\d{{1,9}})(?!\d)"
+_MARKERS: Final = re.compile(
+    rf"({_SPACE})[\[【]\s*({_MARKED}(?:\s*[,;]\s*{_MARKED})*)\s*(?:†[^\[\]【】\n]{{0,40}})?[\]】]",
+    re.IGNORECASE,
+)
+"""`[1]`, `[1, 2]`, and what models write instead: `[1-3]`, `[Source: 1]`, `【1†source】`."""
+_CODE_OR_MARKER: Final = re.compile(rf"(?P<code>`[^`\n]*`)|{_MARKERS.pattern}", re.IGNORECASE)
+_UNFINISHED: Final = re.compile(
+    rf"{_SPACE}[\[【](?:{_LABEL}|[\d\s,;:.#\u2013-])*(?:{_LABEL_BEGIN}|†[^\[\]【】\n]{{0,40}})?$"
+    rf"|(?<=\d\.)\s+\w{{0,{LONGEST_ORDINAL}}}$"
+    r"|(?<!\s)\s+(?:\|[ \t:]*)?$",
+    re.IGNORECASE,
+)
+"""What cannot be read yet: the possible beginning of a marker, with the space before it, which is
+removed together with an invalid marker; of an ordinal's noun; and of the line below the head of a
+table."""
 _LONGEST_MARKER: Final = 64
-_NUMBER: Final = re.compile(r"\d+")
+_NUMBER: Final = re.compile(r"(\d+)(?:\s?[-\u2013]\s?(\d+))?")
+_MOST_IN_RANGE: Final = 10
+"""Numbers of a range such as `[1-3]`; of a longer one, only its ends count."""
+_LIST_BEGIN: Final = re.compile(r"\s*[-*+•\u2013|`~\d]")
+_TABLE_RULE: Final = re.compile(r"\s*(?:\|[ \t]*)?:?-")
 _WORD: Final = re.compile(r"\w")
 _LIST_NUMBER: Final = re.compile(r"\d{1,3}[.)]")
 _CITED_END: Final = re.compile(r"[.!?…\u3002\uff01\uff1f][\"\u201d\u2019)]?\s*\[[\d\s,;]*\]$")
@@ -120,11 +143,16 @@ def cited_passages(answer: str, passages: Iterable[Document]) -> list[tuple[int,
         for _ in sentences
     ]
     numbers = dict.fromkeys(
-        int(number)
-        for _, markers in _MARKERS.findall(answer)
-        for number in _NUMBER.findall(markers)
+        number for _, markers in _MARKERS.findall(answer) for number in _numbers_in(markers)
     )
     return [(number, owners[number - 1]) for number in numbers if 0 < number <= len(owners)]
+
+
+def _numbers_in(markers: str) -> Iterator[int]:
+    """Yield the numbers between the brackets of a marker."""
+    for first, last in _NUMBER.findall(markers):
+        start, end = int(first), int(last or first)
+        yield from range(start, end + 1) if 0 <= end - start < _MOST_IN_RANGE else (start, end)
 
 
 def _sentences(passage: Document) -> Iterator[str]:
@@ -308,7 +336,7 @@ class CitationReader:
             return [*ended, *self._add_prose(text)]
         held, self._held = self._held, ""
         said = held.rstrip()
-        before = [*self._with_statement(self._read(said)), *self._end_sentence()]
+        before = [*self._with_statement(self._read(said)), *self._end_sentence(text)]
         self._in_code = True
         self._start += len(held) - len(said)
         space = [{"answer": held[len(said) :]}] if held != said else []
@@ -321,8 +349,10 @@ class CitationReader:
 
     def _add_prose(self, piece: str) -> list[dict[str, Any]]:
         text = self._held + piece
-        start = _UNFINISHED.search(text)
-        cut = start.start() if start and len(text) - start.start() < _LONGEST_MARKER else len(text)
+        context = self._sentence[-2:]
+        start = _UNFINISHED.search(context + text, len(context))
+        cut = start.start() - len(context) if start else len(text)
+        cut = cut if len(text) - cut < _LONGEST_MARKER else len(text)
         self._held = text[cut:]
         return self._with_statement(self._read(text[:cut]))
 
@@ -368,25 +398,28 @@ class CitationReader:
             cut = max(end.start() - len(self._sentence), 0)
             self._sentence += text[:cut]
             parts += [{"answer": text[:cut]}] if cut else []
-            parts += self._end_sentence()
             gap = end.end() - end.start()
+            parts += self._end_sentence(text[cut + gap :])
             parts += [{"answer": text[cut : cut + gap]}] if gap else []
             self._start += gap
             text = text[cut + gap :]
         self._sentence += text
         return [*parts, {"answer": text}] if text else parts
 
-    def _end_sentence(self) -> list[dict[str, Any]]:
+    def _end_sentence(self, following: str = "") -> list[dict[str, Any]]:
+        """Return the statement of the sentence that ends before a text."""
         sentence, numbers = self._sentence, self._numbers
         start, self._start = self._start, self._start + len(sentence)
         self._sentence, self._numbers = "", []
-        said = (sentence if self._in_code else _without_markers(sentence)).strip()
+        said = (sentence if self._in_code else _BULLET.sub("", _without_markers(sentence))).strip()
         if not _WORD.search(said) or _LIST_NUMBER.fullmatch(said) or is_refusal(said):
             return []
         found = {number: self._finder.find(said, number) for number in numbers}
         cited = [number for number, support in found.items() if support and support.supported]
         support = found[cited[0]] if cited else self._finder.find(said)
-        if support is None:
+        if support is None or (
+            not support.supported and _is_lead_in(said, following, support.missing)
+        ):
             return []
         number = cited[0] if cited else support.number
         citation = (
@@ -411,7 +444,7 @@ class CitationReader:
 
     def _mark(self, match: re.Match[str]) -> list[dict[str, Any]]:
         parts = self._close() if self._open and self._said.strip() else []
-        numbers = [int(number) for number in _NUMBER.findall(match[2])]
+        numbers = [*_numbers_in(match[2])]
         sentence = next(
             (part for part in reversed(_SENTENCE_END.split(self._said)) if _WORD.search(part)), ""
         )
@@ -500,6 +533,18 @@ class CitationReader:
             end=start + len(quote),
             inferred=inferred,
         )
+
+
+def _is_lead_in(said: str, following: str, missing: Iterable[str]) -> bool:
+    """Return whether a line only announces a list, code or rows of a table.
+
+    It does not if the passages lack a number or a name in it. The names of columns are often
+    capitalized.
+    """
+    if "|" in said and _TABLE_RULE.match(following):
+        return not any(term[0].isdigit() for term in missing)
+    is_announcing = said.rstrip("*_").endswith((":", "\uff1a"))
+    return is_announcing and not missing and bool(_LIST_BEGIN.match(following))
 
 
 def _without_markers(sentence: str) -> str:

@@ -371,3 +371,73 @@ def test_format_passages_place_of_each_passage(metadata: dict[str, Any], place: 
     expected = f"{place}[1] The boat is blue."
     assert format_passages([passage], with_places=True) == expected
     assert format_passages([passage]) == "[1] The boat is blue."
+
+
+MASTS = Document("The boat has three masts. It was built in Kiel. The pump needs oil.")
+PRICES = Document("| Boat | Price |\n|---|---|\n| Heron | 14 |\n\nEr endet am 31. Dezember 2026.")
+
+
+def read_masts(answer: str, size: int) -> list[dict[str, Any]]:
+    reader = CitationReader([MASTS, PRICES])
+    pieces = [answer[place : place + size] for place in range(0, len(answer), size)]
+    return [part for piece in pieces for part in reader.feed(piece)] + reader.end()
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5, 100])
+@pytest.mark.parametrize(
+    ("marker", "written"),
+    [
+        ("\u30101\u3011", "[1]"),
+        ("\u30101\u2020source\u3011", "[1]"),
+        ("\u30101\u2020L3-L5\u3011", "[1]"),
+        (" [1-2]", " [1, 2]"),
+        (" [1\u20133]", " [1, 2, 3]"),
+        (" [Source: 1]", " [1]"),
+        (" [sentence 1, sentence 99]", " [1]"),
+        (" [Quelle 1; Satz 2]", " [1, 2]"),
+        (" [98-99]", ""),
+    ],
+)
+def test_citation_reader_other_forms_of_markers_are_read(
+    size: int, marker: str, written: str
+) -> None:
+    parts = read_masts(f"The boat has three masts{marker}.", size)
+    assert text_of(parts) == f"The boat has three masts{written}."
+    [statement] = statements_of(parts)
+    assert (statement.text, statement.supported) == ("The boat has three masts.", True)
+
+
+@pytest.mark.parametrize("size", [1, 3, 100])
+@pytest.mark.parametrize(
+    "text", ["[0-9]", "[1990-1999]", "[source]", "[see 1]", "\u3010note\u3011"]
+)
+def test_citation_reader_other_brackets_stay(size: int, text: str) -> None:
+    assert text_of(read_masts(f"Use {text} here.", size)) == f"Use {text} here."
+
+
+@pytest.mark.parametrize("size", [1, 3, 100])
+@pytest.mark.parametrize(
+    ("answer", "unsupported"),
+    [
+        ("Here are the steps for you:\n\n1. The pump needs oil.\n2) The pump needs oil.", []),
+        ("**Steps for you:**\n* The pump needs oil.", []),
+        ("Run this command:\n```\nThe pump needs oil\n```", []),
+        ("Here are 77 steps:\n- The pump needs oil.", ["Here are 77 steps:"]),
+        ("Thus Anna Brook says:\n- The pump needs oil.", ["Thus Anna Brook says:"]),
+        ("Whales sing at night:\n\nThe pump needs oil.", ["Whales sing at night:"]),
+        ("Whales sing at night:", ["Whales sing at night:"]),
+        (
+            "| Ship Name | Cost Now |\n| :-- | --- |\n| Heron | 14 |\n| Heron | 99 |",
+            ["| Heron | 99 |"],
+        ),
+        ("| Whales sing | at night |", ["| Whales sing | at night |"]),
+        ("Er endet am 31. Dezember 2026.", []),
+        ("Er endet am 30. Dezember 2026.", ["Er endet am 30. Dezember 2026."]),
+    ],
+)
+def test_citation_reader_lines_that_announce_are_no_statements(
+    size: int, answer: str, unsupported: list[str]
+) -> None:
+    parts = read_masts(answer, size)
+    assert text_of(parts) == answer
+    assert [each.text for each in statements_of(parts) if not each.supported] == unsupported
