@@ -11,14 +11,16 @@ sentence is not supported, however many of its words are.
 
 import math
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from langchain_core.documents import Document
 
+from langchain_localllm.rag.answer.dates import is_month, parts_of_date, read_dates
 from langchain_localllm.rag.index.text_search import content_words
 from langchain_localllm.rag.ingest.split import above
+from langchain_localllm.rag.language import language_of
 
 EmbedTexts = Callable[[list[str]], list[list[float]]]
 """A function from texts to vectors, such as `Embeddings.embed_documents`."""
@@ -47,6 +49,12 @@ _DIGITS: Final = {
 }
 """Numbers that are as often written as words; in other languages numbers in words are compared as
 words."""
+_DECIMALS_WITH_COMMA: Final = re.compile(
+    r"\d{1,3}(?:\.\d{3})+,\d+|\d{1,3}(?:\.\d{3}){2,}|0,\d+|\d+,(?:\d{1,2}|\d{4,})"
+)
+"""Numbers as most of Europe writes them: `1.234,50`."""
+_THOUSAND: Final = re.compile(r"[1-9]\d{0,2}\.\d{3}")
+"""A number whose dot may separate thousands: `1.234`."""
 _NAME: Final = re.compile(r"(?<=[\w,;)] )[\"\u201c(]?([^\W\d_a-z][\w\u2019'-]+)")
 """A word with a capital letter within a sentence."""
 _CAPITALIZED_NOUNS: Final = 0.3
@@ -124,11 +132,12 @@ class SupportFinder:
         self._embed = embed
         self._vectors: list[list[float]] = []
         self._asked = _terms(question)
+        self._given = _terms(question, all_forms=True)
         self._found: dict[tuple[str, int], Support | None] = {}
         self._candidates: list[_Candidate] = []
         for passage, each in zip(passages, sentences, strict=True):
-            heading = _terms(above(passage.metadata))
-            terms = [_terms(sentence) for sentence in each]
+            heading = _terms(above(passage.metadata), all_forms=True)
+            terms = [_terms(sentence, all_forms=True) for sentence in each]
             whole = _Lookup(set().union(heading, *terms))
             for place, own in enumerate(terms):
                 near = set().union(heading, *terms[max(place - 1, 0) : place + 2])
@@ -174,9 +183,13 @@ class SupportFinder:
         best = max(ranks, key=lambda place: (round(ranks[place], 6), place == number - 1))
         passage = self._candidates[best].passage
         near = self._candidates[best].near
-        numbers = {term for term in terms if _is_number(term) and term not in near}
+        numbers = {
+            term
+            for term in terms
+            if _is_number(term) and term not in (passage if is_month(term) else near)
+        }
         missing = tuple(
-            sorted((numbers | {name for name in names if name not in passage}) - self._asked)
+            sorted((numbers | {name for name in names if name not in passage}) - self._given)
         )
         if missing or scores[best] >= _LEAST_SCORE:
             return Support(
@@ -216,8 +229,12 @@ class _Lookup:
             self._by_beginning.setdefault(word[:_SHORTEST_PREFIX], []).append(word)
 
     def __contains__(self, word: str) -> bool:
-        if word in self._words or _is_number(word) or len(word) < _SHORTEST_PREFIX:
-            return word in self._words
+        if word in self._words:
+            return True
+        if _is_number(word):
+            return any(self._words.issuperset(terms) for terms in _other_forms(word))
+        if len(word) < _SHORTEST_PREFIX:
+            return False
         return any(
             _is_same_word(word, other)
             for other in self._by_beginning.get(word[:_SHORTEST_PREFIX], ())
@@ -255,21 +272,45 @@ def _is_same_word(one: str, other: str) -> bool:
     return common >= _COMMON_PREFIX * max(len(one), len(other))
 
 
-def _terms(text: str) -> set[str]:
-    """Return the stems of a text's words, and its numbers in one spelling."""
-    numbers = {_SEPARATORS.sub("", number).rstrip(".,:") for number in _NUMBER.findall(text)}
-    words = {
-        _DIGITS.get(word, word) for word in content_words(_NUMBER.sub(" ", text).replace("[", " "))
-    }
-    return numbers | words
+def _terms(text: str, *, all_forms: bool = False) -> set[str]:
+    """Return the stems of a text's words, and its numbers and dates in one spelling.
+
+    Args:
+        text: The text.
+        all_forms: Whether to add what the text says as well: the year of a date, for one.
+    """
+    dates, rest = read_dates(text)
+    numbers = {_number(number) for number in _NUMBER.findall(rest)}
+    thousands = {number for number in numbers if _THOUSAND.fullmatch(number)}
+    if all_forms and thousands and language_of(text) != "en":
+        numbers |= {number.replace(".", "") for number in thousands}
+    plain = _NUMBER.sub(" ", text if all_forms else rest).replace("[", " ")
+    words = {_DIGITS.get(word, word) for word in content_words(plain)}
+    return numbers | words | {term for date in dates for term in date.terms(all_forms=all_forms)}
+
+
+def _number(written: str) -> str:
+    """Return a number without separators of thousands, and with a dot before its decimals."""
+    number = re.sub(r"[\u2019' \u00a0\u202f]", "", written).rstrip(".,:")
+    if _DECIMALS_WITH_COMMA.fullmatch(number):
+        number = number.replace(".", "").replace(",", ".")
+    return _SEPARATORS.sub("", number).removesuffix(".00")
+
+
+def _other_forms(number: str) -> Iterator[set[str]]:
+    """Yield what says the same as a number or a date."""
+    if _THOUSAND.fullmatch(number):
+        yield {number.replace(".", "")}
+    yield from parts_of_date(number)
 
 
 def _is_number(term: str) -> bool:
-    return term[0].isdigit()
+    return term[0].isdigit() or is_month(term)
 
 
 def _names(sentence: str) -> set[str]:
-    return set().union(*(content_words(name) for name in _NAME.findall(sentence)))
+    _, rest = read_dates(sentence)
+    return set().union(*(content_words(name) for name in _NAME.findall(rest)))
 
 
 def _has_capitalized_nouns(sentences: Sequence[str]) -> bool:
