@@ -371,7 +371,8 @@ class CitationReader:
         return shown
 
     def _is_leading(self, text: str) -> bool:
-        return bool(self._open) and bool(_MARKERS.fullmatch(text))
+        is_begun = _WORD.search(self._said)
+        return bool(self._open) and not is_begun and bool(_MARKERS.fullmatch(text))
 
     def _read(self, text: str) -> list[dict[str, Any]]:
         parts: list[dict[str, Any]] = []

@@ -441,3 +441,9 @@ def test_citation_reader_lines_that_announce_are_no_statements(
     parts = read_masts(answer, size)
     assert text_of(parts) == answer
     assert [each.text for each in statements_of(parts) if not each.supported] == unsupported
+
+
+@pytest.mark.parametrize("size", [1, 3, 100])
+def test_citation_reader_index_in_code_after_a_number_is_kept(size: int) -> None:
+    answer = "[1] See `masts[1]`"
+    assert text_of(read_masts(answer, size)) == answer
