@@ -445,5 +445,5 @@ def test_citation_reader_lines_that_announce_are_no_statements(
 
 @pytest.mark.parametrize("size", [1, 3, 100])
 def test_citation_reader_index_in_code_after_a_number_is_kept(size: int) -> None:
-    answer = "[1] See `masts[1]`"
+    answer = "[1] See `sails[1]`"
     assert text_of(read_masts(answer, size)) == answer
