@@ -18,15 +18,13 @@ from langchain_core.runnables import (
     RunnablePassthrough,
 )
 
-from langchain_localllm.base.options import SamplingOptions
 from langchain_localllm.base.repetition import RepeatedSentences, RepetitionDetector
-from langchain_localllm.errors import LocalLLMError
 from langchain_localllm.model_info.introspect import describe_model
-from langchain_localllm.model_info.unwrap import unwrap_with_options
 from langchain_localllm.prompts.conditions import Condition
 from langchain_localllm.prompts.library import CITED_ANSWER, COPIED_ANSWER
 from langchain_localllm.rag.answer.citations import CitationReader, format_passages
 from langchain_localllm.rag.answer.context_budget import fit_passages
+from langchain_localllm.rag.answer.limits import MAX_TOKENS, limited
 from langchain_localllm.rag.answer.no_answer import NO_ANSWER, RefusalReader, no_answer
 from langchain_localllm.rag.answer.result import AnswerPart
 from langchain_localllm.rag.answer.support import EmbedTexts
@@ -34,9 +32,6 @@ from langchain_localllm.rag.profile import is_small_model
 
 __all__ = ["MAX_TOKENS", "NO_ANSWER", "answer_chain", "answer_prompt", "is_extractive"]
 
-MAX_TOKENS: Final = 512
-"""Longest answer, in tokens, of a model of this package whose `max_tokens` is not set; at most a
-quarter of its context."""
 _REPEATED_LENGTH: Final = 200
 """Characters that a repeated phrase must fill, for the answer to be cut."""
 
@@ -99,14 +94,12 @@ def answer_chain(
         ('The boat is blue [1].', 'a.txt')
     """
     chosen = prompt or answer_prompt(llm)
-    limited = _limited(llm)
+    model = limited(llm)
     with_places = not (is_small_model(llm) or is_extractive(llm))
 
     def budget(found: dict[str, Any]) -> dict[str, Any]:
         alone = found.get("standalone_question") or found["question"]
-        kept, omitted = fit_passages(
-            found["found"], alone, limited, chosen, with_places=with_places
-        )
+        kept, omitted = fit_passages(found["found"], alone, model, chosen, with_places=with_places)
         return {
             "question": found["question"],
             "standalone_question": alone,
@@ -114,7 +107,7 @@ def answer_chain(
             "omitted": omitted,
         }
 
-    answers = _Answers(chosen, limited, embed, with_places=with_places)
+    answers = _Answers(chosen, model, embed, with_places=with_places)
     retrieve = RunnablePassthrough.assign(
         found=RunnableLambda(_search) | retriever
     ) | RunnableLambda(budget)
@@ -127,22 +120,6 @@ def answer_prompt(llm: Runnable[Any, Any]) -> BasePromptTemplate[Any]:
     It has messages for a chat model, else a text in the model's format.
     """
     return (COPIED_ANSWER if is_extractive(llm) else CITED_ANSWER).get_prompt(llm)
-
-
-def _limited(llm: Runnable[Any, Any]) -> Runnable[Any, Any]:
-    """Return the model with a longest answer, unless it has one.
-
-    Models of other packages are left as they are.
-    """
-    model, options = unwrap_with_options(llm)
-    limit = options.get("max_tokens", getattr(model, "max_tokens", None))
-    if not isinstance(model, SamplingOptions) or limit is not None:
-        return llm
-    try:
-        context = describe_model(llm).context
-    except (LocalLLMError, OSError):  # a busy server
-        context = None
-    return llm.bind(max_tokens=min(MAX_TOKENS, max(context // 4, 1)) if context else MAX_TOKENS)
 
 
 def _search(asked: dict[str, Any]) -> str:

@@ -18,6 +18,7 @@ from langchain_core.runnables import Runnable, RunnableLambda
 from langchain_core.runnables.utils import AddableDict
 
 from langchain_localllm.prompts.library import CONDENSE_QUESTION
+from langchain_localllm.rag.answer.limits import limited
 from langchain_localllm.rag.answer.result import Answer, answer_of
 from langchain_localllm.rag.index.text_search import content_words
 
@@ -146,7 +147,7 @@ def condense_question(llm: Runnable[Any, Any]) -> Runnable[dict[str, Any], dict[
         A Runnable from `question` and `chat_history` to the same with `standalone_question`, and
         `search` where the question was not rewritten.
     """
-    rewrite = CONDENSE_QUESTION.get_prompt(llm) | llm | StrOutputParser()
+    rewrite = CONDENSE_QUESTION.get_prompt(llm) | limited(llm) | StrOutputParser()
 
     def choose(asked: dict[str, Any]) -> Any:
         if not asked["chat_history"]:
