@@ -76,6 +76,12 @@ def print_stream(
         print("\nSources:")
         for number, metadata in sources:
             print(f"[{number}]", place_of(rag, metadata))
+    elif not (found["context"] or found["omitted"]):
+        print_stderr(
+            "No passage matches the question, so the model was not asked. Ask with words of the "
+            "documents, or see what matches with `localllm rag search`. --refusal-quantile 0 asks "
+            "the model anyway."
+        )
     elif answer and not is_refusal(answer):
         given = "; ".join(
             dict.fromkeys(place_of(rag, passage.metadata) for passage in found["context"])

@@ -1,7 +1,8 @@
 """Change calls that LangChain 1 took out: `llm("...")`, `llm.predict("...")` and `chat([...])`.
 
 A call is changed where the name can only be a model of ours: every assignment to it in the file
-makes one.
+makes one. `get_relevant_documents` of retrievers is changed on any name, unless the file defines
+it.
 """
 
 from typing import Final
@@ -29,11 +30,19 @@ _GONE: Final = frozenset(
 )
 
 
+_RETRIEVED: Final = {"aget_relevant_documents": "ainvoke", "get_relevant_documents": "invoke"}
+"""Methods of retrievers that are gone, to the new ones."""
+
+
 def change_calls(parsed: Parsed) -> None:
-    """Change the calls of models in a file."""
+    """Change the calls of models and retrievers in a file."""
     names = _model_names(parsed)
+    own = {function.name.value for function in parsed.nodes(cst.FunctionDef)}
     for call in parsed.nodes(cst.Call):
         model, method = call.func, ""
+        if isinstance(model, cst.Attribute) and model.attr.value in _RETRIEVED.keys() - own:
+            _change_retrieval(parsed, call, model.attr)
+            continue
         if isinstance(model, cst.Attribute) and model.attr.value in _GONE:
             method, model = model.attr.value, model.value
         if kinds := _kinds(parsed, names, model):
@@ -128,6 +137,18 @@ def _change(parsed: Parsed, call: cst.Call, kinds: set[str | None], method: str)
     if result:
         end = parsed.span(call)[1]
         parsed.replace(end, end, result)
+
+
+def _change_retrieval(parsed: Parsed, call: cst.Call, method: cst.Name) -> None:
+    new = _RETRIEVED[method.value]
+    query = call.args[0] if len(call.args) == 1 and not call.args[0].star else None
+    if query is None or (query.keyword and query.keyword.value != "query"):
+        text = f"LangChain 1 has no `{method.value}` of retrievers: use `.{new}(query)`."
+        parsed.note(call, text, by_hand=True)
+        return
+    parsed.replace(*parsed.span(method), new)
+    if query.keyword:
+        parsed.replace(*parsed.span(query.keyword), "input")
 
 
 def _only_keywords(call: cst.Call) -> bool:

@@ -71,3 +71,35 @@ def test_migrate_call_that_is_not_known_is_noted_and_left(code: str) -> None:
 def test_migrate_other_calls_are_left(code: str) -> None:
     done = migrate_code(HEAD + code)
     assert (done.code, done.notes) == (HEAD + code, ())
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("db.as_retriever().get_relevant_documents(q)\n", "db.as_retriever().invoke(q)\n"),
+        ("r.get_relevant_documents(query=q)\n", "r.invoke(input=q)\n"),
+        (
+            "async def f(r, q):\n    return await r.aget_relevant_documents(q)\n",
+            "async def f(r, q):\n    return await r.ainvoke(q)\n",
+        ),
+    ],
+)
+def test_migrate_call_of_a_retriever_is_changed(before: str, after: str) -> None:
+    done = migrate_code(HEAD + before)
+    assert (done.code, done.notes) == (HEAD + after, ())
+
+
+@pytest.mark.parametrize("arguments", ["q, callbacks=c", "*q", "text=q", ""])
+def test_migrate_call_of_a_retriever_with_other_arguments_is_noted(arguments: str) -> None:
+    code = f"{HEAD}r.get_relevant_documents({arguments})\n"
+    done = migrate_code(code)
+    assert done.code == code
+    assert "`.invoke(query)`" in done.notes[0].text
+
+
+def test_migrate_method_that_the_file_defines_is_left() -> None:
+    code = (
+        f"{HEAD}class R:\n    def get_relevant_documents(self, q): return []\n"
+        "R().get_relevant_documents(1)\n"
+    )
+    assert (migrate_code(code).code, migrate_code(code).notes) == (code, ())
