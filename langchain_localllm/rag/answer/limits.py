@@ -17,7 +17,7 @@ quarter of its context."""
 def limited(llm: Runnable[Any, Any]) -> Runnable[Any, Any]:
     """Return the model with a longest answer, and without thoughts, unless it sets these itself.
 
-    Thoughts count towards the longest answer, and would often leave nothing of it. Models of other
+    Thoughts count toward the longest answer, and would often leave nothing of it. Models of other
     packages are left as they are.
     """
     model, options = unwrap_with_options(llm)
