@@ -12,7 +12,7 @@ from langchain_core.documents import Document
 from langchain_core.embeddings import Embeddings
 from langchain_core.runnables import Runnable
 
-from langchain_localllm.errors import InvalidOptionError, LocalLLMError
+from langchain_localllm.errors import InvalidOptionError, LocalLLMError, StoreError
 from langchain_localllm.manage.inventory import ListedModel
 from langchain_localllm.rag import LocalRAG, Progress, Store
 from langchain_localllm.rag.ingest.file_keys import readable
@@ -326,7 +326,7 @@ class Library:
         """Open the index without models, if it exists."""
         index = Store(self._folder)
         try:
-            yield index if index.exists else None
+            yield index if _is_open(index) else None
         finally:
             index.close()
 
@@ -336,6 +336,16 @@ class Library:
         uploaded = self.uploads.name(index.root / source)
         about = {"source": source, "name": uploaded or source, "uploaded": uploaded is not None}
         return {**about, "passages": passages, "problem": problem}
+
+
+def _is_open(index: Store) -> bool:
+    """Open the record of an index, and return whether there is one: a rebuild removes it."""
+    try:
+        return index.exists and bool(index.catalog)
+    except StoreError:
+        if index.exists:
+            raise
+        return False
 
 
 def _shown(passage: Document) -> dict[str, Any]:
