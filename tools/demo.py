@@ -47,7 +47,12 @@ def _shown(*arguments: str) -> tuple[str, int]:
     command = [sys.executable, "-m", "langchain_localllm.cli", *arguments]
     shown: list[str] = []
     with subprocess.Popen(  # noqa: S603 - our own
-        command, cwd=ROOT, stdout=subprocess.PIPE, text=True, encoding="utf-8"
+        command,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,  # so that a remark comes after the answer
+        text=True,
+        encoding="utf-8",
     ) as asked:
         while asked.stdout and (letter := asked.stdout.read(1)):
             print(letter, end="", flush=True)
