@@ -5,8 +5,7 @@ An error names the rule that the answer breaks.
 
 import json
 import re
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -19,6 +18,7 @@ from langchain_core.utils.json import parse_partial_json
 from langchain_core.utils.pydantic import is_basemodel_subclass
 from typing_extensions import override
 
+from langchain_localllm._json import NOT_JSON, read_json
 from langchain_localllm.base.json_schema import (
     broken_rules,
     check_schema,
@@ -184,7 +184,8 @@ def _values_in(text: str) -> Iterator[Any]:
     They are the text itself, the contents of code fences, or the objects and lists in it.
     """
     for candidates in ([text], _FENCE.findall(text)):
-        if values := list(_decoded(candidates)):
+        read = map(read_json, map(str.strip, candidates))
+        if values := [value for value in read if value is not NOT_JSON]:
             yield from values
             return
     at = 0
@@ -196,12 +197,6 @@ def _values_in(text: str) -> Iterator[Any]:
             at = max(error.pos, found.end())
             continue
         yield value
-
-
-def _decoded(candidates: Iterable[str]) -> Iterator[Any]:
-    for candidate in candidates:
-        with suppress(ValueError):
-            yield _decoder.decode(candidate.strip())
 
 
 def form_of(schema: Mapping[str, Any] | type | None, *, strict: bool | None = None) -> OutputSchema:
