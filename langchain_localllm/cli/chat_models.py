@@ -63,8 +63,6 @@ MAX_TOKENS: Final = 2048
 """Longest answer of `run` and `chat`: a small model may otherwise continue until its context is
 full."""
 MaxTokens = Annotated[int, typer.Option("--max-tokens", min=1, help="Longest answer, in tokens.")]
-ANSWER_TOKENS: Final = 512
-"""Longest answer about files: a small model may otherwise continue until its context is full."""
 AnswerTokens = Annotated[
     int | None,
     typer.Option(

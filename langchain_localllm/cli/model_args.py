@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from langchain_localllm.cli.chat_models import ANSWER_TOKENS
 from langchain_localllm.extras import pip_install
 
 if TYPE_CHECKING:
@@ -51,14 +50,14 @@ def answering_model(
     Raises:
         InvalidOptionError: It is on another machine, and that is not allowed.
     """
+    from langchain_localllm.rag.answer.limits import longest_answer
     from langchain_localllm.rag.answer.privacy import refuse_remote
 
     with chat_model(model, template, temperature=0, max_tokens=max_tokens) as llm:
         if not allow_remote:
             refuse_remote(llm=llm)
         if max_tokens is None:
-            context = context_of(llm)
-            llm.max_tokens = min(ANSWER_TOKENS, max(context // 4, 1)) if context else ANSWER_TOKENS
+            llm.max_tokens = longest_answer(context_of(llm))
         yield llm
 
 

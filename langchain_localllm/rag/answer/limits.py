@@ -25,7 +25,7 @@ def limited(llm: Runnable[Any, Any]) -> Runnable[Any, Any]:
         return llm
     chosen: dict[str, Any] = {}
     if options.get("max_tokens", model.max_tokens) is None:
-        chosen["max_tokens"] = _longest_answer(llm)
+        chosen["max_tokens"] = longest_answer(_context(llm))
     if (
         options.get("reasoning", getattr(model, "reasoning", False)) is None
         and not isinstance(llm, RunnableWithFallbacks)  # others may not know the option
@@ -35,12 +35,16 @@ def limited(llm: Runnable[Any, Any]) -> Runnable[Any, Any]:
     return llm.bind(**chosen) if chosen else llm
 
 
-def _longest_answer(llm: Runnable[Any, Any]) -> int:
-    try:
-        context = describe_model(llm).context
-    except (LocalLLMError, OSError):  # a busy server
-        context = None
+def longest_answer(context: int | None) -> int:
+    """Return the longest answer for a model with a context of so many tokens; `None` if unknown."""
     return min(MAX_TOKENS, max(context // 4, 1)) if context else MAX_TOKENS
+
+
+def _context(llm: Runnable[Any, Any]) -> int | None:
+    try:
+        return describe_model(llm).context
+    except (LocalLLMError, OSError):  # a busy server
+        return None
 
 
 def _thinks(model: Any) -> bool:
