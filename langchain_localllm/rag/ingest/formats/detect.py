@@ -6,6 +6,7 @@ from typing import Final
 
 from langchain_localllm.errors import DocumentError
 from langchain_localllm.rag.ingest.formats.ocr import NEEDS_OCR
+from langchain_localllm.rag.ingest.formats.text import UTF16_MARKS
 
 _OFFICE: Final = "Save it as .docx, .pdf or .txt."
 _UNPACK: Final = "Unpack it and index the files."
@@ -133,7 +134,7 @@ def detect(start: bytes) -> str:
         >>> detect(b"<!DOCTYPE html><p>Hello"), detect(b"Hello")
         ('html', '')
     """
-    wide = start.startswith((b"\xff\xfe", b"\xfe\xff"))
+    wide = start.startswith(UTF16_MARKS)
     head = (
         start[:_HEAD]
         .decode("utf-16" if wide else "latin-1", errors="replace")

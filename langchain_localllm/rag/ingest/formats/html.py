@@ -11,6 +11,7 @@ from langchain_localllm.errors import DocumentError, MissingDependencyError
 from langchain_localllm.extras import pip_install
 from langchain_localllm.rag.ingest.formats.markdown import sections
 from langchain_localllm.rag.ingest.formats.table import table_text
+from langchain_localllm.rag.ingest.formats.text import UTF16_MARKS
 
 if TYPE_CHECKING:
     from bs4 import BeautifulSoup
@@ -60,7 +61,6 @@ _MOST_COLUMNS: Final = 5000
 _SYMBOLS: Final = '(){}[]<>=_;|$#/\\*&+@"`'
 _LEAST_SYMBOLS: Final = 0.04
 """The share of these among the characters of code; prose has less."""
-_UTF16_MARKS: Final = (b"\xff\xfe", b"\xfe\xff")
 _HIDDEN: Final = re.compile(r"display\s*:\s*none", re.IGNORECASE)
 _FIELDS: Final = ("button", "label", "option", "textarea")
 """Inline elements that a page shows apart from each other."""
@@ -89,7 +89,7 @@ def parse_markup(data: bytes | str) -> "BeautifulSoup":
         raise MissingDependencyError(
             f"Reading HTML needs beautifulsoup4: {pip_install('rag')}."
         ) from error
-    if isinstance(data, bytes) and b"\x00" in data and not data.startswith(_UTF16_MARKS):
+    if isinstance(data, bytes) and b"\x00" in data and not data.startswith(UTF16_MARKS):
         raise DocumentError("it is a binary file, not HTML.")
     if len(data) > _MOST:
         raise DocumentError(

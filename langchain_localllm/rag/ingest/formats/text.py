@@ -13,12 +13,13 @@ from langchain_localllm.rag.code_blocks import FenceTracker
 from langchain_localllm.rag.ingest.formats.located import LocatedDocument, located
 from langchain_localllm.rag.ingest.normalize import normalize
 
+UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+"""Byte order marks."""
 _MARKS = [  # the longer marks first: UTF-16's is the beginning of UTF-32's
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
+    *((mark, "utf-16") for mark in UTF16_MARKS),
 ]
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 _MOST_CONTROLS = 0.01  # share of control characters above which bytes are not text
