@@ -28,8 +28,6 @@ result."""
 _GONE: Final = frozenset(
     {"predict", "apredict", "predict_messages", "apredict_messages", "call_as_llm"}
 )
-
-
 _RETRIEVED: Final = {"aget_relevant_documents": "ainvoke", "get_relevant_documents": "invoke"}
 """Methods of retrievers that are gone, to the new ones."""
 
@@ -38,9 +36,10 @@ def change_calls(parsed: Parsed) -> None:
     """Change the calls of models and retrievers in a file."""
     names = _model_names(parsed)
     own = {function.name.value for function in parsed.nodes(cst.FunctionDef)}
+    gone = _RETRIEVED.keys() - own
     for call in parsed.nodes(cst.Call):
         model, method = call.func, ""
-        if isinstance(model, cst.Attribute) and model.attr.value in _RETRIEVED.keys() - own:
+        if isinstance(model, cst.Attribute) and model.attr.value in gone:
             _change_retrieval(parsed, call, model.attr)
             continue
         if isinstance(model, cst.Attribute) and model.attr.value in _GONE:
