@@ -126,20 +126,38 @@ def test_gpt4all_request_cancelled_before_its_turn_costs_nothing(endless: GPT4Al
     assert box.empty()
 
 
-def test_gpt4all_left_loop_and_cancelled_task_free_the_engine(endless: GPT4All) -> None:
+def test_gpt4all_left_loop_frees_the_engine(endless: GPT4All) -> None:
     for _ in endless.stream(PROMPT, max_tokens=200):
         break
     wait_until_idle(endless)
 
+
+def test_gpt4all_cancelled_task_ends_the_answer_within_a_token(
+    endless: GPT4All, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put, events = ResponseQueue.put, []
+    begun, cancelled = threading.Event(), threading.Event()
+
+    def put_after_the_cancel(box: ResponseQueue, event: StreamEvent) -> None:
+        events.append(event)
+        begun.set()
+        assert cancelled.wait(60)
+        put(box, event)
+
+    monkeypatch.setattr(ResponseQueue, "put", put_after_the_cancel)
+
     async def cancel() -> None:
         task = asyncio.create_task(endless.ainvoke(PROMPT, max_tokens=200))
-        await asyncio.sleep(0.05)
+        assert await asyncio.to_thread(begun.wait, 60)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
 
     asyncio.run(cancel())
+    cancelled.set()
     wait_until_idle(endless)
+    assert events[-1].finish is not None
+    assert events[-1].finish.completion_tokens == 1
 
 
 def test_gpt4all_call_that_takes_too_long_ends(endless: GPT4All) -> None:
