@@ -149,6 +149,7 @@ def fit(
     architecture = Architecture(info)
     contexts = _contexts(n_ctx, architecture.trained_context)
     memories = [estimate(info, context, settings) for context in contexts]
+    layers = layers_on_gpu(info, contexts[0], settings, machine.gpu_free)
     return Fit(
         name,
         architecture.name,
@@ -157,7 +158,7 @@ def fit(
         parameters(info),
         architecture.count,
         architecture.trained_context,
-        largest_context(info, settings, SHARE * machine.free),
+        largest_context(info, settings, SHARE * _room(machine, layers)),
         tuple(_row(info, memory, settings, machine, bandwidth) for memory in memories),
         _others(info, contexts, settings),
         machine,
@@ -213,6 +214,7 @@ FILE_TYPES: Final = {
     16: "Q5_K_S",
     17: "Q5_K_M",
     18: "Q6_K",
+    25: "IQ4_NL",
     30: "IQ4_XS",
     32: "BF16",
 }
@@ -235,8 +237,12 @@ def _row(
 ) -> FitRow:
     speed = tokens_per_second(info, memory, bandwidth)
     layers = layers_on_gpu(info, memory.context, settings, machine.gpu_free)
-    room = machine.free + (machine.gpu_free if layers else 0)
-    return FitRow(memory, memory.total <= SHARE * room, layers, speed)
+    return FitRow(memory, memory.total <= SHARE * _room(machine, layers), layers, speed)
+
+
+def _room(machine: Machine, layers: int) -> int:
+    """Return the free bytes of memory, and of the GPUs if they hold any layers."""
+    return machine.free + (machine.gpu_free if layers else 0)
 
 
 def _others(

@@ -20,11 +20,15 @@ from langchain_localllm.gguf.download import Progress, check_hash, check_room
 from langchain_localllm.gguf.header import GGUFInfo, check_gguf, with_parts
 from langchain_localllm.gguf.remote_header import no_network, remote_header
 from langchain_localllm.gguf.split_files import SPLIT_FILE
-from langchain_localllm.manage.model_ref import Source, quantization_in
+from langchain_localllm.manage.model_ref import (
+    Source,
+    means_quantization,
+    names_a_model,
+    quantization_in,
+)
 
 __all__ = ["HubFile", "HubModel", "download_from_hub", "hub_files"]
 
-_NOT_A_MODEL: Final = ("mmproj", "imatrix")
 _HTTP: Final = ("httpx", "requests", "urllib3", "huggingface_hub")
 """Modules whose errors mean a failed connection: huggingface_hub changed its HTTP library, and
 wraps some errors."""
@@ -208,11 +212,7 @@ def _is_model(path: str) -> bool:
         and ":" not in path
         and "\0" not in path
     )
-    return (
-        safe
-        and name.suffix == ".gguf"
-        and not any(word in name.name.lower() for word in _NOT_A_MODEL)
-    )
+    return safe and name.suffix == ".gguf" and names_a_model(name.name)
 
 
 def _models(repository: str, files: list[HubFile]) -> list[HubModel]:
@@ -226,7 +226,7 @@ def _is_meant(model: HubModel, choice: str) -> bool:
     paths = {file.path for file in model.files} | {
         PurePosixPath(file.path).name for file in model.files
     }
-    return choice in paths or choice.upper() == model.quantization
+    return choice in paths or means_quantization(choice, model.quantization)
 
 
 def download_from_hub(model: HubModel, progress: Progress | None = None) -> Path:

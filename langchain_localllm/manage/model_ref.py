@@ -13,17 +13,18 @@ from urllib.request import url2pathname
 
 from langchain_localllm.errors import InvalidOptionError
 
-__all__ = ["Source", "quantization_in", "respelled"]
+__all__ = ["Source", "means_quantization", "names_a_model", "quantization_in", "respelled"]
 
 KINDS: Final = ("hf", "ollama", "gpt4all", "pip", "llamacpp", "llamafile")
 _REPOSITORY: Final = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
 _QUANTIZATION: Final = re.compile(
     (
-        r"(?:^|[-._/])(?P<name>(?:UD-)?(?:I?Q\d(?:_[KMSLX0-9]+)*|TQ\d_0|MXFP4(?:_MOE)?|NVFP4|BF16"
+        r"(?:^|[-._/])(?P<name>(?:UD-)?(?:I?Q\d(?:_[KLMNSX0-9]+)*|TQ\d_0|MXFP4(?:_MOE)?|NVFP4|BF16"
         r"|FP?16|FP?32))(?=[-._/]|$)"
     ),
     re.IGNORECASE,
 )
+_NOT_A_MODEL: Final = ("mmproj", "imatrix")
 _HUB_PAGE: Final = re.compile(
     r"(?:https?://)?(?:www\.)?(?:hf\.co|huggingface\.co)/(?P<repository>[\w.-]+/[\w.-]+)"
     r"(?::(?P<choice>[\w.-]+)|/(?:tree|blob|resolve|raw)/[^/?]+/?(?P<file>[^?#]*))?/?(?:[?#].*)?",
@@ -136,3 +137,25 @@ def quantization_in(name: str) -> str:
     """
     found = [match["name"].upper() for match in _QUANTIZATION.finditer(name.removesuffix(".gguf"))]
     return {"FP16": "F16", "FP32": "F32"}.get(found[-1], found[-1]) if found else ""
+
+
+def means_quantization(choice: str, quantization: str) -> bool:
+    """Return whether the choice of a reference is a quantization, in any spelling.
+
+    Example:
+        >>> means_quantization("q4_k_m", "Q4_K_M"), means_quantization("fp16", "F16")
+        (True, True)
+        >>> means_quantization("boat-Q4_K_M.gguf", "Q4_K_M")
+        False
+    """
+    return bool(_QUANTIZATION.fullmatch(choice)) and quantization_in(choice) == quantization
+
+
+def names_a_model(name: str) -> bool:
+    """Return whether a GGUF file's name is that of a model, not of a projector for images.
+
+    Example:
+        >>> names_a_model("boat-Q8_0.gguf"), names_a_model("mmproj-boat-Q8_0.gguf")
+        (True, False)
+    """
+    return not any(word in name.lower() for word in _NOT_A_MODEL)

@@ -28,7 +28,13 @@ from langchain_localllm.manage.inventory import (
     ollama_server,
     servers_beside_ollama,
 )
-from langchain_localllm.manage.model_ref import Source, respelled
+from langchain_localllm.manage.model_ref import (
+    Source,
+    means_quantization,
+    names_a_model,
+    quantization_in,
+    respelled,
+)
 from langchain_localllm.manage.probe import RunningServer
 from langchain_localllm.models import tiny_chat_model, tiny_embedding_model
 from langchain_localllm.transport.address import Address
@@ -278,18 +284,19 @@ def _gpt4all_file(source: Source) -> ListedModel | None:
 def _on_hub(source: Source) -> ListedModel:
     """Return a file in the hub's cache. Nothing is downloaded."""
     from langchain_localllm.manage.folders import folders
-    from langchain_localllm.manage.model_ref import quantization_in
 
     folder = folders()["Hugging Face"] / f"models--{source.name.replace('/', '--')}"
-    in_cache = (path for _, path in paths_here() if path.is_relative_to(folder))
-    paths = [*{path.resolve(): path for path in in_cache}.values()]  # revisions share files
-    if source.choice:
-        chosen = source.choice.casefold()
-        paths = [
-            path
-            for path in paths
-            if quantization_in(path.name).casefold() == chosen or path.name.casefold() == chosen
-        ]
+    in_cache = {
+        path: _in_repository(path, folder)
+        for _, path in paths_here()
+        if path.is_relative_to(folder)
+    }
+    paths = [
+        path
+        for path in _without_old_ones(in_cache, folder)
+        if _is_meant(source.choice, in_cache[path])
+    ]
+    paths = [*{path.resolve(): path for path in paths}.values()]  # revisions share files
     if len(paths) == 1:
         return of_file(paths[0].absolute(), "Hugging Face")
     if paths:
@@ -297,6 +304,35 @@ def _on_hub(source: Source) -> ListedModel:
             f"'{source}' matches several models: {', '.join(map(str, paths))}. Give one in full."
         )
     raise ModelMissingError(f"{source} is not on this machine. To get it: localllm pull {source}")
+
+
+def _is_meant(choice: str, name: str) -> bool:
+    """Return whether a file of a repository is the one that a reference chooses."""
+    if choice.casefold() in {name.casefold(), name.rpartition("/")[2].casefold()}:
+        return True
+    return names_a_model(name) and (
+        not choice or means_quantization(choice, quantization_in(SPLIT_FILE.sub(r"\g<name>", name)))
+    )
+
+
+def _in_repository(path: Path, folder: Path) -> str:
+    """Return the path in its repository of a file in the hub's cache."""
+    return "/".join(path.relative_to(folder).parts[2:])  # after `snapshots` and the revision
+
+
+def _without_old_ones(in_cache: dict[Path, str], folder: Path) -> list[Path]:
+    """Return the files without those of old revisions that the main one has too.
+
+    The hub's cache keeps each revision that was downloaded.
+    """
+    try:
+        main = folder / "snapshots" / (folder / "refs" / "main").read_text("ascii").strip()
+    except (OSError, ValueError):
+        return [*in_cache]
+    current = {name for path, name in in_cache.items() if path.is_relative_to(main)}
+    return [
+        path for path, name in in_cache.items() if name not in current or path.is_relative_to(main)
+    ]
 
 
 def _in_package(source: Source) -> ListedModel:

@@ -73,4 +73,6 @@ def _verdict(model: ListedModel) -> tuple[bool | None, str]:
         found = fit(str(file.path), measure=False)
     except (LocalLLMError, ImportError):
         return None, ""
+    if model.runtime == "ollama" and not found.largest_context:
+        return None, ""  # it uses GPUs that are not known here
     return bool(found.largest_context), verdict(found)

@@ -13,6 +13,7 @@ from langchain_localllm.gguf.header import GGUFInfo, Tensor, check_gguf
 from langchain_localllm.gguf.kv_cache import Architecture
 from langchain_localllm.gguf.machine import Gpu, Machine, this_machine
 from langchain_localllm.gguf.memory import Settings, estimate, parameters
+from langchain_localllm.manage.fit import verdict
 from langchain_localllm.manage.hub import HubFile, HubModel
 from langchain_localllm.manage.quantization import choose
 from langchain_localllm.models import fit, tiny_chat_model
@@ -150,6 +151,17 @@ def test_fit_gpu_reported_by_nvidia_smi_is_used(
     assert fit(tiny_chat_model(), n_ctx=512, measure=False).rows[0].gpu_layers == 7
     program.write_text("#!/bin/sh\necho 'No devices were found'\nexit 6\n")
     assert this_machine().gpus == ()
+
+
+def test_fit_largest_context_agrees_with_the_rows_where_a_gpu_holds_the_model() -> None:
+    machine = Machine(2 * GB, 1_000_000, 2, (Gpu("Test", 2 * GB, 2 * GB),))
+    found = fit(tiny_chat_model(), machine=machine, measure=False)
+    assert all(row.fits and row.gpu_layers for row in found.rows)
+    assert found.largest_context == found.rows[-1].memory.context
+    assert "It runs here" in verdict(found)
+    found = fit(tiny_chat_model(), machine=replace(machine, gpus=()), measure=False)
+    assert not any(row.fits for row in found.rows)
+    assert not found.largest_context
 
 
 @pytest.mark.parametrize("asked", [0, [], [-1]])

@@ -72,6 +72,7 @@ def test_model_ref_no_names(text: str) -> None:
         ("Llama-3.2-1B.IQ2_XXS.gguf", "IQ2_XXS"),
         ("x-UD-Q4_K_XL-00001-of-00002.gguf", "UD-Q4_K_XL"),
         ("x-fp16.gguf", "F16"),
+        ("x-IQ4_NL.gguf", "IQ4_NL"),
         ("gpt-oss-20b-mxfp4.gguf", "MXFP4"),
         ("tiny-chat.gguf", ""),
     ],

@@ -243,6 +243,52 @@ def test_resolve_hub_file_with_a_link_and_two_revisions(folder: Path) -> None:
     assert resolve("aaa").path == folder / "aaa.gguf"
 
 
+@pytest.mark.parametrize("links", [True, False], ids=["links", "copies"])
+def test_resolve_hub_reference_means_the_file_of_the_main_revision(
+    folder: Path, *, links: bool
+) -> None:
+    repository = folder.parent / "home/hub/models--owner--again"
+    for revision, added in (("aaa", b""), ("bbb", b"\0")):
+        name = repository / "snapshots" / revision / "sub" / "m-IQ4_NL.gguf"
+        blob = repository / "blobs" / revision if links else name
+        for file in (name, blob):
+            file.parent.mkdir(parents=True, exist_ok=True)
+        blob.write_bytes(tiny_chat_model().read_bytes() + added)
+        if links:
+            name.symlink_to(blob)
+    with pytest.raises(ModelMissingError, match="matches several models"):
+        resolve("hf:owner/again")
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text("bbb")
+    for choice in ("", ":iq4_nl", ":m-IQ4_NL.gguf", "/sub/m-IQ4_NL.gguf"):
+        found = resolve(f"hf:owner/again{choice}").path
+        assert found == repository / "snapshots" / "bbb" / "sub" / "m-IQ4_NL.gguf"
+    (repository / "refs" / "main").write_text("ccc")  # which has another file
+    with pytest.raises(ModelMissingError, match="matches several models"):
+        resolve("hf:owner/again")
+
+
+def test_resolve_hub_reference_may_choose_by_the_name_of_a_folder(folder: Path) -> None:
+    snapshot = folder.parent / "home/hub/models--owner--folders/snapshots/1"
+    for name in ("Q4_K_M", "Q8_0"):
+        (snapshot / name).mkdir(parents=True)
+        shutil.copy(tiny_chat_model(), snapshot / name / "model.gguf")
+    assert resolve("hf:owner/folders:Q8_0").path == snapshot / "Q8_0" / "model.gguf"
+
+
+def test_resolve_hub_reference_does_not_mean_a_projector(folder: Path) -> None:
+    snapshot = folder.parent / "home/hub/models--owner--seeing/snapshots/1"
+    snapshot.mkdir(parents=True)
+    for name in ("m-Q8_0.gguf", "mmproj-m-Q8_0.gguf"):
+        shutil.copy(tiny_chat_model(), snapshot / name)
+    for choice in ("", ":Q8_0"):
+        assert resolve(f"hf:owner/seeing{choice}").path == snapshot / "m-Q8_0.gguf"
+    assert resolve("hf:owner/seeing:mmproj-m-Q8_0.gguf").path == snapshot / "mmproj-m-Q8_0.gguf"
+    (snapshot / "m-Q8_0.gguf").unlink()
+    with pytest.raises(ModelMissingError, match="is not on this machine"):
+        resolve("hf:owner/seeing")
+
+
 @pytest.mark.parametrize("reference", NOT_NAMES)
 def test_resolve_part_of_a_name_raises(reference: str, folder: Path) -> None:
     with pytest.raises((ModelMissingError, ModelFileError)):
