@@ -6,31 +6,22 @@ import subprocess
 import threading
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from langchain_localllm.errors import MissingDependencyError
 from langchain_localllm.extras import pip_install
+from langchain_localllm.gguf import control_group
 from langchain_localllm.gguf.threads import physical_cores
 
 __all__ = ["Gpu", "Machine", "free_memory", "memory_bandwidth", "this_machine"]
 
 _MEASURED: Final = 64 * 2**20
 """Bytes that each thread copies in the measurement: more than a CPU cache holds."""
+_LEAST_MEASURED: Final = 2**20
+_MEASURED_SHARE: Final = 8
+"""The measurement takes at most one in so many of the free bytes."""
 _MEASURING: Final = 0.4
 """Seconds."""
-_GROUP: Final = Path("/sys/fs/cgroup")
-_GROUP_FILES: Final = (
-    ("memory.max", "memory.current", "memory.stat", "inactive_file"),
-    (
-        "memory/memory.limit_in_bytes",
-        "memory/memory.usage_in_bytes",
-        "memory/memory.stat",
-        "total_inactive_file",
-    ),
-)
-"""Of a control group, version 2 and 1: its limit, the bytes in use, the details of these, and the
-name in the details of files that are given up first, which Kubernetes does not count either."""
 _NVIDIA: Final = (
     "nvidia-smi",
     "--query-gpu=name,memory.total,memory.free",
@@ -78,7 +69,7 @@ class Machine:
 def this_machine() -> Machine:
     """Return the current resources of this machine."""
     total, _ = _system_memory()
-    limit, _ = _group_memory() or (total, 0)
+    limit, _ = control_group.memory_limit_and_usage() or (total, 0)
     return Machine(min(total, limit), free_memory(), physical_cores(), _nvidia())
 
 
@@ -89,7 +80,7 @@ def free_memory() -> int:
     gives them up.
     """
     _, free = _system_memory()
-    limit, taken = _group_memory() or (free, 0)
+    limit, taken = control_group.memory_limit_and_usage() or (free, 0)
     return min(free, max(limit - taken, 0))
 
 
@@ -101,27 +92,6 @@ def _system_memory() -> tuple[int, int]:
         raise MissingDependencyError(f"This command needs psutil: {pip_install('gguf')}") from None
     memory = psutil.virtual_memory()
     return int(memory.total), int(memory.available)
-
-
-def _group_memory() -> tuple[int, int] | None:
-    """Return the limit of this process's control group, and the bytes that are taken of it.
-
-    `None` where there is no limit; version 1 has a huge one then.
-    """
-    for limit, usage, details, reclaimable in _GROUP_FILES:
-        try:
-            inactive = dict(line.split() for line in _group_text(details).splitlines())
-            return (
-                int(_group_text(limit)),
-                int(_group_text(usage)) - int(inactive.get(reclaimable, 0)),
-            )
-        except (OSError, ValueError):  # not Linux, another version, or no limit
-            continue
-    return None
-
-
-def _group_text(name: str) -> str:
-    return (_GROUP / name).read_text("ascii")
 
 
 def _nvidia() -> tuple[Gpu, ...]:
@@ -144,7 +114,7 @@ def memory_bandwidth() -> float:
     Takes half a second, once per process.
 
     Raises:
-        MissingDependencyError: numpy is not installed.
+        MissingDependencyError: numpy or psutil is not installed.
     """
     try:
         import numpy as np
@@ -153,14 +123,16 @@ def memory_bandwidth() -> float:
             f"Measuring the memory bandwidth needs numpy: {pip_install('gguf')}"
         ) from None
     counts = [0] * physical_cores()
-    blocks = [(np.ones(_MEASURED, np.uint8), np.ones(_MEASURED, np.uint8)) for _ in counts]
+    most = free_memory() // (_MEASURED_SHARE * 2 * len(counts))
+    size = max(min(_MEASURED, most), _LEAST_MEASURED)
+    blocks = [(np.ones(size, np.uint8), np.ones(size, np.uint8)) for _ in counts]
     end = time.perf_counter() + _MEASURING
 
     def copy(number: int) -> None:
         source, target = blocks[number]
         while not counts[number] or time.perf_counter() < end:
             np.copyto(target, source)
-            counts[number] += 2 * _MEASURED
+            counts[number] += 2 * size
 
     threads = [threading.Thread(target=copy, args=(number,)) for number in range(len(counts))]
     started = time.perf_counter()

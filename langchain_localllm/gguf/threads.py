@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from langchain_localllm.gguf import control_group
+
 _SMALL_FILE: Final = 100_000_000
 _TINY_FILE: Final = 25_000_000
 _WAIT_POLICY: Final = "OMP_WAIT_POLICY"
@@ -77,9 +79,30 @@ def _openmp_is_loaded() -> bool:
 
 @functools.cache
 def physical_cores() -> int:
-    """Return the number of physical cores that this process can use."""
-    usable = os.sched_getaffinity(0) if sys.platform == "linux" else range(os.cpu_count() or 1)
-    return len({_siblings(cpu) for cpu in usable})
+    """Return the number of physical cores that this process can use.
+
+    A container may be limited to the time of fewer processors than it sees. On macOS, cores that
+    save energy do not count: the others would wait for them.
+    """
+    if sys.platform == "linux":
+        cores = len({_siblings(cpu) for cpu in os.sched_getaffinity(0)})
+        limit = control_group.processor_limit()
+        return cores if limit is None else max(1, min(cores, int(limit)))
+    return _macos_cores() or os.cpu_count() or 1
+
+
+def _macos_cores() -> int | None:
+    """Return the number of fast cores of a Mac, or `None` on other systems."""
+    if sys.platform != "darwin":
+        return None
+    import subprocess
+
+    for name in ("hw.perflevel0.physicalcpu", "hw.physicalcpu"):  # Apple's processors, and Intel's
+        try:
+            return int(subprocess.check_output(["/usr/sbin/sysctl", "-n", name], timeout=5))  # noqa: S603 - a fixed command
+        except (OSError, ValueError, subprocess.SubprocessError):
+            continue
+    return None
 
 
 def _siblings(cpu: int) -> str:

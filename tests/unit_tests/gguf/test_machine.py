@@ -1,11 +1,12 @@
 """`gguf/machine.py`: the memory that a control group leaves to a process."""
 
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+import numpy as np
 import pytest
 
-from langchain_localllm.gguf import machine
+from langchain_localllm.gguf import control_group, machine
 
 GIB: Final = 2**30
 VERSION_2: Final = {
@@ -23,7 +24,7 @@ VERSION_1: Final = {
 @pytest.fixture
 def group(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "memory").mkdir()
-    monkeypatch.setattr(machine, "_GROUP", tmp_path)
+    monkeypatch.setattr(control_group, "_GROUP", tmp_path)
     monkeypatch.setattr(machine, "_system_memory", lambda: (256 * GIB, 200 * GIB))
     return tmp_path
 
@@ -60,3 +61,20 @@ def test_machine_memory_of_a_group_over_its_limit_is_none(group: Path) -> None:
     for name, text in {**VERSION_2, "memory.current": 13 * GIB}.items():
         (group / name).write_text(str(text), "ascii")
     assert machine.free_memory() == 0
+
+
+def test_memory_bandwidth_takes_a_part_of_the_free_memory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    taken: list[int] = []
+
+    def ones(size: int, kind: type[np.generic]) -> np.ndarray[Any, Any]:
+        taken.append(size)
+        return np.zeros(size, kind)
+
+    monkeypatch.setattr(machine, "physical_cores", lambda: 64)
+    monkeypatch.setattr(machine, "free_memory", lambda: GIB)
+    monkeypatch.setattr(np, "ones", ones)
+    assert machine.memory_bandwidth.__wrapped__() > 0
+    assert len(taken) == 2 * 64
+    assert sum(taken) <= GIB / 8

@@ -1,12 +1,14 @@
 """How many threads compute, and how OpenMP's wait."""
 
 import os
+import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from langchain_localllm.gguf import threads
+from langchain_localllm.gguf import control_group, threads
 from langchain_localllm.gguf.threads import default_threads, physical_cores
 from langchain_localllm.models import tiny_chat_model
 
@@ -60,3 +62,51 @@ def test_threads_openmp_threads_sleep_unless_the_user_or_a_library_decided(
         )
     assert {name: os.environ.get(name) for name in environment} == environment
     assert "GOMP_SPINCOUNT" in environment or "GOMP_SPINCOUNT" not in os.environ
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="control groups are Linux's")
+@pytest.mark.parametrize(
+    ("files", "cores"),
+    [
+        ({"cpu.max": "400000 100000\n"}, 4),
+        ({"cpu.max": "150000 100000\n"}, 1),
+        ({"cpu.max": "50000 100000\n"}, 1),
+        ({"cpu.max": "max 100000\n"}, 64),
+        ({"cpu/cpu.cfs_quota_us": "250000\n", "cpu/cpu.cfs_period_us": "100000\n"}, 2),
+        ({"cpu/cpu.cfs_quota_us": "-1\n", "cpu/cpu.cfs_period_us": "100000\n"}, 64),
+        ({}, 64),
+    ],
+)
+def test_threads_container_gets_those_of_its_time_on_processors(
+    files: dict[str, str], cores: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    monkeypatch.setattr(control_group, "_GROUP", tmp_path)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(64)))
+    monkeypatch.setattr(threads, "_siblings", str)
+    assert physical_cores.__wrapped__() == cores
+
+
+@pytest.mark.parametrize(
+    ("known", "cores"),
+    [
+        ({"hw.perflevel0.physicalcpu": b"4\n", "hw.physicalcpu": b"8\n"}, 4),
+        ({"hw.physicalcpu": b"2\n"}, 2),
+        ({}, 6),
+    ],
+    ids=["Apple", "Intel", "unknown"],
+)
+def test_threads_mac_gets_those_of_its_fast_cores(
+    known: dict[str, bytes], cores: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def output(command: list[str], **_: object) -> bytes:
+        if command[-1] not in known:
+            raise subprocess.CalledProcessError(1, command)
+        return known[command[-1]]
+
+    monkeypatch.setattr(sys, "platform", "darwin")
+    monkeypatch.setattr(os, "cpu_count", lambda: 6)
+    monkeypatch.setattr(subprocess, "check_output", output)
+    assert physical_cores.__wrapped__() == cores
