@@ -194,8 +194,3 @@ def _print_pieces(
 def messages_of(prompt: str, system: str = "") -> list[tuple[str, str]]:
     """Return a conversation that begins."""
     return [*([("system", system)] if system else []), ("human", prompt)]
-
-
-def sanitize_stdin(text: str) -> str:
-    """Return the text without invalid bytes, which a terminal may send."""
-    return text.encode(errors="replace").decode()

@@ -13,11 +13,12 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Final
+from typing import Any, Final
 
 INTERRUPTED: Final = 130
 """Exit code after Ctrl-C: 128 + SIGINT, as shells report it."""
-_SHOW_CURSOR: Final = "\x1b[?25h"
+_RESET: Final = "\x1b[?25h\x1b[?2004l"
+"""Shows the cursor, and ends the mode in which a terminal marks pasted text."""
 
 
 def exit_on_interrupt() -> None:
@@ -40,12 +41,40 @@ def _exit_at_interrupt(wakeups: int) -> None:
             _exit(number[0], None)
 
 
+class _Terminal:
+    attributes: list[Any] | None = None
+    """Of the terminal before a line was edited, while one is."""
+
+
+@contextmanager
+def editing_a_line() -> Iterator[None]:
+    """Let Ctrl-C restore the terminal where it exits within this block."""
+    import termios
+
+    _Terminal.attributes = termios.tcgetattr(sys.stdin)
+    try:
+        yield
+    finally:
+        _Terminal.attributes = None
+
+
 def _exit(*_: object) -> None:
-    """Exit, with a terminal on which a bar or columns were drawn as it was before."""
+    """Exit, with a terminal as it was before a bar was drawn or a line was edited."""
     with suppress(OSError, ValueError):
         if sys.stderr.isatty():
-            os.write(sys.stderr.fileno(), f"\n{_SHOW_CURSOR}".encode())
+            os.write(sys.stderr.fileno(), f"\n{_RESET}".encode())
+    if _Terminal.attributes:
+        _restore(_Terminal.attributes)
     os._exit(INTERRUPTED)
+
+
+def _restore(attributes: list[Any]) -> None:
+    import termios
+
+    # it would stop a process that was put into the background
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTTOU})
+    with suppress(OSError, ValueError, termios.error):
+        termios.tcsetattr(sys.stdin, termios.TCSANOW, attributes)
 
 
 @contextmanager

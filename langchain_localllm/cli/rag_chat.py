@@ -5,8 +5,8 @@ from collections.abc import Generator, Iterator
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from langchain_localllm.cli.chat_models import sanitize_stdin
 from langchain_localllm.cli.interrupt import cleaning_up
+from langchain_localllm.cli.line_input import read_line
 from langchain_localllm.cli.rag_output import place_of, print_stream
 from langchain_localllm.cli.stderr import print_stderr
 
@@ -39,7 +39,8 @@ def talk(rag: "LocalRAG", *, as_json: bool = False) -> None:
         print_stderr(
             "Ask about your documents. /help lists the commands, Ctrl-D ends the conversation."
         )
-    while (line := _read_line()) is not None:
+    while (typed := read_line("> ")) is not None:
+        line = typed.strip()
         word, _, rest = line.partition(" ")
         if not line:
             continue
@@ -52,14 +53,6 @@ def talk(rag: "LocalRAG", *, as_json: bool = False) -> None:
             _run_command(rag, word, rest.strip(), found)
         else:
             found = _answer(rag, conversation, line, as_json=as_json) or found
-
-
-def _read_line() -> str | None:
-    """Return what a person types next, or `None` at the end."""
-    if sys.stdin.isatty():
-        print("> ", end="", file=sys.stderr, flush=True)
-    line = sys.stdin.readline()
-    return sanitize_stdin(line).strip() if line else None
 
 
 def _answer(

@@ -15,8 +15,8 @@ from langchain_localllm.cli.chat_models import (
     System,
     Temperature,
     print_answer,
-    sanitize_stdin,
 )
+from langchain_localllm.cli.line_input import more_is_typed, read_line, sanitize_stdin
 from langchain_localllm.cli.output import AsJson, print_json
 from langchain_localllm.cli.stderr import print_stderr
 
@@ -84,20 +84,17 @@ def chat(
 
 def _listen() -> str:
     """Return what a person says next; nothing at the end."""
-    if sys.stdin.isatty():
-        print("> ", end="", file=sys.stderr, flush=True)
-    said = _read_line().strip()
+    line = read_line("> ")
+    while line is not None and not line.strip() and more_is_typed():
+        line = read_line()  # an empty line within a pasted text does not end the conversation
+    said = (line or "").strip()
     if said.startswith(_QUOTES):
         return _read_quoted(said.removeprefix(_QUOTES)).strip()
     return "" if said in _ENDS else said
 
 
-def _read_line() -> str:
-    return sanitize_stdin(sys.stdin.readline())
-
-
 def _read_quoted(text: str) -> str:
     """Read on until the closing quotes, or the end of the input."""
-    while not text.rstrip().endswith(_QUOTES) and (line := _read_line()):
+    while not text.rstrip().endswith(_QUOTES) and (line := read_line()) is not None:
         text = f"{text}\n{line.rstrip()}"
     return text.rstrip().removesuffix(_QUOTES)

@@ -17,8 +17,8 @@ from langchain_localllm.cli.chat_models import (
     System,
     Temperature,
     messages_of,
-    sanitize_stdin,
 )
+from langchain_localllm.cli.line_input import sanitize_stdin
 from langchain_localllm.cli.output import AsJson, console, print_json
 
 if TYPE_CHECKING:

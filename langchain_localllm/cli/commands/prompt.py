@@ -10,8 +10,8 @@ from langchain_localllm.cli.chat_models import (
     ChatTemplate,
     System,
     messages_of,
-    sanitize_stdin,
 )
+from langchain_localllm.cli.line_input import sanitize_stdin
 from langchain_localllm.cli.output import AsJson, print_json
 from langchain_localllm.cli.stderr import print_stderr
 

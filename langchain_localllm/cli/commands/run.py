@@ -17,8 +17,8 @@ from langchain_localllm.cli.chat_models import (
     messages_of,
     print_answer,
     print_completion,
-    sanitize_stdin,
 )
+from langchain_localllm.cli.line_input import sanitize_stdin
 from langchain_localllm.cli.output import AsJson, print_json
 from langchain_localllm.cli.stderr import print_stderr
 
