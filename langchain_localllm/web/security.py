@@ -42,6 +42,10 @@ SECURITY_HEADERS: Final[Mapping[str, str]] = {
 """Headers of every response, unless the application sets others."""
 _KEY: Final = re.compile(r"[!-~]+")
 _HOST: Final = re.compile(r"(?P<name>\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(?::\d{1,5})?")
+_HOSTS_OF_CONTAINERS: Final = frozenset(
+    ["host.docker.internal", "gateway.docker.internal", "host.containers.internal"]
+)
+"""What containers call the machine they run on; no public name ends in `.internal`."""
 _ORIGIN: Final = re.compile(r"^https?://")
 _TYPES: Final = {
     401: "authentication_error",
@@ -239,14 +243,14 @@ class Guard:
         if not match:
             return False
         name = match["name"].strip("[]").lower()
-        if is_loopback(name) or name == self._host:
+        if is_loopback(name) or name == self._host or name in _HOSTS_OF_CONTAINERS:
             return True
         listens_on = _address(self._host)
         if listens_on is None or not listens_on.is_unspecified:
             return False
         own = socket.gethostname().lower()
-        # a page cannot rebind an address, only a name
-        return _address(name) is not None or name in {own, f"{own}.local"}
+        # a page can rebind its own name, and not an address or a name of the local network
+        return _address(name) is not None or "." not in name or name in {own, f"{own}.local"}
 
     def _is_public(self, path: str) -> bool:
         return any(

@@ -144,7 +144,7 @@ class EmbeddingRequest(BaseModel):
 
     input: str | list[Any]
     model: str | None = None
-    encoding_format: Literal["float", "base64"] = "float"
+    encoding_format: Literal["float", "base64"] | None = None
     dimensions: int | None = None
 
     def texts(self) -> list[str]:

@@ -92,7 +92,9 @@ byId("ask").addEventListener("submit", (event) => {
   submit();
 });
 byId("question").addEventListener("keydown", (event) => {
-  if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+  // 229: Enter that ends a composition, which Safari reports after its end
+  if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229)
+    return;
   event.preventDefault();
   submit();
 });

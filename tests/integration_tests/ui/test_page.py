@@ -288,6 +288,8 @@ def test_page_keyboard_alone_asks_stops_and_opens_a_citation(tab: Tab, running: 
     assert running.speaker.ended.wait(PATIENCE / 1000)
     expect(page.locator("#question")).to_be_focused()
     page.keyboard.type("Is the boat blue?")
+    page.dispatch_event("#question", "keydown", {"key": "Enter", "keyCode": 229})
+    expect(page.locator("#question")).to_have_value("Is the boat blue?")  # a word in Safari ended
     page.keyboard.press("Enter")
     expect(page.locator(".answer[aria-busy=false]")).to_have_count(2)
     cited = page.locator(".cite").last

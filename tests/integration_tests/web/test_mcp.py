@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from subprocess import PIPE
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx2
 import pytest
@@ -360,6 +361,7 @@ async def test_mcp_command_over_http_needs_its_key_and_refuses_web_pages(own: Pa
     with serving("mcp", own, "--http", LOCALLLM_API_KEY="sesame") as (about, _):
         url = about["address"]
         good = {"Authorization": "Bearer sesame"}
+        in_container = {**good, "Host": f"host.docker.internal:{urlsplit(url).port}"}
         async with (
             httpx2.AsyncClient(headers=good, timeout=60) as http,
             Client(streamable_http_client(url, http_client=http)) as client,
@@ -375,6 +377,7 @@ async def test_mcp_command_over_http_needs_its_key_and_refuses_web_pages(own: Pa
             ({"Authorization": "Bearer guess"}, 401),
             ({**good, "Origin": "https://evil.example"}, 403),
             ({**good, "Host": "evil.example"}, 403),
+            (in_container, 400),  # it is answered, and the body is no message
         ):
             assert httpx2.post(url, headers=headers, json={}, timeout=60).status_code == status, (
                 headers

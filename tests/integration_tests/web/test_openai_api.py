@@ -177,8 +177,9 @@ def test_openai_api_langchain_clients_chat_stream_and_embed(address: str, rag: L
     expected = rag.store.embeddings.embed_documents(["boat", "key"])
     for found, right in zip(embeddings.embed_documents(["boat", "key"]), expected, strict=True):
         assert found == pytest.approx(right, abs=1e-6)
-    in_numbers = post(address, {"input": "boat"}, "/embeddings").json()["data"][0]["embedding"]
-    assert in_numbers == pytest.approx(expected[0], abs=1e-6)
+    for options in ({}, {"encoding_format": None}, {"encoding_format": "float"}):
+        response = post(address, {"input": "boat", **options}, "/embeddings").json()
+        assert response["data"][0]["embedding"] == pytest.approx(expected[0], abs=1e-6)
 
 
 async def test_openai_api_our_chat_class_works_with_it_sync_and_async(address: str) -> None:

@@ -85,8 +85,12 @@ def test_guard_request_needs_the_key(path: str, headers: dict[str, Any], status:
 
 
 @pytest.mark.parametrize(
-    "host", ["127.0.0.1:80", "127.0.0.1", "localhost:5", "LOCALHOST", "[::1]:99", "127.1.2.3"]
-)
+    "host",
+    [
+        "127.0.0.1:80", "127.0.0.1", "localhost:5", "LOCALHOST", "[::1]:99", "127.1.2.3",
+        "host.docker.internal:8090", "host.containers.internal",
+    ],
+)  # fmt: skip
 def test_guard_names_of_this_machine_are_answered(host: str) -> None:
     assert client().get("/", headers={**BEARER, "Host": host}).status_code == 200
 
@@ -97,6 +101,7 @@ def test_guard_names_of_this_machine_are_answered(host: str) -> None:
         "evil.example", "127.0.0.1.evil.example", "localhost.evil.example",
         "127.0.0.1@evil.example", "evil.example:80@127.0.0.1", "0.0.0.0:80", "192.168.1.5",
         "[::ffff:8.8.8.8]", "[::1", "", " ", "127.0.0.1 evil", "127.0.0.1/x", "2130706433.evil",
+        "host.docker.internal.evil.example", "other.internal", "localllm",
     ],
 )  # fmt: skip
 def test_guard_other_hosts_are_refused(host: str) -> None:
@@ -113,6 +118,7 @@ def test_guard_other_hosts_are_refused(host: str) -> None:
         ("192.168.1.5", "evil.example", 403),
         ("0.0.0.0", "10.0.0.7:80", 200),  # noqa: S104 - the address of a test
         ("0.0.0.0", "evil.example", 403),  # noqa: S104 - the same
+        ("0.0.0.0", "localllm:8090", 200),  # noqa: S104 - the same
         ("study.lan", "STUDY.lan", 200),
         ("study.lan", "evil.lan", 403),
     ],
