@@ -114,13 +114,30 @@ def with_accepted_turns(template: ChatTemplate, messages: Messages) -> Sequence[
     messages = _with_accepted_ids(template, messages)
     if not has_unusual_turns(messages):
         return messages
-    if not all(isinstance(message["content"], str) for message in messages):
-        return messages
     for form in _placings(messages):
-        with suppress(ChatTemplateError):
-            _check_whole(template, form, template.render(form), {})
-            return form
+        texts = [_as_text(message) for message in form]
+        for shown in (texts, [_with_object_arguments(message) for message in texts]):
+            with suppress(ChatTemplateError):
+                _check_whole(template, shown, template.render(shown), {})
+                return form
     return messages
+
+
+def with_common_turns(messages: Messages) -> Messages:
+    r"""Return the conversation with turns that nearly every template accepts.
+
+    It is for servers that do not show their template: one instruction at the beginning, a question
+    after it, and no two messages of one role in a row.
+
+    Example:
+        >>> talk = [{"role": "user", "content": "Why?"}, {"role": "user", "content": "Where?"}]
+        >>> with_common_turns(talk)
+        [{'role': 'user', 'content': 'Why?\n\nWhere?'}]
+    """
+    has_system = any(message["role"] == "system" for message in messages)
+    return _joined_turns(
+        _with_question_first(_with_one_system(messages) if has_system else messages)
+    )
 
 
 def has_unusual_turns(messages: Messages) -> bool:
@@ -140,11 +157,13 @@ def has_unusual_turns(messages: Messages) -> bool:
 def without_system(messages: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return the same conversation with its instructions in the first question."""
     messages = list(messages)
-    system = "\n\n".join(message["content"] for message in messages if message["role"] == "system")
+    system = _joined_contents(
+        message["content"] for message in messages if message["role"] == "system"
+    )
     merged = [dict(message) for message in messages if message["role"] != "system"]
     first = next((message for message in merged if message["role"] == "user"), None)
     if system and first:
-        first["content"] = "\n\n".join(filter(None, (system, first["content"])))
+        first["content"] = _joined_contents([system, first["content"]])
     elif system:
         merged.insert(0, {"role": "user", "content": system})
     return merged
@@ -156,7 +175,9 @@ def _with_one_system(messages: Messages) -> list[Mapping[str, Any]]:
     Most templates write only that one, and read switches in it.
     """
     rest = [message for message in messages if message["role"] != "system"]
-    system = "\n\n".join(message["content"] for message in messages if message["role"] == "system")
+    system = _joined_contents(
+        message["content"] for message in messages if message["role"] == "system"
+    )
     return [{"role": "system", "content": system}, *rest]
 
 
@@ -269,6 +290,30 @@ def _with_text(call: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _with_object_arguments(message: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the message with the arguments of its calls as objects, where they are JSON."""
+    calls = message.get("tool_calls")
+    if not calls:
+        return message
+    functions = (call["function"] for call in calls)
+    parsed = [
+        {**function, "arguments": _json_or_text(function["arguments"])} for function in functions
+    ]
+    return {
+        **message,
+        "tool_calls": [
+            {**call, "function": function} for call, function in zip(calls, parsed, strict=True)
+        ],
+    }
+
+
+def _json_or_text(arguments: Any) -> Any:
+    try:
+        return json.loads(arguments)
+    except (TypeError, ValueError):
+        return arguments
+
+
 def _with_merged_thoughts(message: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the conversation with text before a call moved into the thoughts.
 
@@ -351,11 +396,29 @@ def _joined_turns(messages: Messages) -> Messages:
     joined: list[Mapping[str, Any]] = []
     for message in messages:
         if joined and _may_join(joined[-1], message):
-            content = f"{joined[-1]['content']}\n\n{message['content']}"
+            content = _joined_contents([joined[-1]["content"], message["content"]])
             joined[-1] = {**joined[-1], "content": content}
         else:
             joined.append(message)
     return joined
+
+
+def _joined_contents(contents: Iterable[Any]) -> Any:
+    """Return the contents of several messages as one: a text, or parts where one has parts."""
+    filled = [content for content in contents if content]
+    if all(isinstance(content, str) for content in filled):
+        return "\n\n".join(filled)
+    return [part for content in filled for part in _parts(content)]
+
+
+def _parts(content: Any) -> list[Any]:
+    return [{"type": "text", "text": content}] if isinstance(content, str) else content
+
+
+def _as_text(message: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the message with the texts of its parts as one, as templates can be tried with."""
+    texts = (part.get("text") for part in _parts(message["content"] or ""))
+    return {**message, "content": "\n\n".join(filter(None, texts))}
 
 
 def _with_calls_as_text(message: Mapping[str, Any], form: ToolFormat) -> Mapping[str, Any]:

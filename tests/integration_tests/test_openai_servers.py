@@ -2,6 +2,7 @@
 only."""
 
 import json
+from collections.abc import Callable
 from typing import Any, Literal
 
 import pytest
@@ -17,7 +18,7 @@ from langchain_localllm import (
 )
 from langchain_localllm.errors import InvalidRequestError, ServerError
 
-from .scripted import Answer, Request, ScriptedServer, as_json
+from .scripted import Answer, Request, Script, ScriptedServer, as_json
 from .wires import ASIDES
 
 PICTURE = {"type": "image", "base64": "AAAA", "mime_type": "image/png"}
@@ -265,6 +266,106 @@ def test_openai_server_that_refuses_minus_one_is_asked_without_a_limit(
     with ScriptedServer(script) as server:
         answer = make(base_url=server.base_url, max_tokens=-1).invoke("Hello!")
     assert getattr(answer, "text", answer) == "Yes."
+
+
+def script_that_refuses(words: str, accepts: Callable[[dict[str, Any]], bool]) -> Script:
+    """A server with OpenAI's API only, which answers status 400 to other bodies."""
+
+    def script(request: Request) -> Answer:
+        if request.method == "GET":
+            return as_json(NO_PATH, 404)
+        if not accepts(request.body):
+            return as_json({"error": {"message": words}}, 400)
+        return events({"content": '{"a": 1}'}, reason="stop")
+
+    return script
+
+
+LM_STUDIO_FORM = "'response_format.type' must be 'json_schema' or 'text'"
+VLLM_EFFORT = "[{'loc': ('body', 'reasoning_effort'), 'msg': \"Input should be 'low' or 'high'\"}]"
+VLLM_MISTRAL = "chat_template is not supported for Mistral tokenizers."
+
+
+@pytest.mark.parametrize(
+    ("words", "options", "sent"),
+    [
+        (
+            LM_STUDIO_FORM,
+            {"response_format": {"type": "json_object"}},
+            {
+                "response_format": {
+                    "type": "json_schema",
+                    "json_schema": {"name": "answer", "schema": {"type": "object"}},
+                }
+            },
+        ),
+        (
+            VLLM_EFFORT,
+            {"reasoning": False},
+            {"chat_template_kwargs": {"enable_thinking": False, "thinking": False}},
+        ),
+        (VLLM_MISTRAL, {"reasoning": "high"}, {"reasoning_effort": "high"}),
+    ],
+    ids=["LM Studio", "old vLLM", "vLLM with Mistral"],
+)
+def test_openai_server_chat_is_asked_again_without_what_it_refuses(
+    words: str, options: dict[str, Any], sent: dict[str, Any]
+) -> None:
+    names = {"chat_template_kwargs", "reasoning_effort", "response_format"}
+
+    def accepts(body: dict[str, Any]) -> bool:
+        return {name: value for name, value in body.items() if name in names} == sent
+
+    with ScriptedServer(script_that_refuses(words, accepts)) as server:
+        chat = ChatLlamafile(base_url=server.base_url)
+        assert chat.invoke("Hello!", **options).text == '{"a": 1}'
+        own = {**options, "chat_template_kwargs": {"mine": 1}}
+        with pytest.raises(InvalidRequestError):  # an option of the caller is not left out
+            chat.invoke("Hello!", **own)
+
+
+def test_openai_server_chat_thinking_is_switched_off_by_the_effort_too() -> None:
+    with ScriptedServer(script_that_refuses("", lambda _: True)) as server:
+        ChatLlamafile(base_url=server.base_url, reasoning=False).invoke("Hello!")
+        assert server.requests[-1].body["reasoning_effort"] == "none"
+        ChatLlamafile(base_url=server.base_url, reasoning=True).invoke("Hello!")
+        assert "reasoning_effort" not in server.requests[-1].body
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "System message must be at the beginning.",
+        "Conversation roles must alternate user/assistant/user/assistant/...",
+    ],
+)
+def test_openai_server_chat_turns_that_a_template_refuses_are_joined(words: str) -> None:
+    talk = [("system", "A"), ("system", "B"), ("user", "Why?"), ("user", "Where?")]
+    turns = [
+        {"role": "system", "content": "A\n\nB"},
+        {"role": "user", "content": "Why?\n\nWhere?"},
+    ]
+    refusing = script_that_refuses(words, lambda body: bool(body["messages"] == turns))
+    with ScriptedServer(refusing) as server:
+        chat = ChatLlamafile(base_url=server.base_url)
+        assert chat.invoke(talk).text
+        with pytest.raises(InvalidRequestError):
+            chat.invoke("Joined already.")
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [{}, {"type": "object"}, {"type": "object", "properties": {}, "additionalProperties": True}],
+)
+def test_openai_server_chat_tool_without_arguments_has_properties(
+    parameters: dict[str, Any],
+) -> None:
+    tool = {"type": "function", "function": {"name": "look", "parameters": parameters}}
+    with ScriptedServer(script_that_refuses("", lambda _: True)) as server:
+        ChatLlamafile(base_url=server.base_url).bind_tools([tool]).invoke("Hello!")
+        [sent] = server.requests[-1].body["tools"]
+    assert sent["function"]["parameters"]["type"] == "object"
+    assert sent["function"]["parameters"]["properties"] == {}
 
 
 OLD_VLLM = '"tool_choice" must either be a named tool, "auto", or "none".'

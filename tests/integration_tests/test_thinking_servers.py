@@ -40,7 +40,13 @@ def openai_server(*deltas: dict[str, Any], usage: dict[str, Any] | None = None) 
     ("reasoning", "sent"),
     [
         (True, {"chat_template_kwargs": {"enable_thinking": True, "thinking": True}}),
-        (False, {"chat_template_kwargs": {"enable_thinking": False, "thinking": False}}),
+        (
+            False,
+            {
+                "chat_template_kwargs": {"enable_thinking": False, "thinking": False},
+                "reasoning_effort": "none",
+            },
+        ),
         (
             "low",
             {

@@ -304,8 +304,25 @@ class ServerEngine:
         )
         return [int(token) for token in answer["tokens"]]
 
+    @functools.cached_property
+    def _token_texts(self) -> frozenset[str]:
+        """The texts of the vocabulary that may be read as control tokens.
+
+        llama.cpp also takes some for these that the header has as plain tokens.
+        """
+        tokens = read_lists(self._path, self._info, [_TOKENS]).get(_TOKENS, ())
+        return frozenset(
+            bytes(token).decode("utf-8", "replace") for token in tokens if token[:1] in {b"<", b"["}
+        )
+
     def reads_special_token(self, text: str) -> bool:
-        """Whether a control token, such as `<|im_end|>`, is read in a text."""
+        """Whether a control token, such as `<|im_end|>`, is read in a text.
+
+        The server is asked only about tokens of the vocabulary: most words in brackets are none,
+        and each question is a request.
+        """
+        if text.startswith(("<", "[")) and text not in self._token_texts:
+            return False
         if text not in self._special:
             if len(self._special) > _KEPT_TEXTS:
                 self._special.clear()

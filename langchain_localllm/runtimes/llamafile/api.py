@@ -4,7 +4,7 @@ Source: https://github.com/ggml-org/llama.cpp/tree/master/tools/server
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
@@ -18,6 +18,7 @@ from langchain_localllm.errors import (
     WrongServerError,
 )
 from langchain_localllm.runtimes.llamafile.error_reader import ErrorReader, reported_error
+from langchain_localllm.runtimes.llamafile.refusals import without_what_is_refused
 from langchain_localllm.transport.client import HttpClient
 from langchain_localllm.transport.decoding import json_or_text
 from langchain_localllm.transport.failover import Ask, T
@@ -34,15 +35,9 @@ _WANTS_MODEL: Final = re.compile(
 )
 """What servers say to a request that does not name a model, though they want one. A model without
 tokens for a gap is not meant."""
-_NO_STREAM: Final = re.compile(r"\bstream", re.IGNORECASE)
-_BARE_SCHEMA: Final = "bad json schema"
-"""What llamafiler says to the `json_schema` of OpenAI's API, since it reads the schema itself
-there."""
 _ANY_NAME: Final = "JSON missing model string"
 """What llamafiler says where no model is named. Any name will do, and before 0.9.2 it lists
 none."""
-_TOKEN_LIMIT: Final = re.compile(r"max_(new_)?tokens")
-"""What vLLM and SGLang call the limit of which they refuse -1."""
 _SECONDS: Final = 10.0
 """Seconds of silence after which a request for information is aborted."""
 
@@ -79,54 +74,12 @@ def open_stream(
                     )
                 )
             except (InvalidRequestError, ServerError) as error:
-                changed = _as_accepted(body, str(error))
+                changed = without_what_is_refused(body, str(error))
                 if changed is None:
                     raise
                 body = changed
 
     return naming_model(options, asking)
-
-
-def _as_accepted(body: dict[str, Any], refusal: str) -> dict[str, Any] | None:
-    """Return a body without what a server refused; `None` where its words are not known."""
-    changed: dict[str, Any] | None = None
-    if "stream_options" in body and "stream_options" in refusal:
-        changed = _without(body, "stream_options")
-    elif body.keys() >= {"json_schema", "response_format"} and "json_schema" in refusal:
-        changed = _without(body, "json_schema")  # SGLang wants a text there
-    elif _BARE_SCHEMA in refusal and "schema" in (form := _json_schema(body)):
-        bare = {"type": "json_schema", "json_schema": form["schema"]}
-        changed = {**body, "response_format": bare}
-    elif "tool_choice" in refusal and (named := _named_choice(body)):
-        changed = {**body, "tool_choice": named}
-    elif body.get("max_tokens") == -1 and _TOKEN_LIMIT.search(refusal):
-        # no limit either; without the field, vLLM completes a text with 16 tokens
-        changed = {**body, "max_tokens": None}
-    elif body["stream"] and _NO_STREAM.search(refusal):
-        # llama.cpp of before May 2025, where there are tools
-        changed = {**_without(body, "stream_options"), "stream": False}
-    return changed
-
-
-def _without(body: Mapping[str, Any], field: str) -> dict[str, Any]:
-    return {name: value for name, value in body.items() if name != field}
-
-
-def _named_choice(body: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return the choice of the only tool by its name.
-
-    vLLM before 0.8.3 takes it in place of `required`.
-    """
-    tools: list[Any] = body.get("tools") or []
-    if body.get("tool_choice") != "required" or len(tools) != 1:
-        return None
-    return {"type": "function", "function": {"name": tools[0]["function"]["name"]}}
-
-
-def _json_schema(body: Mapping[str, Any]) -> dict[str, Any]:
-    form = body.get("response_format")
-    found = form.get("json_schema") if isinstance(form, dict) else None
-    return found if isinstance(found, dict) else {}
 
 
 def _opening(

@@ -60,7 +60,7 @@ from langchain_localllm.runtimes.llamafile.payload import (
     thinking_fields,
     with_accepted_messages,
     with_enforced_call,
-    with_openai_schema,
+    with_other_names,
     with_shown_tools,
 )
 from langchain_localllm.runtimes.llamafile.reasoning_control import end_reasoning, note_running
@@ -277,7 +277,7 @@ class ChatLlamafile(LlamafileOptions, LlamaServerClient, ReasoningBudgetOptions,
         if schema or images or roles or files or self._switches_thinking:
             facts = yield from server_facts(self, self._facts)
         elif (
-            payload.keys() & {"tools", "json_schema"}
+            payload.keys() & {"tools", "json_schema", "repeat_penalty"}
             or self.chat_template_kwargs
             or self._facts
             or has_unusual_turns(payload["messages"])
@@ -299,7 +299,7 @@ class ChatLlamafile(LlamafileOptions, LlamaServerClient, ReasoningBudgetOptions,
             payload = with_accepted_messages(payload, facts.template)
             payload = with_shown_tools(payload, facts.template, payload.get("tools", ()))
         else:
-            payload = with_openai_schema(payload)
+            payload = with_other_names(payload)
         if schema and facts.llama_cpp:
             payload = with_enforced_call(payload, schema)
         elif self._is_opened_raw(payload, facts) and (
@@ -399,6 +399,8 @@ class ChatLlamafile(LlamafileOptions, LlamaServerClient, ReasoningBudgetOptions,
             fields["chat_template_kwargs"] = variables
         if isinstance(self.reasoning, str):
             fields["reasoning_effort"] = variables.get("reasoning_effort", self.reasoning)
+        elif self.reasoning is False and not facts.llama_cpp:
+            fields["reasoning_effort"] = "none"  # LM Studio and Ollama read no variables
         if facts.llama_cpp:
             fields |= thinking_fields(
                 self.budget, self.budget_message, thought_tags(facts.template)

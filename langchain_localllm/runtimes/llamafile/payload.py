@@ -6,10 +6,13 @@ from typing import Any, Final
 from langchain_localllm.base.reduce_schema import reduce_schema, tool_parameters
 from langchain_localllm.base.response_format import engine_format
 from langchain_localllm.base.shown_tools import shown_tools
+from langchain_localllm.base.tools import NO_PARAMETERS
 from langchain_localllm.errors import MissingDependencyError
 from langchain_localllm.templates.chat_template import ChatTemplate
 from langchain_localllm.templates.conversation_forms import with_accepted_turns
 
+_OF_ARGUMENTS: Final = frozenset(["$ref", "allOf", "anyOf", "oneOf", "properties"])
+"""Keywords by which the parameters of a tool say what it takes."""
 _COMPACT: Final = {
     "x-guidance": {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
 }
@@ -148,7 +151,8 @@ def _engine_tool(tool: dict[str, Any]) -> dict[str, Any]:
     function = tool["function"]
     if "parameters" not in function:
         return tool
-    return {**tool, "function": {**function, "parameters": tool_parameters(function["parameters"])}}
+    parameters = tool_parameters(function["parameters"] or NO_PARAMETERS)
+    return {**tool, "function": {**function, "parameters": parameters}}
 
 
 def engine_options(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -187,7 +191,7 @@ def completion_payload(
 def as_openai(payload: Mapping[str, Any]) -> dict[str, Any]:
     """Return a completion's payload under the names of OpenAI's API, and the server's own.
 
-    A schema has both names, since llama.cpp's server ignores `response_format` at
+    What has two names is sent under both: llama.cpp's server ignores `response_format` at
     `/v1/completions`.
     """
     renamed = {
@@ -196,15 +200,34 @@ def as_openai(payload: Mapping[str, Any]) -> dict[str, Any]:
     }
     if bias := renamed.pop("logit_bias", None):
         renamed["logit_bias"] = _openai_logit_bias(bias)
-    return {**with_openai_schema(renamed), "stream_options": {"include_usage": True}}
+    return {**with_other_names(renamed), "stream_options": {"include_usage": True}}
 
 
-def with_openai_schema(payload: dict[str, Any]) -> dict[str, Any]:
-    """Return the body with its `json_schema` under OpenAI's name too, unless that is set."""
-    if not (schema := payload.get("json_schema")) or "response_format" in payload:
-        return payload
-    form = {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema}}
-    return {**payload, "response_format": form}
+def with_other_names(payload: dict[str, Any]) -> dict[str, Any]:
+    """Return the body with what servers want that are not llama.cpp's: other names, and properties.
+
+    A field that is set under its other name is kept.
+    """
+    others: dict[str, Any] = {}
+    if schema := payload.get("json_schema"):
+        schema_field = {"name": "answer", "schema": schema}
+        others["response_format"] = {"type": "json_schema", "json_schema": schema_field}
+    if "repeat_penalty" in payload:  # vLLM, SGLang and MLX
+        others["repetition_penalty"] = payload["repeat_penalty"]
+    if payload.get("tools"):
+        payload = {**payload, "tools": [_with_properties(tool) for tool in payload["tools"]]}
+    return {**others, **payload}
+
+
+def _with_properties(tool: dict[str, Any]) -> dict[str, Any]:
+    """Return a tool whose parameters have properties: LM Studio refuses others."""
+    if not isinstance(tool.get("function"), dict):  # one of the server's own, by `extra_body`
+        return tool
+    parameters = tool["function"].get("parameters") or {}
+    if not parameters.keys().isdisjoint(_OF_ARGUMENTS):
+        return tool
+    parameters = {"properties": {}, **parameters, "type": "object"}
+    return {**tool, "function": {**tool["function"], "parameters": parameters}}
 
 
 def _openai_logit_bias(pairs: list[list[Any]]) -> dict[str, float]:

@@ -130,7 +130,7 @@ class ChatOllama(OllamaModels, OllamaOptions, LocalChatModel):
             structured_output=True,
             tool_calling="tools" in facts.capabilities,
             image_inputs="vision" in facts.capabilities,
-            audio_inputs="audio" in facts.capabilities,
+            audio_inputs=False,  # which Ollama takes from some models, and this class refuses
             reasoning_output="thinking" in facts.capabilities,
         )
 

@@ -29,7 +29,7 @@ from langchain_localllm.errors import (
     ServerError,
 )
 from langchain_localllm.models import tiny_chat_model
-from langchain_localllm.runtimes.llamacpp import backend
+from langchain_localllm.runtimes.llamacpp import backend, server_engine
 from tools.engines.images import block, png, projector
 from tools.engines.models import with_control_tokens, without_template
 
@@ -56,6 +56,23 @@ def chat() -> Iterator[ChatLlamaCpp]:
         model_path=tiny_chat_model(), backend="xllamacpp", temperature=0, max_tokens=60
     ) as chat:
         yield chat
+
+
+def test_chat_llamacpp_asks_the_server_about_tokens_of_the_vocabulary_only(
+    chat: ChatLlamaCpp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask, asked = server_engine.ask, []
+
+    def noting(*request: Any) -> Any:
+        asked.append(request)
+        return ask(*request)
+
+    monkeypatch.setattr(server_engine, "ask", noting)
+    for number in range(100):
+        assert not chat.engine.reads_special_token(f"[2026-11-30T02:{number}]")
+        assert not chat.engine.reads_special_token(f"</td{number}>")
+    assert asked == []
+    assert chat.engine.reads_special_token("<|im_end|>")
 
 
 # --- the choice ---

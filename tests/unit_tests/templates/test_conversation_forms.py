@@ -1,6 +1,8 @@
 """Conversations are rendered whole: what a template does not take is passed in another way, or
 refused with the reason."""
 
+import copy
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -99,6 +101,35 @@ def test_render_several_instructions_are_joined_where_a_template_accepts_one(
 def test_shown_instructions_stay_where_a_template_writes_all_of_them() -> None:
     talk = [SYSTEM, USER, {"role": "system", "content": "Be brief."}]
     assert with_accepted_turns(ChatTemplate(TURNS), talk) == talk
+
+
+ONE_SYSTEM = (
+    "{% for m in messages %}{% if m.role == 'system' and not loop.first %}"
+    "{{ raise_exception('System message must be at the beginning.') }}{% endif %}"
+    "<|{{ m.role }}|>{{ m.content }}{% for call in m.tool_calls or [] %}{{ call.function.name }}"
+    "{% for name, value in call.function.arguments|items %}[{{ name }}={{ value }}]{% endfor %}"
+    "{% endfor %}{% endfor %}"
+)
+
+
+@pytest.mark.parametrize("arguments", [ARGUMENTS, json.dumps(ARGUMENTS)], ids=["object", "text"])
+def test_accepted_turns_after_a_call_are_those_before_it(arguments: Any) -> None:
+    called: dict[str, Any] = copy.deepcopy(CALLED)
+    called["tool_calls"][0]["function"]["arguments"] = arguments
+    more = {"role": "system", "content": "Be brief."}
+    joined = {"role": "system", "content": f"{SYSTEM['content']}\n\nBe brief."}
+    shown = with_accepted_turns(ChatTemplate(ONE_SYSTEM), [SYSTEM, more, USER, called, RESULT])
+    assert list(shown) == [joined, USER, called, RESULT], "arguments stay as they are"
+
+
+def test_accepted_turns_of_messages_with_images_are_joined() -> None:
+    image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
+    seen = {"role": "user", "content": [{"type": "text", "text": "See"}, image]}
+    shown = with_accepted_turns(ChatTemplate(ALTERNATING), [USER, seen])
+    text = {"type": "text", "text": USER["content"]}
+    assert list(shown) == [{"role": "user", "content": [text, *seen["content"]]}]
+    late = with_accepted_turns(ChatTemplate(ONE_SYSTEM), [seen, SYSTEM])
+    assert list(late) == [SYSTEM, seen]
 
 
 ALTERNATING = (
