@@ -82,6 +82,20 @@ TABLE: Final = (
         f"{_CARDS}BAAI/bge-large-en-v1.5",
     ),
     Prefixes(
+        "mxbai-embed-de",
+        r"mxbai-embed-de",
+        "query: ",
+        "passage: ",
+        f"{_CARDS}mixedbread-ai/deepset-mxbai-embed-de-large-v1",
+    ),
+    Prefixes(
+        "jina-embeddings-v4",
+        r"jina-embeddings-v4(?!.*matching)",
+        "Query: ",
+        "Passage: ",
+        f"{_CARDS}jinaai/jina-embeddings-v4-text-retrieval-GGUF",
+    ),
+    Prefixes(
         "mxbai-embed", r"mxbai-embed", _SEARCH, "", f"{_CARDS}mixedbread-ai/mxbai-embed-large-v1"
     ),
     Prefixes(
@@ -128,7 +142,7 @@ def prefixes_of(names: str | Iterable[str]) -> tuple[str, str]:
         ('', '')
     """
     for name in [names] if isinstance(names, str) else names:
-        plain = re.sub(r"[_ ]", "-", re.split(r"[/\\]", name)[-1].lower())
+        plain = re.sub(r"[_ :]", "-", re.split(r"[/\\]", name)[-1].lower())
         for row in TABLE:
             if re.search(row.names, plain):
                 return row.query, row.document
