@@ -469,7 +469,8 @@ def remove(
 ) -> None:
     """Take files and folders out of the index, whether they exist or not.
 
-    The files themselves are left alone.
+    The files themselves are left alone. The next `rag index` adds a file of an indexed folder
+    again; its `--exclude` leaves it out for good.
     """
     from langchain_localllm.rag import Store as Index
     from langchain_localllm.rag.answer.privacy import refuse_remote, silence_process

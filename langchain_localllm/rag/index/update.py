@@ -197,7 +197,8 @@ def update(
 def remove(store: Store, paths: Sequence[str | Path]) -> int:
     """Remove files and folders from an index, whether they exist or not.
 
-    The files themselves are not touched.
+    The files themselves are not touched. The next update adds a file of an indexed folder again;
+    its `exclude` leaves it out for good.
 
     This needs no embedding model.
 

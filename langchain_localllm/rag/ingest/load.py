@@ -149,7 +149,7 @@ def load_file(path: str | Path, *, ocr: str = "") -> list[Document]:
         'The key hangs behind the barometer.'
     """
     found: list[Document] = []
-    # pages that cannot be read; `load_documents` and an index name them
+    # parts that cannot be read; `load_documents` and an index name them
     with contextlib.suppress(PartlyReadError):
         for document in iterate_file(path, ocr):
             found.append(document)  # noqa: PERF402 - they are kept when the rest of the file cannot be read

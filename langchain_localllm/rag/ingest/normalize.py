@@ -21,6 +21,9 @@ _SPACES: Final = re.compile("[\u00a0\u2007\u202f]")
 _INVISIBLE: Final = re.compile("[\u00ad\ufeff]")
 """Soft hyphens and byte order marks. Joiners stay: emoji and Persian words need them."""
 
+_SUPERSCRIPTS: Final = str.maketrans("0123456789+-\u2212", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻")
+_RAISED: Final = re.compile(r"(?=.*\d)[\d+\u2212 ,-]+", re.ASCII)
+
 
 def normalize(text: str) -> str:
     r"""Return a text with ligatures as letters, accents composed, and plain spaces.
@@ -38,3 +41,15 @@ def normalize(text: str) -> str:
     return unicodedata.normalize(
         "NFC", _LOOKALIKES.sub(lambda found: unicodedata.normalize("NFKC", found[0]), text)
     )
+
+
+def superscript(text: str) -> str:
+    """Return numbers that are printed raised as characters that are; "" for any other text.
+
+    Without them, 10 to the power of 6 would be read as 106.
+
+    Example:
+        >>> superscript("6"), superscript("-1"), superscript("th")
+        ('⁶', '⁻¹', '')
+    """
+    return text.translate(_SUPERSCRIPTS) if _RAISED.fullmatch(text.strip()) else ""

@@ -322,7 +322,8 @@ def _code_splitter(
         "length_function": lambda text: len(text.encode()),
         "add_start_index": True,
     }
-    if language in set(Language):
+    # that of reStructuredText splits between a title and the line under it
+    if language != "rst" and language in set(Language):
         # the library names languages, such as Perl, that it cannot split
         with contextlib.suppress(ValueError):
             return RecursiveCharacterTextSplitter.from_language(Language(language), **sizes)

@@ -39,7 +39,7 @@ from langchain_localllm.rag.ingest.formats.xml import read_xml
 
 Reader = Callable[[bytes], Iterable[Document]]
 
-READERS_VERSION = 10
+READERS_VERSION = 11
 """Raise this when a reader changes: existing indexes then read all files again, and embed only
 changed passages."""
 

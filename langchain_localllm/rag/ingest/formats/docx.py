@@ -12,12 +12,18 @@ from langchain_localllm.rag.ingest.formats.archive import office_file
 from langchain_localllm.rag.ingest.formats.drawings import chart_text, diagram_lines
 from langchain_localllm.rag.ingest.formats.markdown import sections
 from langchain_localllm.rag.ingest.formats.table import LONGEST_REPEATED
+from langchain_localllm.rag.ingest.normalize import superscript
 
 if TYPE_CHECKING:
     from docx.document import Document as WordDocument
 
 _HEADING = re.compile(r"(?:Heading (\d)|(Title))$")
 _W: Final = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
+_BODY: Final = 9
+"""The outline level of text that is no heading."""
+_DEEPEST_HEADING: Final = 6
+_LONGEST_CHAIN: Final = 20
+"""Styles based on one another; a damaged file may have a ring of them."""
 _SKIPPED: Final = frozenset(
     [
         *(
@@ -71,7 +77,7 @@ class _Reader:
 
     def __init__(self, document: "WordDocument") -> None:
         self._document = document
-        # the name of each style that was looked up, which is slow
+        # what each style is in Markdown: looking it up is slow
         self._styles: dict[str | None, str] = {}
         self._notes: dict[str, dict[str, str]] = {element: {} for element in _NOTES}
         # no note holds a note
@@ -103,22 +109,21 @@ class _Reader:
     def _paragraph(self, paragraph: Any) -> Iterator[str]:
         boxes: list[Any] = []
         text = "".join(self._pieces(paragraph, boxes))
-        name = self._style(paragraph) if text.strip() else ""
-        if match := _HEADING.match(name):
-            yield f"{'#' * int(match[1] or 1)} {text}"
-        else:
-            yield f"- {text}" if name.startswith("List") else text
+        yield (self._mark(paragraph) if text.strip() else "") + text
         for box in boxes:
             yield from self._blocks(box)
 
-    def _style(self, paragraph: Any) -> str:
-        """Return the name of a paragraph's style."""
+    def _mark(self, paragraph: Any) -> str:
+        """Return what marks a paragraph as a heading or an item of a list in Markdown."""
         from docx.text.paragraph import Paragraph
 
+        level = _number(paragraph, "pPr", "outlineLvl", _BODY)
+        if level < _BODY:
+            return _heading(level)
         key = paragraph.style
         if key not in self._styles:
             style = Paragraph(paragraph, self._document._body).style  # noqa: SLF001 - any parent gives access to the styles
-            self._styles[key] = (style.name if style else None) or ""
+            self._styles[key] = _style_mark(style)
         return self._styles[key]
 
     def _pieces(self, element: Any, boxes: list[Any]) -> Iterator[str]:
@@ -135,7 +140,8 @@ class _Reader:
             elif name in _CHARACTERS:
                 yield _CHARACTERS[name]
             elif child.tag not in _SKIPPED:
-                yield from self._pieces(child, boxes)
+                text = "".join(self._pieces(child, boxes))
+                yield (superscript(text) if _is_raised(child) else "") or text
 
     def _rows(self, table: Any) -> Iterator[str]:
         """Yield the rows of a table; a cell that spans rows is repeated in each."""
@@ -172,6 +178,36 @@ class _Reader:
         for relation in self._document.part.rels.values():
             if relation.reltype.endswith(f"/{kind}") and not relation.is_external:
                 yield parse_xml(relation.target_part.blob)
+
+
+def _style_mark(style: Any) -> str:
+    """Return what a style's paragraphs are in Markdown.
+
+    A style that does not say it is like the one that it is based on.
+    """
+    for _ in range(_LONGEST_CHAIN):
+        if style is None:
+            break
+        name = style.name or ""
+        if match := _HEADING.match(name):
+            return _heading(int(match[1] or 1) - 1)
+        if name.startswith("List"):
+            return "- "
+        if (level := _number(style.element, "pPr", "outlineLvl", -1)) >= 0:
+            return _heading(level) if level < _BODY else ""
+        style = style.base_style
+    return ""
+
+
+def _heading(level: int) -> str:
+    """Return what marks a heading of an outline level, from 0, in Markdown."""
+    return "#" * min(level + 1, _DEEPEST_HEADING) + " "
+
+
+def _is_raised(run: Any) -> bool:
+    """Return whether an element is a run of superscript text."""
+    align = run.find(f"{_W}rPr/{_W}vertAlign") if run.tag == f"{_W}r" else None
+    return align is not None and align.get(f"{_W}val") == "superscript"
 
 
 def _number(element: Any, properties: str, name: str, default: int) -> int:

@@ -2,7 +2,9 @@
 
 import re
 import warnings
-from collections.abc import Iterator
+from codecs import BOM_UTF8
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from langchain_core.documents import Document
@@ -11,13 +13,14 @@ from langchain_localllm.errors import DocumentError, MissingDependencyError
 from langchain_localllm.extras import pip_install
 from langchain_localllm.rag.ingest.formats.markdown import sections
 from langchain_localllm.rag.ingest.formats.table import table_text
-from langchain_localllm.rag.ingest.formats.text import UTF16_MARKS
+from langchain_localllm.rag.ingest.formats.text import LATIN_1, UTF16_MARKS, decode_as
+from langchain_localllm.rag.ingest.normalize import superscript
 
 if TYPE_CHECKING:
     from bs4 import BeautifulSoup
     from bs4.element import Tag
 
-_NOT_TEXT = frozenset({"del", "head", "script", "style", "template", "noscript", "svg", "iframe"})
+_NOT_TEXT = frozenset({"del", "title", "script", "style", "template", "noscript", "svg", "iframe"})
 _MOST: Final = 30_000_000
 """Bytes; the tree of an HTML or XML file takes about ten times as much memory."""
 _HEADINGS = {f"h{level}": ("\n\n" + "#" * level + " ", "\n\n") for level in range(1, 7)}
@@ -45,11 +48,20 @@ _BLOCKS = (
     ),
     *("header", "hr", "main", "nav", "ol", "p", "pre", "section", "summary", "table", "ul"),
 )
+_PARAGRAPHS: Final = frozenset(["article", "div", "li", "p", "section"])
+"""What an item of a list may put its text into."""
+_STAND_ALONE: Final = frozenset([*_HEADINGS, "pre"])
+"""What is not a part of an item's text."""
+_MOST_IN_RAISED: Final = 4
+"""Texts within a tag that raises a number."""
+_MOST_BLANK: Final = 10
+"""Tags, and pieces without text, between the mark of an item and what the item holds."""
 _LAID_OUT: Final = frozenset(["table", "h1", "h2", "h3", "h4", "h5", "h6", "pre"])
 """What the cells of a table hold that only places parts of a page."""
 _DEEPEST: Final = 20
 """Tables within tables that are looked at as such, which takes a look at all that they hold."""
 _TABLE_END: Final = object()
+_ITEM_END: Final = object()
 _OF_ROWS: Final = ["tr", "td", "th"]
 _LONGEST_CELL: Final = 2000
 _COVERED: Final = "\0"
@@ -85,6 +97,7 @@ def parse_markup(data: bytes | str) -> "BeautifulSoup":
     """
     try:
         from bs4 import BeautifulSoup
+        from bs4.dammit import EncodingDetector
     except ImportError as error:
         raise MissingDependencyError(
             f"Reading HTML needs beautifulsoup4: {pip_install('rag')}."
@@ -96,6 +109,9 @@ def parse_markup(data: bytes | str) -> "BeautifulSoup":
             f"it has {len(data) / 1e6:.0f} MB, and markup of more than {_MOST / 1e6:.0f} MB is "
             "not read. Split it."
         )
+    if isinstance(data, bytes) and not data.startswith((BOM_UTF8, *UTF16_MARKS)):
+        declared = EncodingDetector.find_declared_encoding(data, is_html=True)
+        data = decode_as(data, declared) if declared in LATIN_1 else data
     with warnings.catch_warnings():
         # on XML, which is read as HTML on purpose: no entity is expanded, and errors are mended
         warnings.simplefilter("ignore")
@@ -123,19 +139,20 @@ def _markdown(soup: "Tag", not_text: frozenset[str]) -> str:
         if isinstance(node, Tag):
             if node.name in not_text or _is_hidden(node):
                 continue
-            if node.name == "a" and getattr(node.previous_sibling, "name", "") == "a":
-                pieces.append(" ")  # of a menu
             is_table = node.name == "table"
             if is_table and depth < _DEEPEST and (table := _table(node, not_text)):
                 pieces.append(f"\n\n{table}\n\n")
             else:
                 depth += is_table
-                before, after = _AROUND.get(node.name, ("", ""))
+                before, after = _around(node, pieces)
                 pieces.append(before)
                 waiting += [after, *([_TABLE_END] if is_table else [])]
-                waiting += [_code(node)] if node.name == "pre" else reversed(node.contents)
+                waiting += [_ITEM_END] if node.name == "li" else []
+                waiting += _contents(node)
         elif node is _TABLE_END:
             depth -= 1
+        elif node is _ITEM_END:
+            _remove_empty_item(pieces)
         elif isinstance(node, CData):  # a feed holds its HTML so
             waiting.append(parse_markup(str(node)) if "<" in node else NavigableString(node))
         elif type(node) is NavigableString:  # comments and the doctype are other types
@@ -146,6 +163,46 @@ def _markdown(soup: "Tag", not_text: frozenset[str]) -> str:
         line[1:] if line.startswith(_KEPT) else line.strip(" ").removeprefix("|").lstrip(" ")
         for line in "".join(pieces).split("\n")
     )
+
+
+def _contents(tag: "Tag") -> Iterable[object]:
+    """Return what a tag holds, the last first."""
+    if tag.name == "pre":
+        return [_code(tag)]
+    texts = list(islice(tag.strings, _MOST_IN_RAISED)) if tag.name == "sup" else []
+    raised = superscript("".join(texts)) if len(texts) < _MOST_IN_RAISED else ""
+    return [raised] if raised else reversed(tag.contents)
+
+
+def _around(tag: "Tag", pieces: list[str]) -> tuple[str, str]:
+    """Return what a tag puts before and after its text, after these pieces."""
+    if tag.name == "a" and getattr(tag.previous_sibling, "name", "") == "a":
+        return " ", ""  # of a menu
+    before, after = _AROUND.get(tag.name, ("", ""))
+    begins_item = (
+        (tag.name in _PARAGRAPHS or tag.name in _STAND_ALONE)
+        and any(parent.name == "li" for parent in islice(tag.parents, _MOST_BLANK))
+        and _begins_item(pieces)
+    )
+    if begins_item and tag.name in _STAND_ALONE:
+        pieces.pop()
+    return "" if begins_item and tag.name in _PARAGRAPHS else before, after
+
+
+def _remove_empty_item(pieces: list[str]) -> None:
+    if _begins_item(pieces):
+        pieces.pop()
+
+
+def _begins_item(pieces: list[str]) -> bool:
+    """Return whether only space follows the mark of an item, and remove that space."""
+    for number in range(len(pieces) - 1, max(len(pieces) - _MOST_BLANK, 0) - 1, -1):
+        if pieces[number].strip():
+            if pieces[number] != _ROWS["li"][0]:
+                return False
+            del pieces[number + 1 :]
+            return True
+    return False
 
 
 def _code(tag: "Tag") -> str:

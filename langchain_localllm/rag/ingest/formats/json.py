@@ -8,6 +8,7 @@ from langchain_core.documents import Document
 
 from langchain_localllm.errors import DocumentError
 from langchain_localllm.rag.ingest.formats.located import located
+from langchain_localllm.rag.ingest.formats.partly import PartlyReadError, number_ranges
 from langchain_localllm.rag.ingest.formats.text import decode
 from langchain_localllm.rag.ingest.normalize import normalize
 
@@ -57,19 +58,46 @@ def _parts(value: Any) -> Iterator[Document]:
 
 
 def read_json_lines(data: bytes) -> Iterator[Document]:
-    """Yield a Document for each line, which is a JSON value of its own."""
+    """Yield a Document for each line, which is a JSON value of its own.
+
+    Lines that cannot be read, such as the last one of a file that is still written, are left out.
+
+    Raises:
+        DocumentError: The first line cannot be read.
+        PartlyReadError: Others cannot; raised at the end.
+    """
+    left_out: list[int] = []
+    reason = ""
+    begun = False
     for number, line in enumerate(normalize(decode(data)).split("\n"), 1):
-        if line.strip():
-            try:
-                text = plain(json.loads(line))
-            except DocumentError:
-                raise
-            except (ValueError, RecursionError) as error:
+        if not line.strip():
+            continue
+        try:
+            text = plain(json.loads(line))
+        except (ValueError, RecursionError) as error:
+            if not begun:
                 raise DocumentError(
-                    f"line {number} is not valid JSON ({error}). Correct it, or save it as a "
-                    ".txt file."
+                    f"line {number} is {_reason(error)}. Correct it, or save the file as .txt."
                 ) from error
-            yield located(text, [(0, number)])
+            left_out.append(number)
+            reason = reason or _reason(error)
+            continue
+        begun = True
+        yield located(text, [(0, number)])
+    if left_out:
+        raise PartlyReadError(
+            f"{len(left_out)} of its lines {'is' if len(left_out) == 1 else 'are'} left out "
+            f"({number_ranges(left_out)}): {reason}."
+        )
+
+
+def _reason(error: Exception) -> str:
+    """Return what is wrong with a line."""
+    return (
+        f"more than {_DEEPEST} levels deep"
+        if isinstance(error, DocumentError)
+        else f"not valid JSON ({error})"
+    )
 
 
 def plain(value: Any) -> str:

@@ -16,7 +16,7 @@ from langchain_core.documents import Document
 from langchain_localllm.errors import DocumentError
 from langchain_localllm.rag.ingest.formats.attachment import attachment
 from langchain_localllm.rag.ingest.formats.html import read_html
-from langchain_localllm.rag.ingest.formats.text import decode, tidy
+from langchain_localllm.rag.ingest.formats.text import decode, decode_as, tidy
 from langchain_localllm.rag.ingest.normalize import normalize
 
 _SHOWN: Final = ("From", "To", "Cc", "Date", "Subject")
@@ -31,6 +31,8 @@ _TEXTS: Final = frozenset(
     f"text/{kind}" for kind in ("plain", "html", "enriched", "rfc822-headers", "x-amp-html")
 )
 """Types of a mail's own text. Others, such as an invitation (`text/calendar`), are files."""
+_OF_PAGES: Final = frozenset(["text/css", "text/javascript", "application/javascript"])
+"""Types of the style sheets and scripts of a saved page, which have no name."""
 _SIGNATURES: Final = frozenset(
     f"application/{kind}" for kind in ("pgp-encrypted", "pgp-signature", "pkcs7-signature")
 )
@@ -123,34 +125,61 @@ def _parts(
         )
         if kind == "message/rfc822":
             attached += inner
-        elif kind == "multipart/alternative":  # the same text in several forms
-            text = [_best_form(inner)] if inner else []
-            # an invitation says what its text may leave out
-            waiting[:0] = text + [
-                each
-                for each in inner
-                if each.get_content_type() == "text/calendar" and each not in text
-            ]
+        elif kind == "multipart/alternative" and inner:  # the same text in several forms
+            best = _best_form(inner)
+            others = (form for form in inner if form is not best)
+            waiting[:0] = [best, *(file for form in others for file in _attachments(form))]
         elif inner:
             waiting[:0] = inner
         elif kind in _TEXTS and part.get_content_disposition() != "attachment":
             texts.append(part)
-        elif kind not in _SIGNATURES:
+        elif kind not in _SIGNATURES and not (kind in _OF_PAGES and not _file_name(part)):
             files.append(part)
     return texts, attached, files
 
 
 def _best_form(forms: list[EmailMessage]) -> EmailMessage:
-    """Return the form of a text to read: the plain one, unless it only replaces the HTML."""
-    kinds: dict[str, EmailMessage] = {each.get_content_type(): each for each in reversed(forms)}
-    plain, html = kinds.get("text/plain"), kinds.get("text/html")
-    if plain is None:
-        return forms[-1]
+    """Return the form of a text to read: the plain one, unless it only replaces the HTML.
+
+    A form may hold pictures and attachments next to the text.
+    """
+    kinds: dict[str, tuple[EmailMessage, EmailMessage]] = {
+        leaf.get_content_type(): (leaf, form)
+        for form in reversed(forms)
+        for leaf in reversed([*_leaves(form)])
+        if leaf.get_content_disposition() != "attachment"
+    }
+    if "text/plain" not in kinds:
+        return kinds["text/html"][1] if "text/html" in kinds else forms[-1]
+    plain, its_form = kinds["text/plain"]
     length = len(_text(plain).strip())
-    if html is None or length >= _SHORT:
-        return plain
+    if "text/html" not in kinds or length >= _SHORT:
+        return its_form
+    html, other_form = kinds["text/html"]
     whole = sum(len(section.page_content) for section in read_html(_text(html)))
-    return html if whole > _STANDS_FOR * length else plain
+    return other_form if whole > _STANDS_FOR * length else its_form
+
+
+def _attachments(form: EmailMessage) -> Iterator[EmailMessage]:
+    """Yield what a form of a text that is not read holds: files, mails, an invitation."""
+    if form.is_multipart() or form.get_content_type() == "text/calendar":
+        for leaf in _leaves(form):
+            is_shown = leaf.get_content_maintype() == "image" or (
+                leaf.get_content_type() in _TEXTS and not _file_name(leaf)
+            )
+            if leaf.get_content_disposition() == "attachment" or not is_shown:
+                yield leaf
+
+
+def _leaves(part: EmailMessage) -> Iterator[EmailMessage]:
+    """Yield the parts that hold no others, and whole mails."""
+    payload = part.get_payload()
+    if part.get_content_type() == "message/rfc822" or not isinstance(payload, list):
+        yield part
+        return
+    for each in payload:
+        if isinstance(each, EmailMessage):
+            yield from _leaves(each)
 
 
 def _header(message: EmailMessage, name: str) -> str:
@@ -170,7 +199,7 @@ def _text(part: EmailMessage) -> str:
     payload = part.get_payload(decode=True)
     data = payload if isinstance(payload, bytes) else b""
     try:
-        return data.decode(part.get_content_charset() or "utf-8")
+        return decode_as(data, part.get_content_charset() or "utf-8")
     except (LookupError, ValueError):
         return decode(data)
 

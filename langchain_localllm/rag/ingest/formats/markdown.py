@@ -1,7 +1,8 @@
 """Markdown: a Document for each section."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Final
 
 from langchain_core.documents import Document
 
@@ -10,6 +11,8 @@ from langchain_localllm.rag.ingest.formats.text import decode, tidied
 
 _HEADING = re.compile(r" {0,3}(#{1,6})\s+(.*)")
 _UNDERLINE = re.compile(r"(=+|-{3,})[ \t]*$")
+_CELL: Final = "| "
+"""What follows a hash that is the name of a table's first column."""
 _UNDERLINED = re.compile(r"(?=\S)(?![-*+>#|]\s?)")
 _INDENTED = re.compile(r" {4}|\t")
 _CONTAINER = re.compile(r"\s*(?:[-*+•]|\d+[.)]|!!!|\?\?\?\+?|===|\[\^[^\]]*\]:)\s")
@@ -64,6 +67,21 @@ def sections(markdown: str, first: int = 1) -> Iterator[Document]:
     yield from _section(headings, body, code, is_last=True)
 
 
+def last_heading(markdown: str) -> str:
+    r"""Return the heading of what follows a text, with those above it; "" if it has none.
+
+    Example:
+        >>> last_heading("# Boats\nThe boat is blue.\n## Prices")
+        'Boats > Prices'
+    """
+    headings: dict[int, str] = {}
+    for _, line, level, _ in _lines(markdown, 1):
+        if level:
+            headings = {each: text for each, text in headings.items() if each < level}
+            headings[level] = line
+    return _path(headings.values())
+
+
 def _lines(markdown: str, first: int) -> Iterator[tuple[int, str, int, bool]]:
     """Yield each line: its number, its text, its level if it is a heading, whether it is code."""
     fences = FenceTracker()
@@ -76,7 +94,7 @@ def _lines(markdown: str, first: int) -> Iterator[tuple[int, str, int, bool]]:
             yield number, "", 0, False
         elif fences.is_code(line):
             yield number, line, 0, True
-        elif match := _HEADING.match(line):
+        elif (match := _HEADING.match(line)) and not match[2].startswith(_CELL):
             indented = _IndentedCode()
             yield number, _without_closing(match[2]), len(match[1]), False
         elif (underline := _UNDERLINE.match(following)) and _UNDERLINED.match(line):
@@ -141,9 +159,12 @@ def _section(
         *_, own = headings
         body = [headings[own]]
         headings = {level: text for level, text in headings.items() if level != own}
-    # a page often repeats its title
-    texts = dict.fromkeys(text for _, text in headings.values() if text)
-    heading = " > ".join(texts)
+    heading = _path(text for _, text in headings.values())
     section = tidied(body, {"heading": heading} if heading else {}, code)
     if section.page_content:
         yield section
+
+
+def _path(headings: Iterable[str]) -> str:
+    """Return headings as metadata have them. A page often repeats its title."""
+    return " > ".join(dict.fromkeys(filter(None, headings)))

@@ -7,7 +7,7 @@ from typing import Any
 from langchain_core.documents import Document
 
 from langchain_localllm.errors import DocumentError
-from langchain_localllm.rag.ingest.formats.markdown import sections
+from langchain_localllm.rag.ingest.formats.markdown import last_heading, sections
 from langchain_localllm.rag.ingest.formats.text import decode
 
 
@@ -34,6 +34,7 @@ def read_notebook(data: bytes) -> Iterator[Document]:
             for section in sections(source):
                 heading = section.metadata.get("heading", heading)
                 yield Document(section.page_content, metadata={**_under(heading), "cell": number})
+            heading = last_heading(source) or heading
         elif kind == "code" and source.strip():
             yield Document(
                 source, metadata={**_under(heading), "cell": number, "language": language}

@@ -11,7 +11,7 @@ from langchain_core.documents import Document
 from langchain_localllm.errors import DocumentError, MissingDependencyError
 from langchain_localllm.extras import pip_install
 from langchain_localllm.rag.ingest.formats.ocr import NEEDS_OCR, recognize
-from langchain_localllm.rag.ingest.formats.partly import PartlyReadError
+from langchain_localllm.rag.ingest.formats.partly import PartlyReadError, number_ranges
 from langchain_localllm.rag.ingest.formats.pdf_annotations import flattened, with_comments
 from langchain_localllm.rag.ingest.formats.pdf_layout import ordered_text
 from langchain_localllm.rag.ingest.formats.text import tidy
@@ -94,7 +94,7 @@ def read_pdf(data: bytes, ocr: str = "") -> Iterator[Document]:
         }
         pages = (
             f"{len(left_out)} of its {count} pages {'is' if len(left_out) == 1 else 'are'} left "
-            f"out ({_numbers(left_out)})"
+            f"out ({number_ranges(left_out)})"
         )
         why = ", ".join(f"{number} {reason}" for reason, number in reasons.items() if number)
         raise PartlyReadError(f"{pages}: {why}.{f' {advice}' if garbled or pictures else ''}")
@@ -129,17 +129,6 @@ def _open(data: bytes) -> tuple[Any, int, type[Exception]]:
                 f"it is a broken or truncated PDF ({reason}). Get a whole copy."
             ) from error
     return file, count, pypdfium2.PdfiumError
-
-
-def _numbers(pages: list[int]) -> str:
-    """Return page numbers in few words: `"3, 5-7"`."""
-    runs: list[list[int]] = []
-    for page in pages:
-        if runs and runs[-1][-1] == page - 1:
-            runs[-1][1:] = [page]
-        else:
-            runs.append([page])
-    return ", ".join("-".join(map(str, run)) for run in runs)
 
 
 def _page_text(file: Any, number: int) -> tuple[str, bool, bool]:

@@ -15,6 +15,8 @@ from langchain_localllm.rag.ingest.normalize import normalize
 
 UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 """Byte order marks."""
+LATIN_1 = frozenset(["iso-8859-1", "iso8859-1", "iso_8859-1", "latin-1", "latin1"])
+"""Names of Latin-1."""
 _MARKS = [  # the longer marks first: UTF-16's is the beginning of UTF-32's
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
@@ -51,8 +53,11 @@ _SYMBOL_IN_WORD = re.compile(
     r"[^\W\d_][\u00a1-\u00a9\u00ab-\u00b4\u00b6-\u00b9\u00bb-\u00bf\u00d7\u00f7][^\W\d_]"
 )
 _ISO_2022_JP = re.compile(rb"\x1b\$[@B]")
-_LEAST_UTF8 = 10
+_LEAST_WHOLE = 10
 """Whole characters beyond ASCII for each damaged one."""
+_LEAST_JAPANESE = 3
+"""The same where escape sequences say that a text is Japanese, which may have characters of
+Windows."""
 _KANA = re.compile("[\u3041-\u30fe]")
 _MOST_KANJI = 5
 """Characters of a Japanese text for each kana."""
@@ -66,9 +71,20 @@ _LAST_HANGUL = 0xC8
 _SAMPLE = 100_000
 """Bytes used to guess an encoding; more are slow and add little."""
 _BINARY = "it is a binary file of an unsupported type. Save its text as .docx, .pdf or .txt."
-_WRAPPED = 50  # a line of at least so many characters was broken by its editor, not by its author
+_WRAPPED = 50
+"""A line of at least so many characters, of which Chinese, Japanese and Korean ones are twice as
+wide, was broken by its editor, not by its author."""
+_WIDE = re.compile(
+    "[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe4f\uff01-\uff60]"
+)
+_HAN_OR_KANA = re.compile("[\u2e80-\u30ff\u3400-\u9fff\uf900-\ufaff]")
+_EDGE = 3
+"""Characters of a line that show its writing: it may end or begin with quotation marks."""
+_UNSPACED_END = re.compile("[。\uff1b\uff1a\uff01\uff1f!?…\u201d\u2019」』\uff09]$")
 _NEW_BLOCK = re.compile(
-    r"\s*(?:[-*+•|>#]|```|~~~|\d+[.)]\s"
+    r"\s*(?:[-*+•|>#・●■◆○◇□①-⑳]|```|~~~|\d+[.)]\s"
+    r"|第[一二三四五六七八九十百\d]+[章节節条條回部]|[\uff08(][一二三四五六七八九十]+[)\uff09]"
+    r"|\uff08\d{1,2}\uff09|[一二三四五六七八九十]+[、\uff0e]|[^\s\uff1a]{1,8}\uff1a"
     r"|\[?\d{1,4}[-./]\d{1,2}[-./]\d{1,4},?[T ]\d{1,2}[:.]\d\d"
     r"|[A-Z][a-z]{2} +\d{1,2} \d\d:\d\d:\d\d)"
 )
@@ -123,6 +139,20 @@ def decode(data: bytes) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
+def decode_as(data: bytes, encoding: str) -> str:
+    """Return bytes in the encoding that is named for them.
+
+    What is called Latin-1 is Windows-1252, as in browsers: Latin-1 has no dashes, quotes and `€`.
+
+    Raises:
+        LookupError: There is no such encoding.
+        ValueError: The bytes are not in it.
+    """
+    if encoding.lower() in LATIN_1:
+        return data.decode("cp1252", "replace")
+    return data.decode(encoding)
+
+
 def encoding_of(data: bytes) -> str:
     """Return the encoding of a text that begins with these bytes.
 
@@ -134,9 +164,11 @@ def encoding_of(data: bytes) -> str:
             return encoding
     if wide := _utf16_without_mark(data[:_SAMPLE]):
         return wide
-    if _ISO_2022_JP.search(data[:_SAMPLE]) and _decoded(data[:_SAMPLE], "iso2022_jp") is not None:
+    if _ISO_2022_JP.search(data[:_SAMPLE]) and _is_mostly(
+        "iso2022_jp", data[:_SAMPLE], _LEAST_JAPANESE
+    ):
         return "iso2022_jp"
-    is_utf8 = _decoded(data, "utf-8") is not None or _is_mostly_utf8(data[:_SAMPLE])
+    is_utf8 = _decoded(data, "utf-8") is not None or _is_mostly("utf-8", data[:_SAMPLE])
     return "utf-8" if is_utf8 else _legacy_encoding(data[:_SAMPLE])
 
 
@@ -163,11 +195,11 @@ def _decoded(data: bytes, encoding: str) -> str | None:
         return None
 
 
-def _is_mostly_utf8(data: bytes) -> bool:
-    """Return whether bytes are UTF-8 with a few damaged characters."""
-    text = data.decode("utf-8", errors="replace")
+def _is_mostly(encoding: str, data: bytes, least: int = _LEAST_WHOLE) -> bool:
+    """Return whether bytes are in an encoding, with a few damaged characters."""
+    text = data.decode(encoding, errors="replace")
     damaged = text.count("\ufffd")
-    return sum(each > "\x7f" for each in text) - damaged >= _LEAST_UTF8 * damaged
+    return sum(each > "\x7f" for each in text) - damaged >= least * damaged
 
 
 def _east_asian(data: bytes) -> str:
@@ -293,17 +325,32 @@ def tidied(
             length += len(pieces[-1])
         elif (
             not (blank or keeps_lines)
-            and len(before) >= _WRAPPED
+            and _width(before) >= _WRAPPED
             and not _NEW_BLOCK.match(line)
             and _CELLS not in before + line
         ):
-            text, joint = line.lstrip(), " "
+            text, joint = line.lstrip(), _joint(before, line.lstrip())
         pieces += (joint, text)
         length += len(joint)
         starts.append((length, number))
         length += len(text)
         before, blank = "" if keeps_lines else full.rstrip(), False
     return located("".join(pieces), starts, metadata)
+
+
+def _width(line: str) -> int:
+    return len(line) if line.isascii() else len(line) + len(_WIDE.findall(line))
+
+
+def _joint(line: str, following: str) -> str:
+    """Return what joins two lines of a paragraph.
+
+    A Chinese or Japanese sentence has no space where its line was broken. What ends one may end a
+    paragraph too, since many texts have a line for each.
+    """
+    if not (_HAN_OR_KANA.search(line[-_EDGE:]) and _HAN_OR_KANA.search(following[:_EDGE])):
+        return " "
+    return "\n" if _UNSPACED_END.search(line) else ""
 
 
 def _joined(text: str, line: str, following: str, hyphenated: set[str]) -> tuple[str, str]:

@@ -183,6 +183,23 @@ def test_update_pdf_with_pages_of_pictures_is_read_and_they_are_named(
     assert [each.metadata["page"] for each in load_file(notes / "mixed.pdf")] == [1, 3]
 
 
+def test_update_json_lines_of_which_some_are_cut_are_read_in_part(
+    store: Store, notes: Path
+) -> None:
+    deep = '{"a":' * 150 + "1" + "}" * 150
+    lines = ['{"boat": "blue"}', '{"ferry": ', deep, "", '{"key": "red"}', '{"hill": "hi']
+    (notes / "log.jsonl").write_text("\n".join(lines))
+    for added in (2, 0):
+        report = update(store, [notes])
+        assert report.added == added
+        assert len(report.problems) == 1
+        assert (
+            "log.jsonl: 3 of its lines are left out (2-3, 6): not valid JSON (Expecting value"
+            in report.problems[0]
+        )
+        assert texts(store) == {"The boat is blue.", "boat: blue", "key: red"}
+
+
 def test_update_docx_with_large_pictures_is_read(store: Store, notes: Path) -> None:
     document = pytest.importorskip("docx").Document()
     document.add_paragraph("The hill is 143 meters high.")

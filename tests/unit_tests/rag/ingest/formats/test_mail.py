@@ -79,3 +79,79 @@ def test_read_mail_plain_text_that_only_stands_in_is_not_read(
     text = " ".join(text for text, _ in load(tmp_path, "a.eml", message.as_bytes()))
     assert read in text
     assert ("Thank you." in text) == (read == "The invoice is 14 marks.")
+
+
+def test_read_mail_that_says_latin_1_is_windows_1252(tmp_path: Path) -> None:
+    header = b"Subject: Hallo\nContent-Type: text/plain; charset=iso-8859-1\n\n"
+    [(text, _)] = load(
+        tmp_path, "a.eml", header + "1990\u20131995, 5 €, don\u2019t".encode("cp1252")
+    )
+    assert text.endswith("\n\n1990\u20131995, 5 €, don\u2019t")
+
+
+def test_read_mail_in_japanese_with_characters_of_windows_is_read(tmp_path: Path) -> None:
+    body = (
+        "メール送信".encode("iso2022_jp").removesuffix(b"\x1b(B") + b"-!\x1b(B"
+    )  # and a 1 in a circle
+    header = b"Subject: Hallo\nContent-Type: text/plain; charset=iso-2022-jp\n\n"
+    assert "メール送信" in load(tmp_path, "a.eml", header + body)[0][0]
+
+
+def wrapped(kind: str, *parts: EmailMessage) -> EmailMessage:
+    message = EmailMessage()
+    getattr(message, f"make_{kind}")()
+    for each in parts:
+        message.attach(each)
+    return message
+
+
+HTML = f"<p>{'The boat is blue, and the jetty is new. ' * 10}</p>"
+
+
+@pytest.mark.parametrize("kind", ["mixed", "related"])
+def test_read_mail_files_beside_a_form_that_is_not_read_are_read(tmp_path: Path, kind: str) -> None:
+    pdf = part(write_pdf(["The ferry costs 3 marks."]), "application/pdf")
+    pdf.add_header("Content-Disposition", "inline", filename="prices.pdf")
+    logo = part(b"GIF89a", "image/gif")
+    plain = part("The boat is blue, and the jetty is new. " * 10, "text/plain")
+    forms = wrapped("alternative", plain, wrapped(kind, part(HTML, "text/html"), logo, pdf))
+    forms["Subject"] = "Plans"
+    texts = [text for text, _ in load(tmp_path, "a.eml", forms.as_bytes())]
+    assert len(texts) == 2
+    assert texts[0].startswith("Subject: Plans\nAttachments: prices.pdf\n\nThe boat is blue,")
+    assert texts[1] == "The ferry costs 3 marks."
+
+
+def test_read_mail_html_with_pictures_is_read_where_the_text_only_points_to_it(
+    tmp_path: Path,
+) -> None:
+    html = wrapped("related", part(HTML, "text/html"), part(b"GIF89a", "image/gif"))
+    forms = wrapped("alternative", part("Open this in a browser.", "text/plain"), html)
+    forms["Subject"] = "Plans"
+    assert "the jetty is new" in load(tmp_path, "a.eml", forms.as_bytes())[1][0]
+
+
+def test_read_mail_style_sheets_of_a_saved_page_are_not_read(tmp_path: Path) -> None:
+    css = part("p { color: blue; }", "text/css")
+    page = wrapped("related", part(HTML, "text/html"), css)
+    page["Subject"] = "Page"
+    texts = [text for text, _ in load(tmp_path, "a.mhtml", page.as_bytes())]
+    assert not any("color" in text for text in texts)
+    assert any("jetty" in text for text in texts)
+
+
+def test_read_mail_mails_and_named_texts_beside_a_form_that_is_not_read_are_read(
+    tmp_path: Path,
+) -> None:
+    forwarded = part("The boat costs 14 euros.", "text/plain")
+    forwarded["Subject"] = "Prices"
+    notes = part("The key is red.", "text/plain")
+    notes.add_header("Content-Disposition", "inline", filename="notes.txt")
+    holder = EmailMessage()
+    holder.set_content(forwarded)
+    plain = part("The boat is blue, and the jetty is new. " * 10, "text/plain")
+    forms = wrapped("alternative", plain, wrapped("mixed", part(HTML, "text/html"), holder, notes))
+    forms["Subject"] = "Plans"
+    found = load(tmp_path, "a.eml", forms.as_bytes())
+    assert "The key is red." in found[0][0]
+    assert found[1] == ("Subject: Prices\n\nThe boat costs 14 euros.", {"heading": "Prices"})

@@ -78,3 +78,9 @@ def test_read_markdown_heading_keeps_hashes_of_its_text(
     (tmp_path / "a.md").write_text(f"{line}\nText.")
     [document] = load_file(tmp_path / "a.md")
     assert document.metadata["heading"] == heading
+
+
+@pytest.mark.parametrize("heading", ["Home | Docs | Blog", "of seats | price", "Read a | b"])
+def test_read_markdown_heading_with_bars_is_one(heading: str, tmp_path: Path) -> None:
+    text = f"# {heading}\nStart | Guide | API"
+    assert read(tmp_path, text) == [(heading, "Start | Guide | API")]
