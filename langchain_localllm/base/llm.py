@@ -2,7 +2,7 @@
 
 import asyncio
 from abc import abstractmethod
-from collections.abc import AsyncGenerator, Generator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Coroutine, Generator, Iterator, Sequence
 from contextlib import aclosing, closing
 from typing import Any, ClassVar, Final
 
@@ -347,10 +347,10 @@ class LocalLLM(SamplingOptions, BaseLLM):
                             result = joined([event async for event in events])
             except BaseException as error:
                 if run:
-                    await run.on_llm_error(error, response=LLMResult(generations=[]))
+                    await _to_its_end(run.on_llm_error(error, response=LLMResult(generations=[])))
                 raise
             if run:
-                await run.on_llm_end(result)
+                await _to_its_end(run.on_llm_end(result))
             return result
 
         runs: Sequence[AsyncCallbackManagerForLLMRun | None] = run_managers or [None] * len(prompts)
@@ -364,6 +364,19 @@ class LocalLLM(SamplingOptions, BaseLLM):
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _to_its_end(report: Coroutine[Any, Any, None]) -> None:
+    """Wait until handlers know how a run ended, also where this task is cancelled meanwhile.
+
+    The other runs of a batch are cancelled when one fails, and so is what they wait for.
+    """
+    reporting = asyncio.ensure_future(report)
+    try:
+        await asyncio.shield(reporting)
+    except asyncio.CancelledError:
+        await reporting
+        raise
 
 
 def _unless(failures: list[BaseException], events: Generator[StreamEvent]) -> Iterator[StreamEvent]:

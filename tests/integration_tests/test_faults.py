@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import textwrap
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -477,6 +478,29 @@ def test_fault_every_run_of_a_batch_that_fails_ends(wire: Wire, server: Scripted
         with pytest.raises(errors.InvalidRequestError):
             call(_Many(wire.make(base_url=server.base_url)), PROMPT, {"callbacks": [runs]})
         assert (runs.begun, runs.ended) == (80, 80)
+
+
+@TEXT
+def test_fault_every_run_of_a_batch_ends_before_the_batch_does(
+    wire: Wire, server: ScriptedServer
+) -> None:
+    """Handlers that are not async run in threads, of which there are fewer than runs here."""
+
+    class SlowRuns(Runs):
+        def on_llm_error(self, *_: Any, **__: Any) -> None:
+            time.sleep(0.2)
+            super().on_llm_error()
+
+    server.script = lambda _: wire.reported(400, "refused")
+    runs = SlowRuns()
+
+    async def fail() -> int:
+        model = wire.make(base_url=server.base_url)
+        with pytest.raises(errors.InvalidRequestError):
+            await model.abatch([PROMPT] * 16, {"callbacks": [runs]})
+        return runs.ended
+
+    assert asyncio.run(fail()) == runs.begun == 16
 
 
 class _Many:
