@@ -139,9 +139,11 @@ class _Reader:
                 yield f" ({note})" if note else ""
             elif name in _CHARACTERS:
                 yield _CHARACTERS[name]
-            elif child.tag not in _SKIPPED:
+            elif _is_raised(child):
                 text = "".join(self._pieces(child, boxes))
-                yield (superscript(text) if _is_raised(child) else "") or text
+                yield superscript(text) or text
+            elif child.tag not in _SKIPPED:
+                yield from self._pieces(child, boxes)
 
     def _rows(self, table: Any) -> Iterator[str]:
         """Yield the rows of a table; a cell that spans rows is repeated in each."""

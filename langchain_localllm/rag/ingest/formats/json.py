@@ -8,7 +8,7 @@ from langchain_core.documents import Document
 
 from langchain_localllm.errors import DocumentError
 from langchain_localllm.rag.ingest.formats.located import located
-from langchain_localllm.rag.ingest.formats.partly import PartlyReadError, number_ranges
+from langchain_localllm.rag.ingest.formats.partly import PartlyReadError, left_out_parts
 from langchain_localllm.rag.ingest.formats.text import decode
 from langchain_localllm.rag.ingest.normalize import normalize
 
@@ -85,10 +85,7 @@ def read_json_lines(data: bytes) -> Iterator[Document]:
         begun = True
         yield located(text, [(0, number)])
     if left_out:
-        raise PartlyReadError(
-            f"{len(left_out)} of its lines {'is' if len(left_out) == 1 else 'are'} left out "
-            f"({number_ranges(left_out)}): {reason}."
-        )
+        raise PartlyReadError(f"{left_out_parts(left_out, 'lines')}: {reason}.")
 
 
 def _reason(error: Exception) -> str:

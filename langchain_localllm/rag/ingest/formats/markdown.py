@@ -2,17 +2,15 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import Final
 
 from langchain_core.documents import Document
 
 from langchain_localllm.rag.code_blocks import FenceTracker
 from langchain_localllm.rag.ingest.formats.text import decode, tidied
 
-_HEADING = re.compile(r" {0,3}(#{1,6})\s+(.*)")
+_HEADING = re.compile(r" {0,3}(#{1,6})(?!\s+\| )\s+(.*)")
+"""A hash before a bar is the name of a table's first column."""
 _UNDERLINE = re.compile(r"(=+|-{3,})[ \t]*$")
-_CELL: Final = "| "
-"""What follows a hash that is the name of a table's first column."""
 _UNDERLINED = re.compile(r"(?=\S)(?![-*+>#|]\s?)")
 _INDENTED = re.compile(r" {4}|\t")
 _CONTAINER = re.compile(r"\s*(?:[-*+•]|\d+[.)]|!!!|\?\?\?\+?|===|\[\^[^\]]*\]:)\s")
@@ -94,7 +92,7 @@ def _lines(markdown: str, first: int) -> Iterator[tuple[int, str, int, bool]]:
             yield number, "", 0, False
         elif fences.is_code(line):
             yield number, line, 0, True
-        elif (match := _HEADING.match(line)) and not match[2].startswith(_CELL):
+        elif match := _HEADING.match(line):
             indented = _IndentedCode()
             yield number, _without_closing(match[2]), len(match[1]), False
         elif (underline := _UNDERLINE.match(following)) and _UNDERLINED.match(line):

@@ -7,12 +7,16 @@ class PartlyReadError(DocumentError):
     """Some of a file could not be read; the documents that came before this error are whole."""
 
 
-def number_ranges(numbers: list[int]) -> str:
-    """Return ascending numbers in few words.
+def left_out_parts(numbers: list[int], parts: str) -> str:
+    """Return which parts of a file are left out.
+
+    Args:
+        numbers: Their numbers, ascending.
+        parts: What they are, such as `lines`.
 
     Example:
-        >>> number_ranges([3, 5, 6, 7])
-        '3, 5-7'
+        >>> left_out_parts([3, 5, 6, 7], "lines")
+        '4 of its lines are left out (3, 5-7)'
     """
     runs: list[list[int]] = []
     for number in numbers:
@@ -20,4 +24,6 @@ def number_ranges(numbers: list[int]) -> str:
             runs[-1][1:] = [number]
         else:
             runs.append([number])
-    return ", ".join("-".join(map(str, run)) for run in runs)
+    ranges = ", ".join("-".join(map(str, run)) for run in runs)
+    verb = "is" if len(numbers) == 1 else "are"
+    return f"{len(numbers)} of its {parts} {verb} left out ({ranges})"

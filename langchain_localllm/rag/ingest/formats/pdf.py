@@ -11,7 +11,7 @@ from langchain_core.documents import Document
 from langchain_localllm.errors import DocumentError, MissingDependencyError
 from langchain_localllm.extras import pip_install
 from langchain_localllm.rag.ingest.formats.ocr import NEEDS_OCR, recognize
-from langchain_localllm.rag.ingest.formats.partly import PartlyReadError, number_ranges
+from langchain_localllm.rag.ingest.formats.partly import PartlyReadError, left_out_parts
 from langchain_localllm.rag.ingest.formats.pdf_annotations import flattened, with_comments
 from langchain_localllm.rag.ingest.formats.pdf_layout import ordered_text
 from langchain_localllm.rag.ingest.formats.text import tidy
@@ -92,10 +92,7 @@ def read_pdf(data: bytes, ocr: str = "") -> Iterator[Document]:
             "without readable characters": garbled,
             "pictures without text": pictures,
         }
-        pages = (
-            f"{len(left_out)} of its {count} pages {'is' if len(left_out) == 1 else 'are'} left "
-            f"out ({number_ranges(left_out)})"
-        )
+        pages = left_out_parts(left_out, f"{count} pages")
         why = ", ".join(f"{number} {reason}" for reason, number in reasons.items() if number)
         raise PartlyReadError(f"{pages}: {why}.{f' {advice}' if garbled or pictures else ''}")
 
