@@ -11,9 +11,11 @@ import re
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from itertools import chain, takewhile
 from typing import Any, Final
 
+from langchain_localllm._json import read_json
 from langchain_localllm.errors import ChatTemplateError
 from langchain_localllm.templates.chat_template import ChatTemplate
 from langchain_localllm.templates.tool_calls import ToolFormat, tool_format
@@ -275,43 +277,24 @@ def _with_calls_in_other_forms(messages: Messages) -> Iterator[Messages]:
 
 
 def _with_text_arguments(message: Mapping[str, Any]) -> Mapping[str, Any]:
-    calls = message.get("tool_calls")
-    return {**message, "tool_calls": [_with_text(call) for call in calls]} if calls else message
-
-
-def _with_text(call: Mapping[str, Any]) -> dict[str, Any]:
-    function = call["function"]
-    return {
-        **call,
-        "function": {
-            **function,
-            "arguments": json.dumps(function["arguments"], ensure_ascii=False),
-        },
-    }
+    return _with_arguments(message, partial(json.dumps, ensure_ascii=False))
 
 
 def _with_object_arguments(message: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the message with the arguments of its calls as objects, where they are JSON."""
-    calls = message.get("tool_calls")
-    if not calls:
-        return message
-    functions = (call["function"] for call in calls)
-    parsed = [
-        {**function, "arguments": _json_or_text(function["arguments"])} for function in functions
+    return _with_arguments(
+        message, lambda given: read_json(given, given) if isinstance(given, str) else given
+    )
+
+
+def _with_arguments(message: Mapping[str, Any], change: Callable[[Any], Any]) -> Mapping[str, Any]:
+    """Return the message with the arguments of its calls changed."""
+    calls = [
+        {**call, "function": {**function, "arguments": change(function["arguments"])}}
+        for call in message.get("tool_calls") or ()
+        for function in [call["function"]]
     ]
-    return {
-        **message,
-        "tool_calls": [
-            {**call, "function": function} for call, function in zip(calls, parsed, strict=True)
-        ],
-    }
-
-
-def _json_or_text(arguments: Any) -> Any:
-    try:
-        return json.loads(arguments)
-    except (TypeError, ValueError):
-        return arguments
+    return {**message, "tool_calls": calls} if calls else message
 
 
 def _with_merged_thoughts(message: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -71,6 +71,8 @@ PARALLEL: Final = 8
 _WATCH_SECONDS: Final = 0.001
 """Seconds between two looks at the handlers of signals while a server loads its model."""
 _TOKENS: Final = "tokenizer.ggml.tokens"
+_BRACKETS: Final = ("<", "[")
+"""How the names of control tokens begin."""
 _INFILL: Final = (
     (
         ("fim_pre", "prefix"),
@@ -278,10 +280,7 @@ class ServerEngine:
     @functools.cached_property
     def infill_tokens(self) -> tuple[int | None, ...]:
         """The tokens before a gap's prefix, suffix and filling, by the header or their names."""
-        tokens = [
-            bytes(token).decode("utf-8", "replace")
-            for token in read_lists(self._path, self._info, [_TOKENS]).get(_TOKENS, ())
-        ]
+        tokens = self._read_vocabulary()
         found = []
         for keys, names in _INFILL:
             given = (self._info.metadata.get(f"tokenizer.ggml.{key}_token_id") for key in keys)
@@ -304,16 +303,18 @@ class ServerEngine:
         )
         return [int(token) for token in answer["tokens"]]
 
+    def _read_vocabulary(self) -> list[str]:
+        """Return the texts of all tokens."""
+        tokens = read_lists(self._path, self._info, [_TOKENS]).get(_TOKENS, ())
+        return [bytes(token).decode("utf-8", "replace") for token in tokens]
+
     @functools.cached_property
-    def _token_texts(self) -> frozenset[str]:
-        """The texts of the vocabulary that may be read as control tokens.
+    def _bracketed_tokens(self) -> frozenset[str]:
+        """The texts of tokens that may be control tokens.
 
         llama.cpp also takes some for these that the header has as plain tokens.
         """
-        tokens = read_lists(self._path, self._info, [_TOKENS]).get(_TOKENS, ())
-        return frozenset(
-            bytes(token).decode("utf-8", "replace") for token in tokens if token[:1] in {b"<", b"["}
-        )
+        return frozenset(text for text in self._read_vocabulary() if text.startswith(_BRACKETS))
 
     def reads_special_token(self, text: str) -> bool:
         """Whether a control token, such as `<|im_end|>`, is read in a text.
@@ -321,7 +322,7 @@ class ServerEngine:
         The server is asked only about tokens of the vocabulary: most words in brackets are none,
         and each question is a request.
         """
-        if text.startswith(("<", "[")) and text not in self._token_texts:
+        if text.startswith(_BRACKETS) and text not in self._bracketed_tokens:
             return False
         if text not in self._special:
             if len(self._special) > _KEPT_TEXTS:

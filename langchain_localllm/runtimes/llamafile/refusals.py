@@ -41,7 +41,7 @@ def _without_stream_options(body: Body, refusal: str) -> Body | None:
 
 
 def _without_own_schema(body: Body, refusal: str) -> Body | None:
-    """SGLang wants a text as `json_schema`."""
+    """Leave out llama.cpp's own `json_schema`: SGLang wants a text there."""
     is_sent_twice = body.keys() >= {"json_schema", "response_format"}
     return _without(body, "json_schema") if is_sent_twice and "json_schema" in refusal else None
 
@@ -55,7 +55,7 @@ def _with_bare_schema(body: Body, refusal: str) -> Body | None:
 
 
 def _with_any_object(body: Body, refusal: str) -> Body | None:
-    """LM Studio wants a schema, also for any JSON."""
+    """Ask for an object by a schema: LM Studio wants one, also for any JSON."""
     if "response_format" not in refusal or body.get("response_format") != {"type": "json_object"}:
         return None
     schema = {"name": "answer", "schema": {"type": "object"}}
@@ -72,7 +72,7 @@ def _with_named_choice(body: Body, refusal: str) -> Body | None:
 
 
 def _without_limit(body: Body, refusal: str) -> Body | None:
-    """Without the field, vLLM completes a text with 16 tokens; `None` is no limit."""
+    """Send `None`, which is no limit: without the field, vLLM completes a text with 16 tokens."""
     is_refused = body.get("max_tokens") == -1 and _TOKEN_LIMIT.search(refusal)
     return {**body, "max_tokens": None} if is_refused else None
 
@@ -85,7 +85,7 @@ def _with_common_turns(body: Body, refusal: str) -> Body | None:
 
 
 def _without_effort(body: Body, refusal: str) -> Body | None:
-    """Older vLLM knows the levels only."""
+    """Leave out the effort `none`: older vLLM knows the levels only."""
     is_refused = body.get("reasoning_effort") == "none" and "reasoning" in refusal
     return _without(body, "reasoning_effort") if is_refused else None
 
@@ -100,7 +100,7 @@ def _without_variables(body: Body, refusal: str) -> Body | None:
 
 
 def _without_stream(body: Body, refusal: str) -> Body | None:
-    """llama.cpp of before May 2025 does not stream where there are tools."""
+    """Ask for the whole answer: llama.cpp before May 2025 does not stream where there are tools."""
     if not body["stream"] or not _NO_STREAM.search(refusal):
         return None
     return {**(_without(body, "stream_options") or body), "stream": False}
