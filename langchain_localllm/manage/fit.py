@@ -149,7 +149,7 @@ def fit(
     architecture = Architecture(info)
     contexts = _contexts(n_ctx, architecture.trained_context)
     memories = [estimate(info, context, settings) for context in contexts]
-    layers = layers_on_gpu(info, contexts[0], settings, machine.gpu_free)
+    rows = tuple(_row(info, memory, settings, machine, bandwidth) for memory in memories)
     return Fit(
         name,
         architecture.name,
@@ -158,8 +158,8 @@ def fit(
         parameters(info),
         architecture.count,
         architecture.trained_context,
-        largest_context(info, settings, SHARE * _room(machine, layers)),
-        tuple(_row(info, memory, settings, machine, bandwidth) for memory in memories),
+        largest_context(info, settings, SHARE * _room(machine, rows[0].gpu_layers)),
+        rows,
         _others(info, contexts, settings),
         machine,
         bandwidth,

@@ -67,7 +67,7 @@ class HubModel:
     @property
     def quantization(self) -> str:
         """The quantization, such as `Q4_K_M`; empty if the name does not contain it."""
-        return quantization_in(SPLIT_FILE.sub(r"\g<name>", self.files[0].path))
+        return quantization_in(self.files[0].path)
 
     @property
     def size(self) -> int:

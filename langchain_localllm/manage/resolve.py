@@ -310,9 +310,7 @@ def _is_meant(choice: str, name: str) -> bool:
     """Return whether a file of a repository is the one that a reference chooses."""
     if choice.casefold() in {name.casefold(), name.rpartition("/")[2].casefold()}:
         return True
-    return names_a_model(name) and (
-        not choice or means_quantization(choice, quantization_in(SPLIT_FILE.sub(r"\g<name>", name)))
-    )
+    return names_a_model(name) and (not choice or means_quantization(choice, quantization_in(name)))
 
 
 def _in_repository(path: Path, folder: Path) -> str:
