@@ -347,10 +347,12 @@ class LocalLLM(SamplingOptions, BaseLLM):
                             result = joined([event async for event in events])
             except BaseException as error:
                 if run:
-                    await _to_its_end(run.on_llm_error(error, response=LLMResult(generations=[])))
+                    await _despite_cancelling(
+                        run.on_llm_error(error, response=LLMResult(generations=[]))
+                    )
                 raise
             if run:
-                await _to_its_end(run.on_llm_end(result))
+                await _despite_cancelling(run.on_llm_end(result))
             return result
 
         runs: Sequence[AsyncCallbackManagerForLLMRun | None] = run_managers or [None] * len(prompts)
@@ -366,7 +368,7 @@ class LocalLLM(SamplingOptions, BaseLLM):
             await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _to_its_end(report: Coroutine[Any, Any, None]) -> None:
+async def _despite_cancelling(report: Coroutine[Any, Any, None]) -> None:
     """Wait until handlers know how a run ended, also where this task is cancelled meanwhile.
 
     The other runs of a batch are cancelled when one fails, and so is what they wait for.

@@ -43,7 +43,7 @@ def _exit_at_interrupt(wakeups: int) -> None:
 
 class _Terminal:
     attributes: list[Any] | None = None
-    """Of the terminal before a line was edited, while one is."""
+    """The terminal's settings before a line was edited; `None` while none is edited."""
 
 
 @contextmanager

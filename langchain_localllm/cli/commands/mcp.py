@@ -72,8 +72,6 @@ def mcp(
     from langchain_localllm.web.security import check_host
 
     if http:
-        from mcp.server.transport_security import TransportSecuritySettings
-
         check_host(host, api_key)  # before the models are loaded
     if folder is not None and not folder.is_dir():
         raise InvalidOptionError(f"{folder} is not a folder.")
@@ -98,6 +96,8 @@ def mcp(
             parts.enter_context(BackgroundIndexing(documents, print_stderr))
         server = DocumentServer(documents, read_only=read_only)
         if http:
+            from mcp.server.transport_security import TransportSecuritySettings
+
             # its own check knows fewer names of this machine than the one of the key
             app = server.streamable_http_app(
                 transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False)
